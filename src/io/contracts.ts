@@ -1,0 +1,24 @@
+import type { Batch } from "../batch/column.js";
+import type { FileWritten, RejectRecord, ScanResult } from "../task/protocol.js";
+
+/** Takes a reject as it occurs, with the record's bytes. Throws when the source says `onReject: "fail"`. */
+export type RejectSink = (reject: RejectRecord, raw: Uint8Array | null) => void;
+
+/** Delivers one partition of a source as batches. A batch is valid until the next call. */
+export interface BatchReader {
+  /** The next batch, or null at the end. Synchronous where the format allows it. */
+  next(): Batch | null | Promise<Batch | null>;
+  /** Counts so far; complete after `next` gave null. */
+  result(): ScanResult;
+  close(): void | Promise<void>;
+}
+
+/** Writes the rows of one task to staged files. */
+export interface BatchWriter {
+  /** Writes the live rows of a batch; keeps no view of it. */
+  write(batch: Batch): void | Promise<void>;
+  /** Ends every file, fsyncs it, and says what was written, ordered by partition values. */
+  finish(): FileWritten[] | Promise<FileWritten[]>;
+  /** Closes and removes what was written. */
+  abort(): void | Promise<void>;
+}
