@@ -90,10 +90,3 @@ export interface AggregateSql {
   /** A SQL expression that orders the input rows as they stand (for `ORDER BY` inside the aggregate). */
   readonly order: string;
 }
-
-/** What binding needs to know of the functions; `functions/registry.ts` is the one implementation. */
-export interface FunctionTable {
-  /** @throws MillraceError Plan/UNKNOWN_FUNCTION with the nearest names. */
-  scalar(name: string): ScalarFunction;
-  aggregate(name: string): AggregateFunction;
-}
