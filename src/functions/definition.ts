@@ -21,6 +21,10 @@ export interface ScalarFunction {
   readonly nullable?: boolean;
   /** Whether some values make it throw RowFailure: such a row is rejected. */
   readonly fallible?: boolean;
+  /** Narrows `fallible` to the calls that can really fail; left out: all. */
+  failsFor?(call: CallTypes): boolean;
+  /** Whether the result can be null, from whether each argument can; left out: when one can. */
+  resultNullable?(args: readonly boolean[]): boolean;
   /** The reference meaning for one row, on values in their `valueForm`. */
   evaluate(args: readonly Value[], call: CallTypes): Value;
   /**
@@ -28,6 +32,12 @@ export interface ScalarFunction {
    * Left out: the generated loop calls `evaluate`'s specialised form. Only names from `context` may enter the text.
    */
   emit?(args: readonly string[], call: CallTypes, context: EmitContext): string;
+  /** Positions of arguments that must be literals (the last one stands for all after it). */
+  readonly literalArgs?: readonly number[];
+  /** Judges the values of literal arguments when a plan is bound (undefined: not a literal). A string says what is wrong. */
+  checkLiterals?(values: readonly (Value | undefined)[], options: CallOptions): string | null;
+  /** Literals without a type take the type of the other arguments where they fit it: `int8 > 0`, `day >= '2024-01-01'`. */
+  readonly adaptLiterals?: true;
   /** DuckDB spelling from SQL texts of the arguments. */
   sql(args: readonly string[], call: CallTypes): string;
 }

@@ -103,6 +103,8 @@ export type LogicalNode =
       readonly kind: "sql";
       readonly inputs: readonly { readonly name: string; readonly node: LogicalNode }[];
       readonly text: string;
+      /** Declared result; the query's columns are cast to it. */
+      readonly schema?: Schema;
     }
   | { readonly kind: "sink"; readonly input: LogicalNode; readonly sink: SinkSpec };
 

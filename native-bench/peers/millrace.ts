@@ -1,0 +1,56 @@
+import { Engine, read } from "millrace";
+import type { Summary, Task } from "../workload.ts";
+
+export const salesSchema = {
+  transaction_id: "utf8",
+  customer_id: "utf8",
+  product_id: "utf8",
+  quantity: "int32",
+  unit_price: "float64",
+  transaction_date: "timestamp",
+  store_id: "utf8",
+} as const;
+
+export const sales = (task: Task) => read.csv(task.file("sales.csv"), { schema: salesSchema });
+
+type Collectable = Parameters<Engine["collect"]>[0];
+type Runnable = Parameters<Engine["run"]>[0];
+
+async function withEngine<T>(task: Task, action: (engine: Engine) => Promise<T>): Promise<T> {
+  const engine = await Engine.create({ workers: task.threads, memory: "4GB", stateDir: `${task.out}/state` });
+  try {
+    return await action(engine);
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Collects a grouped result and sums its columns in JavaScript. */
+export async function grouped(task: Task, dataset: Collectable, columns: readonly string[]): Promise<Summary> {
+  return withEngine(task, async (engine) => {
+    const table = await engine.collect(dataset);
+    const sums = columns.map((name) => {
+      let sum = 0;
+      for (const value of table.getChild(name) ?? []) sum += Number(value);
+      return [name, sum] as const;
+    });
+    return { groups: table.numRows, ...Object.fromEntries(sums) };
+  });
+}
+
+/** Collects a result of one row. */
+export async function oneRow(task: Task, dataset: Collectable): Promise<Summary> {
+  return withEngine(task, async (engine) => {
+    const table = await engine.collect(dataset);
+    return Object.fromEntries(table.schema.fields.map(({ name }) => [name, Number(table.getChild(name)?.get(0))]));
+  });
+}
+
+/** Runs a plan that ends in sinks. */
+export async function statement(task: Task, plan: Runnable): Promise<Summary> {
+  return withEngine(task, async (engine) => {
+    const result = await engine.run(plan).result;
+    if (result.status === "failed") throw new Error("the run failed");
+    return {};
+  });
+}

@@ -1,0 +1,128 @@
+import * as arrow from "apache-arrow";
+import { assertNever } from "../common/assert.js";
+import type { Schema, Value } from "../schema/types.js";
+import { arrowSchema, arrowType } from "./arrowSchema.js";
+import { builderFor } from "./builder.js";
+import type { Batch, BytesColumn, Column, FixedColumn, ObjectColumn, WideColumn } from "./column.js";
+import { compactBatch, copyBatch, gatherColumn } from "./gather.js";
+
+/**
+ * The live rows as an Arrow record batch. Memory of fixed and contiguous columns is shared with the batch; give a copy
+ * (`copyBatch`) to keep the result for longer.
+ */
+export function toRecordBatch(batch: Batch): arrow.RecordBatch {
+  const { columns, length } = compactBatch(batch);
+  const schema = arrowSchema(batch.schema);
+  const children = columns.map(toData);
+  const data = new arrow.Data(new arrow.Struct(schema.fields), 0, length, 0, {}, children);
+  return new arrow.RecordBatch(schema, data);
+}
+
+/** All live rows as an Arrow table with memory of its own. */
+export function toTable(schema: Schema, batches: readonly Batch[]): arrow.Table {
+  return new arrow.Table(
+    arrowSchema(schema),
+    batches.map((batch) => toRecordBatch(copyBatch(batch))),
+  );
+}
+
+function toData(column: Column): arrow.Data {
+  switch (column.layout) {
+    case "fixed":
+      return fixedData(column);
+    case "wide":
+      return makeData(column, { [arrow.BufferType.DATA]: new Uint32Array(wordsOf(column).buffer) });
+    case "bytes":
+      return bytesData(column);
+    case "object":
+      return column.type.kind === "list" ? listData(column) : structData(column);
+    default:
+      return assertNever(column, "column layout");
+  }
+}
+
+type Buffers = { [K in arrow.BufferType]?: ArrayBufferView };
+
+function makeData(column: Column, buffers: Buffers, children: arrow.Data[] = []): arrow.Data {
+  const { valid, length } = column;
+  const nulls = valid === null ? 0 : countNulls(valid);
+  if (valid !== null && nulls > 0) buffers[arrow.BufferType.VALIDITY] = packBits(valid);
+  return new arrow.Data(arrowType(column.type), 0, length, nulls, buffers as ConstructorParameters<typeof arrow.Data>[4], children);
+}
+
+function countNulls(valid: Uint8Array): number {
+  let nulls = 0;
+  for (let i = 0; i < valid.length; i++) nulls += (valid[i] as number) ^ 1;
+  return nulls;
+}
+
+/** One byte a row to one bit a row, lowest bit first. */
+export function packBits(bytes: Uint8Array): Uint8Array {
+  const bits = new Uint8Array((bytes.length + 7) >> 3);
+  for (let i = 0; i < bytes.length; i++) bits[i >> 3] = (bits[i >> 3] as number) | ((bytes[i] as number) << (i & 7));
+  return bits;
+}
+
+function fixedData(column: FixedColumn): arrow.Data {
+  const { type, length } = column;
+  if (type.kind === "null") return new arrow.Data(new arrow.Null(), 0, length, length);
+  if (type.kind === "bool") return makeData(column, { [arrow.BufferType.DATA]: packBits(column.values as Uint8Array) });
+  if (type.kind !== "decimal") return makeData(column, { [arrow.BufferType.DATA]: column.values });
+  const words = new BigInt64Array(length * 2);
+  for (let i = 0; i < length; i++) {
+    const value = column.values[i] as bigint;
+    words[i * 2] = value;
+    words[i * 2 + 1] = value >> 63n;
+  }
+  return makeData(column, { [arrow.BufferType.DATA]: new Uint32Array(words.buffer) });
+}
+
+const wordsOf = (column: WideColumn): BigInt64Array => column.values.slice(0, column.length * 2);
+
+function bytesData(column: BytesColumn): arrow.Data {
+  const contiguous = isContiguous(column) ? column : (gatherColumn(column, allRows(column.length)) as BytesColumn);
+  const { starts, ends, length } = contiguous;
+  const shared = length > 0 && ends.buffer === starts.buffer && ends.byteOffset === starts.byteOffset + 4;
+  const offsets = shared ? new Int32Array(starts.buffer, starts.byteOffset, length + 1) : offsetsOf(contiguous);
+  return makeData(column, { [arrow.BufferType.OFFSET]: offsets, [arrow.BufferType.DATA]: contiguous.bytes });
+}
+
+function isContiguous({ starts, ends, length }: BytesColumn): boolean {
+  for (let i = 1; i < length; i++) if (starts[i] !== ends[i - 1] || (ends[i] as number) < (starts[i] as number)) return false;
+  return length === 0 || (ends[0] as number) >= (starts[0] as number);
+}
+
+function offsetsOf({ starts, ends, length }: BytesColumn): Int32Array {
+  const offsets = new Int32Array(length + 1);
+  if (length > 0) offsets[0] = starts[0] as number;
+  offsets.set(ends.subarray(0, length), 1);
+  return offsets;
+}
+
+const allRows = (length: number): Int32Array => Int32Array.from({ length }, (_, i) => i);
+
+function listData(column: ObjectColumn): arrow.Data {
+  if (column.type.kind !== "list") throw new TypeError("not a list column");
+  const items = builderFor(column.type.item, column.length);
+  const offsets = new Int32Array(column.length + 1);
+  for (let i = 0; i < column.length; i++) {
+    if (isValid(column, i)) for (const item of column.values[i] as readonly Value[]) items.append(item);
+    offsets[i + 1] = items.length;
+  }
+  return makeData(column, { [arrow.BufferType.OFFSET]: offsets }, [toData(items.finish())]);
+}
+
+function structData(column: ObjectColumn): arrow.Data {
+  if (column.type.kind !== "struct") throw new TypeError("not a struct column");
+  const children = column.type.fields.map((field) => {
+    const child = builderFor(field.type, column.length);
+    for (let i = 0; i < column.length; i++) {
+      const value = isValid(column, i) ? (column.values[i] as { readonly [name: string]: Value })[field.name] : null;
+      child.append(value ?? null);
+    }
+    return toData(child.finish());
+  });
+  return makeData(column, {}, children);
+}
+
+const isValid = (column: Column, row: number): boolean => column.valid === null || column.valid[row] !== 0;

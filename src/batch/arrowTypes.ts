@@ -1,0 +1,2 @@
+/** Arrow's own classes, as users get them. */
+export type { RecordBatch as ArrowBatch, Table as ArrowTable } from "apache-arrow";

@@ -1,0 +1,150 @@
+import { assertNever } from "../common/assert.js";
+import { internalError } from "../common/errors.js";
+import type { Schema } from "../schema/types.js";
+import { newFixed } from "./builder.js";
+import { type Batch, type BytesColumn, type Column, type RowOrigin, rowCount } from "./column.js";
+import { copyBytes } from "./text.js";
+
+/** The rows of a column that `rows` lists, in that order, in memory of their own. A row may be listed more than once. */
+export function gatherColumn(column: Column, rows: Int32Array): Column {
+  const length = rows.length;
+  const valid = gatherValid(column.valid, rows);
+  switch (column.layout) {
+    case "fixed": {
+      const values = newFixed(column.type, length) as Float64Array;
+      const source = column.values as Float64Array;
+      for (let i = 0; i < length; i++) values[i] = source[rows[i] as number] as number;
+      return { ...column, length, values, valid };
+    }
+    case "wide": {
+      const values = new BigInt64Array(length * 2);
+      for (let i = 0; i < length; i++) {
+        const row = rows[i] as number;
+        values[i * 2] = column.values[row * 2] as bigint;
+        values[i * 2 + 1] = column.values[row * 2 + 1] as bigint;
+      }
+      return { ...column, length, values, valid };
+    }
+    case "bytes":
+      return { ...gatherBytes(column, rows), valid };
+    case "object":
+      return { ...column, length, values: Array.from(rows, (row) => column.values[row]), valid };
+    default:
+      return assertNever(column, "column layout");
+  }
+}
+
+function gatherValid(valid: Uint8Array | null, rows: Int32Array): Uint8Array | null {
+  if (valid === null) return null;
+  const out = new Uint8Array(rows.length);
+  let nulls = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const bit = valid[rows[i] as number] as number;
+    out[i] = bit;
+    nulls |= bit ^ 1;
+  }
+  return nulls === 0 ? null : out;
+}
+
+function gatherBytes(column: BytesColumn, rows: Int32Array): BytesColumn {
+  const { starts, ends, valid } = column;
+  const length = rows.length;
+  const offsets = new Int32Array(length + 1);
+  let total = 0;
+  for (let i = 0; i < length; i++) {
+    const row = rows[i] as number;
+    if (valid === null || valid[row] !== 0) total += (ends[row] as number) - (starts[row] as number);
+    if (total > 0x7fff_ffff) throw internalError("a gathered column holds more than 2 GiB of bytes");
+    offsets[i + 1] = total;
+  }
+  const bytes = new Uint8Array(total);
+  for (let i = 0; i < length; i++) {
+    const at = offsets[i] as number;
+    const size = (offsets[i + 1] as number) - at;
+    if (size === 0) continue;
+    const start = starts[rows[i] as number] as number;
+    copyBytes(column.bytes, start, start + size, bytes, at);
+  }
+  return { ...column, length, bytes, starts: offsets.subarray(0, length), ends: offsets.subarray(1, length + 1) };
+}
+
+const everyRow = (length: number): Int32Array => {
+  const rows = new Int32Array(length);
+  for (let i = 0; i < length; i++) rows[i] = i;
+  return rows;
+};
+
+/** The live rows as a batch without a selection. Without a selection it is the batch itself; otherwise it owns its memory. */
+export function compactBatch(batch: Batch): Batch {
+  const { selection, origin } = batch;
+  if (selection === null) return batch;
+  return {
+    schema: batch.schema,
+    length: selection.length,
+    columns: batch.columns.map((column) => gatherColumn(column, selection)),
+    selection: null,
+    origin: origin === null ? null : originThrough(origin, selection),
+  };
+}
+
+/** The live rows in memory of their own, which stay valid whatever the reader does. Their origin is not kept: it may point into the reader. */
+export function copyBatch(batch: Batch): Batch {
+  const rows = batch.selection ?? everyRow(batch.length);
+  const columns = batch.columns.map((column) => gatherColumn(column, rows));
+  return { schema: batch.schema, length: rows.length, columns, selection: null, origin: null };
+}
+
+/** An origin for rows that were moved: row i of the new batch is row `rows[i]` of the old one. */
+export function originThrough(origin: RowOrigin, rows: Int32Array): RowOrigin {
+  return {
+    place: (row) => origin.place(rows[row] ?? row),
+    raw: (row) => origin.raw(rows[row] ?? row),
+  };
+}
+
+/** Live rows [from, to) of a batch, as views on it. */
+export function sliceBatch(batch: Batch, from: number, to: number): Batch {
+  const live = rowCount(batch);
+  const start = Math.min(Math.max(from, 0), live);
+  const end = Math.min(Math.max(to, start), live);
+  if (start === 0 && end === live) return batch;
+  if (batch.selection !== null) return { ...batch, selection: batch.selection.subarray(start, end) };
+  const { origin } = batch;
+  return {
+    schema: batch.schema,
+    length: end - start,
+    columns: batch.columns.map((column) => sliceColumn(column, start, end)),
+    selection: null,
+    origin: origin === null ? null : { place: (row) => origin.place(row + start), raw: (row) => origin.raw(row + start) },
+  };
+}
+
+/** Physical rows [from, to) of a column, as a view on it. */
+export function sliceColumn(column: Column, from: number, to: number): Column {
+  const length = to - from;
+  const valid = column.valid === null ? null : column.valid.subarray(from, to);
+  switch (column.layout) {
+    case "fixed":
+      return { ...column, length, values: column.values.subarray(from, to), valid };
+    case "wide":
+      return { ...column, length, values: column.values.subarray(from * 2, to * 2), valid };
+    case "bytes":
+      return { ...column, length, starts: column.starts.subarray(from, to), ends: column.ends.subarray(from, to), valid };
+    case "object":
+      return { ...column, length, values: column.values.slice(from, to), valid };
+    default:
+      return assertNever(column, "column layout");
+  }
+}
+
+/** The columns at `indexes`, in that order, by reference. */
+export function selectColumns(batch: Batch, indexes: readonly number[]): Batch {
+  const pick = <T>(list: readonly T[]): T[] =>
+    indexes.map((index) => {
+      const item = list[index];
+      if (item === undefined) throw internalError(`a batch of ${list.length} columns has no column ${index}`);
+      return item;
+    });
+  const schema: Schema = pick(batch.schema);
+  return { ...batch, schema, columns: pick(batch.columns) };
+}

@@ -1,0 +1,50 @@
+import * as arrow from "apache-arrow";
+import { dataError } from "../common/errors.js";
+import type { Schema } from "../schema/types.js";
+import { toRecordBatch } from "./arrowExport.js";
+import { fromRecordBatch } from "./arrowImport.js";
+import { arrowSchema, schemaFromArrow } from "./arrowSchema.js";
+import type { Batch } from "./column.js";
+
+/** Batches as an Arrow IPC stream. */
+export const encodeIpcStream = (schema: Schema, batches: Iterable<Batch>): Uint8Array =>
+  encode(new arrow.RecordBatchStreamWriter(), schema, batches);
+
+/** Batches as an Arrow IPC file (random access, with a footer). */
+export const encodeIpcFile = (schema: Schema, batches: Iterable<Batch>): Uint8Array =>
+  encode(new arrow.RecordBatchFileWriter(), schema, batches);
+
+function encode(writer: arrow.RecordBatchWriter, schema: Schema, batches: Iterable<Batch>): Uint8Array {
+  writer.reset(undefined, arrowSchema(schema));
+  for (const batch of batches) writer.write(toRecordBatch(batch));
+  writer.finish();
+  return writer.toUint8Array(true);
+}
+
+export interface DecodedIpc {
+  readonly schema: Schema;
+  readonly batches: readonly Batch[];
+}
+
+/**
+ * Reads an Arrow IPC stream or file held in memory. Batches share that memory.
+ * @throws MillraceError Data/ARROW_UNREADABLE when the bytes are not whole Arrow IPC.
+ */
+export function decodeIpc(bytes: Uint8Array, file?: string): DecodedIpc {
+  const records: arrow.RecordBatch[] = [];
+  let schema: arrow.Schema;
+  try {
+    const reader = arrow.RecordBatchReader.from(bytes).open();
+    // Read before the records: a reader that has come to its end forgets its schema.
+    schema = reader.schema;
+    for (const record of reader) records.push(record);
+  } catch (thrown) {
+    throw dataError("ARROW_UNREADABLE", "the bytes are not a whole Arrow IPC stream or file", {
+      cause: thrown,
+      ...(file === undefined ? {} : { file }),
+      hint: "Compressed record batches and cut files cannot be read; write the file again without compression.",
+    });
+  }
+  if (schema === undefined) throw dataError("ARROW_UNREADABLE", "the bytes hold no Arrow schema", file === undefined ? {} : { file });
+  return { schema: schemaFromArrow(schema), batches: records.map(fromRecordBatch) };
+}

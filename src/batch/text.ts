@@ -1,0 +1,133 @@
+import { Buffer, isAscii } from "node:buffer";
+import { resourceError } from "../common/errors.js";
+import type { BytesColumn } from "./column.js";
+
+/** Past this many bytes of block for each byte of text, decoding the whole block costs more than it saves. */
+const sparseBlock = 16;
+const maxBytes = 0x7fff_ffff;
+
+const bufferOver = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** The UTF-8 text of `bytes` in [start, end); malformed sequences become U+FFFD. */
+export function decodeText(bytes: Uint8Array, start: number, end: number): string {
+  return bufferOver(bytes).toString("utf8", start, end);
+}
+
+/**
+ * Strings of a utf8 column, decoded when asked for. A block that is all ASCII is decoded once and rows are substrings of it,
+ * which is several times cheaper than a decode a row.
+ */
+export class TextView {
+  readonly #bytes: Uint8Array;
+  readonly #starts: Int32Array;
+  readonly #ends: Int32Array;
+  #buffer: Buffer | null = null;
+  #block: string | null = null;
+  #base = 0;
+
+  constructor(column: BytesColumn) {
+    this.#bytes = column.bytes;
+    this.#starts = column.starts;
+    this.#ends = column.ends;
+  }
+
+  /** Text of a row that is not null. */
+  at(row: number): string {
+    const start = this.#starts[row] as number;
+    const end = this.#ends[row] as number;
+    if (this.#buffer === null) this.#open();
+    if (this.#block !== null) return this.#block.substring(start - this.#base, end - this.#base);
+    return (this.#buffer as Buffer).toString("utf8", start, end);
+  }
+
+  #open(): void {
+    this.#buffer = bufferOver(this.#bytes);
+    const { low, high, total } = spanOf(this.#starts, this.#ends, this.#bytes.length);
+    const span = high - low;
+    if (span > 4096 && span / sparseBlock > total) return;
+    if (span <= 0 || isAscii(this.#bytes.subarray(low, high))) {
+      this.#base = low;
+      this.#block = this.#buffer.toString("latin1", low, high);
+    }
+  }
+}
+
+/** The part of a block that rows of a column lie in. Rows that are null or not selected may hold anything: the span is cut to the block. */
+function spanOf(starts: Int32Array, ends: Int32Array, size: number): { low: number; high: number; total: number } {
+  let low = maxBytes;
+  let high = 0;
+  let total = 0;
+  for (let i = 0; i < starts.length; i++) {
+    const start = starts[i] as number;
+    const end = ends[i] as number;
+    if (end <= start) continue;
+    if (start < low) low = start;
+    if (end > high) high = end;
+    total += end - start;
+  }
+  low = Math.max(low, 0);
+  high = Math.min(high, size);
+  // Empty rows may stand anywhere: `substring` clamps their bounds to the block.
+  return low > high ? { low: 0, high: 0, total: 0 } : { low, high, total };
+}
+
+/** A byte buffer that grows, into which texts are encoded one after the other. */
+export class TextSink {
+  bytes: Uint8Array;
+  length = 0;
+  #buffer: Buffer;
+
+  constructor(capacity: number) {
+    this.bytes = new Uint8Array(Math.max(64, capacity));
+    this.#buffer = bufferOver(this.bytes);
+  }
+
+  /** Encodes a text at the end; a lone surrogate becomes U+FFFD. The text stands in [length before, length after). */
+  writeText(text: string): void {
+    const size = text.length;
+    if (this.length + size * 3 > this.bytes.length) this.#grow(this.length + size * 3);
+    if (size > 48) {
+      this.length += this.#buffer.write(text, this.length, "utf8");
+      return;
+    }
+    const bytes = this.bytes;
+    let at = this.length;
+    for (let i = 0; i < size; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) {
+        this.length += this.#buffer.write(text, this.length, "utf8");
+        return;
+      }
+      bytes[at++] = code;
+    }
+    this.length = at;
+  }
+
+  writeBytes(source: Uint8Array, start: number, end: number): void {
+    const size = end - start;
+    if (this.length + size > this.bytes.length) this.#grow(this.length + size);
+    copyBytes(source, start, end, this.bytes, this.length);
+    this.length += size;
+  }
+
+  #grow(needed: number): void {
+    if (needed > maxBytes) {
+      throw resourceError("COLUMN_TOO_LARGE", `a column of one batch holds more than ${maxBytes} bytes of text`, {
+        hint: "Lower batchRows, so that a batch holds fewer rows.",
+      });
+    }
+    const bigger = new Uint8Array(Math.min(maxBytes, Math.max(needed, this.bytes.length * 2)));
+    bigger.set(this.bytes.subarray(0, this.length));
+    this.bytes = bigger;
+    this.#buffer = bufferOver(bigger);
+  }
+}
+
+/** Copies [start, end) of one array to another. A loop for short ranges, where a call costs more than the bytes. */
+export function copyBytes(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
+  if (end - start > 32) {
+    target.set(source.subarray(start, end), at);
+    return;
+  }
+  for (let i = start, j = at; i < end; i++, j++) target[j] = source[i] as number;
+}

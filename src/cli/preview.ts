@@ -1,0 +1,100 @@
+import { Command } from "commander";
+import type { Plan } from "../index.js";
+import { Dataset, Engine, read } from "../index.js";
+import { usageError } from "./failure.js";
+import { jsonLine } from "./jsonLines.js";
+import { type EngineFlags, engineOptions, engineSettings, type Parameters, setOption, wholeNumber } from "./options.js";
+import { isPlanFile, loadPlanFile } from "./planFile.js";
+import { type TableColumn, tableText } from "./table.js";
+import type { Terminal } from "./terminal.js";
+import { jsonValue, typeText, valueText } from "./values.js";
+
+interface PreviewFlags extends EngineFlags {
+  readonly set: Parameters;
+  readonly rows: number;
+  readonly json?: boolean;
+}
+
+type Collected = Awaited<ReturnType<Engine["collect"]>>;
+type AnyDataset = globalThis.Parameters<Engine["collect"]>[0];
+
+/** `millrace preview orders.csv`: the detected columns and the first rows of a file, or of what a plan would write. */
+export function previewCommand(terminal: Terminal): Command {
+  const command = new Command("preview")
+    .description("show the columns and the first rows of a data file or of a plan")
+    .argument("<file>", "a csv, jsonl, parquet or arrow file, or a file that exports a plan")
+    .option("--rows <n>", "how many rows", wholeNumber("--rows"), 20)
+    .option("--json", "print the schema and the rows as NDJSON on stdout")
+    .addOption(setOption());
+  for (const option of engineOptions()) command.addOption(option);
+  return command.action(async (file: string, flags: PreviewFlags) => {
+    const dataset = isPlanFile(file) ? previewable(file, await loadPlanFile(file, flags.set)) : readerFor(file);
+    const engine = await Engine.create({ workers: 1, ...engineSettings(flags) });
+    try {
+      const table = await engine.collect(dataset.limit(flags.rows) as AnyDataset);
+      if (flags.json === true) printJson(terminal, table);
+      else terminal.out(previewText(table));
+    } finally {
+      await engine.close();
+    }
+  });
+}
+
+interface Limitable {
+  limit(rows: number): unknown;
+}
+
+const readers: readonly { readonly ending: RegExp; readonly open: (path: string) => Limitable }[] = [
+  { ending: /\.csv(\.gz)?$/i, open: (path) => read.csv(path) },
+  { ending: /\.tsv(\.gz)?$/i, open: (path) => read.csv(path, { delimiter: "\t" }) },
+  { ending: /\.(jsonl|ndjson)(\.gz)?$/i, open: (path) => read.jsonl(path) },
+  { ending: /\.(parquet|pq)$/i, open: (path) => read.parquet(path) },
+  { ending: /\.(arrow|arrows|ipc|feather)$/i, open: (path) => read.arrow(path) },
+];
+
+function readerFor(path: string): Limitable {
+  const reader = readers.find(({ ending }) => ending.test(path));
+  if (reader !== undefined) return reader.open(path);
+  throw usageError(
+    "UNKNOWN_FILE_TYPE",
+    `${path}: the name does not say what the file holds`,
+    "Expected one of .csv .tsv .jsonl .ndjson .parquet .arrow (text may end in .gz), or a .ts or .js file that exports a plan.",
+  );
+}
+
+/** The rows of a plan file: a dataset as it is, or what goes into the first sink of a plan. */
+function previewable(path: string, exported: unknown): Limitable {
+  if (exported instanceof Dataset) return exported;
+  const { outputs, data } = exported as Partial<Plan>;
+  const first = outputs?.[0];
+  if (first?.kind === "sink" && data !== undefined) return new Dataset(first.input, data);
+  throw usageError(
+    "PLAN_NOT_PREVIEWABLE",
+    `${path}: expected a dataset or a plan that ends in a sink`,
+    "A plan is made by dataset.write.parquet(path) or plan.all(…).",
+  );
+}
+
+/** The first rows as a table with the type under each name. */
+function previewText(table: Collected): string {
+  const fields = table.schema.fields;
+  const columns: TableColumn[] = fields.map((field) => {
+    const type = typeText(field.type);
+    return { title: field.name, subtitle: type, align: /^(u?int|float|decimal)/.test(type) ? "right" : "left" };
+  });
+  const types = columns.map((column) => column.subtitle ?? "");
+  const rows: string[][] = [];
+  for (let row = 0; row < table.numRows; row++) {
+    rows.push(types.map((type, i) => valueText(table.getChildAt(i)?.get(row), type)));
+  }
+  return tableText(columns, rows);
+}
+
+function printJson(terminal: Terminal, table: Collected): void {
+  const fields = table.schema.fields.map((field) => ({ name: field.name, type: typeText(field.type), nullable: field.nullable }));
+  terminal.out(jsonLine({ kind: "schema", fields }));
+  for (let row = 0; row < table.numRows; row++) {
+    const values = fields.map((field, i) => [field.name, jsonValue(table.getChildAt(i)?.get(row), field.type)]);
+    terminal.out(jsonLine({ kind: "row", values: Object.fromEntries(values) }));
+  }
+}

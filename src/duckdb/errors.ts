@@ -1,0 +1,52 @@
+import {
+  dataError,
+  externalError,
+  type MillraceError,
+  MillraceError as Millrace,
+  planError,
+  resourceError,
+} from "../common/errors.js";
+
+/** Whose text a statement was: only a user's own SQL can be wrong by the user's doing. */
+export type SqlAuthor = "engine" | "user";
+
+const memoryHint = "Give the run more memory (`memory` option), or fewer columns and groups at a time.";
+
+/**
+ * What DuckDB threw, as our error. The text of DuckDB is kept, with its position marker and its own "did you mean".
+ * A message that names no known kind is an internal error when the engine wrote the SQL, and SQL_FAILED when the user did.
+ */
+export function fromDuckDbError(thrown: unknown, author: SqlAuthor): MillraceError {
+  if (thrown instanceof Millrace) return thrown;
+  const message = (thrown instanceof Error ? thrown.message : String(thrown)).replace(/^Failed to extract statements: /, "");
+  const options = { cause: thrown };
+  if (/^INTERRUPT|Interrupted!/i.test(message))
+    return new Millrace("Cancelled", "CANCELLED", "the query was interrupted", options);
+  if (/No space left|disk is full|max_temp_directory_size|failed to offload/i.test(message)) {
+    return resourceError("DISK_FULL", `DuckDB ran out of disk space: ${message}`, {
+      ...options,
+      hint: "Free space in the scratch folder, or point it at a larger disk.",
+    });
+  }
+  if (/Out of Memory|could not allocate|failed to (allocate|pin)/i.test(message)) {
+    return resourceError("OUT_OF_MEMORY", `DuckDB ran out of its memory limit: ${message}`, { ...options, hint: memoryHint });
+  }
+  if (/Type (INT128|HUGEINT) with value .* out of range for the destination type (INT64|BIGINT)/i.test(message)) {
+    return dataError("SUM_OVERFLOW", `an integer sum does not fit into int64: ${message}`, {
+      ...options,
+      hint: "Cast the column to float64 or decimal(38,0) before it is summed.",
+    });
+  }
+  if (/^Out of Range Error: Overflow in .*INT/i.test(message)) {
+    return dataError("INTEGER_OVERFLOW", message, { ...options, hint: "Cast to a wider type first." });
+  }
+  if (/^(Conversion Error|Out of Range Error)/i.test(message)) return dataError("CONVERSION_FAILED", message, options);
+  if (/^(Parser|Binder|Catalog|Syntax) Error/i.test(message)) {
+    if (author === "user") return planError("SQL_INVALID", message, options);
+    return new Millrace("Internal", "INTERNAL", `DuckDB refused a query that the engine wrote: ${message}`, options);
+  }
+  if (/^(IO|HTTP|Permission) Error/i.test(message)) return externalError("IO_FAILED", message, options);
+  if (/^Invalid Input Error/i.test(message)) return dataError("INVALID_INPUT", message, options);
+  if (author === "user") return planError("SQL_FAILED", message, options);
+  return new Millrace("Internal", "INTERNAL", `DuckDB: ${message}`, options);
+}

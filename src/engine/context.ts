@@ -1,0 +1,112 @@
+import { MillraceError } from "../common/errors.js";
+import type { OnReject } from "../plan/nodes.js";
+import type { WorkerPool } from "../pool/pool.js";
+import type { FileWritten, TaskResult } from "../task/protocol.js";
+import type { RunEventBody } from "./events.js";
+import type { EngineSettings } from "./options.js";
+
+export interface RunContextParts {
+  readonly runId: string;
+  readonly settings: EngineSettings;
+  readonly pool: WorkerPool;
+  /** The run's own folder under the state folder. */
+  readonly folder: string;
+  readonly scratch: string;
+  readonly onReject: OnReject;
+  readonly totalBytes: number;
+  readonly signal: AbortSignal | null;
+  readonly emit: (event: RunEventBody) => void;
+}
+
+/** What all stages of one run share. */
+export class RunContext {
+  readonly runId: string;
+  readonly settings: EngineSettings;
+  readonly pool: WorkerPool;
+  readonly folder: string;
+  readonly scratch: string;
+  readonly onReject: OnReject;
+  readonly signal: AbortSignal | null;
+  readonly emit: (event: RunEventBody) => void;
+  /** Non-zero tells the workers to stop at the next batch. */
+  readonly cancelFlag = new SharedArrayBuffer(4);
+  private readonly exchanges = new Map<number, readonly FileWritten[]>();
+  private readonly stagingFolders = new Map<number, string>();
+  private readonly startMs = Date.now();
+  private readonly totalBytes: number;
+  private rows = 0;
+  private bytes = 0;
+
+  constructor(parts: RunContextParts) {
+    this.runId = parts.runId;
+    this.settings = parts.settings;
+    this.pool = parts.pool;
+    this.folder = parts.folder;
+    this.scratch = parts.scratch;
+    this.onReject = parts.onReject;
+    this.signal = parts.signal;
+    this.emit = parts.emit;
+    this.totalBytes = parts.totalBytes;
+  }
+
+  exchangeFiles(exchange: number): readonly FileWritten[] {
+    const files = this.exchanges.get(exchange);
+    if (files === undefined) throw new TypeError(`exchange ${exchange} is read before it is written`);
+    return files;
+  }
+
+  addExchange(exchange: number, files: readonly FileWritten[]): void {
+    this.exchanges.set(exchange, files);
+  }
+
+  staging(output: number): string {
+    const folder = this.stagingFolders.get(output);
+    if (folder === undefined) throw new TypeError(`output ${output} has no staging folder`);
+    return folder;
+  }
+
+  setStaging(output: number, folder: string): void {
+    this.stagingFolders.set(output, folder);
+  }
+
+  stopTasks(): void {
+    Atomics.store(new Int32Array(this.cancelFlag), 0, 1);
+  }
+
+  /** @throws MillraceError Cancelled/RUN_CANCELLED once the caller's signal was aborted. */
+  throwIfStopped(): void {
+    if (this.signal?.aborted === true) throw new MillraceError("Cancelled", "RUN_CANCELLED", "the run was stopped by its caller");
+  }
+
+  taskFinished(stage: string, partition: number, attempt: number, result: TaskResult, fromSource: boolean): void {
+    const { scan, timing, rejects } = result;
+    this.emit({
+      kind: "task-finished",
+      stage,
+      partition,
+      attempt,
+      rows: scan.rows,
+      bytes: scan.bytes,
+      durationMs: timing.endMs - timing.startMs,
+    });
+    if (rejects.count > 0) this.emit({ kind: "reject", stage, count: rejects.count, samples: rejects.samples });
+    if (!fromSource || attempt > 1) return;
+    this.rows += scan.rows;
+    this.bytes += scan.bytes;
+    this.progress(stage);
+  }
+
+  private progress(stage: string): void {
+    const elapsed = Math.max(1, Date.now() - this.startMs);
+    const left = this.totalBytes - this.bytes;
+    this.emit({
+      kind: "progress",
+      stage,
+      rows: this.rows,
+      bytes: this.bytes,
+      totalBytes: this.totalBytes,
+      rate: (1000 * this.rows) / elapsed,
+      etaMs: this.bytes > 0 && left >= 0 ? (elapsed * left) / this.bytes : null,
+    });
+  }
+}

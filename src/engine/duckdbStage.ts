@@ -1,0 +1,125 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Batch } from "../batch/column.js";
+import { assertNever } from "../common/assert.js";
+import { quoteText } from "../duckdb/quote.js";
+import { DuckDbSession } from "../duckdb/session.js";
+import { runDuckDbStage, type StageFiles } from "../duckdb/stage.js";
+import type { DuckDbStage } from "../planner/stages.js";
+import type { StageMetrics } from "../report/model.js";
+import type { Schema } from "../schema/types.js";
+import type { FileWritten } from "../task/protocol.js";
+import type { RunContext } from "./context.js";
+import type { RowsConsumer } from "./execute.js";
+import type { OutputSet, RowsReader } from "./outputs.js";
+
+/** Runs the DuckDB stages of one run in one session of its own, opened when the first one needs it. */
+export class DuckDbRunner implements RowsReader {
+  private session: DuckDbSession | null = null;
+
+  constructor(
+    private readonly run: RunContext,
+    private readonly onRows: RowsConsumer | null,
+  ) {}
+
+  async runStage(stage: DuckDbStage, outputs: OutputSet): Promise<StageMetrics> {
+    const { run } = this;
+    const startMs = Date.now();
+    run.emit({ kind: "stage-started", stage: stage.name, stageId: stage.id, partitions: 1 });
+    const inputs = new Map(stage.inputs.map((id): [number, StageFiles] => [id, this.filesOf(id)]));
+    const recordsIn = stage.inputs.reduce((sum, id) => sum + rowsOf(run.exchangeFiles(id)), 0);
+    const rows = await this.runQuery(stage, inputs, outputs);
+    const endMs = Date.now();
+    run.emit({ kind: "stage-finished", stage: stage.name, stageId: stage.id, rows, durationMs: endMs - startMs });
+    const { id, name } = stage;
+    return { id, name, kind: "duckdb", startMs, endMs, recordsIn, recordsOut: rows, filtered: 0, rejected: 0, bytes: 0, tasks: [], steps: [] };
+  }
+
+  /** Reads an exchange back, in order. */
+  async readExchange(exchange: number, schema: Schema, onBatch: (batch: Batch) => void | Promise<void>): Promise<void> {
+    const inputs = new Map([[exchange, this.filesOf(exchange)]]);
+    const session = await this.open();
+    await runDuckDbStage(session, { kind: "stageInput", stage: exchange, schema }, inputs, { kind: "batches", onBatch });
+  }
+
+  async *readFiles(files: readonly FileWritten[], schema: Schema): AsyncGenerator<Batch> {
+    if (files.length === 0) return;
+    const list = files.map((file) => quoteText(file.path)).join(", ");
+    yield* (await this.open()).query(`SELECT * FROM read_parquet([${list}])`, schema);
+  }
+
+  interrupt(): void {
+    this.session?.interrupt();
+  }
+
+  close(): void {
+    this.session?.close();
+    this.session = null;
+  }
+
+  private async runQuery(stage: DuckDbStage, inputs: ReadonlyMap<number, StageFiles>, outputs: OutputSet): Promise<number> {
+    const { target } = stage;
+    const session = await this.open();
+    switch (target.kind) {
+      case "exchange": {
+        const file = this.exchangeFile(target.exchange);
+        const { rows } = await runDuckDbStage(session, stage.node, inputs, { kind: "exchange", file });
+        this.run.addExchange(target.exchange, [{ path: file, rows, bytes: 0, partitionValues: [], checksum: "" }]);
+        return rows;
+      }
+      case "sink": {
+        const writer = outputs.writer(target.output, stage.node.schema);
+        try {
+          const { rows } = await runDuckDbStage(session, stage.node, inputs, {
+            kind: "batches",
+            onBatch: async (batch) => {
+              this.run.throwIfStopped();
+              await writer.write(batch);
+            },
+          });
+          outputs.add(target.output, await writer.finish());
+          return rows;
+        } catch (error) {
+          await writer.abort();
+          throw error;
+        }
+      }
+      case "rows": {
+        const { onRows } = this;
+        const { rows } = await runDuckDbStage(session, stage.node, inputs, {
+          kind: "batches",
+          onBatch: (batch) => {
+            this.run.throwIfStopped();
+            return onRows?.batch(batch);
+          },
+        });
+        return rows;
+      }
+      default:
+        return assertNever(target, "stage target");
+    }
+  }
+
+  private filesOf(exchange: number): StageFiles {
+    const files = this.run.exchangeFiles(exchange);
+    return { files: files.map((file) => file.path), schema: [] };
+  }
+
+  private exchangeFile(exchange: number): string {
+    const folder = join(this.run.scratch, `x${exchange}`);
+    mkdirSync(folder, { recursive: true });
+    return join(folder, "p000000.parquet");
+  }
+
+  private async open(): Promise<DuckDbSession> {
+    const { settings, scratch } = this.run;
+    this.session ??= await DuckDbSession.open({
+      memoryBytes: Math.floor(settings.memoryBytes * 0.6),
+      threads: settings.workers,
+      tempDirectory: join(scratch, "duckdb"),
+    });
+    return this.session;
+  }
+}
+
+const rowsOf = (files: readonly FileWritten[]): number => files.reduce((sum, file) => sum + file.rows, 0);

@@ -1,0 +1,120 @@
+import { toRecordBatch, toTable } from "../batch/arrowExport.js";
+import type { ArrowBatch, ArrowTable } from "../batch/arrowTypes.js";
+import type { Batch } from "../batch/column.js";
+import { copyBatch } from "../batch/gather.js";
+import { configError } from "../common/errors.js";
+import { didYouMean } from "../common/nearest.js";
+import type { Plan } from "../plan/nodes.js";
+import { type Explanation, explanationText } from "../planner/explain.js";
+import { WorkerPool } from "../pool/pool.js";
+import type { Schema } from "../schema/types.js";
+import { Channel } from "./channel.js";
+import { EventQueue, type RunEventBody } from "./events.js";
+import { executePlan, type RowsConsumer } from "./execute.js";
+import { type EngineOptions, type EngineSettings, engineSettings } from "./options.js";
+import { explainPrepared, preparePlan } from "./prepare.js";
+import { RunHandle, type RunOptions } from "./run.js";
+import { newRunId } from "./runFolder.js";
+
+/** A dataset, which can be made a plan without a sink. */
+export interface PlanSource {
+  toPlan(): Plan;
+}
+
+const runOptionNames = ["signal", "job", "parameters", "report"];
+
+/**
+ * Runs plans. Holds the worker threads; make one, use it for many runs, and close it (`await using` does).
+ */
+export class Engine implements AsyncDisposable {
+  private closed = false;
+
+  private constructor(
+    private readonly settings: EngineSettings,
+    private readonly pool: WorkerPool,
+  ) {}
+
+  /** @throws MillraceError Config for options that make no sense. */
+  static async create(options: EngineOptions = {}): Promise<Engine> {
+    const settings = engineSettings(options);
+    const workerHeapMb = Math.max(64, Math.floor((0.5 * settings.memoryBytes) / settings.workers / 2 ** 20));
+    return new Engine(settings, new WorkerPool({ workers: settings.workers, workerHeapMb }));
+  }
+
+  /** Runs a plan that ends in sinks. The run begins at once; see RunHandle. */
+  run(plan: Plan, options: RunOptions = {}): RunHandle {
+    for (const name of Object.keys(options)) {
+      if (!runOptionNames.includes(name)) {
+        throw configError("UNKNOWN_OPTION", `engine.run: unknown option ${JSON.stringify(name)}. ${didYouMean(name, runOptionNames)}`);
+      }
+    }
+    const sinks = plan.outputs?.every((output) => output.kind === "sink") ?? false;
+    if (!sinks) {
+      throw configError("PLAN_WITHOUT_SINK", "engine.run: the plan does not end in a sink", {
+        hint: "End it with .write.parquet(…), or use engine.collect or engine.stream to get the rows.",
+      });
+    }
+    return this.start(plan, options, null);
+  }
+
+  /** All rows of a dataset as an Arrow table. */
+  async collect(dataset: PlanSource, options: RunOptions = {}): Promise<ArrowTable> {
+    const batches: Batch[] = [];
+    let columns: Schema = [];
+    await this.start(dataset.toPlan(), options, {
+      begin: (schema) => {
+        columns = schema;
+      },
+      batch: (batch) => {
+        batches.push(copyBatch(batch));
+      },
+    });
+    return toTable(columns, batches);
+  }
+
+  /** The rows of a dataset as Arrow record batches. The engine makes no batch ahead of the consumer; leaving the loop ends the run. */
+  stream(dataset: PlanSource, options: RunOptions = {}): AsyncIterableIterator<ArrowBatch> {
+    const stop = new AbortController();
+    const channel = new Channel<ArrowBatch>(() => stop.abort());
+    const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+    const handle = this.start(dataset.toPlan(), { ...options, signal }, {
+      begin: () => undefined,
+      batch: (batch) => channel.send(toRecordBatch(copyBatch(batch))),
+    });
+    handle.then(
+      () => channel.close(),
+      (error) => channel.close(stop.signal.aborted ? null : error),
+    );
+    return channel;
+  }
+
+  /** What a plan or dataset would do: the optimised plan, its stages, where each runs and why. */
+  async explain(plan: Plan | PlanSource): Promise<string> {
+    return explanationText(await this.explainData(plan));
+  }
+
+  /** The same as data. */
+  async explainData(plan: Plan | PlanSource): Promise<Explanation> {
+    return explainPrepared(await preparePlan("toPlan" in plan ? plan.toPlan() : plan, this.settings));
+  }
+
+  /** Ends the worker threads. Runs that are not finished fail. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.pool.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private start(plan: Plan, options: RunOptions, onRows: RowsConsumer | null): RunHandle {
+    if (this.closed) throw configError("ENGINE_CLOSED", "the engine was closed", { hint: "Make another with Engine.create." });
+    const runId = newRunId(new Date());
+    const events = new EventQueue();
+    const emit = (event: RunEventBody) => events.push({ time: Date.now(), runId, ...event });
+    const { settings, pool } = this;
+    const result = executePlan({ runId, plan, settings, pool, options, emit, onRows }).finally(() => events.end());
+    return new RunHandle(runId, result, events);
+  }
+}

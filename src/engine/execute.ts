@@ -1,0 +1,239 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Batch } from "../batch/column.js";
+import { assertNever, required } from "../common/assert.js";
+import { MillraceError, toErrorData } from "../common/errors.js";
+import type { OnReject, Plan } from "../plan/nodes.js";
+import { planFingerprint } from "../plan/json.js";
+import { explanationText } from "../planner/explain.js";
+import type { Stage } from "../planner/stages.js";
+import type { WorkerPool } from "../pool/pool.js";
+import type { OutputMetrics, RejectMetrics, RunMetrics, StageMetrics } from "../report/model.js";
+import { buildReport, type RunReport } from "../report/report.js";
+import type { Schema } from "../schema/types.js";
+import type { RejectRecord, TaskResult } from "../task/protocol.js";
+import { RunContext } from "./context.js";
+import { DuckDbRunner } from "./duckdbStage.js";
+import type { RunEventBody } from "./events.js";
+import { runIngestStage } from "./ingestStage.js";
+import type { EngineSettings } from "./options.js";
+import { OutputSet } from "./outputs.js";
+import { explainPrepared, type PreparedPlan, preparePlan } from "./prepare.js";
+import type { RunOptions, RunResult } from "./run.js";
+import { createRunFolder, removeScratch, type RunFolder } from "./runFolder.js";
+import { runWorkerStage } from "./workerStage.js";
+
+/** Takes the rows of an output that has no sink: its columns first, then batches; none is made before the promise of the last is settled. */
+export interface RowsConsumer {
+  begin(schema: Schema): void;
+  batch(batch: Batch): void | Promise<void>;
+}
+
+export interface Execution {
+  readonly runId: string;
+  readonly plan: Plan;
+  readonly settings: EngineSettings;
+  readonly pool: WorkerPool;
+  readonly options: RunOptions;
+  readonly emit: (event: RunEventBody) => void;
+  readonly onRows: RowsConsumer | null;
+}
+
+/** Runs a plan from its sources to published outputs, and writes its report, also when it fails. */
+export async function executePlan(execution: Execution): Promise<RunResult> {
+  const run = new PlanRun(execution);
+  try {
+    await run.execute();
+    return run.finish(null);
+  } catch (error) {
+    await run.undo();
+    const { report } = run.finish(error);
+    const failure = asMillraceError(error);
+    Object.assign(failure, { runId: execution.runId, report });
+    throw failure;
+  }
+}
+
+function asMillraceError(error: unknown): MillraceError {
+  return error instanceof MillraceError ? error : MillraceError.fromData(toErrorData(error));
+}
+
+class PlanRun {
+  private readonly startMs = Date.now();
+  private readonly cpuStart = process.cpuUsage();
+  private readonly stages: StageMetrics[] = [];
+  private readonly results: TaskResult[] = [];
+  private readonly folder: RunFolder;
+  private prepared: PreparedPlan | null = null;
+  private outputs: OutputSet | null = null;
+  private duckdb: DuckDbRunner | null = null;
+  private published: readonly OutputMetrics[] = [];
+
+  constructor(private readonly execution: Execution) {
+    this.folder = createRunFolder(execution.settings.stateDir, execution.runId);
+  }
+
+  async execute(): Promise<void> {
+    const { execution } = this;
+    const prepared = await preparePlan(execution.plan, execution.settings);
+    this.prepared = prepared;
+    const { physical } = prepared;
+    execution.emit({ kind: "run-started", job: execution.options.job ?? "job", stages: physical.stages.length });
+    const context = this.makeContext(prepared);
+    this.duckdb = new DuckDbRunner(context, execution.onRows);
+    const release = this.stopOnAbort(context);
+    try {
+      for (const output of physical.outputs) if (output.kind === "rows") execution.onRows?.begin(output.schema);
+      this.outputs = await OutputSet.prepare(physical.outputs, context, planFingerprint(execution.plan));
+      for (const stage of physical.stages) {
+        context.throwIfStopped();
+        this.stages.push(await this.runStage(stage, context));
+      }
+      await this.deliverRows(context);
+      context.throwIfStopped();
+      this.published = await this.outputs.publish(this.duckdb);
+    } finally {
+      release();
+    }
+    for (const output of this.published) {
+      execution.emit({ kind: "published", path: output.path, rows: output.rows, files: output.files.length });
+    }
+  }
+
+  private makeContext(prepared: PreparedPlan): RunContext {
+    const { execution } = this;
+    const totalBytes = prepared.sources.reduce((sum, source) => sum + source.files.reduce((bytes, file) => bytes + file.bytes, 0), 0);
+    return new RunContext({
+      runId: execution.runId,
+      settings: execution.settings,
+      pool: execution.pool,
+      ...this.folder,
+      onReject: mostLenient(prepared.sources.map((source) => source.spec.onReject)),
+      totalBytes,
+      signal: execution.options.signal ?? null,
+      emit: execution.emit,
+    });
+  }
+
+  private stopOnAbort(context: RunContext): () => void {
+    const { signal } = this.execution.options;
+    const stop = () => {
+      context.stopTasks();
+      this.duckdb?.interrupt();
+    };
+    signal?.addEventListener("abort", stop, { once: true });
+    if (signal?.aborted === true) stop();
+    return () => signal?.removeEventListener("abort", stop);
+  }
+
+  private async runStage(stage: Stage, context: RunContext): Promise<StageMetrics> {
+    switch (stage.kind) {
+      case "worker": {
+        const done = await runWorkerStage(stage, context);
+        for (const [exchange, files] of done.exchanges) context.addExchange(exchange, files);
+        for (const [output, files] of done.outputs) this.requireOutputs().add(output, files);
+        this.results.push(...done.results);
+        return done.metrics;
+      }
+      case "duckdb":
+        return required(this.duckdb, "DuckDB").runStage(stage, this.requireOutputs());
+      case "ingest": {
+        const feed = required(this.prepared?.feeds.get(stage.dataId), "rows of the program");
+        const done = await runIngestStage(stage, feed, context);
+        context.addExchange(stage.exchange, done.files);
+        return done.metrics;
+      }
+      default:
+        return assertNever(stage, "stage");
+    }
+  }
+
+  /** Outputs without a sink that workers wrote to an exchange are read back in order. */
+  private async deliverRows(context: RunContext): Promise<void> {
+    const { onRows } = this.execution;
+    for (const output of this.prepared?.physical.outputs ?? []) {
+      if (output.kind !== "rows" || output.exchange === null || onRows === null) continue;
+      await required(this.duckdb, "DuckDB").readExchange(output.exchange, output.schema, (batch) => {
+        context.throwIfStopped();
+        return onRows.batch(batch);
+      });
+    }
+  }
+
+  private requireOutputs(): OutputSet {
+    return required(this.outputs, "outputs");
+  }
+
+  async undo(): Promise<void> {
+    await this.outputs?.discard();
+  }
+
+  finish(thrown: unknown): RunResult {
+    const { execution } = this;
+    const error = thrown === null ? null : toErrorData(asMillraceError(thrown));
+    this.duckdb?.close();
+    const report = buildReport(this.metrics(error));
+    this.writeReport(report);
+    removeScratch(this.folder);
+    execution.emit({ kind: "run-finished", status: report.status, error });
+    const outputs = this.published.map(({ path, format, rows, bytes, files }) => ({ path, format, rows, bytes, files: files.length }));
+    return { runId: execution.runId, status: report.status, report, outputs };
+  }
+
+  private metrics(error: RunMetrics["error"]): RunMetrics {
+    const { execution, prepared } = this;
+    const cpu = process.cpuUsage(this.cpuStart);
+    return {
+      job: execution.options.job ?? "job",
+      runId: execution.runId,
+      parameters: execution.options.parameters ?? {},
+      planFingerprint: planFingerprint(execution.plan),
+      plan: prepared === null ? "" : explanationText(explainPrepared(prepared)),
+      startMs: this.startMs,
+      endMs: Date.now(),
+      stages: this.stages,
+      outputs: this.published,
+      rejects: this.rejects(),
+      inputs: (prepared?.sources ?? []).flatMap((source) => source.files.map(({ path, bytes, modifiedMs }) => ({ path, bytes, modifiedMs }))),
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+      cpuMs: (cpu.user + cpu.system) / 1000,
+      workers: execution.settings.workers,
+      memoryBytes: execution.settings.memoryBytes,
+      error,
+    };
+  }
+
+  private rejects(): RejectMetrics {
+    const byCode: Record<string, number> = {};
+    const samples: RejectRecord[] = [];
+    const files: string[] = [];
+    let count = 0;
+    for (const { rejects } of this.results) {
+      count += rejects.count;
+      for (const [code, times] of Object.entries(rejects.byCode)) byCode[code] = (byCode[code] ?? 0) + times;
+      samples.push(...rejects.samples.slice(0, Math.max(0, 10 - samples.length)));
+      if (rejects.file !== null) files.push(rejects.file);
+    }
+    return { count, byCode, samples, files };
+  }
+
+  /** A report that cannot be written is told, but never fails the run. */
+  private writeReport(report: RunReport): void {
+    const text = `${JSON.stringify(report, null, 2)}\n`;
+    const extra = this.execution.options.report;
+    for (const file of [join(this.folder.folder, "report.json"), ...(extra === undefined ? [] : [extra])]) {
+      try {
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, text);
+      } catch (cause) {
+        process.emitWarning(`the run report could not be written to ${file}: ${(cause as Error).message}`, "MillraceWarning");
+      }
+    }
+  }
+}
+
+/** Rows of several sources meet: what fails later is treated as the most lenient of them asks. */
+function mostLenient(policies: readonly OnReject[]): OnReject {
+  if (policies.includes("quarantine")) return "quarantine";
+  return policies.includes("skip") ? "skip" : "fail";
+}

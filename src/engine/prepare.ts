@@ -1,0 +1,68 @@
+import { bindPlan } from "../plan/bind.js";
+import type { BoundNode, ResolvedSource } from "../plan/bound.js";
+import { inputsOf, type LogicalNode, type Plan, type SourceSpec } from "../plan/nodes.js";
+import { optimize, rules } from "../optimize/optimize.js";
+import { type Explanation, explain } from "../planner/explain.js";
+import { planStages } from "../planner/plan.js";
+import type { PhysicalPlan } from "../planner/stages.js";
+import { describeSql } from "../duckdb/stage.js";
+import { resolveSource } from "../io/sources.js";
+import { planError } from "../common/errors.js";
+import type { EngineSettings } from "./options.js";
+import { RowFeed } from "./rowFeed.js";
+
+/** A plan that is ready to run: sources found, names and types checked, stages cut. */
+export interface PreparedPlan {
+  readonly bound: readonly BoundNode[];
+  readonly physical: PhysicalPlan;
+  readonly sources: readonly ResolvedSource[];
+  readonly feeds: ReadonlyMap<string, RowFeed>;
+}
+
+/** Finds the sources, binds, optimises and cuts into stages. Reads headers and metadata only. */
+export async function preparePlan(plan: Plan, settings: EngineSettings): Promise<PreparedPlan> {
+  const feeds = new Map<string, RowFeed>();
+  const sources = new Map<SourceSpec, ResolvedSource>();
+  for (const spec of sourcesOf(plan.outputs)) {
+    sources.set(spec, spec.format === "rows" ? await resolveRows(spec, plan, feeds) : await resolveSource(spec));
+  }
+  const find = (spec: SourceSpec): ResolvedSource => {
+    const source = sources.get(spec);
+    if (source === undefined) throw new TypeError("a source was not resolved");
+    return source;
+  };
+  const bound = await bindPlan(plan.outputs, find, describeSql);
+  const optimised = optimize(bound, settings.optimizer ? rules : []);
+  return { bound: optimised, physical: planStages(optimised), sources: [...sources.values()], feeds };
+}
+
+export const explainPrepared = (prepared: PreparedPlan): Explanation => explain(prepared.bound, prepared.physical);
+
+async function resolveRows(
+  spec: Extract<SourceSpec, { format: "rows" }>,
+  plan: Plan,
+  feeds: Map<string, RowFeed>,
+): Promise<ResolvedSource> {
+  const rows = plan.data.get(spec.id);
+  if (rows === undefined) {
+    throw planError("ROWS_MISSING", "the plan reads rows of a program, but they are not with it", {
+      hint: "Run the plan in the program that made it with read.rows.",
+    });
+  }
+  const feed = await RowFeed.open(rows);
+  feeds.set(spec.id, feed);
+  return { spec, files: [], schema: spec.schema ?? feed.inferSchema(), partitionColumns: [], rows: null };
+}
+
+function sourcesOf(outputs: readonly LogicalNode[]): Set<SourceSpec> {
+  const found = new Set<SourceSpec>();
+  const seen = new Set<LogicalNode>();
+  const visit = (node: LogicalNode): void => {
+    if (seen.has(node)) return;
+    seen.add(node);
+    if (node.kind === "scan") found.add(node.source);
+    inputsOf(node).forEach(visit);
+  };
+  outputs.forEach(visit);
+  return found;
+}

@@ -1,0 +1,43 @@
+import { parquetDefaults, type ParquetOptions, ParquetFileWriter, isFlat } from "../io/parquetWrite.js";
+import { NestedParquetWriter } from "../io/parquetNested.js";
+import { type OutputOptions, OutputFile } from "../io/sinkOutput.js";
+import type { Batch } from "../batch/column.js";
+import type { BatchWriter } from "../io/contracts.js";
+import type { Schema } from "../schema/types.js";
+
+/** How rows stand in files between two stages. */
+export interface ExchangeCodec {
+  readonly extension: string;
+  /** A writer of one file. Its `finish` gives that file, also when no row was written. */
+  writer(schema: Schema, file: string, options?: OutputOptions): BatchWriter;
+}
+
+/**
+ * Exchange files are read once, soon, on the same machine: pages stay uncompressed and without checksums of their own (the whole file has
+ * one), and row groups are as large as DuckDB likes to read them. Dictionaries stay: they make the files smaller and are cheap to read.
+ */
+const exchangeOptions: ParquetOptions = { ...parquetDefaults, compression: "uncompressed", pageChecksum: false };
+
+/** Parquet as the exchange format: workers write it, DuckDB and workers read it. */
+export const parquetExchange: ExchangeCodec = {
+  extension: "parquet",
+  writer(schema, file, options = {}) {
+    // Scratch files do not outlive the machine: they need not wait for the disk.
+    const output = new OutputFile(file, { fsync: false, ...options });
+    const inner = isFlat(schema)
+      ? new ParquetFileWriter(output, schema, exchangeOptions)
+      : new NestedParquetWriter(output, schema, exchangeOptions);
+    return {
+      write: (batch: Batch) => inner.write(batch),
+      finish() {
+        const summary = inner.finish();
+        return [{ path: file, rows: inner.rows, partitionValues: [], ...summary }];
+      },
+      abort: () => inner.abort(),
+    };
+  },
+};
+
+/** Writes rows as one exchange file. Rows keep their order; columns keep their types. */
+export const exchangeWriter = (schema: Schema, file: string, options?: OutputOptions): BatchWriter =>
+  parquetExchange.writer(schema, file, options);

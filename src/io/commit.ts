@@ -1,0 +1,150 @@
+import path from "node:path";
+import type { Staged } from "./commitAssemble.js";
+import { applyIntent, type Intent, removeStaging, writeIntent } from "./commitIntent.js";
+import { releaseStaging } from "./commitOwner.js";
+import { type Target, targetExists } from "./commitTarget.js";
+import {
+  bookFolder,
+  type Manifest,
+  type ManifestFile,
+  makeManifest,
+  manifestPath,
+  manifestText,
+  readManifest,
+} from "./manifest.js";
+import { type FileSystem, nodeFileSystem, writeTextAtomically } from "./sinkFileSystem.js";
+import { extensions } from "./sinks.js";
+
+export { assemble, type Staged, type StagedFile } from "./commitAssemble.js";
+export { type Recovery, recover } from "./commitIntent.js";
+export { discard, isFileTarget, prepareTarget, type Target } from "./commitTarget.js";
+
+export interface PublishOptions {
+  readonly planFingerprint?: string;
+  readonly files?: FileSystem;
+}
+
+/**
+ * Makes staged files visible: writes down what is going to happen, renames every file into its place, removes the old files that the mode
+ * says, and writes the manifest. After a crash anywhere in between, `recover` on the target carries it to its end. A run with several
+ * targets stages all of them before it publishes the first.
+ * @throws MillraceError Config/TARGET_EXISTS, External/FILE_IO, Resource/DISK_FULL
+ */
+export async function publish(target: Target, staged: Staged, options: PublishOptions = {}): Promise<Manifest> {
+  const files = options.files ?? nodeFileSystem;
+  try {
+    const manifest = manifestFor(target, staged, options.planFingerprint ?? null, files);
+    const intent =
+      target.layout === "wholeFolder" ? folderIntent(target, manifest, files) : filesIntent(target, staged, manifest, files);
+    syncStaged(target, staged, files);
+    writeIntent(files, target.staging, intent);
+    applyIntent(files, target.staging, intent);
+    removeStaging(files, target.staging);
+    return manifest;
+  } finally {
+    releaseStaging(target.staging);
+  }
+}
+
+const rootOf = (target: Target): string => path.dirname(path.dirname(target.staging));
+
+/** The folder did not exist: it appears by one rename, manifest and all. */
+function folderIntent(target: Target, manifest: Manifest, files: FileSystem): Intent {
+  const folder = path.join(target.staging, "files");
+  const book = path.join(folder, bookFolder);
+  files.makeFolder(book);
+  writeTextAtomically(files, path.join(book, "manifest.json"), manifestText(manifest));
+  files.syncFolder(folder);
+  const found = files.stat(target.path);
+  if (found !== null && (found.kind !== "folder" || files.list(target.path).length > 0))
+    throw targetExists(target.path, target.sink);
+  const root = rootOf(target);
+  const to = path.relative(root, target.path);
+  return {
+    version: 1,
+    runId: target.runId,
+    target: to,
+    renames: [{ from: path.relative(root, folder), to }],
+    removals: [],
+    manifest: null,
+  };
+}
+
+function filesIntent(target: Target, staged: Staged, manifest: Manifest, files: FileSystem): Intent {
+  const root = rootOf(target);
+  const base = target.kind === "file" ? path.dirname(target.path) : target.path;
+  const renames = staged.files.map((file) => ({
+    from: path.relative(root, file.staged),
+    to: path.relative(root, path.join(base, file.path)),
+  }));
+  return {
+    version: 1,
+    runId: target.runId,
+    target: path.relative(root, target.path),
+    renames,
+    removals: staleFiles(target, staged, files).map((file) => path.relative(root, path.join(base, file))),
+    manifest: { path: path.relative(root, manifestPath(target)), text: manifestText(manifest) },
+  };
+}
+
+/** Names of staged files must be on the disk before an intent speaks of them. */
+function syncStaged(target: Target, staged: Staged, files: FileSystem): void {
+  const folders = new Set([path.join(target.staging, "files")]);
+  for (const file of staged.files) {
+    for (let at = path.dirname(file.staged); at.length > target.staging.length; at = path.dirname(at)) folders.add(at);
+  }
+  for (const folder of folders) files.syncFolder(folder);
+}
+
+/** Files at the target that this publish replaces, relative to the target folder: of the sink's format, or listed by the last manifest. */
+function staleFiles(target: Target, staged: Staged, files: FileSystem): string[] {
+  const { sink } = target;
+  if (target.kind === "file" || sink.mode === "append" || sink.mode === "error" || sink.format === "duckdb") return [];
+  const fresh = new Set(staged.files.map((file) => file.path));
+  const listed = new Set(readManifest(files, target)?.files.map((file) => file.path) ?? []);
+  const extension = `.${extensions[sink.format]}`;
+  const isData = (file: string) => file.endsWith(extension) || listed.has(file);
+  if (sink.mode === "overwrite")
+    return dataFiles(files, target.path, "", true).filter((file) => isData(file) && !fresh.has(file));
+  const touched = new Set(staged.files.map((file) => path.posix.dirname(file.path)));
+  return [...touched].flatMap((folder) =>
+    dataFiles(files, path.join(target.path, folder), folder, false).filter((file) => isData(file) && !fresh.has(file)),
+  );
+}
+
+/** Files below a folder whose names, and those of the folders above them, do not begin with `.` or `_`; paths with `/`. */
+function dataFiles(files: FileSystem, folder: string, prefix: string, deep: boolean): string[] {
+  if (files.stat(folder)?.kind !== "folder") return [];
+  return files.list(folder).flatMap((entry) => {
+    if (/^[._]/.test(entry.name)) return [];
+    const name = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
+    if (entry.kind === "folder") return deep ? dataFiles(files, path.join(folder, entry.name), name, true) : [];
+    return entry.kind === "file" ? [name] : [];
+  });
+}
+
+/** The manifest after this publish: the new files, and those of the old manifest that stay. */
+function manifestFor(target: Target, staged: Staged, planFingerprint: string | null, files: FileSystem): Manifest {
+  const { sink, runId } = target;
+  const own = staged.files.map(
+    (file): ManifestFile => ({
+      path: file.path,
+      rows: file.rows,
+      bytes: file.bytes,
+      crc32: file.checksum,
+      partitionValues: file.partitionValues,
+      runId,
+    }),
+  );
+  const head = { format: sink.format, mode: sink.mode, runId, planFingerprint, partitionBy: sink.partitionBy };
+  return makeManifest(head, staged.schema, [...keptFiles(target, staged, files), ...own]);
+}
+
+function keptFiles(target: Target, staged: Staged, files: FileSystem): readonly ManifestFile[] {
+  const { mode } = target.sink;
+  if (target.kind === "file" || mode === "overwrite" || mode === "error") return [];
+  const fresh = new Set(staged.files.map((file) => file.path));
+  const touched = new Set(staged.files.map((file) => path.posix.dirname(file.path)));
+  const old = readManifest(files, target)?.files ?? [];
+  return old.filter((file) => !fresh.has(file.path) && (mode === "append" || !touched.has(path.posix.dirname(file.path))));
+}

@@ -1,0 +1,143 @@
+import path from "node:path";
+import { configError, externalError } from "../common/errors.js";
+import { isAlive, ownerOf, releaseStaging } from "./commitOwner.js";
+import { bookFolder } from "./manifest.js";
+import { type FileSystem, nodeFileSystem, readText, writeTextAtomically } from "./sinkFileSystem.js";
+
+/**
+ * What a publish will do, written down before the first step: whoever finds it can carry it to its end, as often as need be.
+ * All paths are relative to the folder that holds the staging's `.millrace`.
+ */
+export interface Intent {
+  readonly version: 1;
+  readonly runId: string;
+  /** The target; folders are removed only below it. */
+  readonly target: string;
+  readonly renames: readonly { readonly from: string; readonly to: string }[];
+  readonly removals: readonly string[];
+  readonly manifest: { readonly path: string; readonly text: string } | null;
+}
+
+const intentFile = "intent.json";
+
+export const writeIntent = (files: FileSystem, staging: string, intent: Intent): void =>
+  writeTextAtomically(files, path.join(staging, intentFile), JSON.stringify(intent));
+
+export function readIntent(files: FileSystem, staging: string): Intent | null {
+  const text = readText(files, path.join(staging, intentFile));
+  return text === null ? null : (JSON.parse(text) as Intent);
+}
+
+const rootOf = (staging: string): string => path.dirname(path.dirname(staging));
+
+/** Carries out what is left of an intent. Every step may have been done before. */
+export function applyIntent(files: FileSystem, staging: string, intent: Intent): void {
+  const root = rootOf(staging);
+  const changed = new Set<string>();
+  for (const { from, to } of intent.renames) {
+    const source = path.join(root, from);
+    const target = path.join(root, to);
+    if (files.stat(source) === null) {
+      if (files.stat(target) !== null) continue;
+      throw externalError("COMMIT_BROKEN", `the staged file ${source} is gone and ${target} is not there either`, {
+        file: target,
+        hint: "Something else removed files while they were being published; run the job again.",
+      });
+    }
+    makeDurableFolder(files, path.dirname(target), changed);
+    files.rename(source, target);
+    changed.add(path.dirname(target));
+  }
+  // Old files go once the new ones are in place for good.
+  syncAll(files, changed);
+  for (const removal of intent.removals) {
+    files.removeFile(path.join(root, removal));
+    changed.add(removeEmptyFolders(files, path.dirname(path.join(root, removal)), path.join(root, intent.target)));
+  }
+  if (intent.manifest !== null) {
+    const manifest = path.join(root, intent.manifest.path);
+    files.makeFolder(path.dirname(manifest));
+    writeTextAtomically(files, manifest, intent.manifest.text);
+    changed.add(path.dirname(path.dirname(manifest)));
+  }
+  syncAll(files, changed);
+}
+
+/** Makes a folder and remembers every folder whose names changed by that. */
+function makeDurableFolder(files: FileSystem, folder: string, changed: Set<string>): void {
+  for (let at = folder; files.stat(at) === null; at = path.dirname(at)) changed.add(path.dirname(at));
+  files.makeFolder(folder);
+}
+
+function syncAll(files: FileSystem, folders: ReadonlySet<string>): void {
+  for (const folder of folders) if (files.stat(folder) !== null) files.syncFolder(folder);
+}
+
+/** Removes a folder and those above it, as far as they are empty and below `limit`. Gives the first that stays. */
+export function removeEmptyFolders(files: FileSystem, folder: string, limit: string): string {
+  let at = folder;
+  while (at.startsWith(limit + path.sep) && files.removeEmpty(at)) at = path.dirname(at);
+  return at;
+}
+
+/** Clears a staging folder away, and the folder of stagings if nothing else is in it. */
+export function removeStaging(files: FileSystem, staging: string): void {
+  // Without its intent first: a half-removed staging must not look like one that is to be published.
+  files.removeFile(path.join(staging, intentFile));
+  files.removeTree(staging);
+  files.removeEmpty(path.dirname(staging));
+  releaseStaging(staging);
+}
+
+/** What `recover` found and did. */
+export interface Recovery {
+  /** Runs whose interrupted publish was carried to its end. */
+  readonly completed: readonly string[];
+  /** Runs whose staging was removed, because they had not come to publishing. */
+  readonly removed: readonly string[];
+}
+
+/**
+ * Settles what earlier runs left at a target: an interrupted publish is carried to its end, a staging without one is removed (but not that
+ * of `keep`, a run that goes on). Idempotent.
+ * @throws MillraceError Config/TARGET_BUSY when another run is at work there right now
+ */
+export function recover(targetPath: string, options: { readonly keep?: string; readonly files?: FileSystem } = {}): Recovery {
+  const files = options.files ?? nodeFileSystem;
+  const target = path.resolve(targetPath);
+  const completed: string[] = [];
+  const removed: string[] = [];
+  for (const staging of stagingsOf(files, target)) {
+    const owner = ownerOf(files, staging);
+    const runId = owner?.runId ?? path.basename(staging);
+    if (owner !== null && isAlive(owner, staging) && runId !== options.keep) {
+      throw configError("TARGET_BUSY", `run ${runId} (process ${owner.pid}) is writing to ${target}`, {
+        file: target,
+        hint: "Wait for it to end, or write to another target.",
+      });
+    }
+    const intent = readIntent(files, staging);
+    if (intent !== null) {
+      applyIntent(files, staging, intent);
+      completed.push(runId);
+      removeStaging(files, staging);
+    } else if (runId !== options.keep) {
+      removed.push(runId);
+      removeStaging(files, staging);
+    }
+  }
+  return { completed, removed };
+}
+
+/** Staging folders in the target folder, and those beside the target that are for it. */
+function stagingsOf(files: FileSystem, target: string): string[] {
+  const inside = foldersIn(files, path.join(target, bookFolder));
+  const beside = foldersIn(files, path.join(path.dirname(target), bookFolder));
+  return [...inside, ...beside.filter((staging) => ownerOf(files, staging)?.target === path.basename(target))];
+}
+
+function foldersIn(files: FileSystem, folder: string): string[] {
+  if (files.stat(folder)?.kind !== "folder") return [];
+  const folders = files.list(folder).filter((entry) => entry.kind === "folder");
+  return folders.map((entry) => path.join(folder, entry.name));
+}

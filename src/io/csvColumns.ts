@@ -1,0 +1,263 @@
+import type { Column } from "../batch/column.js";
+import { assertNever } from "../common/assert.js";
+import { parseText } from "../functions/cast.js";
+import { RowFailure } from "../functions/definition.js";
+import { type CsvKernels, contextBytes, slot } from "../kernels/csvKernels.js";
+import type { KernelMemory } from "../kernels/wasm.js";
+import { type DataType, type Field, typeName, type Value } from "../schema/types.js";
+import type { CsvDialect } from "./csvDialect.js";
+import { fixedView, storeFixed, storeWide, widthOf } from "./textValues.js";
+
+/** A value that could not be read. */
+export interface ValueFailure {
+  readonly row: number;
+  readonly column: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The slice of an indexed block that one batch covers. */
+export interface RowSlice {
+  readonly base: number;
+  readonly seps: number;
+  /** Address of the slice's first entry in the row list. */
+  readonly rows: number;
+  readonly count: number;
+  readonly scratch: number;
+  /** Bytes from `base` to the end of the scratch space. */
+  readonly span: number;
+  readonly needsUtf8Check: boolean;
+}
+
+export interface CsvColumnsOptions {
+  readonly memory: KernelMemory;
+  readonly kernels: CsvKernels;
+  readonly dialect: CsvDialect;
+  readonly fields: number;
+  readonly nullValues: readonly string[];
+  readonly capacity: number;
+}
+
+/** Column buffers for one reader, filled anew for every batch. */
+export class CsvColumns {
+  readonly #o: CsvColumnsOptions;
+  readonly #context: number;
+  readonly #slow: number;
+  readonly #limit: number;
+  readonly #flags: number;
+  readonly #nullTable: number;
+  readonly #nullCount: number;
+  readonly #owned: number[] = [];
+  #scratch = 0;
+
+  constructor(options: CsvColumnsOptions) {
+    this.#o = options;
+    this.#context = this.#alloc(contextBytes);
+    this.#slow = this.#alloc(options.capacity * 4);
+    this.#limit = this.#alloc(8);
+    this.#flags = this.#alloc(4);
+    const texts = options.nullValues.filter((text) => text !== "").map((text) => Buffer.from(text, "utf8"));
+    this.#nullCount = texts.length;
+    this.#nullTable = this.#alloc(texts.length * 8);
+    texts.forEach((text, i) => {
+      const at = this.#alloc(text.length);
+      const { memory } = options;
+      memory.u8().set(text, at);
+      memory.u32().set([text.length, at], (this.#nullTable >>> 2) + i * 2);
+    });
+  }
+
+  /** Buffers for a column. Call for every column before the first batch: it may grow the memory. */
+  plan(field: Field, index: number): PlannedColumn {
+    const rows = this.#o.capacity;
+    const width = widthOf(field.type);
+    return { field, index, width, values: this.#alloc(rows * width), ends: this.#alloc(width === 0 ? 0 : rows * 4), valid: this.#alloc(rows) };
+  }
+
+  /** To be called at the begin of every batch: unescaped text of the batch before is no longer needed. */
+  begin(slice: RowSlice): void {
+    this.#scratch = slice.scratch;
+  }
+
+  read(column: PlannedColumn, slice: RowSlice, failures: ValueFailure[]): Column {
+    this.#fillContext(column, slice);
+    const { type } = column.field;
+    const isText = type.kind === "utf8" || type.kind === "binary";
+    if (this.#nullCount > 0) this.#o.kernels.matchNulls(this.#context, this.#nullTable, this.#nullCount, isText ? 0 : 1);
+    if (isText) return this.#readText(column, slice, failures);
+    if (type.kind === "decimal" && type.precision > 18) return this.#readWide(column, slice, failures);
+    if (type.kind === "null") return this.#readNull(column, slice);
+    return this.#readFixed(column, slice, failures);
+  }
+
+  free(): void {
+    for (const address of this.#owned) this.#o.memory.free(address);
+  }
+
+  #alloc(bytes: number): number {
+    const address = this.#o.memory.alloc(bytes);
+    this.#owned.push(address);
+    return address;
+  }
+
+  #fillContext(column: PlannedColumn, slice: RowSlice): void {
+    const { memory, dialect, fields } = this.#o;
+    const c = this.#context >>> 2;
+    const u32 = memory.u32();
+    u32[c + slot.base] = slice.base;
+    u32[c + slot.seps] = slice.seps;
+    u32[c + slot.rows] = slice.rows;
+    u32[c + slot.count] = slice.count;
+    u32[c + slot.field] = column.index;
+    u32[c + slot.strip] = column.index === fields - 1 && dialect.newline === 10 ? 1 : 0;
+    u32[c + slot.quote] = dialect.quote;
+    u32[c + slot.escape] = dialect.escape;
+    u32[c + slot.marked] = this.#nullCount > 0 ? 1 : 0;
+    u32[c + slot.values] = column.values;
+    u32[c + slot.valid] = column.valid;
+    u32[c + slot.slow] = this.#slow;
+    u32[c + slot.ends] = column.ends;
+    u32[c + slot.origin] = slice.base;
+    u32[c + slot.scratch] = this.#scratch;
+    u32[c + slot.limit] = this.#limit;
+    const { type } = column.field;
+    if (type.kind === "decimal" && type.precision <= 18) {
+      u32[c + slot.param] = type.scale;
+      memory.u64()[this.#limit >>> 3] = 10n ** BigInt(type.precision);
+    }
+  }
+
+  #out(index: number): number {
+    return this.#o.memory.u32()[(this.#context >>> 2) + index] as number;
+  }
+
+  #validOf(column: PlannedColumn, slice: RowSlice, nulls: number): Uint8Array | null {
+    return nulls === 0 ? null : this.#o.memory.u8().subarray(column.valid, column.valid + slice.count);
+  }
+
+  #readFixed(column: PlannedColumn, slice: RowSlice, failures: ValueFailure[]): Column {
+    const { type } = column.field;
+    runKernel(this.#o.kernels, type, this.#context);
+    let nulls = this.#out(slot.nulls);
+    const slows = this.#out(slot.slows);
+    const values = fixedView(this.#o.memory, type, column.values, slice.count);
+    const slow = this.#o.memory.u32().subarray(this.#slow >>> 2, (this.#slow >>> 2) + slows);
+    for (const row of slow) nulls += this.#readSlow(column, row, failures, (value) => storeFixed(values, type, row, value));
+    return { layout: "fixed", type, length: slice.count, values, valid: this.#validOf(column, slice, nulls) };
+  }
+
+  #readWide(column: PlannedColumn, slice: RowSlice, failures: ValueFailure[]): Column {
+    const { memory } = this.#o;
+    const { type } = column.field;
+    const values = memory.i64().subarray(column.values >>> 3, (column.values >>> 3) + slice.count * 2);
+    const valid = memory.u8().subarray(column.valid, column.valid + slice.count);
+    let nulls = 0;
+    for (let row = 0; row < slice.count; row++) {
+      if (this.#nullCount > 0 && valid[row] === 0) nulls++;
+      else nulls += this.#readSlow(column, row, failures, (value) => storeWide(values, row, value));
+    }
+    return { layout: "wide", type, length: slice.count, values, valid: this.#validOf(column, slice, nulls) };
+  }
+
+  #readNull(column: PlannedColumn, slice: RowSlice): Column {
+    const { memory } = this.#o;
+    memory.u8().fill(0, column.valid, column.valid + slice.count);
+    const values = memory.u8().subarray(column.values, column.values + slice.count);
+    return { layout: "fixed", type: column.field.type, length: slice.count, values, valid: this.#validOf(column, slice, slice.count) };
+  }
+
+  /** Converts one field by the definition of its type; answers how many nulls it was. */
+  #readSlow(column: PlannedColumn, row: number, failures: ValueFailure[], put: (value: Value) => void): number {
+    const { memory, kernels } = this.#o;
+    const { field } = column;
+    const length = kernels.fieldText(this.#context, row, this.#scratch, this.#flags) >>> 0;
+    const bytes = memory.u8();
+    const text = Buffer.from(bytes.buffer, this.#scratch, length).toString("utf8");
+    try {
+      const value = text === "" ? null : parseText(text, field.type);
+      bytes[column.valid + row] = value === null ? 0 : 1;
+      if (value !== null) put(value);
+      return value === null ? 1 : 0;
+    } catch (error) {
+      if (!(error instanceof RowFailure)) throw error;
+      failures.push({ row, column: field.name, code: error.code, message: error.message });
+      bytes[column.valid + row] = 0;
+      return 1;
+    }
+  }
+
+  #readText(column: PlannedColumn, slice: RowSlice, failures: ValueFailure[]): Column {
+    const { memory, kernels } = this.#o;
+    const { field } = column;
+    kernels.textColumn(this.#context);
+    this.#scratch = this.#out(slot.scratch);
+    const nulls = this.#out(slot.nulls);
+    if (slice.needsUtf8Check && field.type.kind === "utf8") {
+      const wrong = kernels.invalidUtf8Rows(slice.base, column.values, column.ends, column.valid, slice.count, this.#slow);
+      for (const row of memory.u32().subarray(this.#slow >>> 2, (this.#slow >>> 2) + wrong)) {
+        failures.push({ row, column: field.name, code: "INVALID_UTF8", message: "the field is not well-formed UTF-8" });
+      }
+    }
+    return {
+      layout: "bytes",
+      type: field.type,
+      length: slice.count,
+      bytes: memory.u8().subarray(slice.base, slice.base + slice.span),
+      starts: memory.i32().subarray(column.values >>> 2, (column.values >>> 2) + slice.count),
+      ends: memory.i32().subarray(column.ends >>> 2, (column.ends >>> 2) + slice.count),
+      valid: this.#validOf(column, slice, nulls),
+    };
+  }
+}
+
+export interface PlannedColumn {
+  readonly field: Field;
+  /** Which field of the record. */
+  readonly index: number;
+  readonly width: number;
+  readonly values: number;
+  readonly ends: number;
+  readonly valid: number;
+}
+
+function runKernel(kernels: CsvKernels, type: DataType, context: number): void {
+  switch (type.kind) {
+    case "bool":
+      return kernels.boolColumn(context);
+    case "int8":
+      return kernels.int8Column(context);
+    case "int16":
+      return kernels.int16Column(context);
+    case "int32":
+      return kernels.int32Column(context);
+    case "int64":
+      return kernels.int64Column(context);
+    case "uint8":
+      return kernels.uint8Column(context);
+    case "uint16":
+      return kernels.uint16Column(context);
+    case "uint32":
+      return kernels.uint32Column(context);
+    case "uint64":
+      return kernels.uint64Column(context);
+    case "float32":
+      return kernels.float32Column(context);
+    case "float64":
+      return kernels.float64Column(context);
+    case "date":
+      return kernels.dateColumn(context);
+    case "timestamp":
+      return kernels.timestampColumn(context);
+    case "decimal":
+      return kernels.decimalColumn(context);
+    case "utf8":
+    case "binary":
+    case "null":
+    case "list":
+    case "struct":
+      throw new RowFailure("CAST_FAILED", `CSV has no fast path for ${typeName(type)}`);
+    default:
+      return assertNever(type, "type");
+  }
+}
+

@@ -1,0 +1,48 @@
+import { configError } from "../common/errors.js";
+import type { CsvOptions } from "../plan/nodes.js";
+
+/** A CSV dialect as bytes; -1 where it has no such character. */
+export interface CsvDialect {
+  readonly delimiter: number;
+  readonly quote: number;
+  readonly escape: number;
+  readonly comment: number;
+  readonly newline: number;
+  readonly strict: boolean;
+}
+
+const lf = 10;
+const cr = 13;
+
+/**
+ * The bytes of a dialect. Every character is one ASCII character, and no two roles share one (except escape and quote).
+ * @throws MillraceError Config/INVALID_CSV_OPTION
+ */
+export function csvDialect(options: CsvOptions, newline: number = lf): CsvDialect {
+  const encoding = options.encoding.toLowerCase().replace(/[^a-z0-9]/g, "");
+  if (encoding !== "utf8" && encoding !== "usascii" && encoding !== "ascii") {
+    throw configError("INVALID_CSV_OPTION", `encoding: expected "utf-8", found ${JSON.stringify(options.encoding)}`, {
+      hint: "Convert the file first, for example with iconv -t UTF-8.",
+    });
+  }
+  const delimiter = oneByte("delimiter", options.delimiter);
+  const quote = options.quote === null ? -1 : oneByte("quote", options.quote);
+  const escape = quote < 0 ? -1 : options.escape === null ? quote : oneByte("escape", options.escape);
+  const comment = options.comment === null ? -1 : oneByte("comment", options.comment);
+  const roles = [delimiter, quote, comment, ...(escape === quote ? [] : [escape])].filter((byte) => byte >= 0);
+  if (new Set(roles).size !== roles.length) {
+    throw configError("INVALID_CSV_OPTION", "delimiter, quote, escape and comment must be different characters");
+  }
+  return { delimiter, quote, escape, comment, newline, strict: options.quotes === "strict" };
+}
+
+function oneByte(role: string, text: string): number {
+  const code = text.length === 1 ? text.charCodeAt(0) : -1;
+  if (code < 0 || code > 127 || code === lf || code === cr) {
+    throw configError(
+      "INVALID_CSV_OPTION",
+      `${role}: expected one ASCII character other than a line end, found ${JSON.stringify(text)}`,
+    );
+  }
+  return code;
+}

@@ -1,0 +1,187 @@
+import { type CsvKernels, indexAnswer, mark, recordsAnswer } from "../kernels/csvKernels.js";
+import type { KernelMemory } from "../kernels/wasm.js";
+import type { CsvDialect } from "./csvDialect.js";
+import type { TextBlock } from "./textBlock.js";
+
+/** Entries the kernels may write past the end of a list. */
+const slack = 32;
+/** Up to this size the lists have room for a separator at every byte; larger blocks are counted first. */
+const uncounted = 4 * 1024 * 1024;
+
+/** A record that no column is read from. */
+export interface WrongRecord {
+  /** Relative to the block. */
+  readonly start: number;
+  /** Its line end. */
+  readonly end: number;
+  readonly reason: "fields" | "unclosed" | "stray";
+  readonly fields: number;
+}
+
+/** The structural index of the block at hand, in kernel memory. */
+export class CsvIndex {
+  readonly #memory: KernelMemory;
+  readonly #kernels: CsvKernels;
+  readonly #dialect: CsvDialect;
+  readonly #answer: number;
+  #seps = 0;
+  #lines = 0;
+  #rows = 0;
+  #wrong = 0;
+  #marks = 0;
+  #marksRoom = 0;
+  #room = 0;
+  #lineCount = 0;
+  #markCount = 0;
+
+  /** Records with the right number of fields; `rows` lists them. */
+  good = 0;
+  wrong: readonly WrongRecord[] = [];
+  /** Bytes up to the end of the last record looked at. */
+  used = 0;
+
+  constructor(memory: KernelMemory, kernels: CsvKernels, dialect: CsvDialect) {
+    this.#memory = memory;
+    this.#kernels = kernels;
+    this.#dialect = dialect;
+    this.#answer = memory.alloc(64);
+  }
+
+  get seps(): number {
+    return this.#seps;
+  }
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /**
+   * Indexes the block and sorts the records that begin before `limit` (relative to the block). `last`: nothing follows the block, or
+   * nothing more will be read for its last record.
+   */
+  build(block: TextBlock, fields: number, limit: number, last: boolean): void {
+    this.#reserve(block);
+    this.#scan(block, last);
+    const crBlank = this.#dialect.newline === 10 ? 1 : 0;
+    this.#kernels.records(
+      block.base,
+      this.#seps,
+      this.#lines,
+      this.#lineCount,
+      fields,
+      limit,
+      this.#dialect.comment,
+      fields > 1 ? crBlank : 0,
+      this.#marks,
+      this.#markCount,
+      this.#rows,
+      this.#wrong,
+      this.#answer,
+    );
+    this.good = this.#get(recordsAnswer.good);
+    this.used = this.#get(recordsAnswer.used);
+    this.wrong = this.#listWrong(this.#get(recordsAnswer.wrong));
+  }
+
+  /** First byte and line end of a good record, relative to the block. */
+  bounds(row: number, fields: number): { readonly start: number; readonly end: number } {
+    const u32 = this.#memory.u32();
+    const first = u32[(this.#rows >>> 2) + row] as number;
+    const at = (this.#seps >>> 2) + first;
+    return { start: ((u32[at - 1] as number) + 1) >>> 0, end: u32[at + fields - 1] as number };
+  }
+
+  free(): void {
+    for (const address of [this.#answer, this.#seps - 64, this.#lines, this.#rows, this.#wrong, this.#marks]) {
+      this.#memory.free(address);
+    }
+  }
+
+  #get(index: number): number {
+    return this.#memory.u32()[(this.#answer >>> 2) + index] as number;
+  }
+
+  #scan(block: TextBlock, last: boolean): void {
+    const { delimiter, newline, quote, escape, comment } = this.#dialect;
+    const { base, length } = block;
+    this.#markCount = 0;
+    if (comment < 0 && quote < 0) {
+      this.#kernels.indexPlain(base, length, this.#seps, this.#lines, delimiter, newline, this.#answer);
+    } else if (comment < 0 && escape === quote) {
+      this.#kernels.indexQuoted(base, length, this.#seps, this.#lines, delimiter, newline, quote, this.#answer);
+      const unsure = this.#get(indexAnswer.anomaly) !== 0 || (last && this.#get(indexAnswer.inside) !== 0);
+      if (unsure) this.#scanExactly(block, last);
+    } else {
+      this.#scanExactly(block, last);
+    }
+    this.#lineCount = this.#get(indexAnswer.lines);
+  }
+
+  #scanExactly(block: TextBlock, last: boolean): void {
+    this.#reserveMarks();
+    const { delimiter, newline, quote, escape, comment, strict } = this.#dialect;
+    this.#kernels.indexExact(
+      block.base,
+      block.length,
+      this.#seps,
+      this.#lines,
+      this.#marks,
+      delimiter,
+      newline,
+      quote,
+      escape,
+      comment,
+      strict ? 1 : 0,
+      last ? 1 : 0,
+      this.#answer,
+    );
+    this.#markCount = this.#get(indexAnswer.marks);
+  }
+
+  #listWrong(count: number): WrongRecord[] {
+    const u32 = this.#memory.u32();
+    const seps = this.#seps >>> 2;
+    const lines = this.#lines >>> 2;
+    const kinds = new Map<number, number>();
+    for (let i = 0; i < this.#markCount; i++) {
+      const at = (this.#marks >>> 2) + i * 2;
+      kinds.set(u32[at] as number, u32[at + 1] as number);
+    }
+    const out: WrongRecord[] = [];
+    for (let i = 0; i < count; i++) {
+      const line = u32[(this.#wrong >>> 2) + i] as number;
+      const lastSep = u32[lines + line] as number;
+      const before = line === 0 ? -1 : (u32[lines + line - 1] as number);
+      const start = ((u32[seps + before] as number) + 1) >>> 0;
+      const kind = kinds.get(start);
+      const reason = kind === mark.unclosed ? "unclosed" : kind === mark.stray ? "stray" : "fields";
+      out.push({ start, end: u32[seps + lastSep] as number, reason, fields: lastSep - before });
+    }
+    return out;
+  }
+
+  #reserve(block: TextBlock): void {
+    const needed = (block.capacity <= uncounted ? block.capacity : this.#count(block)) + slack;
+    if (needed <= this.#room) return;
+    const memory = this.#memory;
+    if (this.#room > 0) for (const address of [this.#seps - 64, this.#lines, this.#rows, this.#wrong]) memory.free(address);
+    this.#room = needed;
+    // The entry before the first is read as the separator before the first field.
+    this.#seps = memory.alloc(needed * 4 + 64) + 64;
+    this.#lines = memory.alloc(needed * 4);
+    this.#rows = memory.alloc(needed * 4);
+    this.#wrong = memory.alloc(needed * 4);
+    memory.u32()[(this.#seps >>> 2) - 1] = 0xffffffff;
+  }
+
+  #reserveMarks(): void {
+    if (this.#marksRoom >= this.#room) return;
+    this.#memory.free(this.#marks);
+    this.#marksRoom = this.#room;
+    this.#marks = this.#memory.alloc(this.#room * 8);
+  }
+
+  #count(block: TextBlock): number {
+    const count = (byte: number): number => this.#kernels.countByte(block.base, block.length, byte) >>> 0;
+    return count(this.#dialect.delimiter) + count(this.#dialect.newline);
+  }
+}

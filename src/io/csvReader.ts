@@ -1,0 +1,308 @@
+import type { Batch, Column, RowOrigin } from "../batch/column.js";
+import type { CsvKernels } from "../kernels/csvKernels.js";
+import type { Kernels } from "../kernels/wasm.js";
+import type { SourceFile } from "../plan/bound.js";
+import type { Schema } from "../schema/types.js";
+import type { ScanResult } from "../task/protocol.js";
+import type { BatchReader, RejectSink } from "./contracts.js";
+import { CsvColumns, type PlannedColumn, type RowSlice, type ValueFailure } from "./csvColumns.js";
+import type { CsvHead } from "./csvHead.js";
+import { CsvIndex, type WrongRecord } from "./csvIndex.js";
+import { TextBlock } from "./textBlock.js";
+import type { ByteSource } from "./textBytes.js";
+import { giveKernels, takeKernels } from "./textKernels.js";
+import { readRecord } from "./textReject.js";
+import { constantColumn } from "./textValues.js";
+
+/** Where a column's values come from: a field of the record, or the file's folder. */
+export type ColumnPlace = { readonly kind: "field"; readonly index: number } | { readonly kind: "folder"; readonly text: string | null };
+
+export interface CsvReaderOptions {
+  readonly file: SourceFile;
+  readonly head: CsvHead;
+  readonly fields: number;
+  readonly schema: Schema;
+  readonly places: readonly ColumnPlace[];
+  readonly nullValues: readonly string[];
+  /** Opens the file at an offset. */
+  readonly open: (start: number) => ByteSource;
+  readonly start: number;
+  readonly end: number;
+  readonly exactStart: boolean;
+  readonly batchRows: number;
+  readonly reject: RejectSink;
+  readonly blockBytes: number;
+  readonly maxRecordBytes?: number;
+}
+
+/** Reads one partition of a CSV file. A batch's columns are views on kernel memory, valid until the next call. */
+export class CsvReader implements BatchReader {
+  readonly #o: CsvReaderOptions;
+  readonly #kernels: Kernels;
+  readonly #csv: CsvKernels;
+  readonly #source: ByteSource;
+  readonly #block: TextBlock;
+  readonly #index: CsvIndex;
+  readonly #columns: CsvColumns;
+  readonly #planned: readonly (PlannedColumn | Column)[];
+  readonly #hasText: boolean;
+  #seeking: boolean;
+  #skip: number;
+  #indexed = false;
+  #row = 0;
+  #wrong = 0;
+  #needsUtf8Check = false;
+  #started = -1;
+  #finished = false;
+  #closed = false;
+  #rows = 0;
+  #rejected = 0;
+  #lines = 0;
+
+  constructor(options: CsvReaderOptions) {
+    this.#o = options;
+    const { head, start } = options;
+    const guess = !options.exactStart && start > head.dataStart;
+    this.#seeking = guess;
+    const compressed = options.file.path.endsWith(".gz");
+    const from = compressed ? 0 : Math.max(guess ? start - 1 : start, head.dataStart);
+    this.#skip = compressed ? head.dataStart : 0;
+    this.#lines = start === 0 ? head.lines : 0;
+    this.#source = options.open(from);
+    this.#kernels = takeKernels();
+    this.#csv = this.#kernels.functions<CsvKernels>();
+    const memory = this.#kernels.memory;
+    this.#block = new TextBlock({
+      memory,
+      source: this.#source,
+      file: options.file.path,
+      blockBytes: options.blockBytes,
+      offset: from,
+      partEnd: options.end,
+      newline: head.dialect.newline,
+      scratch: true,
+      ...(options.maxRecordBytes === undefined ? {} : { limit: options.maxRecordBytes }),
+    });
+    this.#index = new CsvIndex(memory, this.#csv, head.dialect);
+    const { fields, nullValues } = options;
+    this.#columns = new CsvColumns({ memory, kernels: this.#csv, dialect: head.dialect, fields, nullValues, capacity: this.#batchRows() });
+    this.#planned = options.schema.map((field, i) => {
+      const place = options.places[i] as ColumnPlace;
+      if (place.kind === "folder") return constantColumn(field, place.text, this.#batchRows());
+      return this.#columns.plan(field, place.index);
+    });
+    this.#hasText = options.schema.some((field, i) => field.type.kind === "utf8" && options.places[i]?.kind === "field");
+  }
+
+  next(): Batch | null | Promise<Batch | null> {
+    for (;;) {
+      while (this.#indexed && this.#row < this.#index.good) {
+        const batch = this.#takeBatch();
+        if (batch !== null) return batch;
+      }
+      if (this.#indexed) this.#finishBlock();
+      if (this.#finished) return null;
+      const step = this.#read();
+      if (step !== undefined) return step.then(() => this.next());
+    }
+  }
+
+  result(): ScanResult {
+    const start = this.#o.start === 0 ? 0 : this.#started;
+    const end = Math.min(this.#block.offset, this.#block.fileEnd);
+    return { rows: this.#rows, rejected: this.#rejected, bytes: Math.max(0, end - start), start, end, lines: this.#lines };
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#source.close();
+    this.#block.free();
+    this.#index.free();
+    this.#columns.free();
+    giveKernels(this.#kernels);
+  }
+
+  #batchRows(): number {
+    return Math.max(1, this.#o.batchRows);
+  }
+
+  /** Reads and indexes the next block; nothing when there is none. */
+  #read(): void | Promise<void> {
+    const step = this.#block.advance(this.#indexed ? this.#index.used : 0);
+    if (step !== undefined) return step.then(() => this.#look());
+    this.#look();
+  }
+
+  #look(): void {
+    this.#indexed = false;
+    if (!this.#findStart()) return;
+    const block = this.#block;
+    if (this.#started < 0) this.#started = Math.min(block.offset, block.fileEnd);
+    const limit = Math.min(this.#o.end - block.offset, 0xffffffff);
+    if (limit <= 0 || block.length === 0) {
+      // Between blocks, an empty one only says that the file has not been asked for its end yet.
+      if (limit <= 0 || block.atEnd) this.#finished = true;
+      return;
+    }
+    this.#index.build(block, this.#o.fields, limit, block.atEnd);
+    // A quote that nothing closes within the longest record allowed counts as one that is never closed.
+    if (this.#index.used === 0 && block.isFull && !block.atEnd) this.#index.build(block, this.#o.fields, 1, true);
+    if (this.#index.used === 0) {
+      if (block.atEnd) this.#finished = true;
+      return;
+    }
+    this.#indexed = true;
+    this.#row = 0;
+    this.#wrong = 0;
+    const { base } = block;
+    this.#needsUtf8Check =
+      this.#hasText && this.#csv.isAscii(base, this.#index.used) === 0 && this.#csv.isUtf8(base, this.#index.used) === 0;
+  }
+
+  /** Moves to the partition's first record; false when more must be read to find it. */
+  #findStart(): boolean {
+    const block = this.#block;
+    if (this.#skip > 0) {
+      const drop = Math.min(this.#skip, block.length);
+      this.#skip -= drop;
+      block.drop(drop);
+      if (this.#skip > 0 && !block.atEnd) return false;
+    }
+    if (!this.#seeking) return true;
+    const at = this.#csv.findByte(block.base, block.length, this.#o.head.dialect.newline) >>> 0;
+    const found = at < block.length;
+    this.#seeking = !found && !block.atEnd;
+    block.drop(found ? at + 1 : block.length);
+    return !this.#seeking;
+  }
+
+  #takeBatch(): Batch | null {
+    const index = this.#index;
+    const block = this.#block;
+    const count = Math.min(this.#batchRows(), index.good - this.#row);
+    const first = this.#row;
+    this.#row += count;
+    const slice: RowSlice = {
+      base: block.base,
+      seps: index.seps,
+      rows: index.rows + first * 4,
+      count,
+      scratch: block.scratch,
+      span: block.scratch + block.capacity - block.base,
+      needsUtf8Check: this.#needsUtf8Check,
+    };
+    this.#columns.begin(slice);
+    const failures: ValueFailure[] = [];
+    const columns = this.#planned.map((column) =>
+      "layout" in column ? firstRows(column, count) : this.#columns.read(column, slice, failures),
+    );
+    const failed = this.#report(first, count, failures);
+    this.#rows += count;
+    const live = count - failed.size;
+    if (live === 0) return null;
+    const selection = failed.size === 0 ? null : liveRows(count, failed, live);
+    return { schema: this.#o.schema, length: count, columns, selection, origin: this.#origin(first) };
+  }
+
+  /** Rejects what failed in rows [first, first + count) and every wrong record before their end, in the file's order. */
+  #report(first: number, count: number, failures: readonly ValueFailure[]): ReadonlySet<number> {
+    const byRow = new Map<number, ValueFailure>();
+    for (const failure of failures) if (!byRow.has(failure.row)) byRow.set(failure.row, failure);
+    const until = this.#wrong < this.#index.wrong.length ? this.#index.bounds(first + count - 1, this.#o.fields).end : 0;
+    for (const row of [...byRow.keys()].sort((a, b) => a - b)) {
+      const failure = byRow.get(row) as ValueFailure;
+      const { start, end } = this.#index.bounds(first + row, this.#o.fields);
+      this.#rejectWrong(start);
+      this.#reject(start, end, failure.code, failure.message, failure.column);
+    }
+    this.#rejectWrong(until);
+    return new Set(byRow.keys());
+  }
+
+  #rejectWrong(before: number): void {
+    for (; this.#wrong < this.#index.wrong.length; this.#wrong++) {
+      const wrong = this.#index.wrong[this.#wrong] as WrongRecord;
+      if (wrong.start >= before) return;
+      this.#rows++;
+      const [code, message] = explain(wrong, this.#o.fields);
+      this.#reject(wrong.start, wrong.end, code, message, null);
+    }
+  }
+
+  #reject(start: number, end: number, code: string, message: string, column: string | null): void {
+    this.#rejected++;
+    const { raw, place } = this.#locate(start, end);
+    this.#o.reject(readRecord(place, code, message, column), raw);
+  }
+
+  #finishBlock(): void {
+    this.#rejectWrong(Number.POSITIVE_INFINITY);
+    const { used } = this.#index;
+    this.#lines += this.#csv.countByte(this.#block.base, this.#realLength(used), this.#o.head.dialect.newline) >>> 0;
+    if (this.#block.offset + used >= this.#o.end || (this.#block.atEnd && used >= this.#block.length)) {
+      this.#block.drop(used);
+      this.#indexed = false;
+      this.#finished = true;
+    }
+  }
+
+  /** Bytes of the first `used` that stand in the file: the last line end may have been added. */
+  #realLength(used: number): number {
+    return Math.min(used, this.#block.fileEnd - this.#block.offset);
+  }
+
+  #locate(start: number, lineEnd: number) {
+    const block = this.#block;
+    const bytes = this.#kernels.memory.u8();
+    const { newline } = this.#o.head.dialect;
+    const end = newline === 10 && lineEnd > start && bytes[block.base + lineEnd - 1] === 13 ? lineEnd - 1 : lineEnd;
+    const line = this.#lines + 1 + (this.#csv.countByte(block.base, start, newline) >>> 0);
+    const place = { file: this.#o.file.path, line, byte: block.offset + start, length: end - start };
+    return { place, raw: bytes.slice(block.base + start, block.base + end) };
+  }
+
+  #origin(first: number): RowOrigin {
+    const locate = (row: number) => {
+      const { start, end } = this.#index.bounds(first + row, this.#o.fields);
+      return this.#locate(start, end);
+    };
+    return { place: (row) => locate(row).place, raw: (row) => locate(row).raw };
+  }
+}
+
+function explain(wrong: WrongRecord, fields: number): readonly [code: string, message: string] {
+  switch (wrong.reason) {
+    case "unclosed":
+      return ["CSV_UNCLOSED_QUOTE", "a quote in this line is never closed"];
+    case "stray":
+      return ["CSV_STRAY_QUOTE", "a quote stands inside an unquoted field, or text after a closing quote"];
+    case "fields": {
+      const code = wrong.fields < fields ? "CSV_TOO_FEW_FIELDS" : "CSV_TOO_MANY_FIELDS";
+      return [code, `expected ${fields} fields, found ${wrong.fields}`];
+    }
+  }
+}
+
+function liveRows(count: number, failed: ReadonlySet<number>, live: number): Int32Array {
+  const selection = new Int32Array(live);
+  let at = 0;
+  for (let row = 0; row < count; row++) if (!failed.has(row)) selection[at++] = row;
+  return selection;
+}
+
+/** The first rows of a constant column. */
+function firstRows(column: Column, count: number): Column {
+  if (column.length === count) return column;
+  const valid = column.valid === null ? null : column.valid.subarray(0, count);
+  switch (column.layout) {
+    case "bytes":
+      return { ...column, length: count, valid, starts: column.starts.subarray(0, count), ends: column.ends.subarray(0, count) };
+    case "wide":
+      return { ...column, length: count, valid, values: column.values.subarray(0, count * 2) };
+    case "fixed":
+      return { ...column, length: count, valid, values: column.values.subarray(0, count) };
+    case "object":
+      return { ...column, length: count, valid, values: column.values.slice(0, count) };
+  }
+}

@@ -1,0 +1,82 @@
+import type { CsvDialect } from "./csvDialect.js";
+
+/** One record, read plainly; for headers and samples, not for the data. */
+export interface PlainRecord {
+  /** null where the unquoted field is empty. */
+  readonly fields: readonly (string | null)[];
+  /** First byte of the record. */
+  readonly start: number;
+  /** First byte after its line end. */
+  readonly end: number;
+}
+
+/** What stands at `at`: a record, a blank or comment line, or nothing complete. */
+export type PlainStep = { readonly kind: "record"; readonly record: PlainRecord } | { readonly kind: "skip"; readonly end: number };
+
+/**
+ * Reads the line or record at `at`. null when it does not end within `bytes` and `last` is false, or when its quote is never closed.
+ * With the dialect's rules for quotes; in both modes text after a closing quote is kept.
+ */
+export function readPlain(bytes: Uint8Array, at: number, dialect: CsvDialect, last: boolean): PlainStep | null {
+  if (dialect.comment >= 0 && bytes[at] === dialect.comment) {
+    const end = bytes.indexOf(dialect.newline, at);
+    if (end < 0) return last ? { kind: "skip", end: bytes.length } : null;
+    return { kind: "skip", end: end + 1 };
+  }
+  const fields: (string | null)[] = [];
+  let p = at;
+  for (;;) {
+    const field = readField(bytes, p, dialect, last);
+    if (field === null) return null;
+    const ends = field.end >= bytes.length || bytes[field.end] === dialect.newline;
+    if (ends && field.end >= bytes.length && !last) return null;
+    const text = ends && dialect.newline === 10 && !field.closed && field.text.endsWith("\r") ? field.text.slice(0, -1) : field.text;
+    fields.push(text === "" && !field.quoted ? null : text);
+    p = field.end + 1;
+    if (ends) break;
+  }
+  const end = Math.min(p, bytes.length);
+  if (fields.length === 1 && fields[0] === null) return { kind: "skip", end };
+  return { kind: "record", record: { fields, start: at, end } };
+}
+
+interface PlainField {
+  readonly text: string;
+  readonly quoted: boolean;
+  /** The text ends with the closing quote, so that nothing follows that could be a CR. */
+  readonly closed: boolean;
+  /** Position of the separator, or the end of the bytes. */
+  readonly end: number;
+}
+
+function readField(bytes: Uint8Array, at: number, dialect: CsvDialect, last: boolean): PlainField | null {
+  let p = at;
+  const out: number[] = [];
+  const quoted = dialect.quote >= 0 && bytes[at] === dialect.quote;
+  if (quoted) {
+    const after = readQuoted(bytes, at + 1, dialect, out);
+    if (after < 0) return null;
+    p = after;
+  }
+  const tail = p;
+  while (p < bytes.length && bytes[p] !== dialect.delimiter && bytes[p] !== dialect.newline) out.push(bytes[p++] as number);
+  if (p >= bytes.length && !last) return null;
+  return { text: Buffer.from(out).toString("utf8"), quoted, closed: quoted && p === tail, end: p };
+}
+
+/** Collects quoted text; answers the position after the closing quote, or -1. */
+function readQuoted(bytes: Uint8Array, at: number, dialect: CsvDialect, out: number[]): number {
+  for (let p = at; p < bytes.length; p++) {
+    const c = bytes[p] as number;
+    const next = bytes[p + 1];
+    if (c === dialect.escape && (next === dialect.quote || (next === dialect.escape && dialect.escape !== dialect.quote))) {
+      out.push(next as number);
+      p++;
+    } else if (c === dialect.quote) {
+      return p + 1;
+    } else {
+      out.push(c);
+    }
+  }
+  return -1;
+}

@@ -1,0 +1,186 @@
+import { dataError, planError } from "../common/errors.js";
+import { didYouMean } from "../common/nearest.js";
+import { required } from "../common/assert.js";
+import type { ResolvedSource, SourceFile } from "../plan/bound.js";
+import type { CsvOptions, SourceSpec } from "../plan/nodes.js";
+import { isNested, type Schema, typeName } from "../schema/types.js";
+import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
+import type { BatchReader, RejectSink } from "./contracts.js";
+import { type CsvHead, readCsvHead } from "./csvHead.js";
+import { type ColumnPlace, CsvReader } from "./csvReader.js";
+import { readPlain } from "./csvRecords.js";
+import type { FoundFiles } from "./files.js";
+import { isGzip, openGzip, openPlain } from "./textBytes.js";
+import { TypeGuess } from "./textInfer.js";
+import { planText, sampleText } from "./textPartitions.js";
+
+/** How a partition is read. */
+export interface ReaderOptions {
+  readonly batchRows: number;
+  readonly reject: RejectSink;
+  readonly partition: number;
+  /** Bytes of a text block; the default is right except for tests. */
+  readonly blockBytes?: number;
+  readonly maxRecordBytes?: number;
+}
+
+type CsvSpec = Extract<SourceSpec, { format: "csv" }>;
+
+const defaultBlockBytes = 1 << 20;
+const sampleRecords = 5_000;
+
+/**
+ * Completes a CSV source: reads every file's header, and checks the declared schema against it or infers one from a sample of the first
+ * file that has records. A file of zero bytes is an error unless a schema is declared and `header` is false; a header without rows is
+ * no error. @throws MillraceError Data/SOURCE_EMPTY, Data/DUPLICATE_COLUMN, Plan/SCHEMA_MISMATCH
+ */
+export function resolveCsv(spec: SourceSpec, found: FoundFiles): ResolvedSource {
+  const csv = asCsv(spec);
+  const heads = found.files.map((file) => checkedHead(file, csv));
+  const own = csv.schema === undefined ? inferSchema(csv, found.files, heads) : declared(csv.schema, found.partitionSchema);
+  found.files.forEach((file, i) => {
+    placesOf(csv.csv, own, required(heads[i], "head"), file);
+  });
+  const schema = [...own, ...found.partitionSchema];
+  const partitionColumns = found.partitionSchema.map((field) => field.name);
+  return { spec, files: found.files, schema, partitionColumns, rows: null };
+}
+
+/** Byte ranges of about `targetBytes`; a compressed file is one partition. */
+export function planCsv(source: ResolvedSource, targetBytes: number): PartitionSpec[] {
+  return planText(source.files, targetBytes);
+}
+
+/** Opens one partition. @throws MillraceError Data/SOURCE_CHANGED, External/SOURCE_UNREADABLE, Plan/SCHEMA_MISMATCH */
+export function openCsv(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): BatchReader {
+  const { source, schema } = scan;
+  const csv = asCsv(source.spec);
+  if (part.kind !== "bytes" && part.kind !== "wholeFile") throw planError("INVALID_PARTITION", `CSV has no ${part.kind} partitions`);
+  const file = required(source.files[part.file], `file ${part.file} of the source`);
+  const head = readCsvHead(file, csv.csv);
+  const own = source.schema.slice(0, source.schema.length - source.partitionColumns.length);
+  const { fields, places } = placesOf(csv.csv, own, head, file);
+  return new CsvReader({
+    file,
+    head,
+    fields,
+    schema,
+    places: schema.map((field): ColumnPlace => {
+      const folder = source.partitionColumns.indexOf(field.name);
+      if (folder >= 0) return { kind: "folder", text: file.partitionValues[folder] ?? null };
+      return { kind: "field", index: required(places.get(field.name), `column ${field.name}`) };
+    }),
+    nullValues: csv.csv.nullValues,
+    open: (start) => (isGzip(file.path) ? openGzip(file) : openPlain(file, start)),
+    start: part.kind === "bytes" ? part.start : 0,
+    end: part.kind === "bytes" ? part.end : Number.POSITIVE_INFINITY,
+    exactStart: part.kind === "bytes" ? part.exactStart : true,
+    batchRows: options.batchRows,
+    reject: options.reject,
+    blockBytes: options.blockBytes ?? defaultBlockBytes,
+    ...(options.maxRecordBytes === undefined ? {} : { maxRecordBytes: options.maxRecordBytes }),
+  });
+}
+
+function asCsv(spec: SourceSpec): CsvSpec {
+  if (spec.format !== "csv") throw planError("INVALID_SOURCE", `expected a CSV source, found ${spec.format}`);
+  return spec;
+}
+
+function checkedHead(file: SourceFile, spec: CsvSpec): CsvHead {
+  const head = readCsvHead(file, spec.csv);
+  if (head.fields === 0 && (spec.csv.header || spec.schema === undefined)) {
+    throw dataError("SOURCE_EMPTY", `${file.path} is empty: it has no header${spec.csv.header ? "" : " and no record"}`, {
+      file: file.path,
+      hint: "Leave the file out, or declare a schema and set header: false.",
+    });
+  }
+  const twice = head.names?.find((name, i) => head.names?.indexOf(name) !== i);
+  if (twice !== undefined && spec.csv.columns === "byName") {
+    throw dataError("DUPLICATE_COLUMN", `${file.path}: the header names ${JSON.stringify(twice)} twice`, {
+      file: file.path,
+      line: 1,
+      column: twice,
+      hint: 'Declare a schema and read with columns: "byPosition".',
+    });
+  }
+  return head;
+}
+
+/** The declared columns that stand in the file; those of the folders come from there. */
+function declared(schema: Schema, partitionSchema: Schema): Schema {
+  const folder = new Set(partitionSchema.map((field) => field.name));
+  const own = schema.filter((field) => !folder.has(field.name));
+  const nested = own.find((field) => isNested(field.type));
+  if (nested !== undefined) {
+    throw planError("SCHEMA_MISMATCH", `column ${JSON.stringify(nested.name)}: CSV holds no ${typeName(nested.type)}`, {
+      column: nested.name,
+    });
+  }
+  return own;
+}
+
+/** Which field of a record each of the source's own columns is. */
+function placesOf(
+  options: CsvOptions,
+  own: Schema,
+  head: CsvHead,
+  file: SourceFile,
+): { readonly fields: number; readonly places: ReadonlyMap<string, number> } {
+  const { names } = head;
+  if (names !== null && options.columns === "byName") {
+    const places = new Map(names.map((name, i) => [name, i]));
+    const missing = own.find((field) => !places.has(field.name));
+    if (missing !== undefined) {
+      const message = `${file.path}: the header has no column ${JSON.stringify(missing.name)}. ${didYouMean(missing.name, names)}`;
+      throw planError("SCHEMA_MISMATCH", message, { file: file.path, column: missing.name });
+    }
+    return { fields: names.length, places };
+  }
+  const fields = names === null ? own.length : names.length;
+  if (fields !== own.length && own.length > 0) {
+    throw planError("SCHEMA_MISMATCH", `${file.path}: the schema has ${own.length} columns, the header ${fields}`, {
+      file: file.path,
+      hint: "By position the schema lists every column of the file.",
+    });
+  }
+  return { fields, places: new Map(own.map((field, i) => [field.name, i])) };
+}
+
+function inferSchema(spec: CsvSpec, files: readonly SourceFile[], heads: readonly CsvHead[]): Schema {
+  const head = required(heads[0], "file");
+  const names = head.names ?? Array.from({ length: head.fields }, (_, i) => `column${i}`);
+  const guesses = names.map(() => new TypeGuess());
+  const nulls = new Set(spec.csv.nullValues);
+  let seen = 0;
+  for (let i = 0; i < files.length && seen === 0; i++) {
+    const fileHead = required(heads[i], "head");
+    for (const piece of sampleText(required(files[i], "file"), fileHead.dataStart, fileHead.dialect.newline)) {
+      seen += guessFrom(piece.bytes, piece.last, fileHead, guesses, nulls);
+    }
+  }
+  return names.map((name, i) => ({ name, type: required(guesses[i], "guess").type, nullable: true }));
+}
+
+/** Adds the values of one sampled piece; answers how many records it had. Records of another length say nothing. */
+function guessFrom(
+  bytes: Uint8Array,
+  last: boolean,
+  head: CsvHead,
+  guesses: readonly TypeGuess[],
+  nulls: ReadonlySet<string>,
+): number {
+  let at = 0;
+  let records = 0;
+  while (at < bytes.length && records < sampleRecords) {
+    const step = readPlain(bytes, at, head.dialect, last);
+    if (step === null) break;
+    at = step.kind === "skip" ? step.end : step.record.end;
+    if (step.kind === "skip" || step.record.fields.length !== guesses.length) continue;
+    records++;
+    step.record.fields.forEach((text, i) => {
+      if (text !== null && text !== "" && !nulls.has(text)) guesses[i]?.add(text);
+    });
+  }
+  return records;
+}

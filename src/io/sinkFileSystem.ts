@@ -1,0 +1,209 @@
+import fs from "node:fs";
+import path from "node:path";
+import { configError, externalError, MillraceError, resourceError } from "../common/errors.js";
+
+export interface FolderEntry {
+  readonly name: string;
+  readonly kind: "file" | "folder" | "other";
+}
+
+/** The file operations of sinks and of the commit. Synchronous; tests pass one that fails at a chosen call. */
+export interface FileSystem {
+  /** Opens for writing; `create` empties a file that is there. */
+  open(file: string, how: "create" | "read"): number;
+  /** Writes all bytes at the file's end. */
+  write(fd: number, chunks: readonly Uint8Array[]): void;
+  /** Reads up to `into.length` bytes at `position`; fewer only at the file's end. */
+  read(fd: number, into: Uint8Array, position: number): number;
+  fsync(fd: number): void;
+  close(fd: number): void;
+  rename(from: string, to: string): void;
+  /** Gives a file a second name; where the file system cannot, copies it. */
+  link(from: string, to: string): void;
+  /** Removes a file; none there is fine. */
+  removeFile(file: string): void;
+  /** Removes a folder with all that is in it; none there is fine. */
+  removeTree(folder: string): void;
+  /** Removes a folder if it is empty, and says whether it did. */
+  removeEmpty(folder: string): boolean;
+  makeFolder(folder: string): void;
+  list(folder: string): FolderEntry[];
+  /** What stands at a path; null for nothing. */
+  stat(file: string): { readonly kind: FolderEntry["kind"]; readonly bytes: number } | null;
+  /** Makes the names in a folder durable. */
+  syncFolder(folder: string): void;
+}
+
+const errorCode = (thrown: unknown): string => (thrown as { code?: unknown } | null)?.code?.toString() ?? "";
+
+const kindOf = (entry: { isFile(): boolean; isDirectory(): boolean }): FolderEntry["kind"] =>
+  entry.isFile() ? "file" : entry.isDirectory() ? "folder" : "other";
+
+/** What a failed file operation means, as a typed error. `doing` reads like "write" or "rename". */
+export function fileError(thrown: unknown, doing: string, file: string): MillraceError {
+  if (thrown instanceof MillraceError) return thrown;
+  const code = errorCode(thrown);
+  const message = `cannot ${doing} ${file}: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+  switch (code) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return resourceError("DISK_FULL", message, { file, cause: thrown, hint: "Free disk space or choose another target." });
+    case "EMFILE":
+    case "ENFILE":
+      return resourceError("TOO_MANY_FILES", message, {
+        file,
+        cause: thrown,
+        hint: "Raise the limit of open files (ulimit -n) or partition by fewer values.",
+      });
+    case "EROFS":
+    case "EACCES":
+    case "EPERM":
+      return configError("TARGET_NOT_WRITABLE", message, { file, cause: thrown, hint: "Check the permissions of the target." });
+    case "ENOTDIR":
+      return configError("TARGET_NOT_WRITABLE", message, {
+        file,
+        cause: thrown,
+        hint: "A part of this path is a file; choose another path.",
+      });
+    case "ENAMETOOLONG":
+      return configError("NAME_TOO_LONG", message, {
+        file,
+        cause: thrown,
+        hint: "A folder name made from a partition value is longer than the file system allows.",
+      });
+    default:
+      return externalError("FILE_IO", message, { file, cause: thrown });
+  }
+}
+
+function attempt<T>(doing: string, file: string, run: () => T): T {
+  try {
+    return run();
+  } catch (thrown) {
+    throw fileError(thrown, doing, file);
+  }
+}
+
+/** Ignores an error of one of these codes, and types every other. */
+function attemptUnless(codes: readonly string[], doing: string, file: string, run: () => void): boolean {
+  try {
+    run();
+    return true;
+  } catch (thrown) {
+    if (codes.includes(errorCode(thrown))) return false;
+    throw fileError(thrown, doing, file);
+  }
+}
+
+function writeAll(fd: number, chunks: readonly Uint8Array[]): void {
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; ) at += fs.writeSync(fd, chunk, at, chunk.length - at);
+  }
+}
+
+function writeTogether(fd: number, chunks: readonly Uint8Array[]): void {
+  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  // A vectored write may be cut short and takes a limited number of chunks; the rest goes one by one.
+  if (chunks.length < 2 || chunks.length > 512) return writeAll(fd, chunks);
+  let written = fs.writevSync(fd, chunks as Uint8Array[]);
+  if (written === total) return;
+  for (const chunk of chunks) {
+    if (written >= chunk.length) written -= chunk.length;
+    else {
+      writeAll(fd, [chunk.subarray(written)]);
+      written = 0;
+    }
+  }
+}
+
+function linkOrCopy(from: string, to: string): void {
+  if (attemptUnless(["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"], "link", to, () => fs.linkSync(from, to)))
+    return;
+  attempt("copy", to, () => fs.copyFileSync(from, to));
+}
+
+function syncFolder(folder: string): void {
+  // Some file systems refuse to sync a folder; there the names are as durable as they get.
+  attemptUnless(["EINVAL", "EISDIR", "EPERM", "EACCES"], "sync", folder, () => {
+    const fd = fs.openSync(folder, "r");
+    try {
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  });
+}
+
+/** The machine's own files. */
+export const nodeFileSystem: FileSystem = {
+  open: (file, how) => attempt("open", file, () => fs.openSync(file, how === "read" ? "r" : "w")),
+  write: (fd, chunks) => writeTogether(fd, chunks),
+  read(fd, into, position) {
+    let at = 0;
+    while (at < into.length) {
+      const got = fs.readSync(fd, into, at, into.length - at, position + at);
+      if (got === 0) break;
+      at += got;
+    }
+    return at;
+  },
+  fsync: (fd) => fs.fsyncSync(fd),
+  close: (fd) => fs.closeSync(fd),
+  rename: (from, to) => attempt("rename to", to, () => fs.renameSync(from, to)),
+  link: linkOrCopy,
+  removeFile: (file) => {
+    attemptUnless(["ENOENT"], "remove", file, () => fs.unlinkSync(file));
+  },
+  removeTree: (folder) => attempt("remove", folder, () => fs.rmSync(folder, { recursive: true, force: true })),
+  removeEmpty: (folder) =>
+    attemptUnless(["ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR"], "remove", folder, () => fs.rmdirSync(folder)),
+  makeFolder: (folder) => {
+    attempt("make folder", folder, () => fs.mkdirSync(folder, { recursive: true }));
+  },
+  list: (folder) =>
+    attempt("list", folder, () =>
+      fs
+        .readdirSync(folder, { withFileTypes: true })
+        .map((entry) => ({ name: entry.name, kind: kindOf(entry) }))
+        .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
+    ),
+  stat(file) {
+    try {
+      const found = fs.statSync(file);
+      return { kind: kindOf(found), bytes: found.size };
+    } catch (thrown) {
+      if (errorCode(thrown) === "ENOENT" || errorCode(thrown) === "ENOTDIR") return null;
+      throw fileError(thrown, "look at", file);
+    }
+  },
+  syncFolder,
+};
+
+/** Reads a small text file; null where there is none. */
+export function readText(files: FileSystem, file: string): string | null {
+  const found = files.stat(file);
+  if (found === null || found.kind !== "file") return null;
+  const fd = files.open(file, "read");
+  try {
+    const bytes = new Uint8Array(found.bytes);
+    return new TextDecoder().decode(bytes.subarray(0, files.read(fd, bytes, 0)));
+  } finally {
+    files.close(fd);
+  }
+}
+
+/** Writes a small text file durably and in one step: readers see the old text or the new one. */
+export function writeTextAtomically(files: FileSystem, file: string, content: string): void {
+  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.new`);
+  const fd = files.open(temporary, "create");
+  try {
+    files.write(fd, [new TextEncoder().encode(content)]);
+    files.fsync(fd);
+  } catch (thrown) {
+    throw fileError(thrown, "write", file);
+  } finally {
+    files.close(fd);
+  }
+  files.rename(temporary, file);
+  files.syncFolder(path.dirname(file));
+}

@@ -1,0 +1,79 @@
+import { assertNever } from "../common/assert.js";
+import { internalError } from "../common/errors.js";
+import type { ResolvedSource } from "../plan/bound.js";
+import type { SourceSpec } from "../plan/nodes.js";
+import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
+import { openArrow, planArrow, resolveArrow } from "./arrowRead.js";
+import type { BatchReader } from "./contracts.js";
+import { openCsv, planCsv, type ReaderOptions, resolveCsv } from "./csvSource.js";
+import { findFiles } from "./files.js";
+import { withFolderColumns } from "./folderColumns.js";
+import { openJsonl, planJsonl, resolveJsonl } from "./jsonlSource.js";
+import { openParquet, planParquet, resolveParquet } from "./parquetRead.js";
+
+export type { ReaderOptions } from "./csvSource.js";
+
+/**
+ * Finds a source's files and learns its schema from headers, metadata or a sample.
+ * @throws MillraceError SOURCE_NOT_FOUND, SOURCE_NO_MATCH, SOURCE_EMPTY_FOLDER, SOURCE_UNREADABLE, SOURCE_EMPTY, SCHEMA_MISMATCH
+ */
+export async function resolveSource(spec: SourceSpec): Promise<ResolvedSource> {
+  if (spec.format === "rows") throw rowsSource();
+  const found = await findFiles(spec.paths, spec.format, spec.schema);
+  switch (spec.format) {
+    case "csv":
+      return resolveCsv(spec, found);
+    case "jsonl":
+      return resolveJsonl(spec, found);
+    case "parquet":
+    case "arrow": {
+      const resolve = spec.format === "parquet" ? resolveParquet : resolveArrow;
+      const { schema, rows } = await resolve(spec, found.files);
+      const folder = new Set(found.partitionSchema.map((field) => field.name));
+      const own = schema.filter((field) => !folder.has(field.name));
+      return { spec, files: found.files, schema: [...own, ...found.partitionSchema], partitionColumns: [...folder], rows };
+    }
+    default:
+      return assertNever(spec, "source");
+  }
+}
+
+/** Partitions of about `targetBytes` (text) or their format's own units; they depend on the files alone. */
+export async function planPartitions(source: ResolvedSource, targetBytes: number): Promise<PartitionSpec[]> {
+  const { format } = source.spec;
+  switch (format) {
+    case "csv":
+      return planCsv(source, targetBytes);
+    case "jsonl":
+      return planJsonl(source, targetBytes);
+    case "parquet":
+      return planParquet(source, targetBytes);
+    case "arrow":
+      return planArrow(source, targetBytes);
+    case "rows":
+      throw rowsSource();
+    default:
+      return assertNever(format, "source");
+  }
+}
+
+/** Opens one partition for reading the columns of `scan.schema`. */
+export async function openReader(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): Promise<BatchReader> {
+  const { format } = scan.source.spec;
+  switch (format) {
+    case "csv":
+      return openCsv(scan, part, options);
+    case "jsonl":
+      return openJsonl(scan, part, options);
+    case "parquet":
+      return withFolderColumns(scan, part.file, (own) => openParquet(own, part, options));
+    case "arrow":
+      return withFolderColumns(scan, part.file, (own) => openArrow(own, part, options));
+    case "rows":
+      throw rowsSource();
+    default:
+      return assertNever(format, "source");
+  }
+}
+
+const rowsSource = () => internalError("a source of rows is read from exchange files, not here");

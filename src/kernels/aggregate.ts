@@ -1,0 +1,82 @@
+import { type Batch, type Column } from "../batch/column.js";
+import { required } from "../common/assert.js";
+import type { Bound, BoundAggregate, FunctionRef } from "../expr/nodes.js";
+import { aggregateFunction } from "../functions/registry.js";
+import type { DataType, Schema } from "../schema/types.js";
+import type { RowOp, Step } from "../task/protocol.js";
+import { type Accumulator } from "./aggregateState.js";
+import { accumulatorFor } from "./aggregateTable.js";
+import { compileRows } from "./compile.js";
+import type { RowsKernel } from "./compileKernel.js";
+import type { RowFail } from "./compileFailure.js";
+import { GroupTable } from "./hashTable.js";
+import type { UserFunction } from "./userFunction.js";
+
+type PartialStep = Extract<Step, { op: "partialAggregate" }>;
+
+/** The aggregates of one partition, group by group. */
+export class PartialAggregation {
+  readonly #schema: Schema;
+  readonly #kernel: RowsKernel;
+  readonly #table: GroupTable;
+  readonly #keyCount: number;
+  readonly #states: readonly { readonly state: Accumulator; readonly from: number; readonly to: number }[];
+
+  constructor(step: PartialStep, kernel: RowsKernel, states: readonly Accumulator[]) {
+    this.#schema = step.schema;
+    this.#kernel = kernel;
+    this.#keyCount = step.keys.length;
+    this.#table = new GroupTable(step.keys.map((key) => key.expr.type));
+    let from = this.#keyCount;
+    this.#states = step.aggregates.map((aggregate, i) => {
+      const to = from + aggregate.args.length;
+      const entry = { state: required(states[i], "aggregate state"), from, to };
+      from = to;
+      return entry;
+    });
+  }
+
+  /** Groups so far. */
+  get groups(): number {
+    return this.#table.count;
+  }
+
+  /** Adds the live rows of a batch. Rows whose key or argument cannot be computed go to `fail`; their number is the result. */
+  update(batch: Batch, fail: RowFail): number {
+    const { batch: rows, rejected } = this.#kernel.run(batch, fail);
+    const { columns, selection, length } = rows;
+    const groups = this.#table.assign(columns.slice(0, this.#keyCount), selection, length);
+    for (const { state, from, to } of this.#states) state.add(columns.slice(from, to), groups, selection, this.#table.count);
+    return rejected;
+  }
+
+  /** Keys, then states, one row a group in order of first appearance. Ends the aggregation. */
+  finish(): Batch {
+    const count = this.#table.count;
+    const columns: Column[] = this.#table.finish();
+    for (const { state } of this.#states) columns.push(...state.finish(count));
+    return { schema: this.#schema, length: count, columns, selection: null, origin: null };
+  }
+}
+
+/** Compiles the keys and arguments of a partial aggregation to one loop. */
+export async function compilePartialAggregate(
+  step: PartialStep,
+  inputSchema: Schema,
+  options: { readonly interpreted?: boolean; readonly loadFunction?: (ref: FunctionRef) => Promise<UserFunction> },
+): Promise<PartialAggregation> {
+  const args = step.aggregates.flatMap((aggregate) => aggregate.args);
+  const exprs: readonly Bound[] = [...step.keys.map((key) => key.expr), ...args];
+  const columns = exprs.map((expr, i) => ({ name: step.keys[i]?.name ?? `argument ${i - step.keys.length}`, expr }));
+  const schema = columns.map(({ name, expr }) => ({ name, type: expr.type, nullable: expr.nullable }));
+  const ops: readonly RowOp[] = [{ kind: "project", columns }];
+  const kernel = await compileRows(ops, inputSchema, schema, options);
+  return new PartialAggregation(step, kernel, step.aggregates.map(stateOf));
+}
+
+function stateOf(aggregate: BoundAggregate): Accumulator {
+  const partial = required(aggregateFunction(aggregate.fn).partial, `partial form of ${aggregate.fn}`);
+  const call = { args: aggregate.args.map((arg) => arg.type), returns: aggregate.type, options: aggregate.options };
+  const states: readonly DataType[] = partial.states(call);
+  return accumulatorFor(aggregate.fn, call, states);
+}

@@ -1,0 +1,191 @@
+import { builderFor } from "../batch/builder.js";
+import type { Column } from "../batch/column.js";
+import { columnReader } from "../batch/reader.js";
+import { internalError } from "../common/errors.js";
+import { castValue } from "../functions/cast.js";
+import { type DataType, isFloat, types, type Value } from "../schema/types.js";
+import { type Accumulator, Doubles, Seen } from "./aggregateState.js";
+
+/** Sums of floats in row order with the rounding errors carried along (Neumaier); null without values. */
+export class FloatSumState implements Accumulator {
+  readonly #sums = new Doubles();
+  readonly #lost = new Doubles();
+  readonly #seen = new Seen();
+
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
+    this.#reserve(count);
+    const column = args[0];
+    if (column?.layout !== "fixed") throw internalError("a sum of floats takes a float column");
+    const { valid } = column;
+    const values = column.values as Float64Array;
+    const sums = this.#sums.values;
+    const lost = this.#lost.values;
+    const seen = this.#seen.bytes;
+    for (let j = 0; j < groups.length; j++) {
+      const row = selection === null ? j : (selection[j] as number);
+      if (valid !== null && valid[row] === 0) continue;
+      const group = groups[j] as number;
+      const value = values[row] as number;
+      const sum = sums[group] as number;
+      const next = sum + value;
+      const error = Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
+      seen[group] = 1;
+      sums[group] = next;
+      lost[group] = (lost[group] as number) + error;
+    }
+  }
+
+  finish(count: number): Column[] {
+    this.#reserve(count);
+    const values = new Float64Array(count);
+    for (let g = 0; g < count; g++) {
+      const sum = this.#sums.values[g] as number;
+      const careful = sum + (this.#lost.values[g] as number);
+      // An infinite sum makes the error term NaN; the sum itself is right then.
+      values[g] = careful !== careful ? sum : careful;
+    }
+    return [{ layout: "fixed", type: types.float64, length: count, values, valid: this.#seen.valid(count) }];
+  }
+
+  #reserve(count: number): void {
+    this.#sums.reserve(count);
+    this.#lost.reserve(count);
+    this.#seen.reserve(count);
+  }
+}
+
+/** Reads a number column as doubles; null stays null. */
+function doublesOf(column: Column): (row: number) => number | null {
+  const { type } = column;
+  const read = columnReader(column);
+  if (isFloat(type)) return (row) => read(row) as number | null;
+  return (row) => {
+    const value = read(row);
+    return value === null ? null : (castValue(value, type, types.float64) as number);
+  };
+}
+
+/** Count, mean and sum of squared differences from the mean, folded row by row (Welford). */
+export class MomentsState implements Accumulator {
+  readonly #counts = new Doubles();
+  readonly #means = new Doubles();
+  readonly #squares = new Doubles();
+
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
+    this.#reserve(count);
+    const column = args[0];
+    if (column === undefined) throw internalError("a spread has one argument");
+    const read = doublesOf(column);
+    const [counts, means, squares] = [this.#counts.values, this.#means.values, this.#squares.values];
+    for (let j = 0; j < groups.length; j++) {
+      const value = read(selection === null ? j : (selection[j] as number));
+      if (value === null) continue;
+      const group = groups[j] as number;
+      const n = (counts[group] as number) + 1;
+      const delta = value - (means[group] as number);
+      const mean = (means[group] as number) + delta / n;
+      counts[group] = n;
+      means[group] = mean;
+      squares[group] = (squares[group] as number) + delta * (value - mean);
+    }
+  }
+
+  finish(count: number): Column[] {
+    this.#reserve(count);
+    const counts = BigInt64Array.from(this.#counts.values.subarray(0, count), BigInt);
+    const fixed = (type: DataType, values: Float64Array | BigInt64Array): Column => {
+      return { layout: "fixed", type, length: count, values, valid: null };
+    };
+    return [
+      fixed(types.int64, counts),
+      fixed(types.float64, this.#means.values.slice(0, count)),
+      fixed(types.float64, this.#squares.values.slice(0, count)),
+    ];
+  }
+
+  #reserve(count: number): void {
+    this.#counts.reserve(count);
+    this.#means.reserve(count);
+    this.#squares.reserve(count);
+  }
+}
+
+/** The argument of the first or last row of a group, with that row's position in the partition. */
+export class EndState implements Accumulator {
+  readonly #type: DataType;
+  readonly #last: boolean;
+  readonly #values: Value[] = [];
+  readonly #positions: bigint[] = [];
+  #rows = 0;
+
+  constructor(type: DataType, last: boolean) {
+    this.#type = type;
+    this.#last = last;
+  }
+
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null): void {
+    const column = args[0];
+    if (column === undefined) throw internalError("first and last have one argument");
+    const read = columnReader(column);
+    for (let j = 0; j < groups.length; j++) {
+      const group = groups[j] as number;
+      if (!this.#last && this.#positions[group] !== undefined) continue;
+      this.#values[group] = kept(read(selection === null ? j : (selection[j] as number)));
+      this.#positions[group] = BigInt(this.#rows + j);
+    }
+    this.#rows += groups.length;
+  }
+
+  finish(count: number): Column[] {
+    return [columnOf(this.#type, this.#values, count), columnOf(types.int64, this.#positions, count)];
+  }
+}
+
+/** A value that does not lie in a batch's memory. */
+const kept = (value: Value): Value => (value instanceof Uint8Array ? value.slice() : value);
+
+function columnOf(type: DataType, values: readonly Value[], count: number): Column {
+  const builder = builderFor(type, count);
+  for (let g = 0; g < count; g++) builder.append(values[g] ?? null);
+  return builder.finish();
+}
+
+/** The first argument where the second is least or greatest, that second one, and the position of its row. */
+export class ArgExtremeState implements Accumulator {
+  readonly #types: readonly DataType[];
+  readonly #better: (a: Value, b: Value) => boolean;
+  readonly #values: Value[] = [];
+  readonly #by: Value[] = [];
+  readonly #positions: bigint[] = [];
+  #rows = 0;
+
+  constructor(states: readonly DataType[], better: (a: Value, b: Value) => boolean) {
+    this.#types = states;
+    this.#better = better;
+  }
+
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null): void {
+    const [value, by] = args;
+    if (value === undefined || by === undefined) throw internalError("argMin and argMax have two arguments");
+    const [readValue, readBy] = [columnReader(value), columnReader(by)];
+    for (let j = 0; j < groups.length; j++) {
+      const row = selection === null ? j : (selection[j] as number);
+      const order = readBy(row);
+      if (order === null || (value.valid !== null && value.valid[row] === 0)) continue;
+      const group = groups[j] as number;
+      const old = this.#by[group];
+      if (old !== undefined && !this.#better(order, old)) continue;
+      const found = readValue(row);
+      if (found === null) continue;
+      this.#values[group] = kept(found);
+      this.#by[group] = kept(order);
+      this.#positions[group] = BigInt(this.#rows + j);
+    }
+    this.#rows += groups.length;
+  }
+
+  finish(count: number): Column[] {
+    const states: readonly (readonly Value[])[] = [this.#values, this.#by, this.#positions];
+    return this.#types.map((type, i) => columnOf(type, states[i] ?? [], count));
+  }
+}

@@ -1,0 +1,43 @@
+import type { Column } from "../batch/column.js";
+
+/** What is kept per group of one aggregate, as one or more state columns. */
+export interface Accumulator {
+  /**
+   * Adds live rows: row j of the input is physical row `selection[j]` and belongs to group `groups[j]`. `count` is the number of groups
+   * so far; states of new ones start empty.
+   */
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void;
+  /** The state columns, `count` rows each. */
+  finish(count: number): Column[];
+}
+
+/** An array of doubles by group that grows on demand. */
+export class Doubles {
+  values: Float64Array<ArrayBuffer> = new Float64Array(512);
+
+  reserve(count: number): void {
+    if (count <= this.values.length) return;
+    const bigger = new Float64Array(Math.max(count, this.values.length * 2));
+    bigger.set(this.values);
+    this.values = bigger;
+  }
+}
+
+/** One byte by group: whether it has seen a value. */
+export class Seen {
+  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(512);
+
+  reserve(count: number): void {
+    if (count <= this.bytes.length) return;
+    const bigger = new Uint8Array(Math.max(count, this.bytes.length * 2));
+    bigger.set(this.bytes);
+    this.bytes = bigger;
+  }
+
+  /** Validity of a state that is null until a value is seen. */
+  valid(count: number): Uint8Array | null {
+    this.reserve(count);
+    const bytes = this.bytes.subarray(0, count);
+    return bytes.includes(0) ? bytes : null;
+  }
+}

@@ -1,0 +1,312 @@
+// The structural index of a CSV block. A block begins at a record's first byte.
+//
+// Output of every indexer: `seps`, the positions (u32, relative to the block) of the separators that end a field, and `lines`, the
+// ordinal in `seps` of each separator that ends a record. The entry before `seps` holds 0xffffffff, so that field f of the record
+// whose first separator has ordinal k is always [seps[k + f - 1] + 1, seps[k + f]).
+import { equalMask } from "./simd";
+
+// Layout of the answer (u32 each).
+const SEPS: usize = 0; // separators written
+const LINES: usize = 4; // records ended
+const ANOMALY: usize = 8; // 1: quotes stand where only the exact indexer knows what they mean
+const INSIDE: usize = 12; // 1: the block ends inside quotes
+const MARKS: usize = 16; // marked records
+
+const MARK_UNCLOSED: u32 = 1;
+const MARK_STRAY: u32 = 2;
+
+@inline
+function flatten(mask: u64, base: u32, out: usize): usize {
+  const n = <usize>popcnt(mask);
+  let m = mask;
+  let o = out;
+  while (m) {
+    store<u32>(o, base + <u32>ctz(m));
+    m &= m - 1;
+    store<u32>(o, base + <u32>ctz(m), 4);
+    m &= m - 1;
+    store<u32>(o, base + <u32>ctz(m), 8);
+    m &= m - 1;
+    store<u32>(o, base + <u32>ctz(m), 12);
+    m &= m - 1;
+    o += 16;
+  }
+  return out + (n << 2);
+}
+
+@inline
+function prefixXor(mask: u64): u64 {
+  let x = mask;
+  x ^= x << 1;
+  x ^= x << 2;
+  x ^= x << 4;
+  x ^= x << 8;
+  x ^= x << 16;
+  x ^= x << 32;
+  return x;
+}
+
+@inline
+function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: u32, newline: u32, quote: u32, quoted: bool, answer: usize): void {
+  const d = i8x16.splat(<u8>delimiter);
+  const b = i8x16.splat(<u8>newline);
+  const q = i8x16.splat(<u8>quote);
+  const r = i8x16.splat(13);
+  let o = seps;
+  let l = lines;
+  let inside: u64 = 0; // all ones while inside quotes
+  let border: u64 = 1; // bit 0: a quote at the next byte may open a field
+  let closed: u64 = 0; // bit 0: the byte before was a closing quote
+  let closedCr: u64 = 0; // bit 0: the two bytes before were a closing quote and CR
+  let bad: u64 = 0;
+  for (let i: u32 = 0; i < len; i += 64) {
+    const p = base + i;
+    const v0 = v128.load(p);
+    const v1 = v128.load(p, 16);
+    const v2 = v128.load(p, 32);
+    const v3 = v128.load(p, 48);
+    let nm = equalMask(v0, v1, v2, v3, b);
+    let m = equalMask(v0, v1, v2, v3, d) | nm;
+    let live: u64 = ~0;
+    if (len - i < 64) {
+      live = ((<u64>1) << (len - i)) - 1;
+      nm &= live;
+      m &= live;
+    }
+    if (quoted) {
+      const q0 = i8x16.eq(v0, q);
+      const q1 = i8x16.eq(v1, q);
+      const q2 = i8x16.eq(v2, q);
+      const q3 = i8x16.eq(v3, q);
+      const any = v128.any_true(v128.or(v128.or(q0, q1), v128.or(q2, q3)));
+      if (any || (inside | closed | closedCr) != 0) {
+        const qm =
+          (<u64>i8x16.bitmask(q0) |
+            ((<u64>i8x16.bitmask(q1)) << 16) |
+            ((<u64>i8x16.bitmask(q2)) << 32) |
+            ((<u64>i8x16.bitmask(q3)) << 48)) &
+          live;
+        const x = prefixXor(qm) ^ inside;
+        const sep = m | qm;
+        const close = qm & ~x;
+        bad |= qm & x & ~((sep << 1) | border);
+        const after = ((close << 1) | closed) & live;
+        const afterCr = after & equalMask(v0, v1, v2, v3, r) & ~sep;
+        bad |= after & ~(sep | afterCr);
+        bad |= ((afterCr << 1) | closedCr) & live & ~nm;
+        inside = <u64>(<i64>x >> 63);
+        closed = close >> 63;
+        closedCr = afterCr >> 63;
+        border = sep >> 63;
+        m &= ~x;
+        nm &= ~x;
+      } else {
+        border = m >> 63;
+      }
+    }
+    const ordinal = <u32>((o - seps) >> 2);
+    o = flatten(m, i, o);
+    while (nm) {
+      const low = nm & (0 - nm);
+      store<u32>(l, ordinal + <u32>popcnt(m & (low - 1)));
+      l += 4;
+      nm ^= low;
+    }
+  }
+  store<u32>(answer, <u32>((o - seps) >> 2), SEPS);
+  store<u32>(answer, <u32>((l - lines) >> 2), LINES);
+  store<u32>(answer, <u32>(bad != 0), ANOMALY);
+  store<u32>(answer, <u32>(inside != 0), INSIDE);
+  store<u32>(answer, 0, MARKS);
+}
+
+/** Indexes a block in which a quote doubled inside quotes is the only escape. 64 readable bytes must follow the block. */
+export function indexQuoted(base: usize, len: u32, seps: usize, lines: usize, delimiter: u32, newline: u32, quote: u32, answer: usize): void {
+  indexLoop(base, len, seps, lines, delimiter, newline, quote, true, answer);
+}
+
+/** Indexes a block of a dialect without quotes. */
+export function indexPlain(base: usize, len: u32, seps: usize, lines: usize, delimiter: u32, newline: u32, answer: usize): void {
+  indexLoop(base, len, seps, lines, delimiter, newline, 0, false, answer);
+}
+
+/** Position after the closing quote of the field that opens at `at`, or 0 when it is not closed before `len`. */
+@inline
+function closingQuote(base: usize, at: u32, len: u32, quote: i32, escape: i32): u32 {
+  let p = at + 1;
+  while (p < len) {
+    const c = <i32>load<u8>(base + p);
+    if (c == escape && p + 1 < len) {
+      const next = <i32>load<u8>(base + p + 1);
+      if (next == quote || (next == escape && escape != quote)) {
+        p += 2;
+        continue;
+      }
+    }
+    if (c == quote) return p + 1;
+    p++;
+  }
+  return 0;
+}
+
+/**
+ * Indexes any block byte by byte. `quote`, `escape`, `comment` are -1 where the dialect has none. Marked records go to `marks` as pairs
+ * (first byte, kind), in order. `last`: the block ends with the file; then an unclosed quote costs its first line.
+ */
+export function indexExact(
+  base: usize,
+  len: u32,
+  seps: usize,
+  lines: usize,
+  marks: usize,
+  delimiter: i32,
+  newline: i32,
+  quote: i32,
+  escape: i32,
+  comment: i32,
+  strict: u32,
+  last: u32,
+  answer: usize,
+): void {
+  let o = seps;
+  let l = lines;
+  let mk = marks;
+  let p: u32 = 0;
+  let open: u32 = 0;
+  while (p < len) {
+    const start = p;
+    const first = o;
+    let stray = false;
+    let ended = false;
+    let unclosed = false;
+    if (comment >= 0 && <i32>load<u8>(base + p) == comment) {
+      while (p < len && <i32>load<u8>(base + p) != newline) p++;
+      ended = p < len;
+    } else {
+      while (true) {
+        let c = p < len ? <i32>load<u8>(base + p) : -2;
+        if (quote >= 0 && c == quote) {
+          const after = closingQuote(base, p, len, quote, escape);
+          if (after == 0) {
+            unclosed = true;
+            break;
+          }
+          p = after;
+          c = p < len ? <i32>load<u8>(base + p) : -2;
+          const crBeforeEnd = c == 13 && p + 1 < len && <i32>load<u8>(base + p + 1) == newline;
+          if (c != -2 && c != delimiter && c != newline && !crBeforeEnd) stray = true;
+        }
+        while (p < len) {
+          c = <i32>load<u8>(base + p);
+          if (c == delimiter || c == newline) break;
+          if (c == quote) stray = true;
+          p++;
+        }
+        if (p >= len) break;
+        if (c == newline) {
+          ended = true;
+          break;
+        }
+        store<u32>(o, p);
+        o += 4;
+        p++;
+      }
+    }
+    if (unclosed && last != 0) {
+      o = first;
+      p = start;
+      while (p < len && <i32>load<u8>(base + p) != newline) p++;
+      ended = p < len;
+      store<u32>(mk, start);
+      store<u32>(mk, MARK_UNCLOSED, 4);
+      mk += 8;
+    } else if (stray && strict != 0 && ended) {
+      store<u32>(mk, start);
+      store<u32>(mk, MARK_STRAY, 4);
+      mk += 8;
+    }
+    if (!ended) {
+      o = first;
+      open = <u32>unclosed;
+      break;
+    }
+    store<u32>(l, <u32>((o - seps) >> 2));
+    l += 4;
+    store<u32>(o, p);
+    o += 4;
+    p++;
+  }
+  store<u32>(answer, <u32>((o - seps) >> 2), SEPS);
+  store<u32>(answer, <u32>((l - lines) >> 2), LINES);
+  store<u32>(answer, 0, ANOMALY);
+  store<u32>(answer, open, INSIDE);
+  store<u32>(answer, <u32>((mk - marks) >> 3), MARKS);
+}
+
+// Layout of the answer of `records` (u32 each).
+const GOOD: usize = 0; // records with the right number of fields
+const WRONG: usize = 4; // records that are rejected here
+const USED: usize = 8; // bytes up to and with the last record end looked at
+const SKIPPED: usize = 12; // blank and comment lines
+
+/**
+ * Sorts the records that begin before `limit` into `rows` (the ordinal of the first separator of each record with `fields` fields) and
+ * `wrong` (the number of the record in `lines`). Blank lines are left out when there is more than one field, comment lines always.
+ */
+export function records(
+  base: usize,
+  seps: usize,
+  lines: usize,
+  lineCount: u32,
+  fields: u32,
+  limit: u32,
+  comment: i32,
+  crBlank: u32,
+  marks: usize,
+  markCount: u32,
+  rows: usize,
+  wrong: usize,
+  answer: usize,
+): void {
+  let good = rows;
+  let bad = wrong;
+  let skipped: u32 = 0;
+  let start: u32 = 0;
+  let ordinal: u32 = 0;
+  let mark = marks;
+  const markEnd = marks + (<usize>markCount << 3);
+  for (let r: u32 = 0; r < lineCount; r++) {
+    if (start >= limit) break;
+    const lastSep = load<u32>(lines + (<usize>r << 2));
+    const end = load<u32>(seps + (<usize>lastSep << 2));
+    const count = lastSep + 1 - ordinal;
+    let marked = false;
+    if (mark < markEnd && load<u32>(mark) == start) {
+      marked = true;
+      mark += 8;
+    }
+    if (marked) {
+      store<u32>(bad, r);
+      bad += 4;
+    } else if (comment >= 0 && <i32>load<u8>(base + start) == comment && end > start) {
+      skipped++;
+    } else if (count == fields) {
+      store<u32>(good, ordinal);
+      good += 4;
+    } else {
+      const blank = count == 1 && (end == start || (crBlank != 0 && end == start + 1 && load<u8>(base + start) == 13));
+      if (blank) {
+        skipped++;
+      } else {
+        store<u32>(bad, r);
+        bad += 4;
+      }
+    }
+    ordinal = lastSep + 1;
+    start = end + 1;
+  }
+  store<u32>(answer, <u32>((good - rows) >> 2), GOOD);
+  store<u32>(answer, <u32>((bad - wrong) >> 2), WRONG);
+  store<u32>(answer, start, USED);
+  store<u32>(answer, skipped, SKIPPED);
+}

@@ -1,0 +1,248 @@
+import { type Batch, type Column, rowCount } from "../batch/column.js";
+import { required } from "../common/assert.js";
+import type { Bound, FunctionRef } from "../expr/nodes.js";
+import { visitBound } from "../expr/walk.js";
+import type { Schema } from "../schema/types.js";
+import type { RowOp } from "../task/protocol.js";
+import { failureOf, type RowFail, type Site } from "./compileFailure.js";
+import type { RowsKernel, RowsResult } from "./compileKernel.js";
+import { interpretedRows } from "./compileInterpreted.js";
+import { RowText } from "./codegen.js";
+import { type InputShape, inputText, inputView, isNarrow } from "./codegenInput.js";
+import { OutputColumn, outputPrologue, outputText } from "./codegenOutput.js";
+import type { Piece } from "./codegenPiece.js";
+import { type Compiler, compileText, Scope } from "./codegenScope.js";
+import { loadFunction, type UserFunction } from "./userFunction.js";
+
+export interface CompileOptions {
+  /** Run the reference meaning row by row instead of generated code. */
+  readonly interpreted?: boolean;
+  readonly loadFunction?: (ref: FunctionRef) => Promise<UserFunction>;
+  readonly compiler?: Compiler;
+}
+
+/**
+ * Compiles row-wise work to one loop. The loop's text depends on the shape of a batch (which columns have nulls, whether it has a
+ * selection), so it is made once a shape.
+ */
+export async function compileRows(
+  ops: readonly RowOp[],
+  inputSchema: Schema,
+  outputSchema: Schema,
+  options: CompileOptions = {},
+): Promise<RowsKernel> {
+  const functions = await loadFunctions(ops, options.loadFunction ?? loadFunction);
+  if (options.interpreted === true) return interpretedRows(ops, outputSchema, functions);
+  return new CompiledRows(ops, inputSchema, outputSchema, functions, options.compiler ?? compileText);
+}
+
+/** Every expression of a chain. */
+export const expressionsOf = (ops: readonly RowOp[]): readonly Bound[] =>
+  ops.flatMap((op) => (op.kind === "filter" ? [op.predicate] : op.columns.map((column) => column.expr)));
+
+/** Loads each user function that the chain calls, once. */
+export async function loadFunctions(
+  ops: readonly RowOp[],
+  load: (ref: FunctionRef) => Promise<UserFunction>,
+): Promise<ReadonlyMap<FunctionRef, UserFunction>> {
+  const refs: FunctionRef[] = [];
+  for (const expr of expressionsOf(ops)) visitBound(expr, (node) => node.kind === "udf" && refs.push(node.fn));
+  const byHash = new Map<string, UserFunction>();
+  const loaded = new Map<FunctionRef, UserFunction>();
+  for (const ref of refs) {
+    const key = `${ref.kind} ${ref.hash} ${ref.name}`;
+    const fn = byHash.get(key) ?? (await load(ref));
+    byHash.set(key, fn);
+    loaded.set(ref, fn);
+  }
+  return loaded;
+}
+
+interface Counts {
+  kept: number;
+  filtered: number;
+  rejected: number;
+}
+
+type Loop = (
+  columns: readonly Column[],
+  views: readonly unknown[],
+  outputs: readonly OutputColumn[],
+  select: Int32Array | null,
+  live: number,
+  selected: Int32Array,
+  counts: Counts,
+  fail: (row: number, site: number, thrown: unknown) => void,
+) => void;
+
+interface Program {
+  readonly loop: Loop | null;
+  readonly sites: readonly Site[];
+  /** Where each output column comes from: an input column, or computed slot `slot`. */
+  readonly results: readonly Result[];
+}
+
+type Result = { readonly from: "input"; readonly column: number } | { readonly from: "slot"; readonly slot: number; readonly nullable: boolean };
+
+class CompiledRows implements RowsKernel {
+  readonly #ops: readonly RowOp[];
+  readonly #inputSchema: Schema;
+  readonly #outputSchema: Schema;
+  readonly #functions: ReadonlyMap<FunctionRef, UserFunction>;
+  readonly #compiler: Compiler;
+  readonly #used: readonly number[];
+  readonly #wide: readonly number[];
+  readonly #programs = new Map<string, Program>();
+  readonly #outputs: OutputColumn[] = [];
+  readonly #counts: Counts = { kept: 0, filtered: 0, rejected: 0 };
+  #selected = new Int32Array(0);
+
+  constructor(
+    ops: readonly RowOp[],
+    inputSchema: Schema,
+    outputSchema: Schema,
+    functions: ReadonlyMap<FunctionRef, UserFunction>,
+    compiler: Compiler,
+  ) {
+    this.#ops = ops;
+    this.#inputSchema = inputSchema;
+    this.#outputSchema = outputSchema;
+    this.#functions = functions;
+    this.#compiler = compiler;
+    this.#used = columnsRead(ops, inputSchema.length);
+    this.#wide = this.#used.filter((index) => ["int64", "timestamp"].includes(inputSchema[index]?.type.kind ?? ""));
+  }
+
+  run(batch: Batch, fail: RowFail): RowsResult {
+    const { columns, selection, length } = batch;
+    const shape = this.#shapeOf(batch);
+    const key = `${shape.selected} ${[...shape.nullable].join()} ${[...shape.narrow].join()}`;
+    let program = this.#programs.get(key);
+    if (program === undefined) {
+      program = this.#generate(shape);
+      this.#programs.set(key, program);
+    }
+    const { loop, sites, results } = program;
+    const live = rowCount(batch);
+    const counts = this.#counts;
+    counts.kept = live;
+    counts.filtered = 0;
+    counts.rejected = 0;
+    if (loop !== null) {
+      if (this.#selected.length < live) this.#selected = new Int32Array(live);
+      for (const output of this.#outputs) output.prepare(length);
+      const views = this.#viewsOf(columns, shape);
+      loop(columns, views, this.#outputs, selection, live, this.#selected, counts, (row, site, thrown) => {
+        fail(row, failureOf(thrown, required(sites[site], "failure site")));
+      });
+    }
+    const out = results.map((result) =>
+      result.from === "input"
+        ? required(columns[result.column], "input column")
+        : required(this.#outputs[result.slot], "output column").take(length, result.nullable),
+    );
+    const kept = counts.kept === live ? selection : this.#selected.subarray(0, counts.kept);
+    return {
+      batch: { schema: this.#outputSchema, length, columns: out, selection: kept, origin: batch.origin },
+      filtered: counts.filtered,
+      rejected: counts.rejected,
+    };
+  }
+
+  #shapeOf(batch: Batch): InputShape {
+    const column = (index: number): Column => required(batch.columns[index], `column ${index} of the batch`);
+    return {
+      selected: batch.selection !== null,
+      nullable: new Set(this.#used.filter((index) => column(index).valid !== null)),
+      narrow: new Set(this.#wide.filter((index) => isNarrow(column(index)))),
+    };
+  }
+
+  #viewsOf(columns: readonly Column[], shape: InputShape): readonly unknown[] {
+    const views: unknown[] = new Array(columns.length).fill(null);
+    for (const index of this.#used) views[index] = inputView(required(columns[index], "column"), shape.narrow.has(index));
+    return views;
+  }
+
+  #generate(shape: InputShape): Program {
+    const scope = new Scope();
+    const input = inputText(this.#inputSchema, this.#used, shape);
+    const start = this.#inputSchema.map((_, index) => inputPiece(input, index));
+    const row = new RowText(scope, input, start, this.#functions);
+    for (const op of this.#ops) emitOp(row, op);
+    const results: Result[] = [];
+    const writes: string[] = [];
+    const prologue = [input.prologue];
+    for (const [i, piece] of row.columns.entries()) {
+      if (piece.column !== undefined) {
+        results.push({ from: "input", column: piece.column });
+        continue;
+      }
+      const { type } = required(this.#outputSchema[i], `output column ${i}`);
+      const slot = results.filter((result) => result.from === "slot").length;
+      const nullable = piece.isNull !== null;
+      results.push({ from: "slot", slot, nullable });
+      this.#outputs[slot] ??= new OutputColumn(type);
+      prologue.push(outputPrologue(slot, type, nullable));
+      writes.push(outputText(slot, type, piece));
+    }
+    if (this.#ops.every((op) => op.kind === "project") && writes.length === 0 && row.text() === "") return { loop: null, sites: [], results };
+    const body = loopText(shape, prologue.join("\n"), [input.rowPrologue, row.text(), ...writes].join("\n"), row.sites.length > 0);
+    const loop = this.#compiler(scope.names, body)(...scope.values) as Loop;
+    return { loop, sites: row.sites, results };
+  }
+}
+
+function inputPiece(input: ReturnType<typeof inputText>, index: number): Piece {
+  const narrow = input.narrow(index);
+  return { value: input.value(index), isNull: input.isNull(index), column: index, ...(narrow === null ? {} : { narrow }) };
+}
+
+function emitOp(row: RowText, op: RowOp): void {
+  if (op.kind === "project") {
+    row.columns = op.columns.map(({ name, expr }) => {
+      row.column = name;
+      return row.emit(expr);
+    });
+    return;
+  }
+  row.column = null;
+  const piece = row.emit(op.predicate);
+  if (piece.isNull === "true") row.line("filtered++; if (true) continue;");
+  else row.line(`if (${piece.isNull === null ? "" : `${piece.isNull} || `}!${piece.value}) { filtered++; continue; }`);
+}
+
+function loopText(shape: InputShape, prologue: string, body: string, fallible: boolean): string {
+  const step = `${body}\nselected[kept++] = i;`;
+  const guarded = fallible ? `try {\n${step}\n} catch (thrown) { rejected++; fail(i, at, thrown); }` : step;
+  return `"use strict";
+return function rows(columns, views, outputs, select, live, selected, counts, fail) {
+${prologue}
+let kept = 0, filtered = 0, rejected = 0, at = 0;
+for (let j = 0; j < live; j++) {
+const i = ${shape.selected ? "select[j]" : "j"};
+${guarded}
+}
+counts.kept = kept; counts.filtered = filtered; counts.rejected = rejected;
+};`;
+}
+
+/** Input columns that a chain reads beyond passing them on: those before its first projection, and those the projection itself reads. */
+function columnsRead(ops: readonly RowOp[], width: number): readonly number[] {
+  const used = new Set<number>();
+  // Which input column each current column is, where it is one.
+  let current: (number | null)[] = Array.from({ length: width }, (_, i) => i);
+  const read = (bound: Bound): void =>
+    visitBound(bound, (node) => {
+      const column = node.kind === "column" ? current[node.index] : null;
+      if (typeof column === "number") used.add(column);
+    });
+  for (const op of ops) {
+    if (op.kind === "filter") read(op.predicate);
+    else {
+      for (const { expr } of op.columns) if (expr.kind !== "column") read(expr);
+      current = op.columns.map(({ expr }) => (expr.kind === "column" ? (current[expr.index] ?? null) : null));
+    }
+  }
+  return [...used].sort((a, b) => a - b);
+}

@@ -1,0 +1,103 @@
+/** The CSV kernels as JavaScript calls them. Addresses and lengths are bytes in the kernels' memory; see `assembly/csv.ts`. */
+export interface CsvKernels {
+  countByte(address: number, length: number, byte: number): number;
+  findByte(address: number, length: number, byte: number): number;
+  isAscii(address: number, length: number): number;
+  isUtf8(address: number, length: number): number;
+  invalidUtf8Rows(bytes: number, starts: number, ends: number, valid: number, rows: number, out: number): number;
+
+  indexQuoted(
+    base: number,
+    length: number,
+    seps: number,
+    lines: number,
+    delimiter: number,
+    newline: number,
+    quote: number,
+    answer: number,
+  ): void;
+  indexPlain(base: number, length: number, seps: number, lines: number, delimiter: number, newline: number, answer: number): void;
+  indexExact(
+    base: number,
+    length: number,
+    seps: number,
+    lines: number,
+    marks: number,
+    delimiter: number,
+    newline: number,
+    quote: number,
+    escape: number,
+    comment: number,
+    strict: number,
+    last: number,
+    answer: number,
+  ): void;
+  records(
+    base: number,
+    seps: number,
+    lines: number,
+    lineCount: number,
+    fields: number,
+    limit: number,
+    comment: number,
+    crBlank: number,
+    marks: number,
+    markCount: number,
+    rows: number,
+    wrong: number,
+    answer: number,
+  ): void;
+
+  int8Column(context: number): void;
+  int16Column(context: number): void;
+  int32Column(context: number): void;
+  int64Column(context: number): void;
+  uint8Column(context: number): void;
+  uint16Column(context: number): void;
+  uint32Column(context: number): void;
+  uint64Column(context: number): void;
+  float32Column(context: number): void;
+  float64Column(context: number): void;
+  boolColumn(context: number): void;
+  dateColumn(context: number): void;
+  timestampColumn(context: number): void;
+  decimalColumn(context: number): void;
+  textColumn(context: number): void;
+  matchNulls(context: number, table: number, texts: number, quotedToo: number): void;
+  fieldText(context: number, row: number, out: number, flags: number): number;
+}
+
+/** u32 slots of the context that the column kernels read; the order of `assembly/columns.ts`. */
+export const slot = {
+  base: 0,
+  seps: 1,
+  rows: 2,
+  count: 3,
+  field: 4,
+  strip: 5,
+  quote: 6,
+  escape: 7,
+  marked: 8,
+  values: 9,
+  valid: 10,
+  slow: 11,
+  nulls: 12,
+  slows: 13,
+  param: 14,
+  ends: 15,
+  origin: 16,
+  scratch: 17,
+  limit: 18,
+} as const;
+
+/** Bytes of a context. */
+export const contextBytes = 128;
+
+/** u32 slots of the indexers' answer. */
+export const indexAnswer = { seps: 0, lines: 1, anomaly: 2, inside: 3, marks: 4 } as const;
+
+/** u32 slots of the answer of `records`. */
+export const recordsAnswer = { good: 0, wrong: 1, used: 2, skipped: 3 } as const;
+
+/** Kinds of marked records. */
+export const mark = { unclosed: 1, stray: 2 } as const;

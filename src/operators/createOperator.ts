@@ -1,0 +1,41 @@
+import { assertNever } from "../common/assert.js";
+import { compilePartialAggregate } from "../kernels/aggregate.js";
+import { compileRows } from "../kernels/compile.js";
+import { loadFunction } from "../kernels/userFunction.js";
+import type { Schema } from "../schema/types.js";
+import type { Step } from "../task/protocol.js";
+import { LimitOperator } from "./limit.js";
+import { MapBatchesOperator } from "./mapBatches.js";
+import { MapRowsOperator } from "./mapRows.js";
+import type { Operator, OperatorContext } from "./operator.js";
+import { PartialAggregateOperator } from "./partialAggregate.js";
+import { RowsOperator } from "./rows.js";
+
+/** The steps that turn batches into batches; the others write files. */
+export type OperatorStep = Exclude<Step, { op: "exchange" | "sink" }>;
+
+/** The operator of a step over an input of this schema: compiles its expressions and loads its functions. */
+export async function createOperator(step: OperatorStep, inputSchema: Schema, context: OperatorContext): Promise<Operator> {
+  switch (step.op) {
+    case "rows":
+      return new RowsOperator(await compileRows(step.ops, inputSchema, step.schema, { interpreted: context.interpreted }), context);
+    case "map":
+    case "flatMap":
+      return new MapRowsOperator(
+        await loadFunction(step.fn),
+        step.fn.name,
+        step.op === "flatMap",
+        inputSchema,
+        step.schema,
+        context,
+      );
+    case "mapBatches":
+      return new MapBatchesOperator(await loadFunction(step.fn), step.fn.name, step.schema, context);
+    case "limit":
+      return new LimitOperator(step.count);
+    case "partialAggregate":
+      return new PartialAggregateOperator(await compilePartialAggregate(step, inputSchema, context), context);
+    default:
+      return assertNever(step, "step");
+  }
+}

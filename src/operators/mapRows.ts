@@ -1,0 +1,109 @@
+import { type Batch, rowCount } from "../batch/column.js";
+import { originThrough } from "../batch/gather.js";
+import { planError } from "../common/errors.js";
+import { failureOf, type RowFailureData } from "../kernels/compileFailure.js";
+import { ColumnFailure, RowCollector } from "../kernels/rows.js";
+import type { UserFunction } from "../kernels/userFunction.js";
+import type { Schema, Value } from "../schema/types.js";
+import { noCounts, type Operator, type OperatorContext } from "./operator.js";
+import { RowView } from "./rowView.js";
+
+/**
+ * `map` and `flatMap`: a user's function from a row to a row object, or to an iterable of them. A row for which it throws, or whose
+ * result does not fit the declared schema, is rejected whole; what it gave before that is left out.
+ */
+export class MapRowsOperator implements Operator {
+  readonly counts = noCounts();
+  readonly done = false;
+  readonly #fn: UserFunction;
+  readonly #name: string;
+  readonly #many: boolean;
+  readonly #view: RowView;
+  readonly #collector: RowCollector;
+  readonly #context: OperatorContext;
+  #origins = new Int32Array(1024);
+  #length = 0;
+
+  constructor(fn: UserFunction, name: string, many: boolean, input: Schema, output: Schema, context: OperatorContext) {
+    this.#fn = fn;
+    this.#name = name;
+    this.#many = many;
+    this.#view = new RowView(input);
+    this.#collector = new RowCollector(output, `function ${name}`);
+    this.#context = context;
+  }
+
+  push(batch: Batch): Batch | null {
+    const { selection, length, origin } = batch;
+    const live = rowCount(batch);
+    this.#view.bind(batch);
+    this.#length = 0;
+    this.counts.rowsIn += live;
+    for (let j = 0; j < live; j++) {
+      const row = selection === null ? j : (selection[j] as number);
+      this.#view.moveTo(row);
+      try {
+        const result = this.#fn(this.#view.row);
+        if (this.#many) this.#takeMany(result, row);
+        else this.#takeOne(result, row);
+      } catch (thrown) {
+        this.counts.rejected++;
+        this.#context.reject(batch, row, this.#failure(thrown));
+      }
+    }
+    this.counts.rowsOut += this.#length;
+    if (this.#length === 0 || length === 0) return null;
+    const out = this.#collector.take();
+    const rows = this.#origins.slice(0, this.#length);
+    return { ...out, length: this.#length, origin: origin === null ? null : originThrough(origin, rows) };
+  }
+
+  flush(): null {
+    return null;
+  }
+
+  #takeOne(result: unknown, row: number): void {
+    this.#refusePromise(result);
+    this.#collector.append(result);
+    this.#mark(row);
+  }
+
+  #takeMany(result: unknown, row: number): void {
+    this.#refusePromise(result);
+    if (typeof result !== "object" || result === null || !(Symbol.iterator in result)) {
+      throw new ColumnFailure("NOT_ITERABLE", `${this.#name} must give an iterable of rows (an array, or a generator's)`, null);
+    }
+    const rows: (readonly Value[])[] = [];
+    for (const item of result as Iterable<unknown>) rows.push([...this.#collector.convert(item)]);
+    for (const values of rows) {
+      this.#collector.appendValues(values);
+      this.#mark(row);
+    }
+  }
+
+  #mark(row: number): void {
+    if (this.#length === this.#origins.length) {
+      const bigger = new Int32Array(this.#length * 2);
+      bigger.set(this.#origins);
+      this.#origins = bigger;
+    }
+    this.#origins[this.#length++] = row;
+  }
+
+  #refusePromise(result: unknown): void {
+    if (!(result instanceof Promise)) return;
+    // Its failure is ours to ignore: the plan is wrong whatever it comes to.
+    result.catch(() => undefined);
+    throw planError("FUNCTION_ASYNC", `${this.#name} gives a promise, but rows are mapped one after the other`, {
+      hint: "Use mapBatches for functions that wait; it is called once a batch.",
+    });
+  }
+
+  #failure(thrown: unknown): RowFailureData {
+    if (thrown instanceof ColumnFailure) {
+      return { code: thrown.code, message: thrown.message, column: thrown.column, functionName: this.#name };
+    }
+    if (thrown instanceof Error && (thrown as { code?: unknown }).code === "FUNCTION_ASYNC") throw thrown;
+    return failureOf(thrown, { column: null, functionName: this.#name });
+  }
+}

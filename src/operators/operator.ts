@@ -1,0 +1,32 @@
+import type { Batch } from "../batch/column.js";
+import type { RowFailureData } from "../kernels/compileFailure.js";
+
+/** What an operator has done so far. `rowsIn` is `rowsOut + filtered + rejected` for every step that works row by row. */
+export interface OperatorCounts {
+  rowsIn: number;
+  rowsOut: number;
+  /** Rows that a filter or a limit left out. */
+  filtered: number;
+  rejected: number;
+}
+
+/** One step of a task. A batch it returns is valid until it is called again. */
+export interface Operator {
+  /** Takes a batch; the rows that come out, or null when there are none yet. */
+  push(batch: Batch): Batch | null | Promise<Batch | null>;
+  /** Ends the input: the last rows, or null. */
+  flush(): Batch | null | Promise<Batch | null>;
+  readonly counts: OperatorCounts;
+  /** True once no further input can make a difference, so that the reader may stop. */
+  readonly done: boolean;
+}
+
+export interface OperatorContext {
+  /** Run expressions through the interpreter. */
+  readonly interpreted: boolean;
+  /** Takes a row that could not be computed: physical row `row` of the batch that the step was given. */
+  reject(source: Batch, row: number, failure: RowFailureData): void;
+  readonly partition: number;
+}
+
+export const noCounts = (): OperatorCounts => ({ rowsIn: 0, rowsOut: 0, filtered: 0, rejected: 0 });

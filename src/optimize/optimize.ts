@@ -1,0 +1,41 @@
+import { internalError } from "../common/errors.js";
+import type { BoundNode } from "../plan/bound.js";
+import { sameType } from "../schema/types.js";
+import { dropIdentityProjects } from "./rules/dropIdentityProjects.js";
+import { pruneColumns } from "./rules/pruneColumns.js";
+import { pushFilters } from "./rules/pushFilters.js";
+
+export interface OptimizerRule {
+  readonly name: string;
+  readonly apply: (outputs: readonly BoundNode[]) => BoundNode[];
+}
+
+/** The rules in the order they run, with the reason for the order. */
+export const rules: readonly OptimizerRule[] = [
+  // First, because a filter that moved changes which columns are needed where.
+  { name: "pushFilters", apply: pushFilters },
+  // Then carry only what is used; it leaves projections behind that do nothing.
+  { name: "pruneColumns", apply: pruneColumns },
+  // Last, to clean up after the others.
+  { name: "dropIdentityProjects", apply: dropIdentityProjects },
+];
+
+/**
+ * Applies the rules. Each must keep the outputs' schemas.
+ * @throws MillraceError Internal naming the rule that did not.
+ */
+export function optimize(outputs: readonly BoundNode[], enabled: readonly OptimizerRule[] = rules): readonly BoundNode[] {
+  let current = outputs;
+  for (const rule of enabled) {
+    const next = rule.apply(current);
+    next.forEach((node, i) => {
+      const before = (current[i] as BoundNode).schema;
+      const same =
+        node.schema.length === before.length &&
+        node.schema.every((field, j) => field.name === before[j]?.name && sameType(field.type, before[j].type));
+      if (!same) throw internalError(`optimizer rule ${rule.name} changed the schema of output ${i}`);
+    });
+    current = next;
+  }
+  return current;
+}

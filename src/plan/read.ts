@@ -1,0 +1,199 @@
+import { planError } from "../common/errors.js";
+import { Dataset } from "./dataset.js";
+import { describe } from "./literal.js";
+import type { CsvOptions, FileSource, OnReject, RejectLimits, SourceSpec } from "./nodes.js";
+import { fillOptions, invalidOption, options } from "./options.js";
+import { parseSchema } from "./schemaSpec.js";
+import type { Loose, SchemaColumns, SchemaSpec } from "./types.js";
+
+/** Options of every source. */
+export interface ReadOptions<S extends SchemaSpec = SchemaSpec> {
+  /** Columns with their types; inferred from the files when left out. */
+  readonly schema?: S;
+  /** What happens to a record that cannot be read; "fail" by default. */
+  readonly onReject?: OnReject;
+  /** How many rejects are too many; no limit by default. */
+  readonly rejectLimits?: RejectLimits;
+}
+
+export interface ReadCsvOptions<S extends SchemaSpec = SchemaSpec> extends ReadOptions<S> {
+  /** Whether the first line names the columns; true by default. */
+  readonly header?: boolean;
+  /** One ASCII character; "," by default. */
+  readonly delimiter?: string;
+  /** One ASCII character, '"' by default; null when fields are never quoted. */
+  readonly quote?: string | null;
+  /** Stands before a quote inside a quoted field; the quote itself by default. */
+  readonly escape?: string | null;
+  /** Unquoted texts that mean null; [""] by default. */
+  readonly nullValues?: string | readonly string[];
+  /** Lines that begin with this character are left out; none by default. */
+  readonly comment?: string | null;
+  /** Lines to leave out before the header; 0 by default. */
+  readonly skipLines?: number;
+  /** "utf8" by default. */
+  readonly encoding?: string;
+  /** "strict" rejects a record with a misplaced quote, "lenient" takes it as text. */
+  readonly quotes?: "strict" | "lenient";
+  /** How declared columns are found: by the header's names (a subset in any order) or by position. */
+  readonly columns?: "byName" | "byPosition";
+}
+
+interface Declared<S> {
+  readonly schema: S;
+}
+
+/** A file, a glob or a folder, or a list of them. */
+export type Paths = string | URL | readonly (string | URL)[];
+
+const common = {
+  schema: options.other<unknown>(undefined),
+  onReject: options.oneOf("fail", ["fail", "skip", "quarantine"]),
+  rejectLimits: options.other<unknown>({}),
+};
+
+const csvOptions = {
+  ...common,
+  header: options.flag(true),
+  delimiter: options.character(","),
+  quote: options.characterOrNull<string | null>('"'),
+  escape: options.characterOrNull<string | null | undefined>(undefined),
+  nullValues: options.texts([""]),
+  comment: options.characterOrNull<string | null>(null),
+  skipLines: options.whole(0, 0),
+  encoding: options.text("utf8"),
+  quotes: options.oneOf("strict", ["strict", "lenient"]),
+  columns: options.oneOf<"byName" | "byPosition" | "">("", ["byName", "byPosition"]),
+};
+
+function csv<const S extends SchemaSpec>(paths: Paths, options: ReadCsvOptions<S> & Declared<S>): Dataset<SchemaColumns<S>>;
+function csv(paths: Paths, options?: ReadCsvOptions): Dataset<Loose>;
+function csv(paths: Paths, options?: ReadCsvOptions): Dataset<Loose> {
+  const where = "read.csv";
+  const given = fillOptions(options, csvOptions, where);
+  const { delimiter, quote, header, nullValues, comment, skipLines, encoding, quotes } = given;
+  // Without a header there are no names to go by.
+  const columns = given.columns === "" ? (header ? "byName" : "byPosition") : given.columns;
+  if (columns === "byName" && !header) {
+    throw invalidOption(where, "columns", '"byPosition", because header is false', columns);
+  }
+  if (quote === delimiter || comment === delimiter || (comment !== null && comment === quote)) {
+    throw planError("INVALID_OPTION", `${where}: delimiter, quote and comment must be different characters`);
+  }
+  const csv: CsvOptions = {
+    delimiter,
+    quote,
+    escape: given.escape === undefined ? quote : given.escape,
+    header,
+    nullValues,
+    comment,
+    skipLines,
+    encoding,
+    quotes,
+    columns,
+  };
+  return scan({ format: "csv", csv, ...fileSource(paths, given, where) });
+}
+
+function fileFormat(format: "jsonl" | "parquet" | "arrow") {
+  function readFiles<const S extends SchemaSpec>(paths: Paths, options: ReadOptions<S> & Declared<S>): Dataset<SchemaColumns<S>>;
+  function readFiles(paths: Paths, options?: ReadOptions): Dataset<Loose>;
+  function readFiles(paths: Paths, options?: ReadOptions): Dataset<Loose> {
+    const where = `read.${format}`;
+    return scan({ format, ...fileSource(paths, fillOptions(options, common, where), where) });
+  }
+  return readFiles;
+}
+
+type RowsGiven = Iterable<unknown> | AsyncIterable<unknown>;
+
+function rows<const S extends SchemaSpec>(rows: RowsGiven, options: ReadOptions<S> & Declared<S>): Dataset<SchemaColumns<S>>;
+function rows(rows: RowsGiven, options?: ReadOptions): Dataset<Loose>;
+function rows(rows: RowsGiven, options?: ReadOptions): Dataset<Loose> {
+  const where = "read.rows";
+  const iterable = typeof rows === "object" && rows !== null && (Symbol.iterator in rows || Symbol.asyncIterator in rows);
+  if (!iterable) {
+    throw planError(
+      "INVALID_ARGUMENT",
+      `${where}: expected an array or another iterable of row objects, found ${describe(rows)}`,
+    );
+  }
+  const given = fillOptions(options, common, where);
+  const id = rowsId(rows);
+  const source: SourceSpec = { format: "rows", id, ...rules(given, where) };
+  return new Dataset({ kind: "scan", source }, new Map([[id, rows]]));
+}
+
+const ids = new WeakMap<object, string>();
+let lastId = 0;
+
+/** One iterable has one id, so that reading it twice is one source. */
+function rowsId(rows: object): string {
+  const known = ids.get(rows);
+  if (known !== undefined) return known;
+  const id = `rows-${++lastId}`;
+  ids.set(rows, id);
+  return id;
+}
+
+interface Common {
+  readonly schema: unknown;
+  readonly onReject: OnReject;
+  readonly rejectLimits: unknown;
+}
+
+function fileSource(paths: Paths, given: Common, where: string): FileSource {
+  return { paths: toPaths(paths, where), ...rules(given, where) };
+}
+
+function rules(given: Common, where: string): Omit<FileSource, "paths"> {
+  const { onReject } = given;
+  const rejectLimits = toLimits(given.rejectLimits, where);
+  const common = { onReject, rejectLimits };
+  return given.schema === undefined ? common : { ...common, schema: parseSchema(given.schema, where) };
+}
+
+function toPaths(paths: Paths, where: string): readonly string[] {
+  const list = typeof paths === "string" || paths instanceof URL ? [paths] : paths;
+  if (!Array.isArray(list) || list.length === 0) {
+    throw planError("INVALID_ARGUMENT", `${where}: expected a path, a glob or a list of them, found ${describe(paths)}`);
+  }
+  return (list as unknown[]).map((path) => {
+    if (path instanceof URL && path.protocol === "file:") return decodeURIComponent(path.pathname);
+    if (typeof path === "string" && path !== "") return path;
+    throw planError("INVALID_ARGUMENT", `${where}: expected a path, found ${describe(path)}`);
+  });
+}
+
+const optionalNumber = (accepts: (value: number) => boolean, expected: string) => ({
+  fallback: undefined as number | undefined,
+  check: (value: unknown) => (typeof value === "number" && accepts(value) ? { value } : { expected }),
+});
+const optionalCount = optionalNumber((value) => Number.isSafeInteger(value) && value >= 0, "a whole number, at least 0");
+const limitOptions = {
+  count: optionalCount,
+  rate: optionalNumber((value) => value >= 0 && value <= 1, "a share from 0 to 1"),
+  minRows: optionalCount,
+  perFile: optionalCount,
+  perColumn: optionalCount,
+};
+
+function toLimits(value: unknown, where: string): RejectLimits {
+  const filled = fillOptions(value, limitOptions, `${where} rejectLimits`);
+  return Object.fromEntries(Object.entries(filled).filter(([, limit]) => limit !== undefined));
+}
+
+function scan(source: SourceSpec): Dataset<Loose> {
+  return new Dataset({ kind: "scan", source }, new Map());
+}
+
+/** Where datasets begin. Paths are a file, a list, a glob or a folder; `.gz` text files are read as they are. */
+export const read = {
+  csv,
+  /** One JSON object per line. */
+  jsonl: fileFormat("jsonl"),
+  parquet: fileFormat("parquet"),
+  arrow: fileFormat("arrow"),
+  /** Row objects that the program has or makes. */
+  rows,
+} as const;

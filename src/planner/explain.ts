@@ -1,0 +1,173 @@
+import { assertNever } from "../common/assert.js";
+import type { BoundAggregate } from "../expr/nodes.js";
+import { boundText } from "../expr/text.js";
+import { type BoundNode, boundInputs } from "../plan/bound.js";
+import type { SinkSpec } from "../plan/nodes.js";
+import { type Schema, typeName } from "../schema/types.js";
+import type { RowOp, Step } from "../task/protocol.js";
+import type { PhysicalPlan, PlannedStep, Stage } from "./stages.js";
+
+/** An explained plan: what will run, where, and why. */
+export interface Explanation {
+  readonly logical: string;
+  readonly stages: string;
+  readonly physical: PhysicalPlan;
+}
+
+export function explain(outputs: readonly BoundNode[], physical: PhysicalPlan): Explanation {
+  return { logical: logicalText(outputs), stages: stagesText(physical), physical };
+}
+
+export const explanationText = (explanation: Explanation): string =>
+  `Logical plan\n${explanation.logical}\n\nStages\n${explanation.stages}\n`;
+
+const names = (schema: Schema): string => schema.map((field) => field.name).join(", ");
+const fields = (schema: Schema): string => schema.map((field) => `${field.name}: ${typeName(field.type)}`).join(", ");
+
+/** The tree of the optimised plan; a node that is read several times is written once and referred to as `#n`. */
+function logicalText(outputs: readonly BoundNode[]): string {
+  const lines: string[] = [];
+  const shared = new Map<BoundNode, number>();
+  const seen = new Set<BoundNode>();
+  const count = (node: BoundNode): void => {
+    if (seen.has(node)) {
+      if (!shared.has(node)) shared.set(node, shared.size + 1);
+      return;
+    }
+    seen.add(node);
+    boundInputs(node).forEach(count);
+  };
+  outputs.forEach(count);
+  const written = new Set<BoundNode>();
+  const write = (node: BoundNode, depth: number): void => {
+    const mark = shared.get(node);
+    const indent = "  ".repeat(depth + 1);
+    if (mark !== undefined && written.has(node)) {
+      lines.push(`${indent}#${mark} (as above)`);
+      return;
+    }
+    written.add(node);
+    lines.push(`${indent}${mark === undefined ? "" : `#${mark} `}${nodeText(node)}`);
+    for (const input of boundInputs(node)) write(input, depth + 1);
+  };
+  for (const output of outputs) write(output, 0);
+  return lines.join("\n");
+}
+
+function nodeText(node: BoundNode): string {
+  switch (node.kind) {
+    case "scan": {
+      const { spec } = node.source;
+      const where = spec.format === "rows" ? "rows of the program" : spec.paths.join(", ");
+      return `scan ${spec.format} ${where} [${fields(node.schema)}]`;
+    }
+    case "filter":
+      return `filter ${boundText(node.predicate)}`;
+    case "project":
+      return `project ${columnsText(node.columns)}`;
+    case "map":
+    case "flatMap":
+    case "mapBatches":
+      return `${node.kind} ${node.fn.name} [${fields(node.schema)}]`;
+    case "join": {
+      const on = node.on.map((pair) => `${node.left.schema[pair.left]?.name} = ${node.right.schema[pair.right]?.name}`);
+      return `${node.how} join on ${on.join(", ")} [${names(node.schema)}]`;
+    }
+    case "aggregate":
+      return `aggregate by ${columnsText(node.keys) || "nothing"}: ${aggregatesText(node.aggregates)}`;
+    case "mergeAggregate":
+      return `merge aggregate by ${names(node.schema.slice(0, node.keyCount)) || "nothing"}: ${node.aggregates.map((one) => one.name).join(", ")}`;
+    case "distinct":
+      return `distinct ${node.columns.map((index) => node.schema[index]?.name).join(", ")}`;
+    case "sort":
+      return `sort ${node.keys.map((key) => `${boundText(key.expr)}${key.descending ? " desc" : ""} nulls ${key.nulls}`).join(", ")}`;
+    case "limit":
+      return `limit ${node.count}${node.offset > 0 ? ` offset ${node.offset}` : ""}`;
+    case "union":
+      return `union [${names(node.schema)}]`;
+    case "sql":
+      return `sql ${JSON.stringify(node.text)} [${fields(node.schema)}]`;
+    case "stageInput":
+      return `exchange ${node.stage} [${names(node.schema)}]`;
+    case "sink":
+      return sinkText(node.sink);
+    default:
+      return assertNever(node, "plan node");
+  }
+}
+
+function columnsText(columns: readonly { readonly name: string; readonly expr: Parameters<typeof boundText>[0] }[]): string {
+  return columns
+    .map(({ name, expr }) => (expr.kind === "column" && expr.name === name ? name : `${name} = ${boundText(expr)}`))
+    .join(", ");
+}
+
+const aggregatesText = (aggregates: readonly BoundAggregate[]): string =>
+  aggregates.map((one) => `${one.name} = ${one.fn}(${one.args.map(boundText).join(", ")})`).join(", ");
+
+function sinkText(sink: SinkSpec): string {
+  const by = sink.partitionBy.length > 0 ? ` partitioned by ${sink.partitionBy.join(", ")}` : "";
+  return `write ${sink.format} ${sink.path}${by}, mode ${sink.mode}`;
+}
+
+function stagesText(physical: PhysicalPlan): string {
+  return physical.stages.map((stage) => [`  ${stage.id}. ${headText(stage)}`, ...bodyLines(stage)].join("\n")).join("\n");
+}
+
+function headText(stage: Stage): string {
+  const where = stage.kind === "worker" ? "workers" : stage.kind === "duckdb" ? "DuckDB" : "main thread";
+  return `${stage.name} — in ${where}: ${stage.reason}`;
+}
+
+function bodyLines(stage: Stage): string[] {
+  switch (stage.kind) {
+    case "ingest":
+      return [`     exchange ${stage.exchange} <- [${fields(stage.source.schema)}]`];
+    case "duckdb": {
+      const target = stage.target;
+      const head =
+        target.kind === "exchange"
+          ? `exchange ${target.exchange}`
+          : target.kind === "sink"
+            ? `output ${target.output}: ${sinkText(target.sink)}`
+            : `output ${target.output}: rows`;
+      return [`     ${head} <-`, ...logicalText([stage.node]).split("\n").map((line) => `     ${line}`)];
+    }
+    case "worker": {
+      const from = stage.input.kind === "source" ? "source" : `exchange ${stage.input.exchange}`;
+      return [`     read ${from} [${names(stage.input.schema)}]`, ...stage.steps.map((one, i) => `     ${i}: ${stepText(one)}`)];
+    }
+    default:
+      return assertNever(stage, "stage");
+  }
+}
+
+function stepText(planned: PlannedStep): string {
+  const { step } = planned;
+  const from = step.input < 0 ? "" : ` (from ${step.input})`;
+  return `${stepBody(step, planned)}${from}`;
+}
+
+function stepBody(step: Step, planned: PlannedStep): string {
+  switch (step.op) {
+    case "rows":
+      return step.ops.map(rowOpText).join("; ");
+    case "map":
+    case "flatMap":
+    case "mapBatches":
+      return `${step.name} [${fields(step.schema)}]`;
+    case "limit":
+      return `limit ${step.count} of each partition`;
+    case "partialAggregate":
+      return `aggregate each partition by ${columnsText(step.keys) || "nothing"}: ${aggregatesText(step.aggregates)}`;
+    case "exchange":
+      return `write exchange ${planned.exchange}`;
+    case "sink":
+      return `output ${planned.output}: ${sinkText(step.sink)}`;
+    default:
+      return assertNever(step, "step");
+  }
+}
+
+const rowOpText = (op: RowOp): string =>
+  op.kind === "filter" ? `filter ${boundText(op.predicate)}` : `project ${columnsText(op.columns)}`;

@@ -1,0 +1,72 @@
+import type { BoundNode, ResolvedSource } from "../plan/bound.js";
+import type { SinkSpec } from "../plan/nodes.js";
+import type { Schema } from "../schema/types.js";
+import type { Step } from "../task/protocol.js";
+
+/** The rows that a stage leaves for later ones: Parquet files in the run's scratch folder, in partition order. */
+export interface Exchange {
+  readonly id: number;
+  readonly schema: Schema;
+}
+
+/** A step of a worker stage; paths are filled in for every task attempt. */
+export interface PlannedStep {
+  readonly step: Step;
+  /** For `exchange` steps: which exchange it writes. */
+  readonly exchange: number | null;
+  /** For `sink` steps: which output of the plan it writes. */
+  readonly output: number | null;
+}
+
+/** Reads one source (or exchange) in partitions and runs row-wise steps over them. */
+export interface WorkerStage {
+  readonly kind: "worker";
+  readonly id: number;
+  readonly name: string;
+  readonly reason: string;
+  readonly input:
+    | { readonly kind: "source"; readonly source: ResolvedSource; readonly schema: Schema }
+    | { readonly kind: "exchange"; readonly exchange: number; readonly schema: Schema };
+  readonly steps: readonly PlannedStep[];
+}
+
+/** One query over exchanges and native sources. */
+export interface DuckDbStage {
+  readonly kind: "duckdb";
+  readonly id: number;
+  readonly name: string;
+  readonly reason: string;
+  readonly node: BoundNode;
+  /** Exchanges that the query reads. */
+  readonly inputs: readonly number[];
+  readonly target:
+    | { readonly kind: "exchange"; readonly exchange: number }
+    | { readonly kind: "sink"; readonly output: number; readonly sink: SinkSpec }
+    | { readonly kind: "rows"; readonly output: number };
+}
+
+/** Takes rows that the program hands over and writes them as an exchange. */
+export interface IngestStage {
+  readonly kind: "ingest";
+  readonly id: number;
+  readonly name: string;
+  readonly reason: string;
+  readonly dataId: string;
+  readonly source: ResolvedSource;
+  readonly exchange: number;
+}
+
+export type Stage = WorkerStage | DuckDbStage | IngestStage;
+
+/** What each output of the plan becomes. */
+export type PlannedOutput =
+  | { readonly kind: "sink"; readonly sink: SinkSpec; readonly schema: Schema }
+  /** Rows for `collect` and `stream`: from an exchange, or straight from the DuckDB stage that says so. */
+  | { readonly kind: "rows"; readonly schema: Schema; readonly exchange: number | null };
+
+/** Stages in an order in which they can run: each one's inputs are made by stages before it. */
+export interface PhysicalPlan {
+  readonly stages: readonly Stage[];
+  readonly exchanges: readonly Exchange[];
+  readonly outputs: readonly PlannedOutput[];
+}

@@ -1,0 +1,192 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { type Batch, rowCount } from "../batch/column.js";
+import { required } from "../common/assert.js";
+import { MillraceError } from "../common/errors.js";
+import { exchangeWriter } from "../exchange/codec.js";
+import type { BatchReader, BatchWriter } from "../io/contracts.js";
+import { openWriter } from "../io/sinks.js";
+import { openReader } from "../io/sources.js";
+import { createOperator } from "../operators/createOperator.js";
+import type { Operator } from "../operators/operator.js";
+import type { Schema } from "../schema/types.js";
+import type { FileWritten, RejectRecord, Step, StepResult, TaskResult, TaskSpec } from "../task/protocol.js";
+import { RejectLog } from "./rejects.js";
+
+interface RowFailureData {
+  readonly code: string;
+  readonly message: string;
+  readonly column?: string | null;
+  readonly functionName?: string | null;
+}
+
+/** A step at work: an operator that gives rows on, or a writer that ends a branch. */
+interface Node {
+  readonly step: Step;
+  readonly operator: Operator | null;
+  readonly writer: BatchWriter | null;
+  readonly readers: number[];
+  files: readonly FileWritten[];
+  rowsWritten: number;
+}
+
+/** Runs one task to its end: every batch of its partition through every step, in order. */
+export async function executeTask(spec: TaskSpec): Promise<TaskResult> {
+  const run = new TaskRun(spec);
+  try {
+    return await run.execute();
+  } catch (error) {
+    await run.abort();
+    throw error;
+  }
+}
+
+class TaskRun {
+  private readonly nodes: Node[] = [];
+  private readonly roots: number[] = [];
+  private readonly rejects: RejectLog;
+  private reader: BatchReader | null = null;
+  private readonly timing = { startMs: Date.now(), readMs: 0, computeMs: 0, writeMs: 0 };
+
+  constructor(private readonly spec: TaskSpec) {
+    this.rejects = new RejectLog(spec.scan.source.spec.onReject, spec.rejectFile);
+  }
+
+  async execute(): Promise<TaskResult> {
+    const { spec } = this;
+    if (spec.scan.source.spec.onReject === "quarantine") mkdirSync(dirname(spec.rejectFile), { recursive: true });
+    for (const step of spec.steps) await this.addNode(step);
+    const reader = await openReader(spec.scan, spec.part, {
+      batchRows: spec.options.batchRows,
+      partition: spec.partition,
+      reject: (reject, raw) =>
+        this.rejects.take({ ...reject, stage: spec.stageName, attempt: spec.attempt }, raw),
+    });
+    this.reader = reader;
+    const cancel = spec.options.cancel === null ? null : new Int32Array(spec.options.cancel);
+    for (;;) {
+      if (cancel !== null && Atomics.load(cancel, 0) !== 0) throw new MillraceError("Cancelled", "RUN_CANCELLED", "the run was stopped");
+      const before = performance.now();
+      const next = reader.next();
+      const batch = next instanceof Promise ? await next : next;
+      this.timing.readMs += performance.now() - before;
+      if (batch === null) break;
+      for (const root of this.roots) await this.feed(root, batch);
+      if (this.roots.every((root) => this.isSatisfied(root))) break;
+    }
+    await this.flush();
+    await reader.close();
+    this.reader = null;
+    return this.result(reader);
+  }
+
+  async abort(): Promise<void> {
+    this.rejects.close();
+    for (const node of this.nodes) await node.writer?.abort();
+    await this.reader?.close();
+  }
+
+  private async addNode(step: Step): Promise<void> {
+    const { spec } = this;
+    const index = this.nodes.length;
+    const schema = this.schemaOf(step.input);
+    let operator: Operator | null = null;
+    let writer: BatchWriter | null = null;
+    if (step.op === "exchange") {
+      mkdirSync(dirname(step.file), { recursive: true });
+      writer = exchangeWriter(schema, step.file);
+    } else if (step.op === "sink") {
+      mkdirSync(step.directory, { recursive: true });
+      writer = openWriter(step.sink, schema, step.directory, spec.partition);
+    } else {
+      operator = await createOperator(step, schema, {
+        interpreted: spec.options.interpreted,
+        partition: spec.partition,
+        reject: (batch: Batch, row: number, failure: RowFailureData) => this.rejectRow(step, batch, row, failure),
+      });
+    }
+    this.nodes.push({ step, operator, writer, readers: [], files: [], rowsWritten: 0 });
+    if (step.input < 0) this.roots.push(index);
+    else this.node(step.input).readers.push(index);
+  }
+
+  private node(index: number): Node {
+    return required(this.nodes[index], "step");
+  }
+
+  private schemaOf(input: number): Schema {
+    if (input < 0) return this.spec.scan.schema;
+    const { step } = this.node(input);
+    if (step.op === "exchange" || step.op === "sink") throw new TypeError("a writer gives no rows on");
+    return step.schema;
+  }
+
+  private async feed(index: number, batch: Batch): Promise<void> {
+    const node = this.node(index);
+    const before = performance.now();
+    if (node.writer !== null) {
+      node.rowsWritten += rowCount(batch);
+      await node.writer.write(batch);
+      this.timing.writeMs += performance.now() - before;
+      return;
+    }
+    const out = await node.operator?.push(batch);
+    this.timing.computeMs += performance.now() - before;
+    if (out != null && rowCount(out) > 0) for (const reader of node.readers) await this.feed(reader, out);
+  }
+
+  /** Operators first, in step order, so that what one gives up at its end still passes the later ones; then the writers. */
+  private async flush(): Promise<void> {
+    for (const node of this.nodes) {
+      const before = performance.now();
+      const out = await node.operator?.flush();
+      this.timing.computeMs += performance.now() - before;
+      if (out != null && rowCount(out) > 0) for (const reader of node.readers) await this.feed(reader, out);
+    }
+    for (const node of this.nodes) {
+      const before = performance.now();
+      if (node.writer !== null) node.files = await node.writer.finish();
+      this.timing.writeMs += performance.now() - before;
+    }
+  }
+
+  /** Whether nothing below a step wants more rows (every branch ends in a limit that is full). */
+  private isSatisfied(index: number): boolean {
+    const node = this.node(index);
+    if (node.operator?.done === true) return true;
+    return node.readers.length > 0 && node.readers.every((reader) => this.isSatisfied(reader));
+  }
+
+  private rejectRow(step: Step, batch: Batch, row: number, failure: RowFailureData): void {
+    const place = batch.origin?.place(row) ?? null;
+    const reject: RejectRecord = {
+      file: place?.file ?? this.spec.stageName,
+      line: place?.line ?? null,
+      byte: place?.byte ?? null,
+      length: place?.length ?? null,
+      stage: step.name,
+      column: failure.column ?? null,
+      code: failure.code,
+      message: failure.message,
+      functionName: failure.functionName ?? null,
+      attempt: this.spec.attempt,
+    };
+    this.rejects.take(reject, batch.origin?.raw(row) ?? null);
+  }
+
+  private result(reader: BatchReader): TaskResult {
+    const steps = this.nodes.map((node, step): StepResult => {
+      const counts = node.operator?.counts;
+      if (counts === undefined) {
+        return { step, rowsIn: node.rowsWritten, rowsOut: node.rowsWritten, filtered: 0, rejected: 0, files: node.files };
+      }
+      return { step, rowsIn: counts.rowsIn, rowsOut: counts.rowsOut, filtered: counts.filtered, rejected: counts.rejected, files: [] };
+    });
+    return {
+      scan: reader.result(),
+      steps,
+      rejects: this.rejects.finish(),
+      timing: { ...this.timing, endMs: Date.now(), cpuMs: this.timing.computeMs },
+    };
+  }
+}

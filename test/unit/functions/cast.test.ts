@@ -1,0 +1,129 @@
+import type { DuckDBConnection } from "@duckdb/node-api";
+import fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import { castCanFail, castExists, castSql, castValue, commonType, formatValue, implicitCast, parseText } from "../../../src/functions/cast.js";
+import { RowFailure } from "../../../src/functions/definition.js";
+import { type DataType, typeName, types, type Value } from "../../../src/schema/types.js";
+import { connect, evaluateSql, makeTable, sameValue } from "./oracle.js";
+import { flatTypes, interesting } from "./values.js";
+
+let connection: DuckDBConnection;
+beforeAll(async () => {
+  connection = await connect();
+});
+
+const texts = [
+  "0", "-0", "+5", " 42 ", "\t7\n", "1.5", "1e3", "1_000", "0x1f", "- 5", "", " ", "abc", "127", "128", "-129", "256", "2147483648",
+  "9223372036854775807", "9223372036854775808", "18446744073709551616", "00012", "inf", "-Infinity", "NaN", "nan ", ".5", "5.", ".", "1e",
+  "1e400", "-1e-400", "1.005", "-1.005", "1.004999", "999.995", "999.994", "1.25e1", "5e-3", "12345678901234567890.1234567890123", "true", "T", "F", "FALSE", "f ",
+  "yes", "tru", "2024-02-29", " 2024-2-9", "2023-02-29", "2024-13-01", "20240229", "2024/02/29", "24-02-29", "2024-02-29 10:11", "2024-02-29T10:11:12",
+  "2024-02-29 10:11:12.5", "2024-02-29 10:11:12.1234567", "2024-02-29 10:11:12Z", "2024-02-29T23:11:12 ", "2024-02-29 24:00:00", "2024-02-29 10",
+  "2024-02-29 10:11:60", "2024-02-29 10:61", "0001-01-01", "12024-02-29", "2024-02-29x", "0000-01-01", "2024-02-29 10:11:12.",
+] as const;
+/** DuckDB leaves the offset out; here the moment is moved to UTC. Expected by hand. */
+const offsets: readonly (readonly [string, string])[] = [
+  ["2024-02-29 10:11:12+02", "2024-02-29 08:11:12"],
+  ["2024-02-29T10:11:12.25-02:30", "2024-02-29 12:41:12.25"],
+  ["2024-03-01 00:30:00+0100", "2024-02-29 23:30:00"],
+  ["2024-02-29 10:11 -01:00 ", "2024-02-29 11:11:00"],
+];
+
+function attempt(compute: () => Value): { value: Value; failed: boolean } {
+  try {
+    return { value: compute(), failed: false };
+  } catch (error) {
+    if (!(error instanceof RowFailure)) throw error;
+    expect(error.code).toBe("CAST_FAILED");
+    return { value: null, failed: true };
+  }
+}
+
+describe("casts agree with DuckDB", () => {
+  for (const from of [...flatTypes, types.binary]) {
+    it(`from ${typeName(from)}`, async () => {
+      const values = from.kind === "utf8" ? [null, ...texts] : interesting(from);
+      await makeTable(connection, "casts", [from], values.map((value) => [value]));
+      const differences: unknown[] = [];
+      for (const to of flatTypes.filter((type) => castExists(from, type))) {
+        for (const safe of [false, true]) {
+          const oracle = await evaluateSql(connection, "casts", castSql("c0", from, to, safe));
+          for (const [i, value] of values.entries()) {
+            const ours = attempt(() => castValue(value, from, to));
+            const theirs = oracle[i] as { value: Value; failed: boolean };
+            const failed = safe ? false : ours.failed;
+            if (failed !== theirs.failed || !sameValue(ours.value, theirs.value)) {
+              differences.push({ to: typeName(to), safe, value, ours, theirs });
+            }
+            if (ours.failed && !castCanFail(from, to)) differences.push({ to: typeName(to), value, failedUnannounced: true });
+          }
+        }
+      }
+      expect(differences.slice(0, 8)).toEqual([]);
+    });
+  }
+
+  it.each(offsets)("%s is %s in UTC, in both", async (text, utc) => {
+    const expected = parseText(utc, types.timestamp);
+    expect(parseText(text, types.timestamp)).toBe(expected);
+    await makeTable(connection, "casts", [types.utf8], [[text]]);
+    const [row] = await evaluateSql(connection, "casts", castSql("c0", types.utf8, types.timestamp, false));
+    expect(row).toEqual({ value: expected, failed: false });
+  });
+
+  it("formats doubles as DuckDB does", async () => {
+    const doubles = fc.sample(fc.double(), { numRuns: 500, seed: 7 });
+    const floats = fc.sample(fc.float(), { numRuns: 500, seed: 7 });
+    await makeTable(connection, "casts", [types.float64, types.float32], doubles.map((x, i) => [x, floats[i] ?? 0]));
+    for (const [column, values, type] of [["c0", doubles, types.float64], ["c1", floats, types.float32]] as const) {
+      const oracle = await evaluateSql(connection, "casts", `CAST(${column} AS VARCHAR)`);
+      const differences = values.flatMap((x, i) => (formatValue(x, type) === oracle[i]?.value ? [] : [[x, formatValue(x, type), oracle[i]?.value]]));
+      expect(differences).toEqual([]);
+    }
+  });
+
+  it("reads back what it formats", () => {
+    const readable: readonly [DataType, fc.Arbitrary<Value>][] = [
+      [types.int64, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })],
+      [types.float64, fc.double()],
+      [types.decimal(38, 10), fc.bigInt({ min: -(10n ** 38n) + 1n, max: 10n ** 38n - 1n })],
+      [types.date, fc.integer({ min: -719000, max: 2900000 })],
+      [types.timestamp, fc.bigInt({ min: -62135596800000000n, max: 253402300799999999n })],
+    ];
+    for (const [type, arbitrary] of readable) {
+      fc.assert(fc.property(arbitrary, (value) => sameValue(parseText(formatValue(value, type), type), value)));
+    }
+  });
+});
+
+describe("common types", () => {
+  it.each([
+    [types.int32, types.int64, types.int64],
+    [types.uint8, types.int8, types.int16],
+    [types.uint32, types.int32, types.int64],
+    [types.uint64, types.int8, types.decimal(20, 0)],
+    [types.int32, types.float32, types.float64],
+    [types.float32, types.float32, types.float32],
+    [types.decimal(5, 2), types.int32, types.decimal(12, 2)],
+    [types.decimal(5, 2), types.decimal(10, 4), types.decimal(10, 4)],
+    [types.decimal(38, 0), types.decimal(38, 10), types.decimal(38, 10)],
+    [types.date, types.timestamp, types.timestamp],
+    [types.null, types.utf8, types.utf8],
+    [types.list(types.int8), types.list(types.int64), types.list(types.int64)],
+  ])("%o with %o is %o", (a, b, expected) => {
+    expect(commonType(a, b)).toEqual(expected);
+    expect(commonType(b, a)).toEqual(expected);
+  });
+
+  it("has none for text with anything else", () => {
+    for (const type of flatTypes) if (type.kind !== "utf8") expect(commonType(type, types.utf8)).toBeNull();
+  });
+
+  it("widens without leave, and never narrows", () => {
+    expect(implicitCast(types.int32, types.int64)).toBe(true);
+    expect(implicitCast(types.int64, types.int32)).toBe(false);
+    expect(implicitCast(types.int32, types.uint64)).toBe(false);
+    expect(implicitCast(types.date, types.timestamp)).toBe(true);
+    expect(implicitCast(types.utf8, types.date)).toBe(false);
+    expect(implicitCast(types.decimal(5, 2), types.decimal(5, 3))).toBe(false);
+  });
+});

@@ -1,0 +1,167 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Batch, rowCount } from "../../../src/batch/column.js";
+import { columnReader } from "../../../src/batch/reader.js";
+import type { Bound } from "../../../src/expr/nodes.js";
+import { compileText } from "../../../src/kernels/codegenScope.js";
+import { compileRows } from "../../../src/kernels/compile.js";
+import type { RowFailureData } from "../../../src/kernels/compileFailure.js";
+import { type Schema, types, type Value } from "../../../src/schema/types.js";
+import type { RowOp } from "../../../src/task/protocol.js";
+import { anyBatch, batchOf, expression, predicate } from "./expressions.js";
+
+interface Outcome {
+  readonly rows: readonly (readonly Value[])[];
+  readonly selection: readonly number[];
+  readonly rejects: readonly (RowFailureData & { readonly row: number })[];
+  readonly filtered: number;
+  readonly rejected: number;
+}
+
+async function run(ops: readonly RowOp[], batches: readonly Batch[], output: Schema, interpreted: boolean): Promise<Outcome[]> {
+  const input = batches[0]?.schema ?? [];
+  const kernel = await compileRows(ops, input, output, { interpreted });
+  return batches.map((source) => {
+    const rejects: (RowFailureData & { readonly row: number })[] = [];
+    const { batch, filtered, rejected } = kernel.run(source, (row, failure) => rejects.push({ row, ...failure }));
+    const selection = batch.selection === null ? [...Array(batch.length).keys()] : [...batch.selection];
+    const readers = batch.columns.map(columnReader);
+    expect(rowCount(batch) + filtered + rejected).toBe(rowCount(source));
+    return { rows: selection.map((row) => readers.map((read) => read(row))), selection, rejects, filtered, rejected };
+  });
+}
+
+const outputOf = (ops: readonly RowOp[], input: Schema): Schema =>
+  ops.reduce<Schema>(
+    (schema, op) =>
+      op.kind === "filter" ? schema : op.columns.map(({ name, expr }) => ({ name, type: expr.type, nullable: expr.nullable })),
+    input,
+  );
+
+const column = (schema: Schema, index: number): Bound => {
+  const field = schema[index];
+  if (field === undefined) throw new Error(`no column ${index}`);
+  return { kind: "column", index, name: field.name, type: field.type, nullable: field.nullable };
+};
+const call = (fn: string, args: readonly Bound[], type = types.bool as Bound["type"]): Bound => {
+  return { kind: "call", fn, args, options: {}, type, nullable: true };
+};
+const literal = (value: string | number | boolean | null, type: Bound["type"]): Bound => {
+  return { kind: "literal", value, type, nullable: value === null };
+};
+
+describe("generated loops mean what the interpreter means", () => {
+  it("for random chains of every function", async () => {
+    const cases = fc.tuple(anyBatch, fc.gen());
+    await fc.assert(
+      fc.asyncProperty(cases, async ([batch, g]) => {
+        const project = (from: Schema): RowOp => ({
+          kind: "project",
+          columns: Array.from({ length: g(fc.integer, { min: 1, max: 3 }) }, (_, i) => ({ name: `o${i}`, expr: expression(g, from, 3) })),
+        });
+        const ops: RowOp[] = [];
+        let schema = batch.schema;
+        for (let i = g(fc.integer, { min: 1, max: 3 }); i > 0; i--) {
+          ops.push(g(fc.boolean) ? { kind: "filter", predicate: predicate(g, schema) } : project(schema));
+          schema = outputOf(ops, batch.schema);
+        }
+        const [compiled, reference] = await Promise.all([run(ops, [batch], schema, false), run(ops, [batch], schema, true)]);
+        expect(compiled).toEqual(reference);
+      }),
+      { numRuns: Number(process.env["FC_RUNS"] ?? 600), ...(process.env["FC_SEED"] === undefined ? {} : { seed: Number(process.env["FC_SEED"]) }) },
+    );
+  });
+});
+
+describe("generated loops", () => {
+  const schema: Schema = [
+    { name: "n", type: types.int32, nullable: true },
+    { name: "s", type: types.utf8, nullable: true },
+    { name: "t", type: types.timestamp, nullable: true },
+  ];
+  const day = 86_400_000_000n;
+  const rows = batchOf(schema, [
+    [1, 2, null, 4],
+    ["a", "bb", "bb", null],
+    [0n, day + 5n, -1n, null],
+  ]);
+
+  it("filter without moving data", async () => {
+    const ops: RowOp[] = [{ kind: "filter", predicate: call("gt", [column(schema, 0), literal(1, types.int32)]) }];
+    const kernel = await compileRows(ops, schema, schema);
+    const { batch, filtered } = kernel.run(rows, () => undefined);
+    expect(batch.columns[1]).toBe(rows.columns[1]);
+    expect([...(batch.selection ?? [])]).toEqual([1, 3]);
+    expect(filtered).toBe(2);
+  });
+
+  it("compare text with literals without decoding it", async () => {
+    const texts: string[] = [];
+    const ops: RowOp[] = [{ kind: "filter", predicate: call("eq", [column(schema, 1), literal("bb", types.utf8)]) }];
+    const kernel = await compileRows(ops, schema, schema, {
+      compiler: (names, body) => {
+        texts.push(body);
+        return compileText(names, body);
+      },
+    });
+    expect([...(kernel.run(rows, () => undefined).batch.selection ?? [])]).toEqual([1, 2]);
+    expect(texts.join()).not.toContain(".at(i)");
+  });
+
+  it("hold no name or literal of a user's", async () => {
+    const evil = '"]; process.exit(1); //';
+    const named: Schema = [{ name: evil, type: types.utf8, nullable: true }];
+    const texts: string[] = [];
+    const expr = call("concat", [column(named, 0), literal(evil, types.utf8)], types.utf8);
+    const ops: RowOp[] = [{ kind: "project", columns: [{ name: evil, expr }] }];
+    const kernel = await compileRows(ops, named, named, {
+      compiler: (names, body) => {
+        texts.push(...names, body);
+        return compileText(names, body);
+      },
+    });
+    const { batch } = kernel.run(batchOf(named, [["x"]]), () => undefined);
+    expect(columnReader(batch.columns[0] ?? rows.columns[1] ?? never())(0)).toBe(`x${evil}`);
+    expect(texts.join("\n")).not.toContain("process");
+  });
+
+  it("read near timestamps as numbers and far ones exactly", async () => {
+    const expr = call("toDate", [column(schema, 2)], types.date);
+    const ops: RowOp[] = [{ kind: "project", columns: [{ name: "d", expr }] }];
+    const texts: string[] = [];
+    const kernel = await compileRows(ops, schema, [{ name: "d", type: types.date, nullable: true }], {
+      compiler: (names, body) => {
+        texts.push(body);
+        return compileText(names, body);
+      },
+    });
+    const days = (batch: Batch): Value[] => {
+      const { columns } = kernel.run(batch, () => undefined).batch;
+      return [0, 1, 2, 3].map((row) => columnReader(columns[0] ?? never())(row));
+    };
+    expect(days(rows)).toEqual([0, 1, -1, null]);
+    const far = 2n ** 60n;
+    const wide = batchOf(schema, [[1, 1, 1, 1], ["", "", "", ""], [far, day, -1n, null]]);
+    expect(days(wide)).toEqual([Number(far / day), 1, -1, null]);
+    expect(texts).toHaveLength(2);
+    expect(texts[0]).toContain("4294967296");
+  });
+
+  it("are made once for each shape of batch", async () => {
+    let compiled = 0;
+    const ops: RowOp[] = [{ kind: "filter", predicate: call("gt", [column(schema, 0), literal(1, types.int32)]) }];
+    const kernel = await compileRows(ops, schema, schema, {
+      compiler: (names, body) => {
+        compiled++;
+        return compileText(names, body);
+      },
+    });
+    const full = batchOf(schema, [[1, 2], ["a", "b"], [1n, 2n]]);
+    for (const batch of [rows, full, rows, full]) kernel.run(batch, () => undefined);
+    expect(compiled).toBe(2);
+  });
+});
+
+function never(): never {
+  throw new Error("missing column");
+}
