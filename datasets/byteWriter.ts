@@ -25,7 +25,7 @@ export class ByteWriter {
   }
 
   text(value: string): void {
-    this.#at += this.#buffer.latin1Write(value, this.#at);
+    this.#at += this.#buffer.write(value, this.#at, "latin1");
   }
 
   /** A non-negative integer below 2^31, with leading zeros up to `width`. */

@@ -23,6 +23,7 @@ export interface Parameters {
 
 export default function dailySales(parameters: Parameters = {}) {
   const { sales = "datasets/sales/*.csv", customers = "datasets/customers.parquet", out = "out", date } = parameters;
+  if (date !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(date)) throw new Error(`date: expected YYYY-MM-DD, found ${date}`);
 
   const all = read
     .csv(sales, {

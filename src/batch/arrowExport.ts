@@ -47,7 +47,14 @@ function makeData(column: Column, buffers: Buffers, children: arrow.Data[] = [])
   const { valid, length } = column;
   const nulls = valid === null ? 0 : countNulls(valid);
   if (valid !== null && nulls > 0) buffers[arrow.BufferType.VALIDITY] = packBits(valid);
-  return new arrow.Data(arrowType(column.type), 0, length, nulls, buffers as ConstructorParameters<typeof arrow.Data>[4], children);
+  return new arrow.Data(
+    arrowType(column.type),
+    0,
+    length,
+    nulls,
+    buffers as ConstructorParameters<typeof arrow.Data>[4],
+    children,
+  );
 }
 
 function countNulls(valid: Uint8Array): number {

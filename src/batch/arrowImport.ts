@@ -106,9 +106,13 @@ function microsecondsOf(data: arrow.Data, valid: Uint8Array | null, name: string
 }
 
 const outOfRange = (column: string, row: number, what: string) =>
-  dataError("VALUE_OUT_OF_RANGE", `column ${JSON.stringify(column)}, row ${row} of its batch: the value is outside the range of ${what}`, {
-    column,
-  });
+  dataError(
+    "VALUE_OUT_OF_RANGE",
+    `column ${JSON.stringify(column)}, row ${row} of its batch: the value is outside the range of ${what}`,
+    {
+      column,
+    },
+  );
 
 function decimalColumn(data: arrow.Data, type: DataType, precision: number, valid: Uint8Array | null): Column {
   const { length } = data;
@@ -139,12 +143,28 @@ function bytesColumn(data: arrow.Data, type: DataType, valid: Uint8Array | null,
   if (arrow.DataType.isUtf8(data.type) || arrow.DataType.isBinary(data.type)) {
     const narrow = offsets as Int32Array;
     const bytes = data.values as Uint8Array;
-    return { layout: "bytes", type, length, bytes, starts: narrow.subarray(0, length), ends: narrow.subarray(1, length + 1), valid };
+    return {
+      layout: "bytes",
+      type,
+      length,
+      bytes,
+      starts: narrow.subarray(0, length),
+      ends: narrow.subarray(1, length + 1),
+      valid,
+    };
   }
   if (arrow.DataType.isLargeUtf8(data.type) || arrow.DataType.isLargeBinary(data.type)) {
     const narrow = Int32Array.from(offsets as unknown as ArrayLike<bigint>, (offset) => narrowOffset(offset, name));
     const bytes = data.values as Uint8Array;
-    return { layout: "bytes", type, length, bytes, starts: narrow.subarray(0, length), ends: narrow.subarray(1, length + 1), valid };
+    return {
+      layout: "bytes",
+      type,
+      length,
+      bytes,
+      starts: narrow.subarray(0, length),
+      ends: narrow.subarray(1, length + 1),
+      valid,
+    };
   }
   const vector = new arrow.Vector([data]);
   const builder = builderFor(type, length);
@@ -155,7 +175,9 @@ function bytesColumn(data: arrow.Data, type: DataType, valid: Uint8Array | null,
 function narrowOffset(offset: bigint | number, name: string): number {
   const value = Number(offset);
   if (value > 0x7fff_ffff) {
-    throw dataError("COLUMN_TOO_LARGE", `column ${JSON.stringify(name)} holds more than 2 GiB of text in one record batch`, { column: name });
+    throw dataError("COLUMN_TOO_LARGE", `column ${JSON.stringify(name)} holds more than 2 GiB of text in one record batch`, {
+      column: name,
+    });
   }
   return value;
 }

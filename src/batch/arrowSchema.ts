@@ -118,7 +118,11 @@ function integerType(type: arrow.Int): DataType {
 
 /** The error for an Arrow type that cannot be read. */
 export const unsupported = (type: arrow.DataType, column: string) =>
-  dataError("UNSUPPORTED_ARROW_TYPE", `column ${JSON.stringify(column)} has the Arrow type ${String(type)}, which has no type here`, {
-    column,
-    hint: "Cast the column to a supported type in the program that writes the file.",
-  });
+  dataError(
+    "UNSUPPORTED_ARROW_TYPE",
+    `column ${JSON.stringify(column)} has the Arrow type ${String(type)}, which has no type here`,
+    {
+      column,
+      hint: "Cast the column to a supported type in the program that writes the file.",
+    },
+  );

@@ -105,7 +105,10 @@ class FixedBuilder implements ColumnBuilder {
   }
 
   append(value: Value): void {
-    if (value === null) return this.appendNull();
+    if (value === null) {
+      this.appendNull();
+      return;
+    }
     if (this.length === this.#values.length) this.#grow();
     this.#values[this.length++] = this.#isBool ? (value ? 1 : 0) : (value as number);
   }
@@ -146,7 +149,10 @@ class WideBuilder implements ColumnBuilder {
   }
 
   append(value: Value): void {
-    if (value === null) return this.appendNull();
+    if (value === null) {
+      this.appendNull();
+      return;
+    }
     this.#reserve();
     writeWide(this.#values, this.length++, value as bigint);
   }
@@ -191,7 +197,10 @@ class BytesBuilder implements ColumnBuilder {
   }
 
   append(value: Value): void {
-    if (value === null) return this.appendNull();
+    if (value === null) {
+      this.appendNull();
+      return;
+    }
     if (this.#isText) this.#sink.writeText(value as string);
     else this.#sink.writeBytes(value as Uint8Array, 0, (value as Uint8Array).length);
     this.#endRow();
@@ -231,7 +240,10 @@ class ObjectBuilder implements ColumnBuilder {
   }
 
   append(value: Value): void {
-    if (value === null) return this.appendNull();
+    if (value === null) {
+      this.appendNull();
+      return;
+    }
     this.#values.push(value);
     this.length++;
   }

@@ -37,7 +37,8 @@ export function decodeIpc(bytes: Uint8Array, file?: string): DecodedIpc {
     const reader = arrow.RecordBatchReader.from(bytes).open();
     // Read before the records: a reader that has come to its end forgets its schema.
     schema = reader.schema;
-    for (const record of reader) records.push(record);
+    // A stream without batches is given as one empty batch that lacks the parts of nested columns.
+    for (const record of reader) if (record.numRows > 0) records.push(record);
   } catch (thrown) {
     throw dataError("ARROW_UNREADABLE", "the bytes are not a whole Arrow IPC stream or file", {
       cause: thrown,
@@ -45,6 +46,7 @@ export function decodeIpc(bytes: Uint8Array, file?: string): DecodedIpc {
       hint: "Compressed record batches and cut files cannot be read; write the file again without compression.",
     });
   }
-  if (schema === undefined) throw dataError("ARROW_UNREADABLE", "the bytes hold no Arrow schema", file === undefined ? {} : { file });
+  if (schema === undefined)
+    throw dataError("ARROW_UNREADABLE", "the bytes hold no Arrow schema", file === undefined ? {} : { file });
   return { schema: schemaFromArrow(schema), batches: records.map(fromRecordBatch) };
 }

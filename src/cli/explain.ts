@@ -16,7 +16,7 @@ export function explainCommand(terminal: Terminal): Command {
     .addOption(setOption());
   for (const option of engineOptions()) command.addOption(option);
   return command.action(async (file: string, flags: ExplainFlags) => {
-    const plan = (await loadPlanFile(file, flags.set)) as Parameters0;
+    const plan = (await loadPlanFile(file, flags.set)) as Explainable;
     const engine = await Engine.create(engineSettings(flags));
     try {
       const text = await engine.explain(plan);
@@ -27,4 +27,4 @@ export function explainCommand(terminal: Terminal): Command {
   });
 }
 
-type Parameters0 = globalThis.Parameters<Engine["explain"]>[0];
+type Explainable = globalThis.Parameters<Engine["explain"]>[0];

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import type { Plan } from "../index.js";
 import { Dataset, Engine, read } from "../index.js";
-import { usageError } from "./failure.js";
+import { exitCodes } from "./exitCodes.js";
+import { errorDataOf, printError, usageError } from "./failure.js";
 import { jsonLine } from "./jsonLines.js";
 import { type EngineFlags, engineOptions, engineSettings, type Parameters, setOption, wholeNumber } from "./options.js";
 import { isPlanFile, loadPlanFile } from "./planFile.js";
@@ -16,10 +17,9 @@ interface PreviewFlags extends EngineFlags {
 }
 
 type Collected = Awaited<ReturnType<Engine["collect"]>>;
-type AnyDataset = globalThis.Parameters<Engine["collect"]>[0];
 
 /** `millrace preview orders.csv`: the detected columns and the first rows of a file, or of what a plan would write. */
-export function previewCommand(terminal: Terminal): Command {
+export function previewCommand(terminal: Terminal, done: (code: number) => void): Command {
   const command = new Command("preview")
     .description("show the columns and the first rows of a data file or of a plan")
     .argument("<file>", "a csv, jsonl, parquet or arrow file, or a file that exports a plan")
@@ -27,34 +27,54 @@ export function previewCommand(terminal: Terminal): Command {
     .option("--json", "print the schema and the rows as NDJSON on stdout")
     .addOption(setOption());
   for (const option of engineOptions()) command.addOption(option);
-  return command.action(async (file: string, flags: PreviewFlags) => {
-    const dataset = isPlanFile(file) ? previewable(file, await loadPlanFile(file, flags.set)) : readerFor(file);
-    const engine = await Engine.create({ workers: 1, ...engineSettings(flags) });
-    try {
-      const table = await engine.collect(dataset.limit(flags.rows) as AnyDataset);
-      if (flags.json === true) printJson(terminal, table);
-      else terminal.out(previewText(table));
-    } finally {
-      await engine.close();
-    }
-  });
+  return command.action(async (file: string, flags: PreviewFlags) => done(await preview(terminal, file, flags)));
 }
+
+async function preview(terminal: Terminal, file: string, flags: PreviewFlags): Promise<number> {
+  const plan = isPlanFile(file);
+  const dataset = plan ? previewable(file, await loadPlanFile(file, flags.set)) : readerFor(file)("fail");
+  const engine = await Engine.create({ workers: 1, ...engineSettings(flags) });
+  const show = async (rows: Limitable) => {
+    const table = await engine.collect(rows.limit(flags.rows));
+    if (flags.json === true) printJson(terminal, table);
+    else terminal.out(previewText(table));
+  };
+  try {
+    await show(dataset);
+    return exitCodes.ok;
+  } catch (thrown) {
+    // A file with bad records is what people preview: say what is wrong with the first, and show those that can be read.
+    const error = errorDataOf(thrown);
+    if (plan || error.category !== "Data") throw thrown;
+    printError(terminal, error, false);
+    await show(readerFor(file)("skip"));
+    terminal.err("Records that cannot be read are left out here.\n");
+    return exitCodes.rejects;
+  } finally {
+    await engine.close();
+  }
+}
+
+type Collectable = globalThis.Parameters<Engine["collect"]>[0];
 
 interface Limitable {
-  limit(rows: number): unknown;
+  limit(rows: number): Collectable;
 }
 
-const readers: readonly { readonly ending: RegExp; readonly open: (path: string) => Limitable }[] = [
-  { ending: /\.csv(\.gz)?$/i, open: (path) => read.csv(path) },
-  { ending: /\.tsv(\.gz)?$/i, open: (path) => read.csv(path, { delimiter: "\t" }) },
-  { ending: /\.(jsonl|ndjson)(\.gz)?$/i, open: (path) => read.jsonl(path) },
-  { ending: /\.(parquet|pq)$/i, open: (path) => read.parquet(path) },
-  { ending: /\.(arrow|arrows|ipc|feather)$/i, open: (path) => read.arrow(path) },
+type OnReject = "fail" | "skip";
+type Open = (path: string, onReject: OnReject) => Limitable;
+
+const readers: readonly { readonly ending: RegExp; readonly open: Open }[] = [
+  { ending: /\.csv(\.gz)?$/i, open: (path, onReject) => read.csv(path, { onReject }) },
+  { ending: /\.tsv(\.gz)?$/i, open: (path, onReject) => read.csv(path, { delimiter: "\t", onReject }) },
+  { ending: /\.(jsonl|ndjson)(\.gz)?$/i, open: (path, onReject) => read.jsonl(path, { onReject }) },
+  { ending: /\.(parquet|pq)$/i, open: (path, onReject) => read.parquet(path, { onReject }) },
+  { ending: /\.(arrow|arrows|ipc|feather)$/i, open: (path, onReject) => read.arrow(path, { onReject }) },
 ];
 
-function readerFor(path: string): Limitable {
+function readerFor(path: string): (onReject: OnReject) => Limitable {
   const reader = readers.find(({ ending }) => ending.test(path));
-  if (reader !== undefined) return reader.open(path);
+  if (reader !== undefined) return (onReject) => reader.open(path, onReject);
   throw usageError(
     "UNKNOWN_FILE_TYPE",
     `${path}: the name does not say what the file holds`,

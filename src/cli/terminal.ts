@@ -17,7 +17,7 @@ export function processTerminal(): Terminal {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     interactive,
-    columns: process.stderr.columns ?? 80,
+    columns: process.stderr.columns || 80,
     color: interactive && (process.env["NO_COLOR"] ?? "") === "",
   };
 }

@@ -1,11 +1,4 @@
-import {
-  dataError,
-  externalError,
-  type MillraceError,
-  MillraceError as Millrace,
-  planError,
-  resourceError,
-} from "../common/errors.js";
+import { dataError, externalError, internalError, MillraceError, planError, resourceError } from "../common/errors.js";
 
 /** Whose text a statement was: only a user's own SQL can be wrong by the user's doing. */
 export type SqlAuthor = "engine" | "user";
@@ -17,11 +10,11 @@ const memoryHint = "Give the run more memory (`memory` option), or fewer columns
  * A message that names no known kind is an internal error when the engine wrote the SQL, and SQL_FAILED when the user did.
  */
 export function fromDuckDbError(thrown: unknown, author: SqlAuthor): MillraceError {
-  if (thrown instanceof Millrace) return thrown;
+  if (thrown instanceof MillraceError) return thrown;
   const message = (thrown instanceof Error ? thrown.message : String(thrown)).replace(/^Failed to extract statements: /, "");
   const options = { cause: thrown };
   if (/^INTERRUPT|Interrupted!/i.test(message))
-    return new Millrace("Cancelled", "CANCELLED", "the query was interrupted", options);
+    return new MillraceError("Cancelled", "CANCELLED", "the query was interrupted", options);
   if (/No space left|disk is full|max_temp_directory_size|failed to offload/i.test(message)) {
     return resourceError("DISK_FULL", `DuckDB ran out of disk space: ${message}`, {
       ...options,
@@ -43,10 +36,10 @@ export function fromDuckDbError(thrown: unknown, author: SqlAuthor): MillraceErr
   if (/^(Conversion Error|Out of Range Error)/i.test(message)) return dataError("CONVERSION_FAILED", message, options);
   if (/^(Parser|Binder|Catalog|Syntax) Error/i.test(message)) {
     if (author === "user") return planError("SQL_INVALID", message, options);
-    return new Millrace("Internal", "INTERNAL", `DuckDB refused a query that the engine wrote: ${message}`, options);
+    return internalError(`DuckDB refused a query that the engine wrote: ${message}`, options);
   }
   if (/^(IO|HTTP|Permission) Error/i.test(message)) return externalError("IO_FAILED", message, options);
   if (/^Invalid Input Error/i.test(message)) return dataError("INVALID_INPUT", message, options);
   if (author === "user") return planError("SQL_FAILED", message, options);
-  return new Millrace("Internal", "INTERNAL", `DuckDB: ${message}`, options);
+  return internalError(`DuckDB: ${message}`, options);
 }

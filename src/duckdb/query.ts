@@ -33,7 +33,7 @@ export type Scales = ReadonlyMap<number, { readonly sum: FloatSum; readonly scal
 
 export const floatSumToken = (id: number): SqlTemplate => `\0${id}\0`;
 
-/** The text with every float sum filled in. Scales that are still unknown show as `float_sum(…)`, for people to read. */
+/** The text with every float sum filled in. Every scale must be known. */
 export function renderSql(template: SqlTemplate, scales: Scales): string {
   const parts = template.split("\0");
   return parts
@@ -67,7 +67,7 @@ export async function prepareQuery(session: DuckDbSession, query: SqlQuery): Pro
   for (const step of query.steps) {
     const sql = renderSql(step.sql, scales);
     if (step.kind === "materialise") {
-      await session.run(`CREATE TEMP TABLE ${step.table} AS\n${sql}`, query.author);
+      await session.run(`CREATE OR REPLACE TEMP TABLE ${step.table} AS\n${sql}`, query.author);
       continue;
     }
     const row = required((await session.rows(sql, query.author))[0], "row of a pre-pass");

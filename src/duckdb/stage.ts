@@ -45,21 +45,19 @@ export async function runDuckDbStage(
 ): Promise<StageResult> {
   const started = performance.now();
   const query = nodeSql(node, { stageFiles: (stage) => required(inputs.get(stage), `files of stage ${stage}`).files });
-  try {
-    const sql = await prepareQuery(session, query);
-    const prepareMs = performance.now() - started;
-    let rows = 0;
-    if (output.kind === "exchange") rows = await session.copyToParquet(sql, output.file, query.author);
-    else {
-      for await (const batch of session.query(sql, node.schema, query.author)) {
-        rows += rowCount(batch);
-        await output.onBatch(batch);
-      }
+  const sql = await prepareQuery(session, query);
+  const prepareMs = performance.now() - started;
+  let rows = 0;
+  if (output.kind === "exchange") rows = await session.copyToParquet(sql, output.file, query.author);
+  else {
+    for await (const batch of session.query(sql, node.schema, query.author)) {
+      rows += rowCount(batch);
+      await output.onBatch(batch);
     }
-    return { rows, prepareMs, totalMs: performance.now() - started, sql };
-  } finally {
-    if (!session.interrupted) await dropTables(session, query);
   }
+  // After a failure the tables stay until the session closes or the query is tried again, so that no second error hides the first.
+  await dropTables(session, query);
+  return { rows, prepareMs, totalMs: performance.now() - started, sql };
 }
 
 export interface SqlInput {

@@ -2,9 +2,11 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Batch } from "../batch/column.js";
 import { assertNever } from "../common/assert.js";
-import { quoteText } from "../duckdb/quote.js";
+import { prepareQuery } from "../duckdb/query.js";
+import { nodeSql } from "../duckdb/relation.js";
 import { DuckDbSession } from "../duckdb/session.js";
 import { runDuckDbStage, type StageFiles } from "../duckdb/stage.js";
+import type { BoundNode } from "../plan/bound.js";
 import type { DuckDbStage } from "../planner/stages.js";
 import type { StageMetrics } from "../report/model.js";
 import type { Schema } from "../schema/types.js";
@@ -44,8 +46,10 @@ export class DuckDbRunner implements RowsReader {
 
   async *readFiles(files: readonly FileWritten[], schema: Schema): AsyncGenerator<Batch> {
     if (files.length === 0) return;
-    const list = files.map((file) => quoteText(file.path)).join(", ");
-    yield* (await this.open()).query(`SELECT * FROM read_parquet([${list}])`, schema);
+    const node: BoundNode = { kind: "stageInput", stage: 0, schema };
+    const query = nodeSql(node, { stageFiles: () => files.map((file) => file.path) });
+    const session = await this.open();
+    yield* session.query(await prepareQuery(session, query), schema);
   }
 
   interrupt(): void {

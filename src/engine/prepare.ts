@@ -1,6 +1,7 @@
 import { bindPlan } from "../plan/bind.js";
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
-import { inputsOf, type LogicalNode, type Plan, type SourceSpec } from "../plan/nodes.js";
+import type { Plan, SourceSpec } from "../plan/nodes.js";
+import { sourceKey, sourcesOf } from "../plan/walk.js";
 import { optimize, rules } from "../optimize/optimize.js";
 import { type Explanation, explain } from "../planner/explain.js";
 import { planStages } from "../planner/plan.js";
@@ -22,12 +23,12 @@ export interface PreparedPlan {
 /** Finds the sources, binds, optimises and cuts into stages. Reads headers and metadata only. */
 export async function preparePlan(plan: Plan, settings: EngineSettings): Promise<PreparedPlan> {
   const feeds = new Map<string, RowFeed>();
-  const sources = new Map<SourceSpec, ResolvedSource>();
+  const sources = new Map<string, ResolvedSource>();
   for (const spec of sourcesOf(plan.outputs)) {
-    sources.set(spec, spec.format === "rows" ? await resolveRows(spec, plan, feeds) : await resolveSource(spec));
+    sources.set(sourceKey(spec), spec.format === "rows" ? await resolveRows(spec, plan, feeds) : await resolveSource(spec));
   }
   const find = (spec: SourceSpec): ResolvedSource => {
-    const source = sources.get(spec);
+    const source = sources.get(sourceKey(spec));
     if (source === undefined) throw new TypeError("a source was not resolved");
     return source;
   };
@@ -52,17 +53,4 @@ async function resolveRows(
   const feed = await RowFeed.open(rows);
   feeds.set(spec.id, feed);
   return { spec, files: [], schema: spec.schema ?? feed.inferSchema(), partitionColumns: [], rows: null };
-}
-
-function sourcesOf(outputs: readonly LogicalNode[]): Set<SourceSpec> {
-  const found = new Set<SourceSpec>();
-  const seen = new Set<LogicalNode>();
-  const visit = (node: LogicalNode): void => {
-    if (seen.has(node)) return;
-    seen.add(node);
-    if (node.kind === "scan") found.add(node.source);
-    inputsOf(node).forEach(visit);
-  };
-  outputs.forEach(visit);
-  return found;
 }

@@ -13,10 +13,15 @@ export interface ExchangeCodec {
 }
 
 /**
- * Exchange files are read once, soon, on the same machine: pages stay uncompressed and without checksums of their own (the whole file has
- * one), and row groups are as large as DuckDB likes to read them. Dictionaries stay: they make the files smaller and are cheap to read.
+ * Exchange files are read once, soon, on the same machine: plain pages, neither compressed nor with checksums of their own (the whole file
+ * has one). Snappy costs half as much time again to write, a dictionary about as much, and the page cache takes the bytes as they are.
  */
-const exchangeOptions: ParquetOptions = { ...parquetDefaults, compression: "uncompressed", pageChecksum: false };
+const exchangeOptions: ParquetOptions = {
+  ...parquetDefaults,
+  compression: "uncompressed",
+  dictionary: false,
+  pageChecksum: false,
+};
 
 /** Parquet as the exchange format: workers write it, DuckDB and workers read it. */
 export const parquetExchange: ExchangeCodec = {

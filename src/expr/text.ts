@@ -130,6 +130,7 @@ function exprPart(expr: Expr): Text {
     case "case":
       return shapeText({
         kind: "case",
+        // biome-ignore lint/suspicious/noThenProperty: a branch is plain data
         branches: expr.branches.map((branch) => ({ when: exprPart(branch.when), then: exprPart(branch.then) })),
         otherwise: expr.otherwise === null ? null : exprPart(expr.otherwise),
       });
@@ -152,6 +153,7 @@ function boundPart(bound: Bound): Text {
     case "case":
       return shapeText({
         kind: "case",
+        // biome-ignore lint/suspicious/noThenProperty: a branch is plain data
         branches: bound.branches.map((branch) => ({ when: boundPart(branch.when), then: boundPart(branch.then) })),
         otherwise: bound.otherwise === null ? null : boundPart(bound.otherwise),
       });

@@ -58,6 +58,7 @@ function withChildren(bound: Bound, map: (child: Bound) => Bound): Bound {
       return input === bound.input ? bound : { ...bound, input };
     }
     case "case": {
+      // biome-ignore lint/suspicious/noThenProperty: a branch is plain data
       const branches = bound.branches.map((branch) => ({ when: map(branch.when), then: map(branch.then) }));
       const otherwise = bound.otherwise === null ? null : map(bound.otherwise);
       const same =

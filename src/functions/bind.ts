@@ -120,6 +120,7 @@ function bindCase(expr: Extract<Expr, { kind: "case" }>, schema: Schema, where: 
     return typeMismatch(where, `the results of a case expect one type, found ${names}`);
   }
   const values = all.map((result) => castTo(result, type, false));
+  // biome-ignore lint/suspicious/noThenProperty: a branch is plain data
   const branches = conditions.map((when, i) => ({ when, then: values[i] as Bound }));
   const otherwise = expr.otherwise === null ? null : (values[branches.length] as Bound);
   return { kind: "case", branches, otherwise, type, nullable: otherwise === null || values.some((value) => value.nullable) };

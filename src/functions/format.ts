@@ -24,9 +24,24 @@ export function formatFloat(value: number): string {
   if (!Number.isFinite(value)) return formatDouble(value);
   for (let digits = 0; digits < 9; digits++) {
     const text = value.toExponential(digits);
-    if (Math.fround(Number(text)) === value) return formatDigits(value, text);
+    if (Math.fround(Number(text)) !== value || isBorder(Number(text), value)) continue;
+    // Exactly between two texts of this length, neither is nearer: one more digit says it.
+    const longer = value.toExponential(digits + 1);
+    const tie = Number(longer) === value && /5e/.test(longer);
+    return formatDigits(value, tie ? longer : text);
   }
   return formatDouble(value);
+}
+
+const bits = new Int32Array(1);
+const float = new Float32Array(bits.buffer);
+
+/** Whether a number lies exactly between a 32-bit float and its neighbour. */
+function isBorder(near: number, value: number): boolean {
+  if (near === value) return false;
+  float[0] = value;
+  bits[0] = (bits[0] as number) + (Math.abs(near) > Math.abs(value) ? 1 : -1);
+  return near === (value + (float[0] as number)) / 2;
 }
 
 function formatDigits(value: number, exponential: string): string {

@@ -11,7 +11,7 @@ export const floatPattern = "[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?
 export const specialFloatPattern = "[+-]?([iI][nN][fF]([iI][nN][iI][tT][yY])?|[nN][aA][nN])";
 export const boolPattern = "([tT]([rR][uU][eE])?|[fF]([aA][lL][sS][eE])?|1|0)";
 export const datePattern = "[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}";
-export const clockPattern = "[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\\.[0-9]{1,9})?)?";
+export const clockPattern = "([01]?[0-9]|2[0-3]):[0-9]{1,2}(:[0-9]{1,2}(\\.[0-9]{1,9})?)?";
 export const zonePattern = " ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)";
 
 const around = (pattern: string): RegExp => new RegExp(`^${blanks}(?:${pattern})${blanks}$`);

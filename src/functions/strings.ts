@@ -19,8 +19,7 @@ interface TextFunction {
   readonly returns: DataType;
   readonly fallible?: true;
   /** Values as declared by `params`; an optional one that was left out is undefined. */
-  // biome-ignore lint/suspicious/noExplicitAny: parameter types follow from `params`
-  readonly compute: (...args: any[]) => Value;
+  readonly compute: (...args: never[]) => Value;
   readonly emit?: (args: readonly string[]) => string;
   /** DuckDB's name where it differs, or its whole spelling. */
   readonly sql?: string | ((args: readonly string[]) => string);
@@ -38,7 +37,7 @@ function define(f: TextFunction): ScalarFunction {
     ),
     nulls: "propagate",
     ...(f.fallible === undefined ? {} : { fallible: f.fallible }),
-    evaluate: (args) => f.compute(...args),
+    evaluate: (args) => f.compute(...(args as never[])),
     emit: (args, _call, context) =>
       emit === undefined ? `${context.constant(`text ${f.name}`, f.compute)}(${args.join(", ")})` : emit(args),
     sql: (args) => (typeof sql === "string" ? `${sql}(${args.join(", ")})` : sql(args)),

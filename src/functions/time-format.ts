@@ -56,7 +56,7 @@ function takeApart(micros: bigint): Moment {
 }
 
 const hour12 = (hour: number): number => hour % 12 || 12;
-const year4 = (year: number): string => (year < 0 ? `-${pad(-year, 2)}` : pad(year, 4));
+const year4 = (year: number): string => (year < 0 ? String(year) : pad(year, 4));
 const year2 = (year: number): number => Math.abs(year) % 100;
 /** Weeks counted from the first Sunday (or Monday) of the year; the days before it are week 0. */
 const weekFrom = (days: number, firstDay: number): number =>

@@ -74,7 +74,12 @@ export async function resolveArrow(spec: SourceSpec & FileSource, files: readonl
   for (const [i, file] of files.entries()) {
     const found = describe(file);
     rows = rows === null || found.rows === null ? null : rows + found.rows;
-    const own = declaredPart(found.schema, spec.schema, file.path);
+    const own = declaredPart(
+      found.schema,
+      spec.schema,
+      file.path,
+      found.schema.map((field) => field.name),
+    );
     schema = i === 0 ? own : agreeing(schema, own, first.path, file.path);
   }
   return { schema, rows };

@@ -22,7 +22,13 @@ export function columnBuilder(type: DataType, capacity: number): ColumnBuilder {
         valid[row] = value === null ? 0 : 1;
         if (value !== null) storeWide(values, row, value);
       },
-      finish: (rows) => ({ layout: "wide", type, length: rows, values: values.subarray(0, rows * 2), valid: someNull(valid, rows) }),
+      finish: (rows) => ({
+        layout: "wide",
+        type,
+        length: rows,
+        values: values.subarray(0, rows * 2),
+        valid: someNull(valid, rows),
+      }),
     };
   }
   const values = fixedArray(type, capacity);

@@ -54,7 +54,8 @@ export async function assemble(
       ...values.map((value, i) => partitionFolder(target.sink.partitionBy[i] as string, value)),
       fileName(target),
     ];
-    const file = path.join(folder, ...relative);
+    // Where the target is already there, readers may look for files of its format below it, hidden folders included.
+    const file = path.join(folder, ...relative) + (target.layout === "inPlace" ? ".staged" : "");
     files.makeFolder(path.dirname(file));
     const summary = assembleFile(target.sink, columns, parts, file, files);
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
@@ -116,7 +117,8 @@ function assembleFile(
 function merge(sink: SinkSpec, schema: Schema, parts: readonly FileWritten[], output: OutputFile, files: FileSystem): void {
   switch (sink.format) {
     case "parquet":
-      return mergeParquet(parts, output, files);
+      mergeParquet(parts, output, files);
+      return;
     case "csv": {
       const header = csvHeader(schema, csvSinkOptions(sink.options));
       output.write([header]);
@@ -127,11 +129,12 @@ function merge(sink: SinkSpec, schema: Schema, parts: readonly FileWritten[], ou
       for (const part of parts) copyRange(part.path, 0, part.bytes, output, files);
       return;
     case "arrow":
-      return mergeArrow(schema, parts, output, files);
+      mergeArrow(schema, parts, output, files);
+      return;
     case "duckdb":
       throw internalError("a duckdb sink has no files");
     default:
-      return assertNever(sink.format, "sink format");
+      assertNever(sink.format, "sink format");
   }
 }
 

@@ -1,8 +1,8 @@
 import path from "node:path";
 import { configError } from "../common/errors.js";
 import type { SinkSpec } from "../plan/nodes.js";
-import { recover, removeStaging } from "./commitIntent.js";
-import { takeStaging } from "./commitOwner.js";
+import { readIntent, recover, removeStaging } from "./commitIntent.js";
+import { releaseStaging, takeStaging } from "./commitOwner.js";
 import { bookFolder, readManifest } from "./manifest.js";
 import { type FileSystem, nodeFileSystem } from "./sinkFileSystem.js";
 import { extensions } from "./sinks.js";
@@ -51,9 +51,15 @@ export async function prepareTarget(sink: SinkSpec, runId: string, files: FileSy
   const staging = path.join(folder, bookFolder, beside ? `${runId}-${path.basename(target)}` : runId);
   const created = missingFolders(files, folder);
   const fragments = path.join(staging, "fragments");
-  files.makeFolder(fragments);
-  takeStaging(files, staging, runId, path.basename(target));
-  return { sink, runId, path: target, kind, layout, staging, fragments, created };
+  const prepared: Target = { sink, runId, path: target, kind, layout, staging, fragments, created };
+  try {
+    files.makeFolder(fragments);
+    takeStaging(files, staging, runId, path.basename(target));
+  } catch (thrown) {
+    if (files.stat(staging) !== null) await discard(prepared, files);
+    throw thrown;
+  }
+  return prepared;
 }
 
 function checkMode(sink: SinkSpec, kind: Target["kind"]): void {
@@ -110,8 +116,15 @@ function missingFolders(files: FileSystem, folder: string): string[] {
   return missing;
 }
 
-/** Takes away all that was staged, and the folders that were made for it: nothing is left of a run that failed. */
+/**
+ * Takes away all that was staged, and the folders that were made for it: nothing is left of a run that failed. Where a publish has begun, its
+ * staging stays: `recover` carries it to its end.
+ */
 export async function discard(target: Target, files: FileSystem = nodeFileSystem): Promise<void> {
+  if (readIntent(files, target.staging) !== null) {
+    releaseStaging(target.staging);
+    return;
+  }
   removeStaging(files, target.staging);
   for (const folder of [...target.created].reverse()) if (!files.removeEmpty(folder)) break;
 }

@@ -71,7 +71,14 @@ export class CsvColumns {
   plan(field: Field, index: number): PlannedColumn {
     const rows = this.#o.capacity;
     const width = widthOf(field.type);
-    return { field, index, width, values: this.#alloc(rows * width), ends: this.#alloc(width === 0 ? 0 : rows * 4), valid: this.#alloc(rows) };
+    return {
+      field,
+      index,
+      width,
+      values: this.#alloc(rows * width),
+      ends: this.#alloc(width === 0 ? 0 : rows * 4),
+      valid: this.#alloc(rows),
+    };
   }
 
   /** To be called at the begin of every batch: unescaped text of the batch before is no longer needed. */
@@ -137,7 +144,7 @@ export class CsvColumns {
 
   #readFixed(column: PlannedColumn, slice: RowSlice, failures: ValueFailure[]): Column {
     const { type } = column.field;
-    runKernel(this.#o.kernels, type, this.#context);
+    kernelOf(this.#o.kernels, type)(this.#context);
     let nulls = this.#out(slot.nulls);
     const slows = this.#out(slot.slows);
     const values = fixedView(this.#o.memory, type, column.values, slice.count);
@@ -163,7 +170,13 @@ export class CsvColumns {
     const { memory } = this.#o;
     memory.u8().fill(0, column.valid, column.valid + slice.count);
     const values = memory.u8().subarray(column.values, column.values + slice.count);
-    return { layout: "fixed", type: column.field.type, length: slice.count, values, valid: this.#validOf(column, slice, slice.count) };
+    return {
+      layout: "fixed",
+      type: column.field.type,
+      length: slice.count,
+      values,
+      valid: this.#validOf(column, slice, slice.count),
+    };
   }
 
   /** Converts one field by the definition of its type; answers how many nulls it was. */
@@ -220,36 +233,37 @@ export interface PlannedColumn {
   readonly valid: number;
 }
 
-function runKernel(kernels: CsvKernels, type: DataType, context: number): void {
+/** The kernel of a type of fixed width; exported WebAssembly functions need no `this`. */
+function kernelOf(kernels: CsvKernels, type: DataType): (context: number) => void {
   switch (type.kind) {
     case "bool":
-      return kernels.boolColumn(context);
+      return kernels.boolColumn;
     case "int8":
-      return kernels.int8Column(context);
+      return kernels.int8Column;
     case "int16":
-      return kernels.int16Column(context);
+      return kernels.int16Column;
     case "int32":
-      return kernels.int32Column(context);
+      return kernels.int32Column;
     case "int64":
-      return kernels.int64Column(context);
+      return kernels.int64Column;
     case "uint8":
-      return kernels.uint8Column(context);
+      return kernels.uint8Column;
     case "uint16":
-      return kernels.uint16Column(context);
+      return kernels.uint16Column;
     case "uint32":
-      return kernels.uint32Column(context);
+      return kernels.uint32Column;
     case "uint64":
-      return kernels.uint64Column(context);
+      return kernels.uint64Column;
     case "float32":
-      return kernels.float32Column(context);
+      return kernels.float32Column;
     case "float64":
-      return kernels.float64Column(context);
+      return kernels.float64Column;
     case "date":
-      return kernels.dateColumn(context);
+      return kernels.dateColumn;
     case "timestamp":
-      return kernels.timestampColumn(context);
+      return kernels.timestampColumn;
     case "decimal":
-      return kernels.decimalColumn(context);
+      return kernels.decimalColumn;
     case "utf8":
     case "binary":
     case "null":
@@ -260,4 +274,3 @@ function runKernel(kernels: CsvKernels, type: DataType, context: number): void {
       return assertNever(type, "type");
   }
 }
-

@@ -27,13 +27,13 @@ export function csvDialect(options: CsvOptions, newline: number = lf): CsvDialec
   }
   const delimiter = oneByte("delimiter", options.delimiter);
   const quote = options.quote === null ? -1 : oneByte("quote", options.quote);
-  const escape = quote < 0 ? -1 : options.escape === null ? quote : oneByte("escape", options.escape);
+  const escaping = quote < 0 ? -1 : options.escape === null ? quote : oneByte("escape", options.escape);
   const comment = options.comment === null ? -1 : oneByte("comment", options.comment);
-  const roles = [delimiter, quote, comment, ...(escape === quote ? [] : [escape])].filter((byte) => byte >= 0);
+  const roles = [delimiter, quote, comment, ...(escaping === quote ? [] : [escaping])].filter((byte) => byte >= 0);
   if (new Set(roles).size !== roles.length) {
     throw configError("INVALID_CSV_OPTION", "delimiter, quote, escape and comment must be different characters");
   }
-  return { delimiter, quote, escape, comment, newline, strict: options.quotes === "strict" };
+  return { delimiter, quote, escape: escaping, comment, newline, strict: options.quotes === "strict" };
 }
 
 function oneByte(role: string, text: string): number {

@@ -101,12 +101,12 @@ export class CsvIndex {
   }
 
   #scan(block: TextBlock, last: boolean): void {
-    const { delimiter, newline, quote, escape, comment } = this.#dialect;
+    const { delimiter, newline, quote, comment } = this.#dialect;
     const { base, length } = block;
     this.#markCount = 0;
     if (comment < 0 && quote < 0) {
       this.#kernels.indexPlain(base, length, this.#seps, this.#lines, delimiter, newline, this.#answer);
-    } else if (comment < 0 && escape === quote) {
+    } else if (comment < 0 && this.#dialect.escape === quote) {
       this.#kernels.indexQuoted(base, length, this.#seps, this.#lines, delimiter, newline, quote, this.#answer);
       const unsure = this.#get(indexAnswer.anomaly) !== 0 || (last && this.#get(indexAnswer.inside) !== 0);
       if (unsure) this.#scanExactly(block, last);
@@ -118,7 +118,7 @@ export class CsvIndex {
 
   #scanExactly(block: TextBlock, last: boolean): void {
     this.#reserveMarks();
-    const { delimiter, newline, quote, escape, comment, strict } = this.#dialect;
+    const { delimiter, newline, quote, comment, strict } = this.#dialect;
     this.#kernels.indexExact(
       block.base,
       block.length,
@@ -128,7 +128,7 @@ export class CsvIndex {
       delimiter,
       newline,
       quote,
-      escape,
+      this.#dialect.escape,
       comment,
       strict ? 1 : 0,
       last ? 1 : 0,

@@ -15,7 +15,9 @@ import { readRecord } from "./textReject.js";
 import { constantColumn } from "./textValues.js";
 
 /** Where a column's values come from: a field of the record, or the file's folder. */
-export type ColumnPlace = { readonly kind: "field"; readonly index: number } | { readonly kind: "folder"; readonly text: string | null };
+export type ColumnPlace =
+  | { readonly kind: "field"; readonly index: number }
+  | { readonly kind: "folder"; readonly text: string | null };
 
 export interface CsvReaderOptions {
   readonly file: SourceFile;
@@ -85,7 +87,14 @@ export class CsvReader implements BatchReader {
     });
     this.#index = new CsvIndex(memory, this.#csv, head.dialect);
     const { fields, nullValues } = options;
-    this.#columns = new CsvColumns({ memory, kernels: this.#csv, dialect: head.dialect, fields, nullValues, capacity: this.#batchRows() });
+    this.#columns = new CsvColumns({
+      memory,
+      kernels: this.#csv,
+      dialect: head.dialect,
+      fields,
+      nullValues,
+      capacity: this.#batchRows(),
+    });
     this.#planned = options.schema.map((field, i) => {
       const place = options.places[i] as ColumnPlace;
       if (place.kind === "folder") return constantColumn(field, place.text, this.#batchRows());

@@ -11,7 +11,9 @@ export interface PlainRecord {
 }
 
 /** What stands at `at`: a record, a blank or comment line, or nothing complete. */
-export type PlainStep = { readonly kind: "record"; readonly record: PlainRecord } | { readonly kind: "skip"; readonly end: number };
+export type PlainStep =
+  | { readonly kind: "record"; readonly record: PlainRecord }
+  | { readonly kind: "skip"; readonly end: number };
 
 /**
  * Reads the line or record at `at`. null when it does not end within `bytes` and `last` is false, or when its quote is never closed.
@@ -30,7 +32,8 @@ export function readPlain(bytes: Uint8Array, at: number, dialect: CsvDialect, la
     if (field === null) return null;
     const ends = field.end >= bytes.length || bytes[field.end] === dialect.newline;
     if (ends && field.end >= bytes.length && !last) return null;
-    const text = ends && dialect.newline === 10 && !field.closed && field.text.endsWith("\r") ? field.text.slice(0, -1) : field.text;
+    const text =
+      ends && dialect.newline === 10 && !field.closed && field.text.endsWith("\r") ? field.text.slice(0, -1) : field.text;
     fields.push(text === "" && !field.quoted ? null : text);
     p = field.end + 1;
     if (ends) break;
@@ -50,19 +53,19 @@ interface PlainField {
 }
 
 function readField(bytes: Uint8Array, at: number, dialect: CsvDialect, last: boolean): PlainField | null {
-  let p = at;
-  const out: number[] = [];
   const quoted = dialect.quote >= 0 && bytes[at] === dialect.quote;
-  if (quoted) {
-    const after = readQuoted(bytes, at + 1, dialect, out);
-    if (after < 0) return null;
-    p = after;
-  }
-  const tail = p;
-  while (p < bytes.length && bytes[p] !== dialect.delimiter && bytes[p] !== dialect.newline) out.push(bytes[p++] as number);
-  if (p >= bytes.length && !last) return null;
-  return { text: Buffer.from(out).toString("utf8"), quoted, closed: quoted && p === tail, end: p };
+  const inner: number[] = [];
+  const tail = quoted ? readQuoted(bytes, at + 1, dialect, inner) : at;
+  if (tail < 0) return null;
+  let end = tail;
+  while (end < bytes.length && bytes[end] !== dialect.delimiter && bytes[end] !== dialect.newline) end++;
+  if (end >= bytes.length && !last) return null;
+  const rest = textOf(bytes, tail, end);
+  return { text: quoted ? Buffer.from(inner).toString("utf8") + rest : rest, quoted, closed: quoted && end === tail, end };
 }
+
+const textOf = (bytes: Uint8Array, start: number, end: number): string =>
+  start === end ? "" : Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
 
 /** Collects quoted text; answers the position after the closing quote, or -1. */
 function readQuoted(bytes: Uint8Array, at: number, dialect: CsvDialect, out: number[]): number {

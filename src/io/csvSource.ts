@@ -27,7 +27,7 @@ export interface ReaderOptions {
 type CsvSpec = Extract<SourceSpec, { format: "csv" }>;
 
 const defaultBlockBytes = 1 << 20;
-const sampleRecords = 5_000;
+const sampleRecords = 2_000;
 
 /**
  * Completes a CSV source: reads every file's header, and checks the declared schema against it or infers one from a sample of the first
@@ -55,7 +55,8 @@ export function planCsv(source: ResolvedSource, targetBytes: number): PartitionS
 export function openCsv(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): BatchReader {
   const { source, schema } = scan;
   const csv = asCsv(source.spec);
-  if (part.kind !== "bytes" && part.kind !== "wholeFile") throw planError("INVALID_PARTITION", `CSV has no ${part.kind} partitions`);
+  if (part.kind !== "bytes" && part.kind !== "wholeFile")
+    throw planError("INVALID_PARTITION", `CSV has no ${part.kind} partitions`);
   const file = required(source.files[part.file], `file ${part.file} of the source`);
   const head = readCsvHead(file, csv.csv);
   const own = source.schema.slice(0, source.schema.length - source.partitionColumns.length);

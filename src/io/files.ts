@@ -181,7 +181,11 @@ async function notFound(path: string): Promise<MillraceError> {
 
 function unreadable(path: string, cause: unknown): MillraceError {
   const message = `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`;
-  return externalError("SOURCE_UNREADABLE", message, { file: path, cause, hint: "Check the permissions of the file and its folders." });
+  return externalError("SOURCE_UNREADABLE", message, {
+    file: path,
+    cause,
+    hint: "Check the permissions of the file and its folders.",
+  });
 }
 
 const portable = (path: string): string => (sep === "/" ? path : path.split(sep).join("/"));

@@ -7,7 +7,6 @@ export class JsonNumber {
 export type ExactJson = null | boolean | string | JsonNumber | readonly ExactJson[] | { readonly [key: string]: ExactJson };
 
 const numberText = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const stringText = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const space = /[ \t\n\r]*/y;
 const maxDepth = 1_000;
 
@@ -45,7 +44,11 @@ class Parser {
     if (c === "{") return this.#object(depth);
     if (c === "[") return this.#array(depth);
     if (c === '"') return this.#string();
-    for (const [word, value] of [["true", true], ["false", false], ["null", null]] as const) {
+    for (const [word, value] of [
+      ["true", true],
+      ["false", false],
+      ["null", null],
+    ] as const) {
       if (this.#text.startsWith(word, this.#at)) {
         this.#at += word.length;
         return value;
@@ -83,9 +86,15 @@ class Parser {
     return items;
   }
 
+  /** Finds where a string ends; `JSON.parse` judges what is in it. */
   #string(): string {
-    const quoted = this.#match(stringText) ?? this.#fail("a string");
-    return JSON.parse(quoted) as string;
+    const start = this.#at;
+    if (this.#text[start] !== '"') this.#fail("a string");
+    let end = start + 1;
+    while (end < this.#text.length && this.#text[end] !== '"') end += this.#text[end] === "\\" ? 2 : 1;
+    if (end >= this.#text.length) this.#fail("a string that ends");
+    this.#at = end + 1;
+    return JSON.parse(this.#text.slice(start, end + 1)) as string;
   }
 
   #descend(depth: number): void {
@@ -108,7 +117,8 @@ class Parser {
   }
 
   #fail(expected: string): never {
-    const found = this.#at < this.#text.length ? JSON.stringify(this.#text.slice(this.#at, this.#at + 12)) : "the end of the line";
+    const found =
+      this.#at < this.#text.length ? JSON.stringify(this.#text.slice(this.#at, this.#at + 12)) : "the end of the line";
     throw new SyntaxError(`expected ${expected} at character ${this.#at + 1}, found ${found}`);
   }
 }

@@ -1,3 +1,4 @@
+import { assertNever } from "../common/assert.js";
 import { type DataType, type Field, types } from "../schema/types.js";
 import { type ExactJson, JsonNumber } from "./jsonText.js";
 import { TypeGuess } from "./textInfer.js";
@@ -57,6 +58,8 @@ export class JsonGuess {
         return types.list(this.#item?.type ?? types.utf8);
       case "struct":
         return types.struct([...this.#members].map(([name, guess]): Field => ({ name, type: guess.type, nullable: true })));
+      default:
+        return assertNever(kind, "JSON kind");
     }
   }
 }

@@ -8,7 +8,7 @@ import type { ScanResult } from "../task/protocol.js";
 import { type ColumnBuilder, columnBuilder } from "./columnBuilder.js";
 import type { BatchReader, RejectSink } from "./contracts.js";
 import { parseExact } from "./jsonText.js";
-import { jsonValue, member, NeedsExactNumbers } from "./jsonlValues.js";
+import { jsonValue, member, NeedsExactNumbers, needsDigits } from "./jsonlValues.js";
 import { TextBlock } from "./textBlock.js";
 import type { ByteSource } from "./textBytes.js";
 import { giveKernels, takeKernels } from "./textKernels.js";
@@ -49,6 +49,7 @@ export class JsonlReader implements BatchReader {
   readonly #source: ByteSource;
   readonly #block: TextBlock;
   readonly #own: readonly Field[];
+  readonly #digits: boolean;
   #seeking: boolean;
   #at = 0;
   #started = -1;
@@ -66,6 +67,7 @@ export class JsonlReader implements BatchReader {
     const offset = this.#seeking ? options.start - 1 : options.start;
     this.#source = options.open(offset);
     this.#own = options.schema.filter((field) => !options.folder.has(field.name));
+    this.#digits = this.#own.some((field) => needsDigits(field.type));
     this.#block = new TextBlock({
       memory: this.#memory,
       source: this.#source,
@@ -178,7 +180,7 @@ export class JsonlReader implements BatchReader {
     if (!this.#utf8 && !isUtf8(view.subarray(start, end))) return fail("INVALID_UTF8", "the line is not well-formed UTF-8", null);
     const text = view.toString("utf8", this.#textStart(view, start), end);
     try {
-      const exact = longNumber.test(text);
+      const exact = this.#digits && longNumber.test(text);
       try {
         return this.#store(text, exact, builders, row, fail);
       } catch (error) {

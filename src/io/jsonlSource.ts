@@ -14,7 +14,7 @@ import { isGzip, openGzip, openPlain } from "./textBytes.js";
 import { planText, sampleText } from "./textPartitions.js";
 
 const defaultBlockBytes = 1 << 20;
-const sampleRecords = 5_000;
+const sampleRecords = 2_000;
 
 /**
  * Completes a JSON lines source: the declared schema, or one inferred from a sample of the first file that has records.
@@ -40,7 +40,8 @@ export function planJsonl(source: ResolvedSource, targetBytes: number): Partitio
 
 /** Opens one partition. @throws MillraceError Data/SOURCE_CHANGED, External/SOURCE_UNREADABLE */
 export function openJsonl(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): BatchReader {
-  if (part.kind !== "bytes" && part.kind !== "wholeFile") throw planError("INVALID_PARTITION", `JSONL has no ${part.kind} partitions`);
+  if (part.kind !== "bytes" && part.kind !== "wholeFile")
+    throw planError("INVALID_PARTITION", `JSONL has no ${part.kind} partitions`);
   const { source, schema } = scan;
   const file = required(source.files[part.file], `file ${part.file} of the source`);
   return new JsonlReader({
@@ -73,7 +74,9 @@ function infer(files: readonly SourceFile[]): Schema {
 }
 
 function addPiece(guess: JsonGuess, bytes: Uint8Array, last: boolean): void {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8").replace(/^\ufeff/, "");
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    .toString("utf8")
+    .replace(/^\ufeff/, "");
   const lines = text.split("\n");
   if (!last) lines.pop();
   for (const line of lines.slice(0, sampleRecords)) {

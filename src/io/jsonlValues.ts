@@ -6,6 +6,21 @@ import { exactText, JsonNumber } from "./jsonText.js";
 /** Thrown when a value needs the text of its numbers: the line is read again with `parseExact`. */
 export class NeedsExactNumbers extends Error {}
 
+const ranges = new Map<string, ReturnType<typeof integerRange>>();
+
+function rangeOf(type: DataType): ReturnType<typeof integerRange> {
+  const known = ranges.get(type.kind) ?? integerRange(type);
+  ranges.set(type.kind, known);
+  return known;
+}
+
+/** Whether reading a value of the type from a double could lose digits. */
+export function needsDigits(type: DataType): boolean {
+  if (type.kind === "list") return needsDigits(type.item);
+  if (type.kind === "struct") return type.fields.some((field) => needsDigits(field.type));
+  return type.kind === "int64" || type.kind === "uint64" || type.kind === "decimal";
+}
+
 const loneSurrogate = /[\ud800-\udfff]/u;
 
 /**
@@ -49,7 +64,7 @@ function fromNumber(json: JsonNumber | number, type: DataType): Value {
   if (!isInteger(type)) throw misfit(json, type);
   const value = whole(json);
   if (value === null) throw misfit(json, type);
-  const { min, max } = integerRange(type);
+  const { min, max } = rangeOf(type);
   if (value < min || value > max) throw new RowFailure("CAST_FAILED", `${shown(json)} is out of range for ${typeName(type)}`);
   return valueForm(type) === "bigint" ? BigInt(value) : Number(value) + 0;
 }

@@ -1,4 +1,3 @@
-import { Compression as WasmCompression, Table, WriterPropertiesBuilder, writeParquet } from "parquet-wasm";
 import { builderFor, type ColumnBuilder } from "../batch/builder.js";
 import type { Batch, Column } from "../batch/column.js";
 import { rowCount } from "../batch/column.js";
@@ -7,15 +6,12 @@ import { columnReader } from "../batch/reader.js";
 import type { Schema } from "../schema/types.js";
 import { encodeFooterLike, type Footer, magic, parseFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
 import type { Compression } from "./parquetPages.js";
+import { parquetWasm } from "./parquetWasm.js";
 import type { ParquetOptions } from "./parquetWrite.js";
 import type { OutputFile, OutputSummary } from "./sinkOutput.js";
 
-const wasmCompression: { readonly [C in Compression]: WasmCompression } = {
-  uncompressed: WasmCompression.UNCOMPRESSED,
-  snappy: WasmCompression.SNAPPY,
-  gzip: WasmCompression.GZIP,
-  zstd: WasmCompression.ZSTD,
-};
+/** Numbers of parquet-wasm's own enumeration. */
+const wasmCompression: { readonly [C in Compression]: number } = { uncompressed: 0, snappy: 1, gzip: 2, zstd: 5 };
 
 /**
  * Writes a Parquet file with lists and structs. Every row group is encoded by parquet-wasm as a file of its own, whose pages are then
@@ -74,6 +70,7 @@ export class NestedParquetWriter {
     const batch: Batch = { schema: this.#schema, length: this.#bufferedRows, columns, selection: null, origin: null };
     this.#builders = this.#newBuilders();
     this.#bufferedRows = 0;
+    const { Table, WriterPropertiesBuilder, writeParquet } = parquetWasm();
     const properties = new WriterPropertiesBuilder()
       .setCompression(wasmCompression[this.#options.compression])
       .setDictionaryEnabled(this.#options.dictionary)

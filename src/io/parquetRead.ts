@@ -1,5 +1,4 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { readParquet } from "parquet-wasm";
 import type { Batch, Column } from "../batch/column.js";
 import { sliceBatch } from "../batch/gather.js";
 import { decodeIpc } from "../batch/ipc.js";
@@ -13,7 +12,8 @@ import type { PartitionSpec, ScanResult, ScanSpec } from "../task/protocol.js";
 import type { BatchReader, RejectSink } from "./contracts.js";
 import { convertColumn } from "./parquetConvert.js";
 import { type Footer, magic, readFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
-import { type FileColumn, fileColumns, footerOf, reasonOf, schemaOfColumns } from "./parquetReadSchema.js";
+import { columnNames, type FileColumn, fileColumns, footerOf, reasonOf, schemaOfColumns } from "./parquetReadSchema.js";
+import { parquetWasm } from "./parquetWasm.js";
 import { numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
 import { nodeFileSystem } from "./sinkFileSystem.js";
 
@@ -42,7 +42,7 @@ export async function resolveParquet(spec: SourceSpec & FileSource, files: reado
   for (const [i, file] of files.entries()) {
     const footer = readFooter(nodeFileSystem, file.path);
     rows += footer.rows;
-    const own = declaredPart(fileSchema(footer, file.path, spec.schema), spec.schema, file.path);
+    const own = declaredPart(fileSchema(footer, file.path, spec.schema), spec.schema, file.path, columnNames(footer));
     schema = i === 0 ? own : agreeing(schema, own, first.path, file.path);
   }
   return { schema, rows };
@@ -53,13 +53,12 @@ function fileSchema(footer: Footer, file: string, declared: Schema | undefined):
   return schemaOfColumns(columns, file);
 }
 
-/** The declared columns, which a file must have with the declared types. */
-export function declaredPart(own: Schema, declared: Schema | undefined, file: string): Schema {
+/** The declared columns, which a file must have with the declared types. `names`: all columns of the file. */
+export function declaredPart(own: Schema, declared: Schema | undefined, file: string, names: readonly string[]): Schema {
   if (declared === undefined) return own;
   return declared.map((field) => {
     const found = own.find((candidate) => candidate.name === field.name);
     if (found === undefined) {
-      const names = own.map((candidate) => candidate.name);
       throw mismatch(file, field.name, `the file has no column ${JSON.stringify(field.name)}. ${didYouMean(field.name, names)}`);
     }
     if (!sameType(found.type, field.type)) {
@@ -218,7 +217,7 @@ class ParquetReader implements BatchReader {
     }
     const rows = numberField(group, 3) ?? 0;
     const small = Buffer.concat([...parts, footerOf(columns, [rowGroupOf(moved, rows, at)])]);
-    const table = readParquet(small, { batchSize: Math.max(1, Math.min(rows, this.#batchRows)) });
+    const table = parquetWasm().readParquet(small, { batchSize: Math.max(1, Math.min(rows, this.#batchRows)) });
     return decodeIpc(table.intoIPCStream(), this.#file).batches;
   }
 

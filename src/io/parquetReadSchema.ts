@@ -1,8 +1,8 @@
-import { readParquet } from "parquet-wasm";
 import { decodeIpc } from "../batch/ipc.js";
 import { dataError } from "../common/errors.js";
 import { type Schema, types } from "../schema/types.js";
 import { encodeFooterLike, type Footer, magic, type RowGroup } from "./parquetFooter.js";
+import { parquetWasm } from "./parquetWasm.js";
 import {
   list,
   numberField,
@@ -57,6 +57,16 @@ export function fileColumns(footer: Footer, file: string, names: ReadonlySet<str
     columns.push({ name, elements: own.map((element) => plainElement(element, name, file)), firstLeaf, leaves, conversion });
   }
   return columns;
+}
+
+/** Names of all columns of a file. */
+export function columnNames(footer: Footer): string[] {
+  const elements = structsField(footer.metadata, 2);
+  const names: string[] = [];
+  for (let at = 1; at < elements.length; at = subtreeEnd(elements, at, "")) {
+    names.push(textField(elements[at] as ThriftStruct, 4) ?? "");
+  }
+  return names;
 }
 
 function subtreeEnd(elements: readonly ThriftStruct[], start: number, file: string): number {
@@ -136,7 +146,7 @@ export function schemaOfColumns(columns: readonly FileColumn[], file: string): S
   const empty = Buffer.concat([magic, footerOf(columns, [])]);
   let decoded: Schema;
   try {
-    decoded = decodeIpc(readParquet(empty).intoIPCStream(), file).schema;
+    decoded = decodeIpc(parquetWasm().readParquet(empty).intoIPCStream(), file).schema;
   } catch (thrown) {
     throw dataError("PARQUET_CORRUPT", `${file}: the schema cannot be read: ${reasonOf(thrown)}`, { file, cause: thrown });
   }

@@ -63,7 +63,7 @@ function floatBounds(values: Float32Array | Float64Array): MinMax | null {
     const value = values[i] as number;
     if (value < min) min = value;
     else if (value > max) max = value;
-    else if (value !== value) return null;
+    else if (Number.isNaN(value)) return null;
   }
   // Both zeros compare as equal, so the bounds take the sign that includes either.
   const bounds = [min === 0 ? -0 : min, max === 0 ? 0 : max];

@@ -72,14 +72,18 @@ class Writer {
   value(value: ThriftValue): void {
     switch (value.kind) {
       case "bool":
-        return this.byte(value.value ? boolTrue : boolFalse);
+        this.byte(value.value ? boolTrue : boolFalse);
+        return;
       case "i8":
-        return this.byte(value.value & 255);
+        this.byte(value.value & 255);
+        return;
       case "i16":
       case "i32":
-        return this.#zigzag(BigInt(value.value));
+        this.#zigzag(BigInt(value.value));
+        return;
       case "i64":
-        return this.#zigzag(value.value);
+        this.#zigzag(value.value);
+        return;
       case "double": {
         this.#reserve(8);
         new DataView(this.#bytes.buffer).setFloat64(this.#length, value.value, true);
@@ -93,9 +97,11 @@ class Writer {
         this.#length += value.value.length;
         return;
       case "list":
-        return this.#list(value.values);
+        this.#list(value.values);
+        return;
       case "struct":
-        return this.struct(value.fields);
+        this.struct(value.fields);
+        return;
     }
   }
 

@@ -104,7 +104,10 @@ function writeAll(fd: number, chunks: readonly Uint8Array[]): void {
 function writeTogether(fd: number, chunks: readonly Uint8Array[]): void {
   const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   // A vectored write may be cut short and takes a limited number of chunks; the rest goes one by one.
-  if (chunks.length < 2 || chunks.length > 512) return writeAll(fd, chunks);
+  if (chunks.length < 2 || chunks.length > 512) {
+    writeAll(fd, chunks);
+    return;
+  }
   let written = fs.writevSync(fd, chunks as Uint8Array[]);
   if (written === total) return;
   for (const chunk of chunks) {

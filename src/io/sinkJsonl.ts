@@ -4,7 +4,7 @@ import { assertNever } from "../common/assert.js";
 import { formatDate, formatDecimal, formatTimestamp } from "../functions/format.js";
 import type { DataType, Value } from "../schema/types.js";
 import type { OutputFile, OutputSummary } from "./sinkOutput.js";
-import { type CellWriter, scalarWriter, TextOut } from "./sinkText.js";
+import { type CellWriter, dateWriter, scalarWriter, TextOut, timestampWriter } from "./sinkText.js";
 
 const flushBytes = 1 << 20;
 
@@ -135,6 +135,19 @@ export class JsonlFileWriter {
     if (/^(bool|u?int\d+)$/.test(type.kind)) {
       const scalar = scalarWriter(column, out);
       if (scalar !== null) return scalar;
+    }
+    if (type.kind === "float64" && column.layout === "fixed") {
+      const { values } = column;
+      return (row) => out.ascii(jsonNumber(values[row] as number));
+    }
+    const time =
+      type.kind === "timestamp" ? timestampWriter(column, out, "T") : type.kind === "date" ? dateWriter(column, type, out) : null;
+    if (time !== null) {
+      return (row) => {
+        out.byte(34);
+        time(row);
+        out.byte(34);
+      };
     }
     return (row) => out.text(jsonText(read(row), type));
   }

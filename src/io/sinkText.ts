@@ -1,7 +1,7 @@
 import type { Column } from "../batch/column.js";
 import { copyBytes } from "../batch/text.js";
 import { columnReader } from "../batch/reader.js";
-import { formatDouble, formatFloat, formatValue } from "../functions/format.js";
+import { formatDate, formatDouble, formatFloat, formatValue } from "../functions/format.js";
 import type { DataType } from "../schema/types.js";
 
 /** Bytes of text that grow at the end. */
@@ -92,11 +92,12 @@ export function scalarWriter(column: Column, out: TextOut): CellWriter | null {
       return fixed(column, (values, row) => out.integer(values[row] as number));
     case "int64":
     case "uint64":
-    case "timestamp":
     case "decimal":
       return bigWriter(column, type, out);
+    case "timestamp":
+      return timestampWriter(column, out, " ");
     case "date":
-      return cached(column, type, out);
+      return dateWriter(column, type, out);
     case "float32":
       return fixed(column, (values, row) => out.ascii(formatFloat(values[row] as number)));
     case "float64":
@@ -121,8 +122,53 @@ function bigWriter(column: Column, type: DataType, out: TextOut): CellWriter {
   return (row) => out.ascii(formatValue(read(row), type));
 }
 
-/** Neighbouring rows often hold the same day. */
-function cached(column: Column, type: DataType, out: TextOut): CellWriter | null {
+const dayMicros = 86_400_000_000;
+
+/** Timestamps, with `separator` between day and clock. Neighbouring rows often hold the same day, whose text is kept. */
+export function timestampWriter(column: Column, out: TextOut, separator: " " | "T"): CellWriter | null {
+  if (column.layout !== "fixed") return null;
+  const { values, type } = column;
+  let lastDay = Number.NaN;
+  let dayText = "";
+  return (row) => {
+    const micros = Number(values[row]);
+    const day = Math.floor(micros / dayMicros);
+    // Beyond 2^53 microseconds, and before the year 1, the exact and slower way.
+    if (!Number.isSafeInteger(micros) || day < -719_162) {
+      out.ascii(formatValue(BigInt(values[row] ?? 0), type).replace(" ", separator));
+      return;
+    }
+    if (day !== lastDay) {
+      lastDay = day;
+      dayText = formatDate(day) + separator;
+    }
+    out.ascii(dayText);
+    clock(micros - day * dayMicros, out);
+  };
+}
+
+/** `10:11:12.5`: as many digits behind the point as needed. */
+function clock(microsOfDay: number, out: TextOut): void {
+  const seconds = Math.floor(microsOfDay / 1_000_000);
+  const fraction = microsOfDay - seconds * 1_000_000;
+  const minutes = (seconds / 60) | 0;
+  const hours = (minutes / 60) | 0;
+  twoDigits(hours, out);
+  out.byte(58);
+  twoDigits(minutes - hours * 60, out);
+  out.byte(58);
+  twoDigits(seconds - minutes * 60, out);
+  if (fraction > 0) out.ascii(`.${String(fraction).padStart(6, "0").replace(/0+$/, "")}`);
+}
+
+function twoDigits(value: number, out: TextOut): void {
+  const tens = (value / 10) | 0;
+  out.byte(48 + tens);
+  out.byte(48 + value - tens * 10);
+}
+
+/** Days; neighbouring rows often hold the same one. */
+export function dateWriter(column: Column, type: DataType, out: TextOut): CellWriter | null {
   let last: number | bigint | null = null;
   let text = "";
   return fixed(column, (values, row) => {

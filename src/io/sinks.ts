@@ -80,9 +80,9 @@ export function openFile(sink: SinkSpec, schema: Schema, file: string, options: 
 }
 
 /**
- * A writer of a task's rows as fragments `<partition>-<n>.<ext>` in `directory` (which exists). `schema` is that of the rows, with the
+ * A writer of a task's rows as fragments `<partition>-<n>.<ext>.part` in `directory` (which exists). `schema` is that of the rows, with the
  * `partitionBy` columns. Fragments of a task are numbered in the order they were begun; `finish` gives them by partition values, then by
- * number, which keeps the order of rows within a partition.
+ * number, which keeps the order of rows within a partition. The name's end keeps fragments out of `**` globs that look into hidden folders.
  */
 export function openWriter(
   sink: SinkSpec,
@@ -94,7 +94,7 @@ export function openWriter(
   if (sink.format === "duckdb") throw internalError("a duckdb sink has no files");
   const extension = extensions[sink.format];
   const columns = fileSchema(sink, schema);
-  const name = (n: number) => path.join(directory, `${String(partition).padStart(6, "0")}-${n}.${extension}`);
+  const name = (n: number) => path.join(directory, `${String(partition).padStart(6, "0")}-${n}.${extension}.part`);
   const open = (n: number): Fragment => ({ n, file: name(n), writer: openFile(sink, columns, name(n), options) });
   return sink.partitionBy.length === 0 ? new SingleWriter(open(0)) : new PartitionedWriter(sink, schema, open, options);
 }

@@ -37,7 +37,7 @@ export class TypeGuess {
 
   add(text: string): void {
     this.#seen = true;
-    if (this.#open.length > 0) this.#open = this.#open.filter(([, holds]) => holds(text));
+    if (!this.#open.every(([, holds]) => holds(text))) this.#open = this.#open.filter(([, holds]) => holds(text));
   }
 
   get type(): DataType {

@@ -37,7 +37,9 @@ export function sampleText(file: SourceFile, dataStart: number, newline: number)
   const pieces: SamplePiece[] = [{ bytes: first, last: dataStart + first.length >= file.bytes }];
   const rest = file.bytes - dataStart - first.length;
   if (rest <= 0) return pieces;
-  for (const start of rest > 2 * pieceBytes ? [dataStart + Math.floor((file.bytes - dataStart) / 2), file.bytes - pieceBytes] : []) {
+  for (const start of rest > 2 * pieceBytes
+    ? [dataStart + Math.floor((file.bytes - dataStart) / 2), file.bytes - pieceBytes]
+    : []) {
     const bytes = readBytesAt(file.path, start, pieceBytes);
     const line = bytes.indexOf(newline);
     if (line >= 0) pieces.push({ bytes: bytes.subarray(line + 1), last: start + bytes.length >= file.bytes });

@@ -1,10 +1,10 @@
-import { type Batch, type Column } from "../batch/column.js";
+import type { Batch, Column } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import type { Bound, BoundAggregate, FunctionRef } from "../expr/nodes.js";
 import { aggregateFunction } from "../functions/registry.js";
 import type { DataType, Schema } from "../schema/types.js";
 import type { RowOp, Step } from "../task/protocol.js";
-import { type Accumulator } from "./aggregateState.js";
+import type { Accumulator } from "./aggregateState.js";
 import { accumulatorFor } from "./aggregateTable.js";
 import { compileRows } from "./compile.js";
 import type { RowsKernel } from "./compileKernel.js";

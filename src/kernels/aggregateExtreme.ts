@@ -62,7 +62,7 @@ class FixedExtreme implements Accumulator {
       const old = kept[group] as number;
       const [big, small] = greatest ? [value, old] : [old, value];
       // `big` above `small`, where NaN is above every number.
-      if (seen[group] === 1 && !(big > small || (big !== big && small === small))) continue;
+      if (seen[group] === 1 && !(big > small || (Number.isNaN(big) && !Number.isNaN(small)))) continue;
       seen[group] = 1;
       kept[group] = value;
     }

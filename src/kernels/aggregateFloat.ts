@@ -42,7 +42,7 @@ export class FloatSumState implements Accumulator {
       const sum = this.#sums.values[g] as number;
       const careful = sum + (this.#lost.values[g] as number);
       // An infinite sum makes the error term NaN; the sum itself is right then.
-      values[g] = careful !== careful ? sum : careful;
+      values[g] = Number.isNaN(careful) ? sum : careful;
     }
     return [{ layout: "fixed", type: types.float64, length: count, values, valid: this.#seen.valid(count) }];
   }

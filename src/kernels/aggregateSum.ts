@@ -146,7 +146,9 @@ export class ExactSumState implements Accumulator {
 /** An exact integer in the form that a state's type has. */
 function numberIn(type: DataType, value: bigint): Value {
   if (type.kind === "decimal" && (value > most38 || value < -most38)) {
-    throw dataError("INTEGER_OVERFLOW", `a sum does not fit ${typeName(type)}`, { hint: "Cast the argument to float64, or sum fewer rows." });
+    throw dataError("INTEGER_OVERFLOW", `a sum does not fit ${typeName(type)}`, {
+      hint: "Cast the argument to float64, or sum fewer rows.",
+    });
   }
   return valueForm(type) === "bigint" ? value : Number(value);
 }

@@ -102,8 +102,10 @@ export class RowText implements RowStatements {
     const value = literalToValue(bound.value, bound.type);
     if (value === null) return { value: blankOf(bound.type), isNull: "true" };
     const key = `${typeName(bound.type)} ${typeof value === "object" ? JSON.stringify(bound.value) : String(value)}`;
-    const text = typeof value === "boolean" ? String(value) : this.scope.constant(`literal ${key}${Object.is(value, -0) ? "-" : ""}`, value);
-    const safe = typeof value === "bigint" && BigInt(Number.MIN_SAFE_INTEGER) <= value && value <= BigInt(Number.MAX_SAFE_INTEGER);
+    const text =
+      typeof value === "boolean" ? String(value) : this.scope.constant(`literal ${key}${Object.is(value, -0) ? "-" : ""}`, value);
+    const safe =
+      typeof value === "bigint" && BigInt(Number.MIN_SAFE_INTEGER) <= value && value <= BigInt(Number.MAX_SAFE_INTEGER);
     const narrow = safe ? { narrow: this.scope.constant(`narrow ${String(value)}`, Number(value)) } : {};
     return { value: text, isNull: null, ...narrow };
   }
@@ -175,7 +177,10 @@ export class RowText implements RowStatements {
     if (direct === null && !bound.safe && castCanFail(from, bound.type)) this.enterSite();
     const { type, safe } = bound;
     const run = (): string =>
-      this.scope.constant(`cast ${safe} ${typeName(from)} to ${typeName(type)}`, safe ? safeCast(from, type) : castOf(from, type));
+      this.scope.constant(
+        `cast ${safe} ${typeName(from)} to ${typeName(type)}`,
+        safe ? safeCast(from, type) : castOf(from, type),
+      );
     if (input.isNull === null && !safe) return { value: this.#name(direct ?? `${run()}(${input.value})`), isNull: null };
     const target = this.declare(type, true);
     this.line(input.isNull === null ? "{" : `if (!${input.isNull}) {`);

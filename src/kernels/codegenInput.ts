@@ -40,7 +40,9 @@ export function inputText(schema: Schema, used: readonly number[], shape: InputS
     forms.set(index, form);
     if (shape.nullable.has(index)) prologue.push(`const u${index} = columns[${index}].valid;`);
     if (form === "string" || form === "bytes") {
-      prologue.push(`const b${index} = columns[${index}].bytes, s${index} = columns[${index}].starts, e${index} = columns[${index}].ends;`);
+      prologue.push(
+        `const b${index} = columns[${index}].bytes, s${index} = columns[${index}].starts, e${index} = columns[${index}].ends;`,
+      );
       if (form === "string") prologue.push(`const t${index} = views[${index}];`);
       if (form === "string") rowPrologue.push(`let d${index} = undefined;`);
     } else prologue.push(`const c${index} = columns[${index}].values;`);

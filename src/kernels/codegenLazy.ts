@@ -54,6 +54,7 @@ function nullTest(row: RowStatements, call: Call, wanted: boolean): Piece {
   const arg = call.args[0];
   if (arg === undefined) return { value: String(wanted), isNull: null };
   const piece = row.emit(arg);
-  if (piece.isNull === null || piece.isNull === "true") return { value: String((piece.isNull !== null) === wanted), isNull: null };
+  if (piece.isNull === null || piece.isNull === "true")
+    return { value: String((piece.isNull !== null) === wanted), isNull: null };
   return { value: wanted ? piece.isNull : `(!${piece.isNull})`, isNull: null };
 }

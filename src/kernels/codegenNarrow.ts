@@ -42,7 +42,8 @@ function narrowDayPart(row: RowStatements, call: Extract<Bound, { kind: "call" }
 /** The same for casts: timestamp to date, integers to doubles. */
 export function narrowCast(input: Piece, from: DataType, to: DataType): Piece | null {
   if (input.narrow === undefined) return null;
-  if (from.kind === "timestamp" && to.kind === "date") return { ...only(input), value: `Math.floor(${input.narrow} / ${microsecondsPerDay})` };
+  if (from.kind === "timestamp" && to.kind === "date")
+    return { ...only(input), value: `Math.floor(${input.narrow} / ${microsecondsPerDay})` };
   if (from.kind === "int64" && to.kind === "float64") return { ...only(input), value: `(${input.narrow})` };
   return null;
 }

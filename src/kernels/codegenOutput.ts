@@ -61,7 +61,15 @@ export class OutputColumn {
       case "bytes": {
         const sink = this.sink as TextSink;
         const bytes = sink.bytes.subarray(0, sink.length);
-        return { layout, type, length: rows, bytes, starts: this.starts.subarray(0, rows), ends: this.ends.subarray(0, rows), valid };
+        return {
+          layout,
+          type,
+          length: rows,
+          bytes,
+          starts: this.starts.subarray(0, rows),
+          ends: this.ends.subarray(0, rows),
+          valid,
+        };
       }
       case "object":
         return { layout, type, length: rows, values: this.values as unknown[], valid };

@@ -82,7 +82,9 @@ interface Program {
   readonly results: readonly Result[];
 }
 
-type Result = { readonly from: "input"; readonly column: number } | { readonly from: "slot"; readonly slot: number; readonly nullable: boolean };
+type Result =
+  | { readonly from: "input"; readonly column: number }
+  | { readonly from: "slot"; readonly slot: number; readonly nullable: boolean };
 
 class CompiledRows implements RowsKernel {
   readonly #ops: readonly RowOp[];
@@ -186,8 +188,14 @@ class CompiledRows implements RowsKernel {
       prologue.push(outputPrologue(slot, type, nullable));
       writes.push(outputText(slot, type, piece));
     }
-    if (this.#ops.every((op) => op.kind === "project") && writes.length === 0 && row.text() === "") return { loop: null, sites: [], results };
-    const body = loopText(shape, prologue.join("\n"), [input.rowPrologue, row.text(), ...writes].join("\n"), row.sites.length > 0);
+    if (this.#ops.every((op) => op.kind === "project") && writes.length === 0 && row.text() === "")
+      return { loop: null, sites: [], results };
+    const body = loopText(
+      shape,
+      prologue.join("\n"),
+      [input.rowPrologue, row.text(), ...writes].join("\n"),
+      row.sites.length > 0,
+    );
     const loop = this.#compiler(scope.names, body)(...scope.values) as Loop;
     return { loop, sites: row.sites, results };
   }

@@ -26,7 +26,7 @@ export interface CsvKernels {
     delimiter: number,
     newline: number,
     quote: number,
-    escape: number,
+    escapeByte: number,
     comment: number,
     strict: number,
     last: number,

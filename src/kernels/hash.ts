@@ -37,26 +37,36 @@ export function hashRows(columns: readonly Column[], selection: Int32Array | nul
 function hashColumn(column: Column, selection: Int32Array | null, hashes: Int32Array): void {
   switch (column.layout) {
     case "fixed":
-      return hashFixed(column, selection, hashes);
+      hashFixed(column, selection, hashes);
+      return;
     case "wide":
-      return hashWords(new Int32Array(column.values.buffer, column.values.byteOffset, column.length * 4), 4, column, selection, hashes);
+      hashWords(wordsOf(column.values, column.length * 4), 4, column, selection, hashes);
+      return;
     case "bytes":
-      return hashBytes(column, selection, hashes);
+      hashBytes(column, selection, hashes);
+      return;
     case "object":
-      return hashObjects(column, selection, hashes);
+      hashObjects(column, selection, hashes);
+      return;
     default:
-      return assertNever(column, "column layout");
+      assertNever(column, "column layout");
   }
 }
 
+const wordsOf = (values: BigInt64Array | BigUint64Array, count: number): Int32Array =>
+  new Int32Array(values.buffer, values.byteOffset, count);
+
 function hashFixed(column: FixedColumn, selection: Int32Array | null, hashes: Int32Array): void {
   const { values } = column;
-  if (values instanceof Float64Array) return hashDoubles(values, column, selection, hashes);
-  if (values instanceof Float32Array) return hashDoubles(Float64Array.from(values), column, selection, hashes);
-  if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
-    return hashWords(new Int32Array(values.buffer, values.byteOffset, column.length * 2), 2, column, selection, hashes);
-  }
-  const { valid } = column;
+  if (values instanceof Float64Array) hashDoubles(values, column, selection, hashes);
+  else if (values instanceof Float32Array) hashDoubles(Float64Array.from(values), column, selection, hashes);
+  else if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
+    hashWords(wordsOf(values, column.length * 2), 2, column, selection, hashes);
+  } else hashSmall(column, selection, hashes);
+}
+
+/** Integers of up to 32 bits, days and bools. */
+function hashSmall({ values, valid }: FixedColumn, selection: Int32Array | null, hashes: Int32Array): void {
   for (let j = 0; j < hashes.length; j++) {
     const row = selection === null ? j : (selection[j] as number);
     const word = valid !== null && valid[row] === 0 ? nullHash : (values[row] as number) | 0;
@@ -73,7 +83,7 @@ function hashDoubles(values: Float64Array, { valid }: Column, selection: Int32Ar
     let high = words[row * 2 + 1] as number;
     if (valid !== null && valid[row] === 0) low = high = nullHash;
     else if (value === 0) low = high = 0;
-    else if (value !== value) [low, high] = [0, nanHigh];
+    else if (Number.isNaN(value)) [low, high] = [0, nanHigh];
     hashes[j] = mix(mix(hashes[j] as number, low), high);
   }
 }
@@ -143,6 +153,6 @@ const oneWords = new Int32Array(oneNumber.buffer);
 
 function hashNumber(seed: number, value: number): number {
   oneNumber[0] = value === 0 ? 0 : value;
-  if (value !== value) return mix(mix(seed, 0), nanHigh);
+  if (Number.isNaN(value)) return mix(mix(seed, 0), nanHigh);
   return mix(mix(seed, oneWords[0] as number), oneWords[1] as number);
 }

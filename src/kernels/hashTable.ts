@@ -14,7 +14,8 @@ const mostGroups = 1 << 29;
 export class GroupTable {
   readonly #keys: readonly KeyStore[];
   #slots = new Int32Array(1024).fill(-1);
-  #hashes = new Uint32Array(512);
+  // Signed, as small integers travel between functions without a box.
+  #hashes = new Int32Array(512);
   #count = 0;
 
   constructor(types: readonly DataType[]) {
@@ -34,7 +35,7 @@ export class GroupTable {
       if (live > 0) this.#count = 1;
       return groups;
     }
-    const hashes = hashRows(columns, selection, length);
+    const hashes = new Int32Array(hashRows(columns, selection, length).buffer);
     for (const [i, store] of this.#keys.entries()) store.bind(required(columns[i], "key column"));
     const only = this.#keys.length === 1 ? (this.#keys[0] as KeyStore) : null;
     for (let j = 0; j < live; j++) {
@@ -83,7 +84,7 @@ export class GroupTable {
       });
     }
     if (group === this.#hashes.length) {
-      const bigger = new Uint32Array(group * 2);
+      const bigger = new Int32Array(group * 2);
       bigger.set(this.#hashes);
       this.#hashes = bigger;
     }

@@ -97,6 +97,7 @@ function interpretCast(bound: Extract<Bound, { kind: "cast" }>): Interpreted {
 }
 
 function interpretCase(bound: Extract<Bound, { kind: "case" }>): Interpreted {
+  // biome-ignore lint/suspicious/noThenProperty: a branch is plain data
   const branches = bound.branches.map((branch) => ({ when: interpret(branch.when), then: interpret(branch.then) }));
   const otherwise = bound.otherwise === null ? null : interpret(bound.otherwise);
   return (row, udfs) => {

@@ -76,7 +76,7 @@ class NumberKeys implements KeyStore {
     if (bit === 0) return true;
     const a = this.#values[group] as number;
     const b = this.#source[row] as number;
-    return a === b || (a !== a && b !== b);
+    return a === b || (Number.isNaN(a) && Number.isNaN(b));
   }
 
   add(row: number): void {
@@ -142,7 +142,8 @@ class WordKeys implements KeyStore {
     const length = this.#count;
     const valid = this.#valid.finish(length);
     const { buffer } = this.#words;
-    if (this.#step === 4) return { layout: "wide", type: this.#type, length, values: new BigInt64Array(buffer, 0, length * 2), valid };
+    if (this.#step === 4)
+      return { layout: "wide", type: this.#type, length, values: new BigInt64Array(buffer, 0, length * 2), valid };
     const values = this.#type.kind === "uint64" ? new BigUint64Array(buffer, 0, length) : new BigInt64Array(buffer, 0, length);
     return { layout: "fixed", type: this.#type, length, values, valid };
   }
@@ -210,7 +211,9 @@ class BytesKeys implements KeyStore {
 
   #grow(used: number, needed: number): void {
     if (needed > 0x7fff_ffff) {
-      throw resourceError("TOO_MANY_GROUPS", "the keys of one partition hold more than 2 GiB of text", { hint: "Lower the partition size." });
+      throw resourceError("TOO_MANY_GROUPS", "the keys of one partition hold more than 2 GiB of text", {
+        hint: "Lower the partition size.",
+      });
     }
     const bigger = new Uint8Array(Math.min(0x7fff_ffff, Math.max(needed, this.#bytes.length * 2)));
     bigger.set(this.#bytes.subarray(0, used));

@@ -34,12 +34,16 @@ export class RowCollector {
   /** The values of a row object in the order of the schema. The array is used again for the next row. */
   convert(row: unknown): readonly Value[] {
     if (typeof row !== "object" || row === null || Array.isArray(row)) {
-      throw new ColumnFailure("NOT_A_ROW", `${this.#where}: expected an object with a property for each column, found ${shown(row)}`, null);
+      throw new ColumnFailure(
+        "NOT_A_ROW",
+        `${this.#where}: expected an object with a property for each column, found ${shown(row)}`,
+        null,
+      );
     }
     const fields = this.#schema;
     for (let i = 0; i < fields.length; i++) {
       const field = fields[i] as Field;
-      this.#scratch[i] = valueOf((row as { readonly [name: string]: unknown })[field.name], field, this.#where);
+      this.#scratch[i] = fieldValue((row as { readonly [name: string]: unknown })[field.name], field, this.#where);
     }
     return this.#scratch;
   }
@@ -74,7 +78,7 @@ export class ColumnFailure extends RowFailure {
  * One value of a user's as a field holds it; undefined counts as null. `where` begins a message.
  * @throws ColumnFailure
  */
-export function valueOf(value: unknown, field: Field, where: string): Value {
+export function fieldValue(value: unknown, field: Field, where: string): Value {
   if (value === null || value === undefined) {
     if (field.nullable) return null;
     const message = `${where}, column ${JSON.stringify(field.name)}: expected ${typeName(field.type)}, which is not nullable, found ${shown(value)}`;
@@ -126,7 +130,9 @@ export function batchToRows(batch: Batch): { [name: string]: unknown }[] {
   const { schema, selection } = batch;
   return Array.from({ length: rowCount(batch) }, (_, j) => {
     const row = selection === null ? j : (selection[j] as number);
-    return Object.fromEntries(schema.map((field, i) => [field.name, userValue((readers[i] as (row: number) => Value)(row), field.type)]));
+    return Object.fromEntries(
+      schema.map((field, i) => [field.name, userValue((readers[i] as (row: number) => Value)(row), field.type)]),
+    );
   });
 }
 

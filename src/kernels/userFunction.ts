@@ -31,7 +31,10 @@ function compileSource(ref: Extract<FunctionRef, { kind: "source" }>): UserFunct
   let made: unknown;
   try {
     // The text is the user's own function, compiled on purpose.
-    made = new Function(...names, ...helpers, `"use strict"; return (${ref.source}\n);`)(...values, ...helpers.map(() => keepName));
+    made = new Function(...names, ...helpers, `"use strict"; return (${ref.source}\n);`)(
+      ...values,
+      ...helpers.map(() => keepName),
+    );
   } catch (thrown) {
     throw planError("FUNCTION_SOURCE", `function ${JSON.stringify(ref.name)} cannot be compiled: ${messageOf(thrown)}`, {
       cause: thrown,
@@ -66,9 +69,13 @@ function capturedValue(captured: CapturedValue): unknown {
 /** A helper that a function captured. It must be a source: a module cannot be had without waiting. */
 function functionNamed(ref: FunctionRef): UserFunction {
   if (ref.kind === "source") return compileSource(ref);
-  throw planError("FUNCTION_SOURCE", `${JSON.stringify(ref.name)} is a function of a module and cannot be captured by another function`, {
-    hint: "Put both functions into one module and pass the outer one with module(import.meta.url, name).",
-  });
+  throw planError(
+    "FUNCTION_SOURCE",
+    `${JSON.stringify(ref.name)} is a function of a module and cannot be captured by another function`,
+    {
+      hint: "Put both functions into one module and pass the outer one with module(import.meta.url, name).",
+    },
+  );
 }
 
 const jsonCopy = (value: JsonValue): JsonValue => structuredClone(value);
@@ -82,10 +89,14 @@ async function importFunction(ref: Extract<FunctionRef, { kind: "module" }>): Pr
     }
     loaded = (await import(ref.url)) as { readonly [name: string]: unknown };
   } catch (thrown) {
-    throw planError("FUNCTION_MODULE", `the module of function ${JSON.stringify(ref.name)} cannot be loaded: ${messageOf(thrown)}`, {
-      cause: thrown,
-      file: ref.url,
-    });
+    throw planError(
+      "FUNCTION_MODULE",
+      `the module of function ${JSON.stringify(ref.name)} cannot be loaded: ${messageOf(thrown)}`,
+      {
+        cause: thrown,
+        file: ref.url,
+      },
+    );
   }
   const found = loaded[ref.exportName];
   if (typeof found === "function") return found as UserFunction;

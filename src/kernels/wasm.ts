@@ -168,9 +168,13 @@ export class KernelMemory {
         // The larger step is a convenience; the smaller one decides.
       }
     }
-    throw resourceError("OUT_OF_MEMORY", `a kernel needs ${pages * pageBytes} bytes more than the machine or the 4 GiB limit allows`, {
-      hint: "Lower the number of workers, or split records that are hundreds of megabytes long.",
-    });
+    throw resourceError(
+      "OUT_OF_MEMORY",
+      `a kernel needs ${pages * pageBytes} bytes more than the machine or the 4 GiB limit allows`,
+      {
+        hint: "Lower the number of workers, or split records that are hundreds of megabytes long.",
+      },
+    );
   }
 }
 

@@ -18,17 +18,13 @@ export type OperatorStep = Exclude<Step, { op: "exchange" | "sink" }>;
 export async function createOperator(step: OperatorStep, inputSchema: Schema, context: OperatorContext): Promise<Operator> {
   switch (step.op) {
     case "rows":
-      return new RowsOperator(await compileRows(step.ops, inputSchema, step.schema, { interpreted: context.interpreted }), context);
-    case "map":
-    case "flatMap":
-      return new MapRowsOperator(
-        await loadFunction(step.fn),
-        step.fn.name,
-        step.op === "flatMap",
-        inputSchema,
-        step.schema,
+      return new RowsOperator(
+        await compileRows(step.ops, inputSchema, step.schema, { interpreted: context.interpreted }),
         context,
       );
+    case "map":
+    case "flatMap":
+      return new MapRowsOperator(await loadFunction(step.fn), step.fn, step.op === "flatMap", inputSchema, step.schema, context);
     case "mapBatches":
       return new MapBatchesOperator(await loadFunction(step.fn), step.fn.name, step.schema, context);
     case "limit":

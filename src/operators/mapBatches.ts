@@ -4,7 +4,7 @@ import { compactBatch } from "../batch/gather.js";
 import { columnReader } from "../batch/reader.js";
 import { toUser } from "../functions/border.js";
 import { failureOf, type RowFailureData } from "../kernels/compileFailure.js";
-import { ColumnFailure, valueOf } from "../kernels/rows.js";
+import { ColumnFailure, fieldValue } from "../kernels/rows.js";
 import type { UserFunction } from "../kernels/userFunction.js";
 import { type DataType, type Field, type Schema, valueForm } from "../schema/types.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
@@ -60,7 +60,8 @@ export class MapBatchesOperator implements Operator {
     const bad = new Map<number, RowFailureData>();
     const out = this.#output.map((field) => {
       const values = columns[field.name];
-      if (values === undefined) throw new ColumnFailure("MISSING_COLUMN", `${this.#name} gave no column ${JSON.stringify(field.name)}`, field.name);
+      if (values === undefined)
+        throw new ColumnFailure("MISSING_COLUMN", `${this.#name} gave no column ${JSON.stringify(field.name)}`, field.name);
       if (values.length !== length) {
         const message = `${this.#name}: column ${JSON.stringify(field.name)} has ${values.length} values, expected ${length}`;
         throw new ColumnFailure("COLUMN_LENGTH", message, field.name);
@@ -91,12 +92,14 @@ export class MapBatchesOperator implements Operator {
     }
     const first = this.#output[0];
     const rows = length ?? (first === undefined ? 0 : columns[first.name]?.length) ?? 0;
-    if (!Number.isInteger(rows) || rows < 0) throw new ColumnFailure("NOT_A_BATCH", `${this.#name} gave the length ${String(rows)}`, null);
+    if (!Number.isInteger(rows) || rows < 0)
+      throw new ColumnFailure("NOT_A_BATCH", `${this.#name} gave the length ${String(rows)}`, null);
     return { columns, length: rows };
   }
 
   #rejectAll(batch: Batch, rows: number, failure: RowFailureData): void {
-    for (let j = 0; j < rows; j++) this.#context.reject(batch, batch.selection === null ? j : (batch.selection[j] as number), failure);
+    for (let j = 0; j < rows; j++)
+      this.#context.reject(batch, batch.selection === null ? j : (batch.selection[j] as number), failure);
     this.counts.rejected += rows;
   }
 
@@ -126,11 +129,17 @@ function userArray(column: Column, type: DataType): ArrayLike<unknown> {
   });
 }
 
-function fromValues(values: ArrayLike<unknown>, field: Field, length: number, where: string, bad: (row: number, thrown: ColumnFailure) => void): Column {
+function fromValues(
+  values: ArrayLike<unknown>,
+  field: Field,
+  length: number,
+  where: string,
+  bad: (row: number, thrown: ColumnFailure) => void,
+): Column {
   const builder = builderFor(field.type, length);
   for (let row = 0; row < length; row++) {
     try {
-      builder.append(valueOf(values[row], field, where));
+      builder.append(fieldValue(values[row], field, where));
     } catch (thrown) {
       if (!(thrown instanceof ColumnFailure)) throw thrown;
       builder.appendNull();

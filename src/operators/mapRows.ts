@@ -1,12 +1,13 @@
 import { type Batch, rowCount } from "../batch/column.js";
 import { originThrough } from "../batch/gather.js";
 import { planError } from "../common/errors.js";
+import type { FunctionRef } from "../expr/nodes.js";
 import { failureOf, type RowFailureData } from "../kernels/compileFailure.js";
 import { ColumnFailure, RowCollector } from "../kernels/rows.js";
 import type { UserFunction } from "../kernels/userFunction.js";
 import type { Schema, Value } from "../schema/types.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
-import { RowView } from "./rowView.js";
+import { RowView, wantsWholeRows } from "./rowView.js";
 
 /**
  * `map` and `flatMap`: a user's function from a row to a row object, or to an iterable of them. A row for which it throws, or whose
@@ -24,12 +25,12 @@ export class MapRowsOperator implements Operator {
   #origins = new Int32Array(1024);
   #length = 0;
 
-  constructor(fn: UserFunction, name: string, many: boolean, input: Schema, output: Schema, context: OperatorContext) {
+  constructor(fn: UserFunction, ref: FunctionRef, many: boolean, input: Schema, output: Schema, context: OperatorContext) {
     this.#fn = fn;
-    this.#name = name;
+    this.#name = ref.name;
     this.#many = many;
-    this.#view = new RowView(input);
-    this.#collector = new RowCollector(output, `function ${name}`);
+    this.#view = new RowView(input, wantsWholeRows(ref));
+    this.#collector = new RowCollector(output, `function ${ref.name}`);
     this.#context = context;
   }
 

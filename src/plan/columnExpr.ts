@@ -18,7 +18,7 @@ const plainMethods = [
   ...["abs", "round", "floor", "ceil", "sqrt", "power", "ln", "log10", "exp", "sign", "isNaN", "isFinite"],
   ...["lower", "upper", "trim", "ltrim", "rtrim", "length", "substring", "replace", "splitPart", "concat"],
   ...["startsWith", "endsWith", "contains", "like", "ilike", "regexpMatches", "regexpExtract"],
-  ...["reverse", "lpad", "rpad", "repeat", "md5", "sha256"],
+  ...["reverse", "repeat", "md5", "sha256"],
   ...["year", "quarter", "month", "day", "hour", "minute", "second", "dayOfWeek", "dayOfYear", "weekOfYear"],
   ...["toDate", "epochMs"],
 ] as const;
@@ -82,6 +82,14 @@ class ColumnExpr {
 
   regexpReplace(pattern: string, replacement: string, flags?: string): ColumnExpr {
     return this.call("regexpReplace", [pattern, replacement], flags === undefined ? undefined : { flags });
+  }
+
+  lpad(length: unknown, fill: unknown = " "): ColumnExpr {
+    return this.call("lpad", [length, fill]);
+  }
+
+  rpad(length: unknown, fill: unknown = " "): ColumnExpr {
+    return this.call("rpad", [length, fill]);
   }
 
   truncate(unit: string): ColumnExpr {

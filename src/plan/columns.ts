@@ -105,6 +105,9 @@ export interface CommonColumn<T extends string> extends Expression<T> {
 
 type OperandName<V> = NameOfValue<V> extends infer N extends string ? N : "numeric";
 
+/** Rounding a decimal changes its digits. */
+type Rounded<T extends string> = T extends DecimalName ? "numeric" : T;
+
 /** Integers that overflow reject their row. */
 export interface NumericColumn<T extends string> extends CommonColumn<T> {
   add<V extends NumberOperand>(other: V): Column<Arithmetic<T, OperandName<V>>>;
@@ -117,9 +120,9 @@ export interface NumericColumn<T extends string> extends CommonColumn<T> {
   mod<V extends NumberOperand>(other: V): Column<Arithmetic<T, OperandName<V>>>;
   neg(): Column<T>;
   abs(): Column<T>;
-  round(digits?: number): Column<T>;
-  floor(): Column<T>;
-  ceil(): Column<T>;
+  round(digits?: number): Column<Rounded<T>>;
+  floor(): Column<Rounded<T>>;
+  ceil(): Column<Rounded<T>>;
   sqrt(): Column<"float64">;
   power(exponent: NumberOperand): Column<"float64">;
   pow(exponent: NumberOperand): Column<"float64">;
@@ -138,7 +141,7 @@ export interface TextColumn<T extends string> extends CommonColumn<T> {
   trim(): Column<"utf8">;
   ltrim(): Column<"utf8">;
   rtrim(): Column<"utf8">;
-  length(): Column<"int64">;
+  length(): Column<"int32">;
   substring(start: NumberOperand, length?: NumberOperand): Column<"utf8">;
   replace(search: TextOperand, replacement: TextOperand): Column<"utf8">;
   /** The part with the given number, counted from 1. */
@@ -166,22 +169,29 @@ export interface TextColumn<T extends string> extends CommonColumn<T> {
   sha256(): Column<"utf8">;
 }
 
+/** A date becomes a timestamp when hours or less are added. */
+type WithTime<T extends string, U extends DateUnit> = T extends "date"
+  ? [U] extends ["year" | "quarter" | "month" | "week" | "day"]
+    ? T
+    : "timestamp"
+  : T;
+
 export interface TemporalColumn<T extends string> extends CommonColumn<T> {
-  year(): Column<"int64">;
-  quarter(): Column<"int64">;
-  month(): Column<"int64">;
-  day(): Column<"int64">;
-  hour(): Column<"int64">;
-  minute(): Column<"int64">;
-  second(): Column<"int64">;
+  year(): Column<"int32">;
+  quarter(): Column<"int32">;
+  month(): Column<"int32">;
+  day(): Column<"int32">;
+  hour(): Column<"int32">;
+  minute(): Column<"int32">;
+  second(): Column<"int32">;
   /** ISO: Monday is 1, Sunday 7. */
-  dayOfWeek(): Column<"int64">;
-  dayOfYear(): Column<"int64">;
-  weekOfYear(): Column<"int64">;
+  dayOfWeek(): Column<"int32">;
+  dayOfYear(): Column<"int32">;
+  weekOfYear(): Column<"int32">;
   /** The beginning of the unit that the value lies in. */
   truncate(unit: DateUnit): Column<T>;
-  add(amount: NumberOperand, unit: DateUnit): Column<T>;
-  dateAdd(amount: NumberOperand, unit: DateUnit): Column<T>;
+  add<U extends DateUnit>(amount: NumberOperand, unit: U): Column<WithTime<T, U>>;
+  dateAdd<U extends DateUnit>(amount: NumberOperand, unit: U): Column<WithTime<T, U>>;
   /** Borders of the unit crossed on the way from this value to `other`. */
   dateDiff(other: TimeOperand, unit: DateUnit): Column<"int64">;
   toDate(): Column<"date">;

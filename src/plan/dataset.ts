@@ -30,7 +30,7 @@ type RowsById = Plan["data"];
 
 /** The columns of `select` and `groupBy`: names, then whatever the callback makes. */
 type Picked<S, N extends readonly string[], R> = Flatten<
-  { readonly [K in N[number]]: K extends keyof S ? S[K] : "any" } & NamedColumns<R>
+  { readonly [K in N[number]]: IsLoose<S> extends true ? "any" : K extends keyof S ? S[K] : "any" } & NamedColumns<R>
 >;
 type Renamed<S, N> =
   IsLoose<S> extends true

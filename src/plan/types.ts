@@ -41,7 +41,7 @@ export interface Columns {
 
 /** A dataset whose columns are not declared: any name goes, and is checked when the plan is bound. */
 export interface Loose {
-  readonly [column: string]: "any";
+  readonly [column: string]: string;
 }
 
 export type IsLoose<S> = string extends keyof S ? true : false;

@@ -114,7 +114,7 @@ columnsAre<{ a: "float64"; b: "int32"; c: "bool"; d: "numeric"; e: "utf8"; f: "d
 columnsAre<{ store_id: "int32" }>()(sales.select("store_id"));
 columnsAre<{ id: "utf8"; city: "utf8"; quantity: "int32" }>()(stores.rename({ store_id: "id" }));
 columnsAre<{ city: "utf8" }>()(stores.drop("store_id", "quantity"));
-columnsAre<{ store_id: "utf8"; city: "int64"; quantity: "int32" }>()(stores.withColumns((c) => ({ city: c.city.length() })));
+columnsAre<{ store_id: "utf8"; city: "int32"; quantity: "int32" }>()(stores.withColumns((c) => ({ city: c.city.length() })));
 columnsAre<{
   store_id: "utf8";
   day: "date";

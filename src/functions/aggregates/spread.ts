@@ -75,7 +75,8 @@ function continuousQuantile(values: readonly number[], q: number): number | null
   const high = sorted[Math.ceil(place)];
   if (low === undefined || high === undefined) return null;
   if (Math.floor(place) === Math.ceil(place)) return low;
-  return low + (high - low) * (place - Math.floor(place));
+  const share = place - Math.floor(place);
+  return low * (1 - share) + high * share;
 }
 
 const median: AggregateFunction = {

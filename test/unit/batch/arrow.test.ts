@@ -58,7 +58,11 @@ describe("Arrow", () => {
     const batch: Batch = {
       schema: schemaOf([types.bool, types.int64, types.list(types.int32)]),
       length: 2,
-      columns: [build(types.bool, [true, null]), build(types.int64, [7n, -(2n ** 60n)]), build(types.list(types.int32), [[1, null], null])],
+      columns: [
+        build(types.bool, [true, null]),
+        build(types.int64, [7n, -(2n ** 60n)]),
+        build(types.list(types.int32), [[1, null], null]),
+      ],
       selection: null,
       origin: null,
     };
@@ -81,7 +85,9 @@ describe("Arrow", () => {
 
   it("reads every unit of time as microseconds and days", () => {
     const ticks = (type: arrow.DataType, values: bigint[]) =>
-      new arrow.Vector([new arrow.Data(type, 0, values.length, 0, { [arrow.BufferType.DATA]: BigInt64Array.from(values) } as never)]);
+      new arrow.Vector([
+        new arrow.Data(type, 0, values.length, 0, { [arrow.BufferType.DATA]: BigInt64Array.from(values) } as never),
+      ]);
     const batch = fromRecordBatch(
       record({
         s: ticks(new arrow.TimestampSecond(), [1n, -1n]),
@@ -116,7 +122,9 @@ describe("Arrow", () => {
   });
 
   it("says which bytes and types it cannot read", () => {
-    expect(() => decodeIpc(new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]))).toThrow(expect.objectContaining({ code: "ARROW_UNREADABLE" }));
+    expect(() => decodeIpc(new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]))).toThrow(
+      expect.objectContaining({ code: "ARROW_UNREADABLE" }),
+    );
     const time = new arrow.Schema([new arrow.Field("t", new arrow.TimeSecond(), true)]);
     expect(() => schemaFromArrow(time)).toThrow(expect.objectContaining({ code: "UNSUPPORTED_ARROW_TYPE" }));
   });

@@ -33,13 +33,10 @@ const integers = (bits: number, signed: boolean) =>
   fc.integer(signed ? { min: -(2 ** (bits - 1)), max: 2 ** (bits - 1) - 1 } : { min: 0, max: 2 ** bits - 1 });
 
 const bigs = (min: bigint, max: bigint) =>
-  fc.oneof(
-    { weight: 3, arbitrary: fc.bigInt({ min: min < -1000n ? -1000n : min, max: 1000n }) },
-    fc.bigInt({ min, max }),
-  );
+  fc.oneof({ weight: 3, arbitrary: fc.bigInt({ min: min < -1000n ? -1000n : min, max: 1000n }) }, fc.bigInt({ min, max }));
 
 /** Values of a type in their `valueForm`; never null. */
-export function valueOf(type: DataType): fc.Arbitrary<Value> {
+export function arbitraryOf(type: DataType): fc.Arbitrary<Value> {
   switch (type.kind) {
     case "bool":
       return fc.boolean();
@@ -75,15 +72,15 @@ export function valueOf(type: DataType): fc.Arbitrary<Value> {
     case "binary":
       return fc.uint8Array({ maxLength: 40 });
     case "list":
-      return fc.array(fc.option(valueOf(type.item)), { maxLength: 4 });
+      return fc.array(fc.option(arbitraryOf(type.item)), { maxLength: 4 });
     case "struct":
-      return fc.record(Object.fromEntries(type.fields.map((f) => [f.name, fc.option(valueOf(f.type))])));
+      return fc.record(Object.fromEntries(type.fields.map((f) => [f.name, fc.option(arbitraryOf(f.type))])));
     default:
       return fc.constant(null);
   }
 }
 
 export const column = (type: DataType, maxLength = 40): fc.Arbitrary<(Value | null)[]> =>
-  fc.oneof(fc.array(valueOf(type), { maxLength }), fc.array(fc.option(valueOf(type)), { maxLength }));
+  fc.oneof(fc.array(arbitraryOf(type), { maxLength }), fc.array(fc.option(arbitraryOf(type)), { maxLength }));
 
 export const schemaOf = (all: readonly DataType[]): Schema => all.map((type, i) => ({ name: `c${i}`, type, nullable: true }));

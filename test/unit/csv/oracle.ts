@@ -38,7 +38,7 @@ export function oracleRead(text: string, options: CsvOptions, fieldCount: number
 
 function oracleRecord(text: string, from: number, options: CsvOptions) {
   const { delimiter, quote } = options;
-  const escape = options.escape ?? quote;
+  const escaping = options.escape ?? quote;
   const fields: (string | null)[] = [];
   let stray = false;
   let at = from;
@@ -51,7 +51,7 @@ function oracleRecord(text: string, from: number, options: CsvOptions) {
       let closed = false;
       while (at < text.length && !closed) {
         const two = text.slice(at, at + 2);
-        if (two === `${escape}${quote}` || (escape !== quote && two === `${escape}${escape}`)) {
+        if (two === `${escaping}${quote}` || (escaping !== quote && two === `${escaping}${escaping}`)) {
           value += two[1];
           at += 2;
         } else if (text[at] === quote) {

@@ -24,16 +24,42 @@ const dialects: fc.Arbitrary<Partial<CsvOptions>> = fc.record({
 
 /** Text that is mostly structure, so that every rule is met often. */
 const wild = fc
-  .array(fc.constantFrom(",", ";", "\t", "|", '"', '"', "'", "\n", "\n", "\r\n", "\r", "\\", "#", "a", "bc", "\0", " ", '""', '","', '"\n"'), {
-    maxLength: 120,
-  })
+  .array(
+    fc.constantFrom(
+      ",",
+      ";",
+      "\t",
+      "|",
+      '"',
+      '"',
+      "'",
+      "\n",
+      "\n",
+      "\r\n",
+      "\r",
+      "\\",
+      "#",
+      "a",
+      "bc",
+      "\0",
+      " ",
+      '""',
+      '","',
+      '"\n"',
+    ),
+    {
+      maxLength: 120,
+    },
+  )
   .map((parts) => parts.join(""));
 
 const cuts = (size: number, at: readonly number[]): PartitionSpec[] => {
   const borders = [...new Set([0, ...at.map((part) => Math.floor(part * size)), size])].sort((a, b) => a - b);
-  const parts = borders.slice(0, -1).map(
-    (start, i): PartitionSpec => ({ kind: "bytes", file: 0, start, end: borders[i + 1] as number, exactStart: start === 0 }),
-  );
+  const parts = borders
+    .slice(0, -1)
+    .map(
+      (start, i): PartitionSpec => ({ kind: "bytes", file: 0, start, end: borders[i + 1] as number, exactStart: start === 0 }),
+    );
   return parts.length === 0 ? [{ kind: "bytes", file: 0, start: 0, end: 0, exactStart: true }] : parts;
 };
 
@@ -83,10 +109,12 @@ test("any text, dialect, block size, batch size and split reads as the slow read
 
 test("numbers are those of Number(text), bit for bit", async () => {
   const digits = fc.stringMatching(/^[0-9]{1,22}$/);
-  const plain = fc.tuple(fc.constantFrom("", "-"), digits, fc.option(digits)).map(([s, a, b]) => s + a + (b === null ? "" : `.${b}`));
-  const short = fc.tuple(fc.constantFrom("", "-"), fc.stringMatching(/^[0-9]{1,8}$/), fc.nat(7)).map(([s, a, at]) =>
-    at === 0 || at >= a.length ? s + a : `${s}${a.slice(0, at)}.${a.slice(at)}`,
-  );
+  const plain = fc
+    .tuple(fc.constantFrom("", "-"), digits, fc.option(digits))
+    .map(([s, a, b]) => s + a + (b === null ? "" : `.${b}`));
+  const short = fc
+    .tuple(fc.constantFrom("", "-"), fc.stringMatching(/^[0-9]{1,8}$/), fc.nat(7))
+    .map(([s, a, at]) => (at === 0 || at >= a.length ? s + a : `${s}${a.slice(0, at)}.${a.slice(at)}`));
   const any = fc.double({ noNaN: true, noDefaultInfinity: true }).map(String);
   const withExponent = fc.tuple(short, fc.integer({ min: -40, max: 40 })).map(([m, e]) => `${m}e${e}`);
   await fc.assert(

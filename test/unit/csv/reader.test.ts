@@ -8,9 +8,17 @@ const folder = tempFolder();
 afterAll(folder.remove);
 
 const utf8 = (name: string) => ({ name, type: types.utf8, nullable: true });
-const field = (name: string, type: Parameters<typeof Object>[0] & { kind: string }) => ({ name, type: type as never, nullable: true });
+const field = (name: string, type: Parameters<typeof Object>[0] & { kind: string }) => ({
+  name,
+  type: type as never,
+  nullable: true,
+});
 
-async function read(text: string | Uint8Array, options: Parameters<typeof resolveOne>[1] = {}, schema?: Parameters<typeof resolveOne>[2]) {
+async function read(
+  text: string | Uint8Array,
+  options: Parameters<typeof resolveOne>[1] = {},
+  schema?: Parameters<typeof resolveOne>[2],
+) {
   const path = writeText(folder.path, text);
   return { path, ...(await readAll(resolveOne(path, options, schema), { blockBytes: 64 })) };
 }
@@ -19,12 +27,21 @@ const abc = [utf8("a"), utf8("b"), utf8("c")];
 
 describe("records", () => {
   test("plain, CRLF, no line end at the end", async () => {
-    expect((await read("a,b,c\n1,2,3\n4,5,6", {}, abc)).rows).toEqual([["1", "2", "3"], ["4", "5", "6"]]);
-    expect((await read("a,b,c\r\n1,2,3\r\n4,5,6\r\n", {}, abc)).rows).toEqual([["1", "2", "3"], ["4", "5", "6"]]);
+    expect((await read("a,b,c\n1,2,3\n4,5,6", {}, abc)).rows).toEqual([
+      ["1", "2", "3"],
+      ["4", "5", "6"],
+    ]);
+    expect((await read("a,b,c\r\n1,2,3\r\n4,5,6\r\n", {}, abc)).rows).toEqual([
+      ["1", "2", "3"],
+      ["4", "5", "6"],
+    ]);
   });
 
   test("byte order mark, blank lines, skipped lines", async () => {
-    expect((await read("\ufeffa,b,c\n\n1,2,3\r\n\r\n4,5,6\n\n", {}, abc)).rows).toEqual([["1", "2", "3"], ["4", "5", "6"]]);
+    expect((await read("\ufeffa,b,c\n\n1,2,3\r\n\r\n4,5,6\n\n", {}, abc)).rows).toEqual([
+      ["1", "2", "3"],
+      ["4", "5", "6"],
+    ]);
     expect((await read("x\ny\na,b,c\n1,2,3\n", { skipLines: 2 }, abc)).rows).toEqual([["1", "2", "3"]]);
   });
 
@@ -33,31 +50,44 @@ describe("records", () => {
   });
 
   test("lines that end with CR alone", async () => {
-    expect((await read('a,b,c\r1,"2\r2",3\r4,5,6', {}, abc)).rows).toEqual([["1", "2\r2", "3"], ["4", "5", "6"]]);
+    expect((await read('a,b,c\r1,"2\r2",3\r4,5,6', {}, abc)).rows).toEqual([
+      ["1", "2\r2", "3"],
+      ["4", "5", "6"],
+    ]);
   });
 
   test("quotes: doubled, separators and line ends inside, empty", async () => {
     const { rows } = await read('a,b,c\n"x,1","line\nbreak","he said ""no"""\n"",,"""\n"""\n', {}, abc);
-    expect(rows).toEqual([["x,1", "line\nbreak", 'he said "no"'], ["", null, '"\n"']]);
+    expect(rows).toEqual([
+      ["x,1", "line\nbreak", 'he said "no"'],
+      ["", null, '"\n"'],
+    ]);
   });
 
   test("lenient quotes keep what stands there, strict rejects it", async () => {
     const text = 'a,b,c\nx"y,"q"tail,3\n"1"" ",2,3\n';
-    expect((await read(text, {}, abc)).rows).toEqual([['x"y', "qtail", "3"], ['1" ', "2", "3"]]);
+    expect((await read(text, {}, abc)).rows).toEqual([
+      ['x"y', "qtail", "3"],
+      ['1" ', "2", "3"],
+    ]);
     const strict = await read(text, { quotes: "strict" }, abc);
     expect(strict.rows).toEqual([['1" ', "2", "3"]]);
     expect(strict.rejects).toMatchObject([{ code: "CSV_STRAY_QUOTE", line: 2, byte: 6, raw: 'x"y,"q"tail,3' }]);
   });
 
   test("an escape that is not the quote, comments, no quotes", async () => {
-    const text = "a,b,c\n# no, \"record\n\"x\\\"y\",\"a\\\\\",\"\\n\"\n";
+    const text = 'a,b,c\n# no, "record\n"x\\"y","a\\\\","\\n"\n';
     expect((await read(text, { escape: "\\", comment: "#" }, abc)).rows).toEqual([['x"y', "a\\", "\\n"]]);
     expect((await read('a,b,c\n"1,2",3\n', { quote: null }, abc)).rows).toEqual([['"1', '2"', "3"]]);
   });
 
   test("an unclosed quote costs one line", async () => {
     const { rows, rejects } = await read('a,b,c\n1,2,3\n4,"5,6\n7,8,9\n1,2,3', {}, abc);
-    expect(rows).toEqual([["1", "2", "3"], ["7", "8", "9"], ["1", "2", "3"]]);
+    expect(rows).toEqual([
+      ["1", "2", "3"],
+      ["7", "8", "9"],
+      ["1", "2", "3"],
+    ]);
     expect(rejects).toMatchObject([{ code: "CSV_UNCLOSED_QUOTE", line: 3, byte: 12, length: 6, raw: '4,"5,6' }]);
   });
 
@@ -77,13 +107,17 @@ describe("records", () => {
       { code: "CSV_TOO_MANY_FIELDS", line: 4, raw: "1,2,3,4" },
     ]);
     const bytes = readFileSync(path);
-    for (const { byte, length, raw } of rejects) expect(bytes.subarray(byte ?? 0, (byte ?? 0) + (length ?? 0)).toString("latin1")).toBe(raw);
+    for (const { byte, length, raw } of rejects)
+      expect(bytes.subarray(byte ?? 0, (byte ?? 0) + (length ?? 0)).toString("latin1")).toBe(raw);
   });
 
   test("NUL is data, bad UTF-8 in a needed column is rejected", async () => {
     const text = Buffer.concat([Buffer.from("a,b,c\nx\0y,2,3\n1,"), Buffer.from([0xff, 0xc3]), Buffer.from(",3\n\u00e9,2,3\n")]);
     const { rows, rejects } = await read(text, {}, abc);
-    expect(rows).toEqual([["x\0y", "2", "3"], ["\u00e9", "2", "3"]]);
+    expect(rows).toEqual([
+      ["x\0y", "2", "3"],
+      ["\u00e9", "2", "3"],
+    ]);
     expect(rejects).toMatchObject([{ code: "INVALID_UTF8", column: "b", line: 3 }]);
     const path = writeText(folder.path, text);
     const source = resolveOne(path, {}, abc);
@@ -93,7 +127,18 @@ describe("records", () => {
   test("null texts", async () => {
     const schema = [utf8("a"), field("b", types.int32), utf8("c")];
     const { rows } = await read('a,b,c\nNA,NA,\n"NA","NA",""\nx,"",-\n', { nullValues: ["NA", "-"] }, schema);
-    expect(rows).toEqual([[null, null, null], ["NA", null, ""], ["x", null, null]]);
+    expect(rows).toEqual([
+      [null, null, null],
+      ["NA", null, ""],
+      ["x", null, null],
+    ]);
+  });
+
+  test("without columns, records are still counted and checked", async () => {
+    const path = writeText(folder.path, "a,b\n1,2\n3\n4,5\n");
+    const { rows, rejects } = await readAll(resolveOne(path), { schema: [] });
+    expect(rows).toEqual([[], []]);
+    expect(rejects).toMatchObject([{ code: "CSV_TOO_FEW_FIELDS", line: 3 }]);
   });
 
   test("gzip", async () => {

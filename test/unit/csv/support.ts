@@ -35,7 +35,13 @@ export function writeText(folder: string, content: string | Uint8Array, name = `
 }
 
 export function csvSpec(path: string, options: Partial<CsvOptions> = {}, schema?: Schema): SourceSpec {
-  const base = { format: "csv", csv: { ...csvDefaults, ...options }, paths: [path], onReject: "quarantine", rejectLimits: {} } as const;
+  const base = {
+    format: "csv",
+    csv: { ...csvDefaults, ...options },
+    paths: [path],
+    onReject: "quarantine",
+    rejectLimits: {},
+  } as const;
   return schema === undefined ? base : { ...base, schema };
 }
 

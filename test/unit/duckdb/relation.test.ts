@@ -319,6 +319,45 @@ describe("names and literals", () => {
   });
 });
 
+test("large scans, filters, unions and limits come in file order from several threads", async () => {
+  const schema: Schema = [field("i", types.int64)];
+  const parts = [0, 1, 2].map((part) => at(`ordered-${part}.parquet`));
+  for (const [part, path] of parts.entries()) {
+    await session.run(
+      `COPY (SELECT i FROM range(${part * 100000}, ${part * 100000 + 100000}) r(i)) TO '${path}' (FORMAT parquet, ROW_GROUP_SIZE 5000)`,
+    );
+  }
+  const own = await openSession(folder.path, 4);
+  const scan = (stage: number): BoundNode => ({ kind: "stageInput", stage, schema });
+  const two: Bound = { kind: "literal", value: 2, type: types.int64, nullable: false };
+  const even: Bound = { kind: "call", fn: "mod", args: [column(schema, 0), two], options: {}, type: types.int64, nullable: true };
+  const zero: Bound = { kind: "literal", value: 0, type: types.int64, nullable: false };
+  const predicate: Bound = { kind: "call", fn: "eq", args: [even, zero], options: {}, type: types.bool, nullable: true };
+  const filter = (input: BoundNode): BoundNode => ({ kind: "filter", input, predicate, schema });
+  const inputs = new Map([
+    [1, { files: parts.slice(0, 2), schema }],
+    [2, { files: parts.slice(2), schema }],
+  ]);
+  const union: BoundNode = { kind: "union", inputs: [filter(scan(1)), filter(scan(2))], schema };
+  const limit: BoundNode = { kind: "limit", input: union, count: 120000, offset: 7, schema };
+  for (const [node, first, count] of [
+    [union, 0, 150000],
+    [limit, 14, 120000],
+  ] as const) {
+    const seen: bigint[] = [];
+    await runDuckDbStage(own, node, inputs, {
+      kind: "batches",
+      onBatch: (batch) => {
+        const values = batch.columns[0];
+        if (values?.layout === "fixed") seen.push(...(values.values as BigInt64Array));
+      },
+    });
+    expect(seen.length).toBe(count);
+    expect(seen.findIndex((value, i) => value !== BigInt(first + 2 * i))).toBe(-1);
+  }
+  own.close();
+});
+
 test("bytes do not depend on threads or memory", async () => {
   const source = at("many.parquet");
   await session.run(`COPY (SELECT (hash(i) % 5000)::INTEGER AS k, 'text ' || (i % 977) AS s, (hash(i + 1) % 1000000) / 997.0 AS x

@@ -31,7 +31,11 @@ beforeAll(() => {
 });
 
 const find = async (...paths: string[]) => {
-  const found = await findFiles(paths.map((path) => join(folder.path, path)), "csv", undefined);
+  const found = await findFiles(
+    paths.map((path) => join(folder.path, path)),
+    "csv",
+    undefined,
+  );
   return found.files.map((file) => file.path.slice(folder.path.length + 1));
 };
 
@@ -47,8 +51,14 @@ describe("findFiles", () => {
 
   test("key=value folders become typed columns", async () => {
     const found = await findFiles([join(folder.path, "hive")], "csv", undefined);
-    expect(found.partitionSchema.map((f) => [f.name, typeName(f.type)])).toEqual([["year", "int64"], ["city", "utf8"]]);
-    expect(found.files.map((f) => f.partitionValues)).toEqual([["2024", "São Paulo"], ["2025", null]]);
+    expect(found.partitionSchema.map((f) => [f.name, typeName(f.type)])).toEqual([
+      ["year", "int64"],
+      ["city", "utf8"],
+    ]);
+    expect(found.files.map((f) => f.partitionValues)).toEqual([
+      ["2024", "São Paulo"],
+      ["2025", null],
+    ]);
   });
 
   test("errors say what is near", async () => {

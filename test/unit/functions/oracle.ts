@@ -31,7 +31,7 @@ export function constantSql(value: Value, type: DataType): string {
       return `make_timestamp(CAST(${String(value)} AS BIGINT))`;
     case "float32":
     case "float64":
-      return `CAST('${String(value)}' AS ${name})`;
+      return `CAST('${Object.is(value, -0) ? "-0.0" : String(value)}' AS ${name})`;
     case "list":
       return `CAST([${(value as Value[]).map((item) => constantSql(item, type.item)).join(", ")}] AS ${name})`;
     case "struct": {

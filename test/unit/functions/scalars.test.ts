@@ -3,10 +3,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Expr } from "../../../src/expr/nodes.js";
 import { bindExpr } from "../../../src/functions/bind.js";
 import { type CallTypes, type EmitContext, RowFailure } from "../../../src/functions/definition.js";
-import { literalToValue } from "../../../src/functions/literal.js";
 import { scalarFunction, scalarNames } from "../../../src/functions/registry.js";
 import { interpret } from "../../../src/kernels/interpret.js";
-import { type DataType, typeName, type Value } from "../../../src/schema/types.js";
+import { typeName, type Value } from "../../../src/schema/types.js";
 import { boundSql, connect, evaluateSql, makeTable, sameValue } from "./oracle.js";
 import { type ScalarCase, scalarCases } from "./scalar-cases.js";
 import { combinations } from "./values.js";
@@ -98,6 +97,3 @@ describe("scalar functions agree with DuckDB", () => {
 function noFunctions(): never {
   throw new Error("no user functions here");
 }
-
-export { literalToValue };
-export type { DataType };

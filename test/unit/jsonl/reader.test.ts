@@ -22,8 +22,18 @@ function resolve(path: string, schema?: Schema): ResolvedSource {
   return resolveJsonl(schema === undefined ? base : { ...base, schema }, { files: [file], partitionSchema: [] });
 }
 
-async function read(source: ResolvedSource, parts: readonly PartitionSpec[] = planJsonl(source, 1 << 25), blockBytes = 64, rows = 3) {
-  const out = { rows: [] as unknown[][], rejects: [] as (RejectRecord & { raw: string })[], starts: [] as unknown[], ends: [] as unknown[] };
+async function read(
+  source: ResolvedSource,
+  parts: readonly PartitionSpec[] = planJsonl(source, 1 << 25),
+  blockBytes = 64,
+  rows = 3,
+) {
+  const out = {
+    rows: [] as unknown[][],
+    rejects: [] as (RejectRecord & { raw: string })[],
+    starts: [] as unknown[],
+    ends: [] as unknown[],
+  };
   for (const part of parts) {
     const reader = openJsonl({ source, schema: source.schema }, part, {
       batchRows: rows,
@@ -45,7 +55,15 @@ async function read(source: ResolvedSource, parts: readonly PartitionSpec[] = pl
 
 describe("values", () => {
   test("numbers are exact, missing keys are null, nested values are kept", async () => {
-    const schema = schemaOf({ id: "int64", m: "decimal(20,2)", f: "float64", s: "utf8", l: "list(int64)", o: "struct(a: int32, b: utf8)", t: "timestamp" });
+    const schema = schemaOf({
+      id: "int64",
+      m: "decimal(20,2)",
+      f: "float64",
+      s: "utf8",
+      l: "list(int64)",
+      o: "struct(a: int32, b: utf8)",
+      t: "timestamp",
+    });
     const lines = [
       '{"id":9223372036854775807,"m":123456789012345678.25,"f":1e300,"s":"\\u00e9\\n","l":[1,null,9007199254740993],"o":{"a":1,"b":"x"},"t":"1970-01-01T00:00:01Z"}',
       '{"s":{"k":[1.50,true]},"id":1.0}',
@@ -63,10 +81,14 @@ describe("values", () => {
 
   test("what does not fit is rejected with its place", async () => {
     const schema = schemaOf({ a: "int8", toString: "utf8" });
-    const text = '{"a":1}\n{"a":300}\n{"a":1.5}\n{"a":"x"}\n[1]\n{"a":1,}\n{\'a\':1}\n{"a":2} x\n{"a":01}\n{"a":true}\n\n{"a":"7"}';
+    const text =
+      '{"a":1}\n{"a":300}\n{"a":1.5}\n{"a":"x"}\n[1]\n{"a":1,}\n{\'a\':1}\n{"a":2} x\n{"a":01}\n{"a":true}\n\n{"a":"7"}';
     const path = writeText(folder.path, text);
     const { rows, rejects } = await read(resolve(path, schema));
-    expect(rows).toEqual([[1, null], [7, null]]);
+    expect(rows).toEqual([
+      [1, null],
+      [7, null],
+    ]);
     expect(rejects.map((r) => [r.line, r.code, r.column])).toEqual([
       [2, "CAST_FAILED", "a"],
       [3, "CAST_FAILED", "a"],
@@ -118,7 +140,13 @@ test("types are inferred from a sample", () => {
 });
 
 test("any split delivers every line once, as JSON.parse reads it", async () => {
-  const value = fc.record({ a: fc.integer(), b: fc.oneof(fc.string({ unit: "grapheme" }).filter((s) => s.isWellFormed()), fc.constant(null)) });
+  const value = fc.record({
+    a: fc.integer(),
+    b: fc.oneof(
+      fc.string({ unit: "grapheme" }).filter((s) => s.isWellFormed()),
+      fc.constant(null),
+    ),
+  });
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.oneof(value, fc.constant(null)), { maxLength: 30 }),
@@ -130,7 +158,13 @@ test("any split delivers every line once, as JSON.parse reads it", async () => {
         const size = Buffer.byteLength(text);
         const borders = [...new Set([0, ...at.map((part) => Math.floor(part * size)), size])].sort((x, y) => x - y);
         const parts = borders.slice(0, -1).map(
-          (start, i): PartitionSpec => ({ kind: "bytes", file: 0, start, end: borders[i + 1] as number, exactStart: start === 0 }),
+          (start, i): PartitionSpec => ({
+            kind: "bytes",
+            file: 0,
+            start,
+            end: borders[i + 1] as number,
+            exactStart: start === 0,
+          }),
         );
         const { rows, rejects, starts, ends } = await read(resolve(path, schemaOf({ a: "int32", b: "utf8" })), parts);
         expect(rejects).toEqual([]);
@@ -145,7 +179,31 @@ test("any split delivers every line once, as JSON.parse reads it", async () => {
 test("the exact parser accepts what JSON.parse accepts", () => {
   const texts = fc.oneof(
     fc.json(),
-    fc.array(fc.constantFrom("{", "}", "[", "]", ",", ":", '"a"', "1", "-", "0", ".5", "e3", "true", "null", " ", '"\\u12"', '"\\n"', "\t"), { maxLength: 9 }).map((p) => p.join("")),
+    fc
+      .array(
+        fc.constantFrom(
+          "{",
+          "}",
+          "[",
+          "]",
+          ",",
+          ":",
+          '"a"',
+          "1",
+          "-",
+          "0",
+          ".5",
+          "e3",
+          "true",
+          "null",
+          " ",
+          '"\\u12"',
+          '"\\n"',
+          "\t",
+        ),
+        { maxLength: 9 },
+      )
+      .map((p) => p.join("")),
   );
   fc.assert(
     fc.property(texts, (text) => {

@@ -57,7 +57,10 @@ describe("generated loops mean what the interpreter means", () => {
       fc.asyncProperty(cases, async ([batch, g]) => {
         const project = (from: Schema): RowOp => ({
           kind: "project",
-          columns: Array.from({ length: g(fc.integer, { min: 1, max: 3 }) }, (_, i) => ({ name: `o${i}`, expr: expression(g, from, 3) })),
+          columns: Array.from({ length: g(fc.integer, { min: 1, max: 3 }) }, (_, i) => ({
+            name: `o${i}`,
+            expr: expression(g, from, 3),
+          })),
         });
         const ops: RowOp[] = [];
         let schema = batch.schema;
@@ -68,8 +71,51 @@ describe("generated loops mean what the interpreter means", () => {
         const [compiled, reference] = await Promise.all([run(ops, [batch], schema, false), run(ops, [batch], schema, true)]);
         expect(compiled).toEqual(reference);
       }),
-      { numRuns: Number(process.env["FC_RUNS"] ?? 600), ...(process.env["FC_SEED"] === undefined ? {} : { seed: Number(process.env["FC_SEED"]) }) },
+      {
+        numRuns: Number(process.env.FC_RUNS ?? 600),
+        ...(process.env.FC_SEED === undefined ? {} : { seed: Number(process.env.FC_SEED) }),
+      },
     );
+  });
+});
+
+describe("and, or and coalesce", () => {
+  const three = [true, false, null];
+  const pairs = three.flatMap((a) => three.map((b) => [a, b] as const));
+  const schema: Schema = [
+    { name: "a", type: types.bool, nullable: true },
+    { name: "b", type: types.bool, nullable: true },
+  ];
+  const batch = batchOf(schema, [pairs.map(([a]) => a), pairs.map(([, b]) => b)]);
+  const args = [column(schema, 0), column(schema, 1)];
+  // Rows are (true, *), (false, *), (null, *), each with true, false, null.
+  const table: { readonly [fn: string]: readonly Value[] } = {
+    and: [true, false, null, false, false, false, null, false, null],
+    or: [true, true, true, true, false, null, true, null, null],
+    coalesce: [true, true, true, false, false, false, true, false, null],
+  };
+
+  it.each(Object.keys(table))("%s is three-valued", async (fn) => {
+    const ops: RowOp[] = [{ kind: "project", columns: [{ name: "x", expr: call(fn, args) }] }];
+    for (const interpreted of [false, true]) {
+      const [outcome] = await run(ops, [batch], [{ name: "x", type: types.bool, nullable: true }], interpreted);
+      expect(outcome?.rows.map(([value]) => value)).toEqual(table[fn]);
+    }
+  });
+
+  it("does not compute what does not matter", async () => {
+    const fn = {
+      kind: "source",
+      name: "boom",
+      source: "() => { throw new Error('boom'); }",
+      captured: {},
+      hash: "boom",
+    } as const;
+    const boom: Bound = { kind: "udf", fn, args: [], type: types.bool, nullable: true };
+    const ops: RowOp[] = [{ kind: "filter", predicate: call("and", [column(schema, 0), boom]) }];
+    const [outcome] = await run(ops, [batch], schema, false);
+    expect(outcome?.rejects.map(({ row }) => row)).toEqual([0, 1, 2, 6, 7, 8]);
+    expect(outcome?.filtered).toBe(3);
   });
 });
 
@@ -141,7 +187,11 @@ describe("generated loops", () => {
     };
     expect(days(rows)).toEqual([0, 1, -1, null]);
     const far = 2n ** 60n;
-    const wide = batchOf(schema, [[1, 1, 1, 1], ["", "", "", ""], [far, day, -1n, null]]);
+    const wide = batchOf(schema, [
+      [1, 1, 1, 1],
+      ["", "", "", ""],
+      [far, day, -1n, null],
+    ]);
     expect(days(wide)).toEqual([Number(far / day), 1, -1, null]);
     expect(texts).toHaveLength(2);
     expect(texts[0]).toContain("4294967296");
@@ -156,7 +206,11 @@ describe("generated loops", () => {
         return compileText(names, body);
       },
     });
-    const full = batchOf(schema, [[1, 2], ["a", "b"], [1n, 2n]]);
+    const full = batchOf(schema, [
+      [1, 2],
+      ["a", "b"],
+      [1n, 2n],
+    ]);
     for (const batch of [rows, full, rows, full]) kernel.run(batch, () => undefined);
     expect(compiled).toBe(2);
   });

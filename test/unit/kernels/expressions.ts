@@ -3,10 +3,10 @@ import { builderFor } from "../../../src/batch/builder.js";
 import type { Batch } from "../../../src/batch/column.js";
 import type { Bound } from "../../../src/expr/nodes.js";
 import { castExists } from "../../../src/functions/cast.js";
-import { valueToLiteral } from "../../../src/functions/literal.js";
+import { literalToValue, valueToLiteral } from "../../../src/functions/literal.js";
 import { scalarFunction, scalarNames } from "../../../src/functions/registry.js";
 import { type DataType, sameType, type Schema, types, type Value } from "../../../src/schema/types.js";
-import { column, everyType, schemaOf, valueOf } from "../batch/values.js";
+import { column, everyType, schemaOf, arbitraryOf } from "../batch/values.js";
 
 type Pick = fc.GeneratorValue;
 
@@ -15,7 +15,8 @@ const options = { unit: "month", format: "%Y-%m-%d", separator: ",", algorithm: 
 
 /** A random expression over a schema, made of every function in the registry. */
 export function expression(g: Pick, schema: Schema, depth: number): Bound {
-  const kind = depth === 0 ? "column" : g(fc.constantFrom, "column", "literal", "call", "call", "call", "call", "cast", "case", "udf");
+  const kind =
+    depth === 0 ? "column" : g(fc.constantFrom, "column", "literal", "call", "call", "call", "call", "cast", "case", "udf");
   switch (kind) {
     case "literal":
       return literal(g, g(fc.constantFrom, ...flat));
@@ -35,7 +36,7 @@ export function expression(g: Pick, schema: Schema, depth: number): Bound {
 }
 
 function literal(g: Pick, type: DataType): Bound {
-  const value = g(fc.boolean) ? null : g(() => valueOf(type));
+  const value = g(fc.boolean) ? null : g(() => arbitraryOf(type));
   return { kind: "literal", value: valueToLiteral(value, type), type, nullable: value === null };
 }
 
@@ -46,32 +47,44 @@ function cast(g: Pick, input: Bound, to: DataType, safe: boolean): Bound {
   return { kind: "cast", input, safe, type: to, nullable: true };
 }
 
-function call(g: Pick, schema: Schema, depth: number): Bound {
-  const fn = scalarFunction(g(fc.constantFrom, ...scalarNames()));
-  const args = Array.from({ length: g(fc.integer, { min: 1, max: 3 }) }, () => expression(g, schema, depth - 1));
-  const fixed = fn.literalArgs ?? [];
-  const last = fixed.at(-1) ?? Number.POSITIVE_INFINITY;
-  const prepared = args.map((arg, i) => (fixed.includes(i) || i > last ? literal(g, arg.type.kind === "utf8" ? types.utf8 : arg.type) : arg));
-  const resolved = fn.resolve(
-    prepared.map((arg) => arg.type),
-    options,
-  );
-  if (typeof resolved === "string") return retype(g, schema, depth, fn.name);
-  const typed = prepared.map((arg, i) => cast(g, arg, resolved.args[i] ?? arg.type, false));
-  if (fixed.length > 0 || fn.checkLiterals !== undefined) return { kind: "column", index: 0, name: "c0", type: schema[0]?.type ?? types.null, nullable: true };
-  return { kind: "call", fn: fn.name, args: typed, options, type: resolved.returns, nullable: true };
-}
+const likely = [
+  types.int32,
+  types.float64,
+  types.utf8,
+  types.utf8,
+  types.bool,
+  types.timestamp,
+  types.date,
+  types.int64,
+  types.decimal(9, 2),
+];
+const texts = ["", "a", "%a%", "a_", "(a|b)", "$1", "%Y-%m-%d", "ab"];
 
-/** A second try with arguments that are likely to fit. */
-function retype(g: Pick, schema: Schema, depth: number, name: string): Bound {
+/** A call of any function, tried with likely arguments until its definition takes them. */
+function call(g: Pick, schema: Schema, depth: number): Bound {
+  const name = g(fc.constantFrom, ...scalarNames(), "and", "or", "and", "or", "coalesce", "coalesce");
   const fn = scalarFunction(name);
-  const type = g(fc.constantFrom, types.int32, types.float64, types.utf8, types.bool, types.timestamp, types.int64, types.decimal(9, 2));
-  for (const count of [1, 2, 3]) {
-    const resolved = fn.resolve(new Array<DataType>(count).fill(type), options);
-    if (typeof resolved === "string" || fn.literalArgs !== undefined || fn.checkLiterals !== undefined) continue;
-    const args = resolved.args.map((wanted) => cast(g, expression(g, schema, depth - 1), wanted, g(fc.boolean)));
+  for (let tries = 0; tries < 8; tries++) {
+    const wanted = Array.from({ length: g(fc.integer, { min: 1, max: 3 }) }, () => g(fc.constantFrom, ...likely));
+    const resolved = fn.resolve(wanted, options);
+    if (typeof resolved === "string") continue;
+    const fixed = fn.literalArgs ?? [];
+    const last = fixed.at(-1) ?? Number.POSITIVE_INFINITY;
+    const args = resolved.args.map((type, i) => {
+      if (fixed.includes(i) || i > last) return simpleLiteral(g, type);
+      return cast(g, expression(g, schema, depth - 1), type, g(fc.boolean));
+    });
+    const values = args.map((arg) => (arg.kind === "literal" ? literalToValue(arg.value, arg.type) : undefined));
+    if (typeof fn.checkLiterals?.(values, options) === "string") continue;
     return { kind: "call", fn: name, args, options, type: resolved.returns, nullable: true };
   }
+  return expression(g, schema, depth - 1);
+}
+
+/** A literal such as patterns, positions and formats are. */
+function simpleLiteral(g: Pick, type: DataType): Bound {
+  if (type.kind === "utf8") return { kind: "literal", value: g(fc.constantFrom, ...texts), type, nullable: false };
+  if (type.kind === "int32") return { kind: "literal", value: g(fc.integer, { min: -1, max: 4 }), type, nullable: false };
   return literal(g, type);
 }
 
@@ -79,6 +92,7 @@ function conditional(g: Pick, schema: Schema, depth: number): Bound {
   const type = g(fc.constantFrom, types.int32, types.utf8, types.float64, types.int64, types.date);
   const branches = Array.from({ length: g(fc.integer, { min: 1, max: 2 }) }, () => ({
     when: cast(g, expression(g, schema, depth - 1), types.bool, g(fc.boolean)),
+    // biome-ignore lint/suspicious/noThenProperty: the plan's own word; it is no promise.
     then: cast(g, expression(g, schema, depth - 1), type, g(fc.boolean)),
   }));
   const otherwise = g(fc.boolean) ? null : cast(g, expression(g, schema, depth - 1), type, true);
@@ -120,11 +134,15 @@ export const anyBatch: fc.Arbitrary<Batch> = fc
 
 const exactly = (type: DataType, length: number): fc.Arbitrary<Value[]> =>
   fc.oneof(
-    fc.array(valueOf(type), { minLength: length, maxLength: length }),
-    fc.array(fc.option(valueOf(type)), { minLength: length, maxLength: length }),
+    fc.array(arbitraryOf(type), { minLength: length, maxLength: length }),
+    fc.array(fc.option(arbitraryOf(type)), { minLength: length, maxLength: length }),
   );
 
-export function batchOf(schema: Schema, values: readonly (readonly Value[])[], selection: readonly number[] | null = null): Batch {
+export function batchOf(
+  schema: Schema,
+  values: readonly (readonly Value[])[],
+  selection: readonly number[] | null = null,
+): Batch {
   const columns = schema.map((field, i) => {
     const builder = builderFor(field.type);
     for (const value of values[i] ?? []) builder.append(value);

@@ -219,7 +219,7 @@ describe("Arrow files", () => {
   });
 
   it("that are cut say so", async () => {
-    const file = join(folder, "000007-0.arrow");
+    const file = join(folder, "000007-0.arrow.part");
     const cut = join(folder, "cut.arrow");
     writeFileSync(cut, readFileSync(file).subarray(0, 3000));
     expect(await failure(() => readAll("arrow", [cut]))).toMatchObject({ code: "ARROW_UNREADABLE" });

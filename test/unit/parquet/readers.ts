@@ -1,7 +1,7 @@
-import { openAsBlob, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { parquetReadObjects } from "hyparquet";
-import { ParquetFile } from "parquet-wasm";
+import { readParquet } from "parquet-wasm";
 import { columnReader } from "../../../src/batch/reader.js";
 import { decodeIpc } from "../../../src/batch/ipc.js";
 import type { Schema, Value } from "../../../src/schema/types.js";
@@ -30,8 +30,7 @@ export const duckTexts = (file: string, schema: Schema): Promise<Record<string, 
 };
 
 export async function wasmRows(file: string): Promise<Value[][]> {
-  const parquet = await ParquetFile.fromFile((await openAsBlob(file)) as Blob);
-  const table = await parquet.read();
+  const table = readParquet(readFileSync(file));
   const { batches } = decodeIpc(table.intoIPCStream());
   return batches.flatMap((batch) => {
     const readers = batch.columns.map(columnReader);

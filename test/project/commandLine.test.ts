@@ -1,0 +1,140 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const main = join(root, "dist/cli/main.js");
+let folder = "";
+
+beforeAll(() => {
+  if (!existsSync(main)) throw new Error("dist/ is missing: run npm run build first");
+  folder = mkdtempSync(join(tmpdir(), "millrace-process-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs the built command line; `onOut` sees what it has said so far. */
+function millrace(
+  args: readonly string[],
+  onOut: (out: string, kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
+): Promise<Ended> {
+  const child = spawn(process.execPath, [main, ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (text: Buffer) => {
+    out += text.toString();
+    onOut(out, (signal) => child.kill(signal));
+  });
+  child.stderr.on("data", (text: Buffer) => {
+    err += text.toString();
+  });
+  return new Promise((done) => child.on("close", (code) => done({ code, out, err })));
+}
+
+const job = (out: string, ...more: string[]) => [
+  "run",
+  "examples/daily-sales.ts",
+  "--workers",
+  "1",
+  "--state-dir",
+  join(folder, "state"),
+  "--set",
+  `out=${join(folder, out)}`,
+  ...more,
+];
+
+describe("millrace run", () => {
+  it("sums up on stderr, leaves stdout alone and puts the report beside the output", async () => {
+    const { code, out, err } = await millrace(job("plain"));
+    expect(out).toBe("");
+    expect(err).toMatch(/20,000 records read, 0 rejected/);
+    expect(err).not.toContain("\u001b");
+    const report = JSON.parse(readFileSync(join(folder, "plain/daily-sales.report.json"), "utf8")) as Record<string, unknown>;
+    expect(report).toMatchObject({ job: "daily-sales", status: "success" });
+    expect(code).toBe(0);
+  });
+
+  it("ends with 3 where records were rejected, and says why", async () => {
+    const { code, err } = await millrace(job("dirty", "--set", "sales=datasets/sales-dirty.csv"));
+    // The generator's own counts: 23 bad numbers and 6 bad dates, 11 short and 8 long records.
+    expect(err).toMatch(/2,000 records read, 48 rejected/);
+    expect(err).toMatch(/29 .* CAST_FAILED/);
+    expect(err).toMatch(/11 .* CSV_TOO_FEW_FIELDS/);
+    expect(err).toMatch(/8 .* CSV_TOO_MANY_FIELDS/);
+    expect(code).toBe(3);
+  });
+
+  it("ends with 2 for what the caller got wrong", async () => {
+    expect(await millrace(job("x", "--set", "sales=nowhere.csv"))).toMatchObject({
+      code: 2,
+      out: "",
+      err: expect.stringMatching(/SOURCE_NOT_FOUND/),
+    });
+    expect(await millrace(job("x", "--set", "date=yesterday"))).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/PLAN_FILE_FAILED.*YYYY-MM-DD/),
+    });
+    expect(existsSync(join(folder, "x/daily"))).toBe(false);
+  });
+
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("stops on %s with %i and publishes nothing", async (signal, expected) => {
+    const sent = { yes: false };
+    const { code } = await millrace(job(signal, "--json"), (out, kill) => {
+      if (sent.yes || !out.includes('"stage-started"')) return;
+      sent.yes = true;
+      kill(signal);
+    });
+    expect(code).toBe(expected);
+    const published = existsSync(join(folder, signal))
+      ? readdirSync(join(folder, signal), { recursive: true, encoding: "utf8" })
+      : [];
+    expect(published.filter((file) => file.endsWith(".parquet") && !file.startsWith("."))).toEqual([]);
+  });
+});
+
+describe("millrace preview", () => {
+  it("shows what it can read of a file with bad records, and says what is wrong", async () => {
+    const { code, out, err } = await millrace([
+      "preview",
+      "datasets/sales-dirty.csv",
+      "--rows",
+      "2",
+      "--state-dir",
+      join(folder, "state"),
+    ]);
+    expect(err).toMatch(/at datasets\/sales-dirty\.csv:\d+/);
+    expect(out.split("\n").length).toBe(6);
+    expect(out).toMatch(/^transaction_id +customer_id/);
+    expect(code).toBe(3);
+  });
+
+  it("gives rows as NDJSON", async () => {
+    const { out } = await millrace([
+      "preview",
+      "datasets/customers.parquet",
+      "--rows",
+      "1",
+      "--json",
+      "--state-dir",
+      join(folder, "state"),
+    ]);
+    const lines = out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown);
+    expect(lines).toMatchObject([
+      { schemaVersion: 1, kind: "schema", fields: [{ name: "customer_id", type: "utf8" }, {}, {}, {}] },
+      { schemaVersion: 1, kind: "row", values: { customer_id: "C0000001" } },
+    ]);
+  });
+});
