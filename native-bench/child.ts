@@ -15,7 +15,7 @@ const order = JSON.parse(text ?? "{}") as Order;
 const action = workloads.find((workload) => workload.name === name)?.engines[engine as EngineName];
 if (action === undefined) throw new Error(`no ${engine} for ${name}`);
 // Polars takes its threads from here, before it is loaded.
-process.env["POLARS_MAX_THREADS"] = String(order.threads);
+process.env.POLARS_MAX_THREADS = String(order.threads);
 const start = performance.now();
 const summary = await action({ ...order, file: (file) => join(order.data, file) });
 const workMs = performance.now() - start;

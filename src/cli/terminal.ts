@@ -12,13 +12,13 @@ export interface Terminal {
 
 /** The real one. Colour only on a terminal and without `NO_COLOR` (no-color.org: any non-empty value). */
 export function processTerminal(): Terminal {
-  const interactive = process.stderr.isTTY === true && process.env["TERM"] !== "dumb";
+  const interactive = process.stderr.isTTY === true && process.env.TERM !== "dumb";
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     interactive,
     columns: process.stderr.columns || 80,
-    color: interactive && (process.env["NO_COLOR"] ?? "") === "",
+    color: interactive && (process.env.NO_COLOR ?? "") === "",
   };
 }
 

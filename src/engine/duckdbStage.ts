@@ -34,7 +34,20 @@ export class DuckDbRunner implements RowsReader {
     const endMs = Date.now();
     run.emit({ kind: "stage-finished", stage: stage.name, stageId: stage.id, rows, durationMs: endMs - startMs });
     const { id, name } = stage;
-    return { id, name, kind: "duckdb", startMs, endMs, recordsIn, recordsOut: rows, filtered: 0, rejected: 0, bytes: 0, tasks: [], steps: [] };
+    return {
+      id,
+      name,
+      kind: "duckdb",
+      startMs,
+      endMs,
+      recordsIn,
+      recordsOut: rows,
+      filtered: 0,
+      rejected: 0,
+      bytes: 0,
+      tasks: [],
+      steps: [],
+    };
   }
 
   /** Reads an exchange back, in order. */

@@ -45,7 +45,10 @@ export class Engine implements AsyncDisposable {
   run(plan: Plan, options: RunOptions = {}): RunHandle {
     for (const name of Object.keys(options)) {
       if (!runOptionNames.includes(name)) {
-        throw configError("UNKNOWN_OPTION", `engine.run: unknown option ${JSON.stringify(name)}. ${didYouMean(name, runOptionNames)}`);
+        throw configError(
+          "UNKNOWN_OPTION",
+          `engine.run: unknown option ${JSON.stringify(name)}. ${didYouMean(name, runOptionNames)}`,
+        );
       }
     }
     const sinks = plan.outputs?.every((output) => output.kind === "sink") ?? false;
@@ -77,10 +80,14 @@ export class Engine implements AsyncDisposable {
     const stop = new AbortController();
     const channel = new Channel<ArrowBatch>(() => stop.abort());
     const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
-    const handle = this.start(dataset.toPlan(), { ...options, signal }, {
-      begin: () => undefined,
-      batch: (batch) => channel.send(toRecordBatch(copyBatch(batch))),
-    });
+    const handle = this.start(
+      dataset.toPlan(),
+      { ...options, signal },
+      {
+        begin: () => undefined,
+        batch: (batch) => channel.send(toRecordBatch(copyBatch(batch))),
+      },
+    );
     handle.then(
       () => channel.close(),
       (error) => channel.close(stop.signal.aborted ? null : error),

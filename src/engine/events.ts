@@ -18,7 +18,13 @@ export type RunEventBody =
       readonly durationMs: number;
     }
   | { readonly kind: "reject"; readonly stage: string; readonly count: number; readonly samples: readonly RejectRecord[] }
-  | { readonly kind: "stage-finished"; readonly stage: string; readonly stageId: number; readonly rows: number; readonly durationMs: number }
+  | {
+      readonly kind: "stage-finished";
+      readonly stage: string;
+      readonly stageId: number;
+      readonly rows: number;
+      readonly durationMs: number;
+    }
   | {
       readonly kind: "progress";
       readonly stage: string;

@@ -102,7 +102,10 @@ class PlanRun {
 
   private makeContext(prepared: PreparedPlan): RunContext {
     const { execution } = this;
-    const totalBytes = prepared.sources.reduce((sum, source) => sum + source.files.reduce((bytes, file) => bytes + file.bytes, 0), 0);
+    const totalBytes = prepared.sources.reduce(
+      (sum, source) => sum + source.files.reduce((bytes, file) => bytes + file.bytes, 0),
+      0,
+    );
     return new RunContext({
       runId: execution.runId,
       settings: execution.settings,
@@ -176,7 +179,13 @@ class PlanRun {
     this.writeReport(report);
     removeScratch(this.folder);
     execution.emit({ kind: "run-finished", status: report.status, error });
-    const outputs = this.published.map(({ path, format, rows, bytes, files }) => ({ path, format, rows, bytes, files: files.length }));
+    const outputs = this.published.map(({ path, format, rows, bytes, files }) => ({
+      path,
+      format,
+      rows,
+      bytes,
+      files: files.length,
+    }));
     return { runId: execution.runId, status: report.status, report, outputs };
   }
 
@@ -194,7 +203,9 @@ class PlanRun {
       stages: this.stages,
       outputs: this.published,
       rejects: this.rejects(),
-      inputs: (prepared?.sources ?? []).flatMap((source) => source.files.map(({ path, bytes, modifiedMs }) => ({ path, bytes, modifiedMs }))),
+      inputs: (prepared?.sources ?? []).flatMap((source) =>
+        source.files.map(({ path, bytes, modifiedMs }) => ({ path, bytes, modifiedMs })),
+      ),
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
       cpuMs: (cpu.user + cpu.system) / 1000,
       workers: execution.settings.workers,

@@ -35,7 +35,8 @@ const leastMemory = 64 * 2 ** 20;
 /** @throws MillraceError Config/UNKNOWN_OPTION, INVALID_OPTION, INVALID_SIZE. */
 export function engineSettings(options: EngineOptions): EngineSettings {
   for (const name of Object.keys(options)) {
-    if (!names.includes(name)) throw configError("UNKNOWN_OPTION", `Engine.create: unknown option ${JSON.stringify(name)}. ${didYouMean(name, names)}`);
+    if (!names.includes(name))
+      throw configError("UNKNOWN_OPTION", `Engine.create: unknown option ${JSON.stringify(name)}. ${didYouMean(name, names)}`);
   }
   const workers = options.workers ?? availableCores();
   if (!Number.isInteger(workers) || workers < 1) {

@@ -89,7 +89,8 @@ export class OutputSet {
   async publish(reader: RowsReader): Promise<OutputMetrics[]> {
     const staged = new Map<number, Staged>();
     for (const [index, output] of this.outputs) {
-      if (output.kind === "files") staged.set(index, await assemble(output.target, output.schema, this.fragments.get(index) ?? []));
+      if (output.kind === "files")
+        staged.set(index, await assemble(output.target, output.schema, this.fragments.get(index) ?? []));
     }
     const metrics: OutputMetrics[] = [];
     for (const [index, output] of this.outputs) {
@@ -130,7 +131,13 @@ export class OutputSet {
 }
 
 function outputMetrics(sink: SinkSpec, staged: Staged): OutputMetrics {
-  const files = staged.files.map(({ path, rows, bytes, checksum, partitionValues }) => ({ path, rows, bytes, checksum, partitionValues }));
+  const files = staged.files.map(({ path, rows, bytes, checksum, partitionValues }) => ({
+    path,
+    rows,
+    bytes,
+    checksum,
+    partitionValues,
+  }));
   const bytes = files.reduce((total, file) => total + file.bytes, 0);
   const { path, format, mode } = sink;
   return { path, format, mode, rows: staged.rows, bytes, partitions: files.length, files };

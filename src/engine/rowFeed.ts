@@ -86,7 +86,8 @@ function typeOf(value: unknown): DataType {
       if (value === null) return types.null;
       if (value instanceof Date) return types.timestamp;
       if (value instanceof Uint8Array) return types.binary;
-      if (Array.isArray(value)) return types.list(value.map(typeOf).reduce((a, b) => (a.kind === "null" ? b : a), types.null as DataType));
+      if (Array.isArray(value))
+        return types.list(value.map(typeOf).reduce((a, b) => (a.kind === "null" ? b : a), types.null as DataType));
       return types.struct(Object.entries(value).map(([name, inner]) => ({ name, type: typeOf(inner), nullable: true })));
     default:
       return types.null;

@@ -1,7 +1,7 @@
 import type { JsonValue } from "../expr/nodes.js";
 import type { RunStatus } from "../report/model.js";
 import type { RunReport } from "../report/report.js";
-import { EventQueue, type RunEvent } from "./events.js";
+import type { EventQueue, RunEvent } from "./events.js";
 
 /** Options of `engine.run`. */
 export interface RunOptions {

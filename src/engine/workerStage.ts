@@ -81,7 +81,8 @@ class StageRun {
       this.results[partition] = result;
     } catch (error) {
       // Of several failures the one of the earliest partition is told, so that the message does not depend on timing alone.
-      if (this.failure === null || (partition < this.failure.partition && !isCancelled(error))) this.failure = { partition, error };
+      if (this.failure === null || (partition < this.failure.partition && !isCancelled(error)))
+        this.failure = { partition, error };
       this.run.stopTasks();
     }
   }
@@ -100,7 +101,8 @@ class StageRun {
     const name = `p${String(partition).padStart(6, "0")}-a${attempt}`;
     const source = required(this.source, "source");
     const steps = stage.steps.map(({ step, exchange, output }): Step => {
-      if (step.op === "exchange") return { ...step, file: join(run.scratch, `x${required(exchange, "exchange")}`, `${name}.parquet`) };
+      if (step.op === "exchange")
+        return { ...step, file: join(run.scratch, `x${required(exchange, "exchange")}`, `${name}.parquet`) };
       if (step.op === "sink") return { ...step, directory: join(run.staging(required(output, "output")), name) };
       return step;
     });
@@ -133,7 +135,9 @@ class StageRun {
         result = await this.attempt(partition, { ...part, start: end.byte, exactStart: true });
         this.results[partition] = result;
         if (result.scan.start !== end.byte) {
-          throw internalError(`partition ${partition} begins at byte ${result.scan.start}, the one before it ended at ${end.byte}`);
+          throw internalError(
+            `partition ${partition} begins at byte ${result.scan.start}, the one before it ended at ${end.byte}`,
+          );
         }
       }
       end = { file: part.file, byte: required(result.scan.end, "partition end") };
@@ -162,7 +166,13 @@ class StageRun {
     const { stage } = this;
     const steps = stage.steps.map(({ step }, i) => {
       const of = (name: "rowsIn" | "rowsOut" | "filtered" | "rejected") => sum(results.map((one) => one.steps[i]?.[name] ?? 0));
-      return { name: step.name, rowsIn: of("rowsIn"), rowsOut: of("rowsOut"), filtered: of("filtered"), rejected: of("rejected") };
+      return {
+        name: step.name,
+        rowsIn: of("rowsIn"),
+        rowsOut: of("rowsOut"),
+        filtered: of("filtered"),
+        rejected: of("rejected"),
+      };
     });
     return {
       id: stage.id,
@@ -171,7 +181,9 @@ class StageRun {
       startMs: this.startMs,
       endMs: Date.now(),
       recordsIn: sum(results.map((one) => one.scan.rows)),
-      recordsOut: sum(stage.steps.map(({ step }, i) => (step.op === "exchange" || step.op === "sink" ? (steps[i]?.rowsOut ?? 0) : 0))),
+      recordsOut: sum(
+        stage.steps.map(({ step }, i) => (step.op === "exchange" || step.op === "sink" ? (steps[i]?.rowsOut ?? 0) : 0)),
+      ),
       filtered: sum(steps.map((step) => step.filtered)),
       rejected: sum(results.map((one) => one.rejects.count)),
       bytes: stage.input.kind === "source" ? sum(results.map((one) => one.scan.bytes)) : 0,

@@ -131,7 +131,12 @@ function bodyLines(stage: Stage): string[] {
           : target.kind === "sink"
             ? `output ${target.output}: ${sinkText(target.sink)}`
             : `output ${target.output}: rows`;
-      return [`     ${head} <-`, ...logicalText([stage.node]).split("\n").map((line) => `     ${line}`)];
+      return [
+        `     ${head} <-`,
+        ...logicalText([stage.node])
+          .split("\n")
+          .map((line) => `     ${line}`),
+      ];
     }
     case "worker": {
       const from = stage.input.kind === "source" ? "source" : `exchange ${stage.input.exchange}`;

@@ -60,11 +60,7 @@ function scansNeededByWorkers(order: readonly BoundNode[]): ReadonlySet<BoundNod
   return needed;
 }
 
-function place(
-  node: BoundNode,
-  placed: ReadonlyMap<BoundNode, Placement>,
-  wanted: ReadonlySet<BoundNode>,
-): Placement {
+function place(node: BoundNode, placed: ReadonlyMap<BoundNode, Placement>, wanted: ReadonlySet<BoundNode>): Placement {
   const input = boundInputs(node)[0];
   const below = input === undefined ? undefined : placed.get(input);
   switch (node.kind) {
@@ -115,4 +111,3 @@ function placeScan(node: Extract<BoundNode, { kind: "scan" }>, wantedByWorkers: 
       return assertNever(format, "source format");
   }
 }
-

@@ -171,7 +171,13 @@ class StagePlanner {
       if (split !== null) return this.shared(node, split);
     }
     if (node.kind === "limit" && this.where(node.input).where === "worker") return this.shared(node, this.limitFirst(node));
-    return this.shared(node, withInputs(node, boundInputs(node).map((input) => this.query(input))));
+    return this.shared(
+      node,
+      withInputs(
+        node,
+        boundInputs(node).map((input) => this.query(input)),
+      ),
+    );
   }
 
   /** What several consumers read is computed once, into an exchange. */

@@ -1,6 +1,6 @@
 import { Piscina } from "piscina";
 import { MillraceError } from "../common/errors.js";
-import { type TaskResult, type TaskSpec, type TaskAnswer } from "../task/protocol.js";
+import type { TaskAnswer, TaskResult, TaskSpec } from "../task/protocol.js";
 
 export interface PoolOptions {
   readonly workers: number;
@@ -24,12 +24,17 @@ export class WorkerPool {
       answer = (await this.start().run(task, { name: "runTask" })) as TaskAnswer;
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
-      throw new MillraceError("Resource", "WORKER_DIED", `the worker of ${task.stageName}, partition ${task.partition}, ended: ${cause}`, {
-        partition: task.partition,
-        stage: task.stageName,
-        hint: "Give the engine more memory, or look into the function that the stage runs.",
-        cause: error,
-      });
+      throw new MillraceError(
+        "Resource",
+        "WORKER_DIED",
+        `the worker of ${task.stageName}, partition ${task.partition}, ended: ${cause}`,
+        {
+          partition: task.partition,
+          stage: task.stageName,
+          hint: "Give the engine more memory, or look into the function that the stage runs.",
+          cause: error,
+        },
+      );
     }
     if (!answer.ok) throw MillraceError.fromData(answer.error);
     return answer.result;

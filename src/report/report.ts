@@ -1,5 +1,12 @@
 import { Distribution } from "../runtime/histogram.js";
-import { reportSchemaVersion, type RunMetrics, type RunReportData, type RunStatus, type StageMetrics, type StageReport } from "./model.js";
+import {
+  reportSchemaVersion,
+  type RunMetrics,
+  type RunReportData,
+  type RunStatus,
+  type StageMetrics,
+  type StageReport,
+} from "./model.js";
 import { reportText } from "./text.js";
 
 /** A run's report: the data by `toJSON` (and so by `JSON.stringify`), and its renderings. */
@@ -25,7 +32,9 @@ export function buildReport(run: RunMetrics): RunReport {
   const durationMs = run.endMs - run.startMs;
   const stages = run.stages.map((stage) => stageReport(stage, durationMs));
   const reads = run.stages.filter((stage) => stage.kind !== "duckdb");
-  const recordsRead = sum(run.stages.filter((stage) => stage.bytes > 0 || stage.kind === "ingest").map((stage) => stage.recordsIn));
+  const recordsRead = sum(
+    run.stages.filter((stage) => stage.bytes > 0 || stage.kind === "ingest").map((stage) => stage.recordsIn),
+  );
   const recordsFailed = sum(run.stages.map((stage) => stage.rejected));
   const bytes = sum(reads.map((stage) => stage.bytes));
   const processed = Math.max(0, recordsRead - recordsFailed);

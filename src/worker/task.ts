@@ -59,13 +59,13 @@ class TaskRun {
     const reader = await openReader(spec.scan, spec.part, {
       batchRows: spec.options.batchRows,
       partition: spec.partition,
-      reject: (reject, raw) =>
-        this.rejects.take({ ...reject, stage: spec.stageName, attempt: spec.attempt }, raw),
+      reject: (reject, raw) => this.rejects.take({ ...reject, stage: spec.stageName, attempt: spec.attempt }, raw),
     });
     this.reader = reader;
     const cancel = spec.options.cancel === null ? null : new Int32Array(spec.options.cancel);
     for (;;) {
-      if (cancel !== null && Atomics.load(cancel, 0) !== 0) throw new MillraceError("Cancelled", "RUN_CANCELLED", "the run was stopped");
+      if (cancel !== null && Atomics.load(cancel, 0) !== 0)
+        throw new MillraceError("Cancelled", "RUN_CANCELLED", "the run was stopped");
       const before = performance.now();
       const next = reader.next();
       const batch = next instanceof Promise ? await next : next;
@@ -180,7 +180,14 @@ class TaskRun {
       if (counts === undefined) {
         return { step, rowsIn: node.rowsWritten, rowsOut: node.rowsWritten, filtered: 0, rejected: 0, files: node.files };
       }
-      return { step, rowsIn: counts.rowsIn, rowsOut: counts.rowsOut, filtered: counts.filtered, rejected: counts.rejected, files: [] };
+      return {
+        step,
+        rowsIn: counts.rowsIn,
+        rowsOut: counts.rowsOut,
+        filtered: counts.filtered,
+        rejected: counts.rejected,
+        files: [],
+      };
     });
     return {
       scan: reader.result(),

@@ -68,12 +68,18 @@ async function oracle(sql: string): Promise<Cell[][]> {
 }
 
 const sorted = (rows: readonly (readonly Cell[])[]): string[] =>
-  rows.map((row) => row.map((cell) => (typeof cell === "bigint" ? `${cell}n` : Object.is(cell, -0) ? "0" : String(cell))).join("\u0001")).sort();
+  rows
+    .map((row) =>
+      row.map((cell) => (typeof cell === "bigint" ? `${cell}n` : Object.is(cell, -0) ? "0" : String(cell))).join("\u0001"),
+    )
+    .sort();
 
 /** Integers of any width compare by value, sums of doubles to a relative 1e-9. */
 function expectSame(found: Cell[][], expected: Cell[][], where: string, approximate: readonly number[] = []): void {
   const normal = (rows: Cell[][]) =>
-    rows.map((row) => row.map((cell, i) => (approximate.includes(i) ? rounded(cell) : typeof cell === "bigint" ? Number(cell) : cell)));
+    rows.map((row) =>
+      row.map((cell, i) => (approximate.includes(i) ? rounded(cell) : typeof cell === "bigint" ? Number(cell) : cell)),
+    );
   expect(sorted(normal(found)), where).toEqual(sorted(normal(expected)));
 }
 
@@ -109,7 +115,11 @@ async function check(
       const table = await engine.collect(build(input));
       const found = Array.from({ length: table.numRows }, (_, i) => table.schema.fields.map((_field, j) => cellOf(table, i, j)));
       expectSame(found, expected, `${format}, ${name}`, options.approximate);
-      if (options.ordered === true) expect(found.map((row) => String(row[0])), `${format}, ${name}, order`).toEqual(expected.map((row) => String(row[0])));
+      if (options.ordered === true)
+        expect(
+          found.map((row) => String(row[0])),
+          `${format}, ${name}, order`,
+        ).toEqual(expected.map((row) => String(row[0])));
     }
   }
 }
@@ -131,7 +141,14 @@ function cellOf(table: ArrowTable, row: number, column: number): Cell {
 
 describe("equivalence with DuckDB in every mode", () => {
   it("computed columns and filters", async () => {
-    const picks = fc.tuple(expressions.bool, expressions.int, expressions.float, expressions.text, expressions.date, expressions.time);
+    const picks = fc.tuple(
+      expressions.bool,
+      expressions.int,
+      expressions.float,
+      expressions.text,
+      expressions.date,
+      expressions.time,
+    );
     await fc.assert(
       fc.asyncProperty(tables, picks, async (rows, [where, ...made]) => {
         const names = made.map((_, i) => `e${i}`);
@@ -156,15 +173,17 @@ describe("equivalence with DuckDB in every mode", () => {
         await check(
           rows,
           (input) =>
-            input.groupBy("b", () => ({ g: key.dsl })).agg((c) => ({
-              n: count(),
-              k: sum(c.k),
-              low: min(c.l),
-              high: max(c.t),
-              texts: countDistinct(text.dsl),
-              middle: median(c.k),
-              mean: avg(c.k),
-            })),
+            input
+              .groupBy("b", () => ({ g: key.dsl }))
+              .agg((c) => ({
+                n: count(),
+                k: sum(c.k),
+                low: min(c.l),
+                high: max(c.t),
+                texts: countDistinct(text.dsl),
+                middle: median(c.k),
+                mean: avg(c.k),
+              })),
           `SELECT b, ${key.sql} AS g, count(*), sum(k), min(l), max(t), count(DISTINCT ${text.sql}), median(k), avg(k) FROM input GROUP BY ALL`,
           { approximate: [7, 8] },
         );
@@ -202,12 +221,26 @@ describe("equivalence with DuckDB in every mode", () => {
         );
         await check(
           rows,
-          (input) => input.union(input.filter((c) => c.b)).sort(desc("k"), "id").limit(most, { offset: 1 }).select("id", "k"),
+          (input) =>
+            input
+              .union(input.filter((c) => c.b))
+              .sort(desc("k"), "id")
+              .limit(most, { offset: 1 })
+              .select("id", "k"),
           `SELECT id, k FROM (SELECT * FROM input UNION ALL SELECT * FROM input WHERE b) ORDER BY k DESC NULLS LAST, id LIMIT ${most} OFFSET 1`,
           { ordered: true },
         );
         await check(rows, (input) => input.select("k", "b").distinct(), "SELECT DISTINCT k, b FROM input");
-        await check(rows, (input) => input.filter(() => col("s").isNotNull()).limit(most).select("id"), `SELECT id FROM input WHERE s IS NOT NULL ORDER BY id LIMIT ${most}`, { ordered: true });
+        await check(
+          rows,
+          (input) =>
+            input
+              .filter(() => col("s").isNotNull())
+              .limit(most)
+              .select("id"),
+          `SELECT id FROM input WHERE s IS NOT NULL ORDER BY id LIMIT ${most}`,
+          { ordered: true },
+        );
       }),
       parameters,
     );

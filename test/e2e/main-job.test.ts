@@ -82,7 +82,8 @@ const filesOf = (out: string): string[] =>
 describe("the main job on the sample", () => {
   it("gives every daily row that plain SQL gives", async () => {
     const daily = `read_parquet('${outputs.get(2)}/daily/**/*.parquet', hive_partitioning = true, hive_types = {'sale_date': DATE})`;
-    const found = await rowsOf(`select sale_date, year::bigint, month::bigint, region, revenue, transactions::bigint, average_value,
+    const found =
+      await rowsOf(`select sale_date, year::bigint, month::bigint, region, revenue, transactions::bigint, average_value,
       units::bigint, large_sales::bigint from ${daily} order by sale_date, region`);
     const expected = await rowsOf(expectedDaily);
     expect(expected.length).toBe(18);
@@ -105,7 +106,12 @@ describe("the main job on the sample", () => {
     const reference = outputs.get(2) ?? "";
     const other = outputs.get(workers) ?? "";
     const digest = (out: string) =>
-      filesOf(out).map((file) => `${file} ${createHash("sha256").update(readFileSync(join(out, file))).digest("hex")}`);
+      filesOf(out).map(
+        (file) =>
+          `${file} ${createHash("sha256")
+            .update(readFileSync(join(out, file)))
+            .digest("hex")}`,
+      );
     expect(digest(other)).toEqual(digest(reference));
     expect(filesOf(reference).length).toBeGreaterThanOrEqual(4);
   });

@@ -39,9 +39,9 @@ export const expressions = fc.letrec<Families>((tie) => {
       fc.constant(pair(col("k").mod(7), "(k % 7)")),
       fc.constant(pair(col("k").abs(), "abs(k)")),
       int().map((a) => pair(coalesce(a.dsl, lit(0, "int32")), `coalesce(${a.sql}, CAST(0 AS INTEGER))`)),
-      fc.tuple(bool(), int(), int()).map(([c, a, b]) =>
-        pair(when(c.dsl).then(a.dsl).otherwise(b.dsl), `CASE WHEN ${c.sql} THEN ${a.sql} ELSE ${b.sql} END`),
-      ),
+      fc
+        .tuple(bool(), int(), int())
+        .map(([c, a, b]) => pair(when(c.dsl).then(a.dsl).otherwise(b.dsl), `CASE WHEN ${c.sql} THEN ${a.sql} ELSE ${b.sql} END`)),
       date().map((a) => pair(a.dsl.year().cast("int32"), `CAST(year(${a.sql}) AS INTEGER)`)),
       time().map((a) => pair(a.dsl.hour().cast("int32"), `CAST(hour(${a.sql}) AS INTEGER)`)),
       str().map((a) => pair(a.dsl.length().cast("int32"), `CAST(length(${a.sql}) AS INTEGER)`)),
@@ -53,9 +53,14 @@ export const expressions = fc.letrec<Families>((tie) => {
       fc.tuple(float(), float()).map(([a, b]) => pair(a.dsl.add(b.dsl), `(${a.sql} + ${b.sql})`)),
       fc.tuple(float(), float()).map(([a, b]) => pair(a.dsl.sub(b.dsl), `(${a.sql} - ${b.sql})`)),
       fc.tuple(float(), float()).map(([a, b]) => pair(a.dsl.mul(b.dsl), `(${a.sql} * ${b.sql})`)),
-      fc.tuple(int(), int()).map(([a, b]) =>
-        pair(a.dsl.divide(b.dsl), `(CASE WHEN ${b.sql} = 0 THEN NULL ELSE CAST(${a.sql} AS DOUBLE) / CAST(${b.sql} AS DOUBLE) END)`),
-      ),
+      fc
+        .tuple(int(), int())
+        .map(([a, b]) =>
+          pair(
+            a.dsl.divide(b.dsl),
+            `(CASE WHEN ${b.sql} = 0 THEN NULL ELSE CAST(${a.sql} AS DOUBLE) / CAST(${b.sql} AS DOUBLE) END)`,
+          ),
+        ),
       int().map((a) => pair(a.dsl.cast("float64"), `CAST(${a.sql} AS DOUBLE)`)),
     ),
     bool: fc.oneof(
@@ -64,9 +69,9 @@ export const expressions = fc.letrec<Families>((tie) => {
       fc.tuple(int(), int()).map(([a, b]) => pair(a.dsl.lt(b.dsl), `(${a.sql} < ${b.sql})`)),
       fc.tuple(float(), float()).map(([a, b]) => pair(a.dsl.gte(b.dsl), `(${a.sql} >= ${b.sql})`)),
       fc.tuple(str(), str()).map(([a, b]) => pair(a.dsl.lt(b.dsl), `(${a.sql} < ${b.sql})`)),
-      fc.tuple(str(), fc.constantFrom("a", "", "é", "😀")).map(([a, part]) =>
-        pair(a.dsl.contains(part), `contains(${a.sql}, ${text(part)})`),
-      ),
+      fc
+        .tuple(str(), fc.constantFrom("a", "", "é", "😀"))
+        .map(([a, part]) => pair(a.dsl.contains(part), `contains(${a.sql}, ${text(part)})`)),
       fc.constant(pair(col("l").gt(5n), "(l > 5)")),
       fc.tuple(date(), date()).map(([a, b]) => pair(a.dsl.lte(b.dsl), `(${a.sql} <= ${b.sql})`)),
       int().map((a) => pair(a.dsl.in([1, 2, -3]), `(${a.sql} IN (1, 2, -3))`)),
@@ -83,9 +88,14 @@ export const expressions = fc.letrec<Families>((tie) => {
       fc.constantFrom("", "x", "é😀").map((value) => pair(lit(value), text(value))),
       str().map((a) => pair(a.dsl.lower(), `lower(${a.sql})`)),
       str().map((a) => pair(a.dsl.trim(), `trim(${a.sql}, ' ')`)),
-      fc.tuple(str(), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 4 })).map(([a, from, length]) =>
-        pair(a.dsl.substring(from, length), `array_to_string(list_slice(string_split(${a.sql}, ''), ${from}, ${from + length - 1}), '')`),
-      ),
+      fc
+        .tuple(str(), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 4 }))
+        .map(([a, from, length]) =>
+          pair(
+            a.dsl.substring(from, length),
+            `array_to_string(list_slice(string_split(${a.sql}, ''), ${from}, ${from + length - 1}), '')`,
+          ),
+        ),
       str().map((a) => pair(a.dsl.replace("a", "__"), `replace(${a.sql}, 'a', '__')`)),
       fc.tuple(str(), str()).map(([a, b]) => pair(a.dsl.concat(b.dsl), `(${a.sql} || ${b.sql})`)),
       int().map((a) => pair(a.dsl.cast("utf8"), `CAST(${a.sql} AS VARCHAR)`)),
@@ -97,6 +107,10 @@ export const expressions = fc.letrec<Families>((tie) => {
       time().map((a) => pair(a.dsl.toDate(), `CAST(${a.sql} AS DATE)`)),
       date().map((a) => pair(a.dsl.truncate("month").cast("date"), `CAST(date_trunc('month', ${a.sql}) AS DATE)`)),
     ),
-    time: fc.oneof(depth, fc.constant(pair(col("t"), "t")), date().map((a) => pair(a.dsl.cast("timestamp"), `CAST(${a.sql} AS TIMESTAMP)`))),
+    time: fc.oneof(
+      depth,
+      fc.constant(pair(col("t"), "t")),
+      date().map((a) => pair(a.dsl.cast("timestamp"), `CAST(${a.sql} AS TIMESTAMP)`)),
+    ),
   };
 });

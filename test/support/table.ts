@@ -27,7 +27,23 @@ export const duckDbColumns =
   "{id: 'BIGINT', k: 'INTEGER', l: 'BIGINT', f: 'DOUBLE', b: 'BOOLEAN', s: 'VARCHAR', d: 'DATE', t: 'TIMESTAMP'}";
 
 const texts = fc.oneof(
-  fc.constantFrom("", " ", "a", "B", "aB c", "x,y", 'say "hi"', "line\nbreak", "naïve", "Ünïcödé", "日本", "😀 z", "0", "null", "  pad "),
+  fc.constantFrom(
+    "",
+    " ",
+    "a",
+    "B",
+    "aB c",
+    "x,y",
+    'say "hi"',
+    "line\nbreak",
+    "naïve",
+    "Ünïcödé",
+    "日本",
+    "😀 z",
+    "0",
+    "null",
+    "  pad ",
+  ),
   fc.string({ maxLength: 8, unit: fc.constantFrom("a", "b", "A", " ", ",", '"', "é", "😀", "1") }),
 );
 const floats = fc.oneof(
@@ -71,13 +87,22 @@ export function toCsv(rows: readonly GeneratedRow[]): string {
 
 function csvCell(value: GeneratedRow[keyof GeneratedRow]): string {
   if (value === null) return "";
-  if (typeof value === "number") return Number.isNaN(value) ? "nan" : Object.is(value, -0) ? "-0" : String(value).replace("Infinity", "inf");
+  if (typeof value === "number")
+    return Number.isNaN(value) ? "nan" : Object.is(value, -0) ? "-0" : String(value).replace("Infinity", "inf");
   const text = String(value);
   return text === "" || /[",\n\r]/.test(text) || text !== text.trim() ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** One JSON object a line; null is written as null. Non-finite numbers have no JSON form, so such tables are not written. */
 export function toJsonl(rows: readonly GeneratedRow[]): string {
-  const cell = (value: unknown) => (typeof value === "bigint" ? String(value) : Object.is(value, -0) ? "-0.0" : JSON.stringify(value));
-  return rows.map((row) => `{${Object.entries(row).map(([name, value]) => `"${name}":${cell(value)}`).join(",")}}\n`).join("");
+  const cell = (value: unknown) =>
+    typeof value === "bigint" ? String(value) : Object.is(value, -0) ? "-0.0" : JSON.stringify(value);
+  return rows
+    .map(
+      (row) =>
+        `{${Object.entries(row)
+          .map(([name, value]) => `"${name}":${cell(value)}`)
+          .join(",")}}\n`,
+    )
+    .join("");
 }

@@ -24,7 +24,7 @@ export function pruneColumns(outputs: readonly BoundNode[]): BoundNode[] {
   for (const node of [...order].reverse()) {
     const wanted = keepAtLeastOne(node, needs.get(node) as Set<number>);
     const inputs = boundInputs(node);
-    inputNeeds(node, wanted).forEach((columns, i) => need(inputs[i] as BoundNode, columns));
+    for (const [i, columns] of inputNeeds(node, wanted).entries()) need(inputs[i] as BoundNode, columns);
   }
   const done = new Map<BoundNode, Pruned>();
   for (const node of order) {
