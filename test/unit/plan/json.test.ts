@@ -107,7 +107,7 @@ describe("fingerprint", () => {
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
         const reversed = Object.fromEntries(Object.entries(value).reverse());
         expect(canonicalJson(reversed)).toBe(canonicalJson(value));
-        expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value).replace(/:-0([,}\]])/g, ":0$1")));
+        expect(JSON.parse(canonicalJson(value))).toEqual(value);
       }),
     );
   });
