@@ -7,9 +7,11 @@ import { GroupTable } from "../dist/kernels/hashTable.js";
 import { hashRows } from "../dist/kernels/hash.js";
 import { snappyCompress } from "../dist/kernels/snappy.js";
 import { types } from "../dist/schema/types.js";
+import { expressionLoops } from "./expressions.ts";
+import { mapLoops } from "./maps.ts";
 import { call, column, field, float64Column, int32Column, rows, textColumn } from "./batches.ts";
 
-const bench = new Bench({ time: 500, warmupTime: 100 });
+const bench = new Bench({ time: 250, warmupTime: 100 });
 
 for (const different of [200, 50_000]) {
   const keys = textColumn(different);
@@ -53,6 +55,13 @@ const page = textColumn(5_000).bytes;
 bench.add("snappy, 512 KiB of text", () => {
   snappyCompress([page]);
 });
+
+for (const [name, run] of await expressionLoops()) bench.add(name, run);
+for (const [name, run] of await mapLoops()) {
+  bench.add(name, async () => {
+    await run();
+  });
+}
 
 await bench.run();
 for (const task of bench.tasks) {

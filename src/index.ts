@@ -37,5 +37,5 @@ export { read } from "./plan/read.js";
 export { planText } from "./plan/text.js";
 export { module, udf } from "./plan/udf.js";
 export type { RunReportData } from "./report/model.js";
-export { RunReport } from "./report/report.js";
+export type { RunReport } from "./report/report.js";
 export type { DataType, Field, Schema } from "./schema/types.js";

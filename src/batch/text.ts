@@ -82,6 +82,11 @@ export class TextSink {
     this.#buffer = bufferOver(this.bytes);
   }
 
+  /** Makes room for so many bytes at the end: `bytes` is then the array that holds them. */
+  reserve(size: number): void {
+    if (this.length + size > this.bytes.length) this.#grow(this.length + size);
+  }
+
   /** Encodes a text at the end; a lone surrogate becomes U+FFFD. The text stands in [length before, length after). */
   writeText(text: string): void {
     const size = text.length;

@@ -118,8 +118,9 @@ function wasm(): Finding {
   if ((globalThis as unknown as WasmHost).WebAssembly?.validate(Uint8Array.from(simdProbe)) !== true) {
     return { name: "wasm", level: "fail", detail: "this Node has no WebAssembly SIMD" };
   }
-  const kernels = new URL("../kernels/kernels.wasm", import.meta.url);
-  if (!existsSync(kernels)) return { name: "wasm", level: "fail", detail: "kernels.wasm is missing from the installation" };
+  // Among the modules, or beside the bundle.
+  const places = ["../kernels/kernels.wasm", "./kernels.wasm"].map((path) => new URL(path, import.meta.url));
+  if (!places.some((place) => existsSync(place))) return { name: "wasm", level: "fail", detail: "kernels.wasm is missing from the installation" };
   return { name: "wasm", level: "ok", detail: "SIMD works, kernels are there" };
 }
 

@@ -27,6 +27,7 @@ export function exitCodeOfStatus(status: string): number {
 const codesByError: Readonly<Record<string, number>> = {
   CHECK_FAILED: exitCodes.gate,
   GATE_FAILED: exitCodes.gate,
+  REJECT_LIMIT_EXCEEDED: exitCodes.gate,
   DEADLINE_EXCEEDED: exitCodes.deadline,
 };
 

@@ -5,6 +5,10 @@ export type SqlAuthor = "engine" | "user";
 
 const memoryHint = "Give the run more memory (`memory` option), or fewer columns and groups at a time.";
 
+/** What DuckDB says of an integer sum, or a sum of partial sums, that does not fit into int64. */
+const integerSum =
+  /Type (INT128|HUGEINT) with value .* out of range for the destination type (INT64|BIGINT)|Failed to cast decimal value .* to type INT64 when casting from source column sum\(/i;
+
 /**
  * What DuckDB threw, as our error. The text of DuckDB is kept, with its position marker and its own "did you mean".
  * A message that names no known kind is an internal error when the engine wrote the SQL, and SQL_FAILED when the user did.
@@ -24,7 +28,7 @@ export function fromDuckDbError(thrown: unknown, author: SqlAuthor): MillraceErr
   if (/Out of Memory|could not allocate|failed to (allocate|pin)/i.test(message)) {
     return resourceError("OUT_OF_MEMORY", `DuckDB ran out of its memory limit: ${message}`, { ...options, hint: memoryHint });
   }
-  if (/Type (INT128|HUGEINT) with value .* out of range for the destination type (INT64|BIGINT)/i.test(message)) {
+  if (integerSum.test(message)) {
     return dataError("SUM_OVERFLOW", `an integer sum does not fit into int64: ${message}`, {
       ...options,
       hint: "Cast the column to float64 or decimal(38,0) before it is summed.",

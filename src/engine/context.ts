@@ -4,6 +4,7 @@ import type { WorkerPool } from "../pool/pool.js";
 import type { FileWritten, TaskResult } from "../task/protocol.js";
 import type { RunEventBody } from "./events.js";
 import type { EngineSettings } from "./options.js";
+import type { RejectLimiter } from "./rejectLimits.js";
 
 export interface RunContextParts {
   readonly runId: string;
@@ -13,6 +14,7 @@ export interface RunContextParts {
   readonly folder: string;
   readonly scratch: string;
   readonly onReject: OnReject;
+  readonly limits: RejectLimiter;
   readonly totalBytes: number;
   readonly signal: AbortSignal | null;
   readonly emit: (event: RunEventBody) => void;
@@ -28,8 +30,8 @@ export class RunContext {
   readonly onReject: OnReject;
   readonly signal: AbortSignal | null;
   readonly emit: (event: RunEventBody) => void;
-  /** Non-zero tells the workers to stop at the next batch. */
-  readonly cancelFlag = new SharedArrayBuffer(4);
+  readonly limits: RejectLimiter;
+  private readonly cancelFlags = new Set<SharedArrayBuffer>();
   private readonly exchanges = new Map<number, readonly FileWritten[]>();
   private readonly stagingFolders = new Map<number, string>();
   private readonly startMs = Date.now();
@@ -44,6 +46,7 @@ export class RunContext {
     this.folder = parts.folder;
     this.scratch = parts.scratch;
     this.onReject = parts.onReject;
+    this.limits = parts.limits;
     this.signal = parts.signal;
     this.emit = parts.emit;
     this.totalBytes = parts.totalBytes;
@@ -69,17 +72,25 @@ export class RunContext {
     this.stagingFolders.set(output, folder);
   }
 
+  /** A flag for the tasks of one stage: non-zero tells them to stop at the next batch. `stopTasks` raises it too. */
+  newCancelFlag(): SharedArrayBuffer {
+    const flag = new SharedArrayBuffer(4);
+    this.cancelFlags.add(flag);
+    if (this.signal?.aborted === true) raise(flag);
+    return flag;
+  }
+
   stopTasks(): void {
-    Atomics.store(new Int32Array(this.cancelFlag), 0, 1);
+    for (const flag of this.cancelFlags) raise(flag);
   }
 
   /** @throws MillraceError Cancelled/RUN_CANCELLED once the caller's signal was aborted. */
   throwIfStopped(): void {
-    if (this.signal?.aborted === true) throw new MillraceError("Cancelled", "RUN_CANCELLED", "the run was stopped by its caller");
+    throwIfAborted(this.signal);
   }
 
   taskFinished(stage: string, partition: number, attempt: number, result: TaskResult, fromSource: boolean): void {
-    const { scan, timing, rejects } = result;
+    const { scan, timing } = result;
     this.emit({
       kind: "task-finished",
       stage,
@@ -89,7 +100,6 @@ export class RunContext {
       bytes: scan.bytes,
       durationMs: timing.endMs - timing.startMs,
     });
-    if (rejects.count > 0) this.emit({ kind: "reject", stage, count: rejects.count, samples: rejects.samples });
     if (!fromSource || attempt > 1) return;
     this.rows += scan.rows;
     this.bytes += scan.bytes;
@@ -109,4 +119,21 @@ export class RunContext {
       etaMs: this.bytes > 0 && left >= 0 ? (elapsed * left) / this.bytes : null,
     });
   }
+}
+
+export const raise = (flag: SharedArrayBuffer): void => void Atomics.store(new Int32Array(flag), 0, 1);
+
+/** @throws MillraceError Cancelled/RUN_CANCELLED, or Config/ENGINE_CLOSED, once the signal was aborted. */
+export function throwIfAborted(signal: AbortSignal | null | undefined): void {
+  if (signal?.aborted === true) throw runStopped(signal);
+}
+
+/** Why a run ends before its time. A reason of ours says so itself; any other is the caller's own. */
+export function runStopped(signal: AbortSignal): MillraceError {
+  const reason: unknown = signal.reason;
+  if (reason instanceof MillraceError) return MillraceError.fromData(reason.toData());
+  return new MillraceError("Cancelled", "RUN_CANCELLED", "the run was stopped by its caller", {
+    hint: "Nothing was published; run the plan again.",
+    cause: reason,
+  });
 }

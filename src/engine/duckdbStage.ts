@@ -6,6 +6,7 @@ import { prepareQuery } from "../duckdb/query.js";
 import { nodeSql } from "../duckdb/relation.js";
 import { DuckDbSession } from "../duckdb/session.js";
 import { runDuckDbStage, type StageFiles } from "../duckdb/stage.js";
+import { topological } from "../optimize/rewrite.js";
 import type { BoundNode } from "../plan/bound.js";
 import type { DuckDbStage } from "../planner/stages.js";
 import type { StageMetrics } from "../report/model.js";
@@ -29,25 +30,14 @@ export class DuckDbRunner implements RowsReader {
     const startMs = Date.now();
     run.emit({ kind: "stage-started", stage: stage.name, stageId: stage.id, partitions: 1 });
     const inputs = new Map(stage.inputs.map((id): [number, StageFiles] => [id, this.filesOf(id)]));
-    const recordsIn = stage.inputs.reduce((sum, id) => sum + rowsOf(run.exchangeFiles(id)), 0);
+    const scanned = scannedBy(stage.node);
+    const recordsIn = scanned.recordsRead + stage.inputs.reduce((sum, id) => sum + rowsOf(run.exchangeFiles(id)), 0);
     const rows = await this.runQuery(stage, inputs, outputs);
     const endMs = Date.now();
     run.emit({ kind: "stage-finished", stage: stage.name, stageId: stage.id, rows, durationMs: endMs - startMs });
     const { id, name } = stage;
-    return {
-      id,
-      name,
-      kind: "duckdb",
-      startMs,
-      endMs,
-      recordsIn,
-      recordsOut: rows,
-      filtered: 0,
-      rejected: 0,
-      bytes: 0,
-      tasks: [],
-      steps: [],
-    };
+    const counts = { ...scanned, recordsIn, recordsOut: rows, filtered: 0, rejected: 0 };
+    return { id, name, kind: "duckdb", startMs, endMs, ...counts, tasks: [], steps: [] };
   }
 
   /** Reads an exchange back, in order. */
@@ -137,6 +127,17 @@ export class DuckDbRunner implements RowsReader {
     });
     return this.session;
   }
+}
+
+/** Rows and bytes of the files that a query reads itself. */
+function scannedBy(node: BoundNode): Pick<StageMetrics, "recordsRead" | "bytes"> {
+  const sources = new Set(topological([node]).flatMap((one) => (one.kind === "scan" ? [one.source] : [])));
+  let [recordsRead, bytes] = [0, 0];
+  for (const source of sources) {
+    recordsRead += source.rows ?? 0;
+    for (const file of source.files) bytes += file.bytes;
+  }
+  return { recordsRead, bytes };
 }
 
 const rowsOf = (files: readonly FileWritten[]): number => files.reduce((sum, file) => sum + file.rows, 0);

@@ -1,4 +1,4 @@
-import { toRecordBatch, toTable } from "../batch/arrowExport.js";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ArrowBatch, ArrowTable } from "../batch/arrowTypes.js";
 import type { Batch } from "../batch/column.js";
 import { copyBatch } from "../batch/gather.js";
@@ -21,6 +21,14 @@ export interface PlanSource {
   toPlan(): Plan;
 }
 
+/** How long `close` waits for runs to stop by themselves. */
+const graceMs = 2_000;
+
+const engineClosed = () => configError("ENGINE_CLOSED", "the engine was closed", { hint: "Make another with Engine.create." });
+
+/** Arrow is only needed to hand rows to the program, and takes a while to load. */
+const arrow = () => import("../batch/arrowExport.js");
+
 const runOptionNames = ["signal", "job", "parameters", "report"];
 
 /**
@@ -28,6 +36,8 @@ const runOptionNames = ["signal", "job", "parameters", "report"];
  */
 export class Engine implements AsyncDisposable {
   private closed = false;
+  private readonly closing = new AbortController();
+  private readonly active = new Set<Promise<unknown>>();
 
   private constructor(
     private readonly settings: EngineSettings,
@@ -65,14 +75,16 @@ export class Engine implements AsyncDisposable {
     const batches: Batch[] = [];
     let columns: Schema = [];
     await this.start(dataset.toPlan(), options, {
+      restarts: true,
       begin: (schema) => {
         columns = schema;
+        batches.length = 0;
       },
       batch: (batch) => {
         batches.push(copyBatch(batch));
       },
     });
-    return toTable(columns, batches);
+    return (await arrow()).toTable(columns, batches);
   }
 
   /** The rows of a dataset as Arrow record batches. The engine makes no batch ahead of the consumer; leaving the loop ends the run. */
@@ -84,8 +96,9 @@ export class Engine implements AsyncDisposable {
       dataset.toPlan(),
       { ...options, signal },
       {
+        restarts: false,
         begin: () => undefined,
-        batch: (batch) => channel.send(toRecordBatch(copyBatch(batch))),
+        batch: async (batch) => channel.send((await arrow()).toRecordBatch(copyBatch(batch))),
       },
     );
     handle.then(
@@ -105,10 +118,15 @@ export class Engine implements AsyncDisposable {
     return explainPrepared(await preparePlan("toPlan" in plan ? plan.toPlan() : plan, this.settings));
   }
 
-  /** Ends the worker threads. Runs that are not finished fail. */
+  /** Stops runs that are not finished, which fail with ENGINE_CLOSED and publish nothing, and ends the worker threads. */
   async close(): Promise<void> {
+    if (!this.closed) this.closing.abort(engineClosed());
     this.closed = true;
+    const runs = Promise.allSettled(this.active);
+    // A function that never returns must not keep the engine open: its thread is ended instead.
+    await Promise.race([runs, delay(graceMs, undefined, { ref: false })]);
     await this.pool.close();
+    await runs;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -116,12 +134,18 @@ export class Engine implements AsyncDisposable {
   }
 
   private start(plan: Plan, options: RunOptions, onRows: RowsConsumer | null): RunHandle {
-    if (this.closed) throw configError("ENGINE_CLOSED", "the engine was closed", { hint: "Make another with Engine.create." });
+    if (this.closed) throw engineClosed();
     const runId = newRunId(new Date());
     const events = new EventQueue();
     const emit = (event: RunEventBody) => events.push({ time: Date.now(), runId, ...event });
     const { settings, pool } = this;
-    const result = executePlan({ runId, plan, settings, pool, options, emit, onRows }).finally(() => events.end());
+    const signals = options.signal === undefined ? [] : [options.signal];
+    const signal = AbortSignal.any([...signals, this.closing.signal]);
+    const result = executePlan({ runId, plan, settings, pool, options: { ...options, signal }, emit, onRows }).finally(() => {
+      events.end();
+      this.active.delete(result);
+    });
+    this.active.add(result);
     return new RunHandle(runId, result, events);
   }
 }

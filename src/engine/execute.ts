@@ -1,30 +1,34 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Batch } from "../batch/column.js";
 import { assertNever, required } from "../common/assert.js";
 import { MillraceError, toErrorData } from "../common/errors.js";
+import { readBlocks } from "../exchange/openPart.js";
 import type { OnReject, Plan } from "../plan/nodes.js";
 import { planFingerprint } from "../plan/json.js";
 import { explanationText } from "../planner/explain.js";
 import type { Stage } from "../planner/stages.js";
 import type { WorkerPool } from "../pool/pool.js";
 import type { OutputMetrics, RejectMetrics, RunMetrics, StageMetrics } from "../report/model.js";
-import { buildReport, type RunReport } from "../report/report.js";
+import type { RunReport } from "../report/report.js";
 import type { Schema } from "../schema/types.js";
 import type { RejectRecord, TaskResult } from "../task/protocol.js";
-import { RunContext } from "./context.js";
+import { RunContext, runStopped, throwIfAborted } from "./context.js";
 import { DuckDbRunner } from "./duckdbStage.js";
 import type { RunEventBody } from "./events.js";
-import { runIngestStage } from "./ingestStage.js";
+import { type IngestResult, runIngestStage } from "./ingestStage.js";
 import type { EngineSettings } from "./options.js";
 import { OutputSet } from "./outputs.js";
-import { explainPrepared, type PreparedPlan, preparePlan } from "./prepare.js";
+import { explainPrepared, type PreparedPlan, preparePlan, replanned } from "./prepare.js";
+import { RejectLimiter } from "./rejectLimits.js";
 import type { RunOptions, RunResult } from "./run.js";
 import { createRunFolder, removeScratch, type RunFolder } from "./runFolder.js";
 import { runWorkerStage } from "./workerStage.js";
 
 /** Takes the rows of an output that has no sink: its columns first, then batches; none is made before the promise of the last is settled. */
 export interface RowsConsumer {
+  /** Whether a second `begin` may take back what was given; otherwise the run must not need one. */
+  readonly restarts: boolean;
   begin(schema: Schema): void;
   batch(batch: Batch): void | Promise<void>;
 }
@@ -44,25 +48,32 @@ export async function executePlan(execution: Execution): Promise<RunResult> {
   const run = new PlanRun(execution);
   try {
     await run.execute();
-    return run.finish(null);
+    return await run.finish(null);
   } catch (error) {
     await run.undo();
-    const { report } = run.finish(error);
-    const failure = asMillraceError(error);
+    const failure = failureOf(error, execution.options.signal);
+    const { report } = await run.finish(failure);
     Object.assign(failure, { runId: execution.runId, report });
     throw failure;
   }
 }
 
-function asMillraceError(error: unknown): MillraceError {
+/** A stop shows in many ways, from a refused query to a torn-down worker; the caller is told of the stop. */
+function failureOf(error: unknown, signal: AbortSignal | undefined): MillraceError {
+  if (signal?.aborted === true) return runStopped(signal);
   return error instanceof MillraceError ? error : MillraceError.fromData(toErrorData(error));
 }
+
+/** What a query says when a single row could not be computed. */
+const rowFailureCodes = ["CONVERSION_FAILED", "INTEGER_OVERFLOW", "INVALID_INPUT"];
+const isRowFailure = (error: unknown): boolean => error instanceof MillraceError && rowFailureCodes.includes(error.code);
 
 class PlanRun {
   private readonly startMs = Date.now();
   private readonly cpuStart = process.cpuUsage();
   private readonly stages: StageMetrics[] = [];
   private readonly results: TaskResult[] = [];
+  private readonly ingested = new Map<string, IngestResult>();
   private readonly folder: RunFolder;
   private prepared: PreparedPlan | null = null;
   private outputs: OutputSet | null = null;
@@ -75,12 +86,32 @@ class PlanRun {
 
   async execute(): Promise<void> {
     const { execution } = this;
+    throwIfAborted(execution.options.signal);
     const prepared = await preparePlan(execution.plan, execution.settings);
-    this.prepared = prepared;
+    const { onRows, emit, options } = execution;
+    const careful = prepared.queriesMayFail && onRows !== null && !onRows.restarts;
+    this.prepared = careful ? replanned(prepared) : prepared;
+    emit({ kind: "run-started", job: options.job ?? "job", stages: this.prepared.physical.stages.length });
+    try {
+      await this.runStages(this.prepared, this.folder.scratch);
+    } catch (error) {
+      if (!this.prepared.queriesMayFail || !isRowFailure(error)) throw error;
+      // A query can only fail as a whole. The same plan once more, with such rows rejected one by one; clean data never comes here.
+      await this.startOver();
+      this.prepared = replanned(prepared);
+      await this.runStages(this.prepared, join(this.folder.scratch, "careful"));
+    }
+    for (const output of this.published) {
+      emit({ kind: "published", path: output.path, rows: output.rows, files: output.files.length });
+    }
+  }
+
+  private async runStages(prepared: PreparedPlan, scratch: string): Promise<void> {
+    const { execution } = this;
     const { physical } = prepared;
-    execution.emit({ kind: "run-started", job: execution.options.job ?? "job", stages: physical.stages.length });
-    const context = this.makeContext(prepared);
-    this.duckdb = new DuckDbRunner(context, execution.onRows);
+    const context = this.makeContext(prepared, scratch);
+    const duckdb = new DuckDbRunner(context, execution.onRows);
+    this.duckdb = duckdb;
     const release = this.stopOnAbort(context);
     try {
       for (const output of physical.outputs) if (output.kind === "rows") execution.onRows?.begin(output.schema);
@@ -91,16 +122,24 @@ class PlanRun {
       }
       await this.deliverRows(context);
       context.throwIfStopped();
-      this.published = await this.outputs.publish(this.duckdb);
+      this.published = await this.outputs.publish(duckdb);
     } finally {
       release();
     }
-    for (const output of this.published) {
-      execution.emit({ kind: "published", path: output.path, rows: output.rows, files: output.files.length });
-    }
   }
 
-  private makeContext(prepared: PreparedPlan): RunContext {
+  private async startOver(): Promise<void> {
+    await this.undo();
+    this.duckdb?.close();
+    const kept = new Set([...this.ingested.values()].map(({ result }) => result));
+    for (const result of this.results)
+      if (!kept.has(result) && result.rejects.file !== null) rmSync(result.rejects.file, { force: true });
+    this.outputs = null;
+    this.stages.length = 0;
+    this.results.length = 0;
+  }
+
+  private makeContext(prepared: PreparedPlan, scratch: string): RunContext {
     const { execution } = this;
     const totalBytes = prepared.sources.reduce(
       (sum, source) => sum + source.files.reduce((bytes, file) => bytes + file.bytes, 0),
@@ -110,8 +149,10 @@ class PlanRun {
       runId: execution.runId,
       settings: execution.settings,
       pool: execution.pool,
-      ...this.folder,
+      folder: this.folder.folder,
+      scratch,
       onReject: mostLenient(prepared.sources.map((source) => source.spec.onReject)),
+      limits: new RejectLimiter(prepared.sources),
       totalBytes,
       signal: execution.options.signal ?? null,
       emit: execution.emit,
@@ -142,9 +183,12 @@ class PlanRun {
         return required(this.duckdb, "DuckDB").runStage(stage, this.requireOutputs());
       case "ingest": {
         const feed = required(this.prepared?.feeds.get(stage.dataId), "rows of the program");
-        const done = await runIngestStage(stage, feed, context);
+        // An iterable can be read once only: a plan that is run again finds its rows where they were put.
+        const done = this.ingested.get(stage.dataId) ?? (await runIngestStage(stage, feed, context));
+        this.ingested.set(stage.dataId, done);
+        this.results.push(done.result);
         context.addExchange(stage.exchange, done.files);
-        return done.metrics;
+        return { ...done.metrics, id: stage.id };
       }
       default:
         return assertNever(stage, "stage");
@@ -156,10 +200,13 @@ class PlanRun {
     const { onRows } = this.execution;
     for (const output of this.prepared?.physical.outputs ?? []) {
       if (output.kind !== "rows" || output.exchange === null || onRows === null) continue;
-      await required(this.duckdb, "DuckDB").readExchange(output.exchange, output.schema, (batch) => {
+      const deliver = (batch: Batch) => {
         context.throwIfStopped();
         return onRows.batch(batch);
-      });
+      };
+      if (output.blocks === true) {
+        for (const batch of readBlocks(context.exchangeFiles(output.exchange).map((file) => file.path))) await deliver(batch);
+      } else await required(this.duckdb, "DuckDB").readExchange(output.exchange, output.schema, deliver);
     }
   }
 
@@ -171,10 +218,12 @@ class PlanRun {
     await this.outputs?.discard();
   }
 
-  finish(thrown: unknown): RunResult {
+  async finish(failure: MillraceError | null): Promise<RunResult> {
     const { execution } = this;
-    const error = thrown === null ? null : toErrorData(asMillraceError(thrown));
+    const error = failure === null ? null : failure.toData();
     this.duckdb?.close();
+    // Loaded here, so that its histograms do not delay the first task.
+    const { buildReport } = await import("../report/report.js");
     const report = buildReport(this.metrics(error));
     this.writeReport(report);
     removeScratch(this.folder);

@@ -1,64 +1,131 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { batchFromRows } from "../kernels/rows.js";
+import type { Batch } from "../batch/column.js";
 import { exchangeWriter } from "../exchange/codec.js";
+import type { BatchWriter } from "../io/contracts.js";
+import { ColumnFailure, RowCollector } from "../kernels/rows.js";
 import type { IngestStage } from "../planner/stages.js";
 import type { StageMetrics } from "../report/model.js";
-import type { FileWritten } from "../task/protocol.js";
+import type { FileWritten, TaskResult } from "../task/protocol.js";
+import { RejectLog } from "../worker/rejects.js";
 import type { RunContext } from "./context.js";
 import type { RowFeed } from "./rowFeed.js";
 
 const rowsPerFile = 1_000_000;
 const rowsPerBatch = 10_000;
 
-/** Takes the program's rows in, slice by slice, into exchange files of a fixed number of rows. */
-export async function runIngestStage(
-  stage: IngestStage,
-  feed: RowFeed,
-  run: RunContext,
-): Promise<{ readonly files: readonly FileWritten[]; readonly metrics: StageMetrics }> {
+export interface IngestResult {
+  readonly files: readonly FileWritten[];
+  readonly metrics: StageMetrics;
+  readonly result: TaskResult;
+}
+
+/** Takes the program's rows in, slice by slice, into exchange files of a fixed number of rows. Rows that do not fit are rejected. */
+export async function runIngestStage(stage: IngestStage, feed: RowFeed, run: RunContext): Promise<IngestResult> {
   const startMs = Date.now();
-  const { schema } = stage.source;
-  const folder = join(run.scratch, `x${stage.exchange}`);
-  mkdirSync(folder, { recursive: true });
-  run.emit({ kind: "stage-started", stage: stage.name, stageId: stage.id, partitions: 1 });
-  const open = (index: number) => exchangeWriter(schema, join(folder, `p${String(index).padStart(6, "0")}.parquet`));
-  const files: FileWritten[] = [];
-  let writer = open(0);
-  let inFile = 0;
-  let rows = 0;
+  const { id, name, source } = stage;
+  run.emit({ kind: "stage-started", stage: name, stageId: id, partitions: 1 });
+  const rejectFolder = join(run.folder, "rejects");
+  if (source.spec.onReject === "quarantine") mkdirSync(rejectFolder, { recursive: true });
+  const rejects = new RejectLog(source.spec.onReject, join(rejectFolder, `s${id}-rows`));
+  const ingest = new Ingest(stage, run, rejects);
   try {
-    for await (const slice of feed.slices(rowsPerBatch)) {
-      run.throwIfStopped();
-      if (inFile >= rowsPerFile) {
-        files.push(...(await writer.finish()));
-        writer = open(files.length);
-        inFile = 0;
-      }
-      await writer.write(batchFromRows(slice as readonly object[], schema, `read.rows, rows from ${rows}`));
-      rows += slice.length;
-      inFile += slice.length;
-    }
-    files.push(...(await writer.finish()));
+    await ingest.take(feed);
   } catch (error) {
-    await writer.abort();
+    await ingest.abort();
     throw error;
   }
   const endMs = Date.now();
-  run.emit({ kind: "stage-finished", stage: stage.name, stageId: stage.id, rows, durationMs: endMs - startMs });
-  const metrics: StageMetrics = {
-    id: stage.id,
-    name: stage.name,
-    kind: "ingest",
-    startMs,
-    endMs,
-    recordsIn: rows,
-    recordsOut: rows,
+  run.emit({ kind: "stage-finished", stage: name, stageId: id, rows: ingest.rows, durationMs: endMs - startMs });
+  const result = taskResult(ingest.rows, rejects.finish(), startMs, endMs);
+  const { count, samples } = result.rejects;
+  if (count > 0) run.emit({ kind: "reject", stage: name, count, samples });
+  run.limits.add(result, source, null);
+  run.limits.stageFinished();
+  const counts = {
+    recordsRead: ingest.rows,
+    recordsIn: ingest.rows,
+    recordsOut: ingest.rows - count,
     filtered: 0,
-    rejected: 0,
+    rejected: count,
     bytes: 0,
-    tasks: [],
-    steps: [],
   };
-  return { files, metrics };
+  const metrics: StageMetrics = { id, name, kind: "ingest", startMs, endMs, ...counts, tasks: [], steps: [] };
+  return { files: ingest.files, metrics, result };
+}
+
+class Ingest {
+  readonly files: FileWritten[] = [];
+  rows = 0;
+  private writer: BatchWriter;
+  private inFile = 0;
+  private readonly collector: RowCollector;
+
+  constructor(
+    private readonly stage: IngestStage,
+    private readonly run: RunContext,
+    private readonly rejects: RejectLog,
+  ) {
+    mkdirSync(this.folder, { recursive: true });
+    this.writer = this.open(0);
+    this.collector = new RowCollector(stage.source.schema, "read.rows");
+  }
+
+  async take(feed: RowFeed): Promise<void> {
+    for await (const slice of feed.slices(rowsPerBatch)) {
+      this.run.throwIfStopped();
+      if (this.inFile >= rowsPerFile) {
+        this.files.push(...(await this.writer.finish()));
+        this.writer = this.open(this.files.length);
+        this.inFile = 0;
+      }
+      const batch = this.collect(slice);
+      if (batch.length > 0) await this.writer.write(batch);
+      this.inFile += batch.length;
+    }
+    this.files.push(...(await this.writer.finish()));
+  }
+
+  async abort(): Promise<void> {
+    this.rejects.discard();
+    await this.writer.abort();
+  }
+
+  private collect(slice: readonly unknown[]): Batch {
+    let length = 0;
+    for (const row of slice) {
+      try {
+        this.collector.append(row);
+        length++;
+      } catch (thrown) {
+        if (!(thrown instanceof ColumnFailure)) throw thrown;
+        this.reject(thrown);
+      }
+      this.rows++;
+    }
+    return { ...this.collector.take(), length };
+  }
+
+  private reject({ code, message, column }: ColumnFailure): void {
+    const nowhere = { file: "", line: null, byte: null, length: null, functionName: null, attempt: 1 };
+    this.rejects.take({ ...nowhere, stage: this.stage.name, column, code, message: `row ${this.rows}: ${message}` }, null);
+  }
+
+  private get folder(): string {
+    return join(this.run.scratch, `x${this.stage.exchange}`);
+  }
+
+  private open(index: number): BatchWriter {
+    return exchangeWriter(this.stage.source.schema, join(this.folder, `p${String(index).padStart(6, "0")}.parquet`));
+  }
+}
+
+function taskResult(rows: number, rejects: TaskResult["rejects"], startMs: number, endMs: number): TaskResult {
+  return {
+    scan: { rows, rejected: rejects.count, bytes: 0, start: null, end: null, lines: 0 },
+    enough: false,
+    steps: [],
+    rejects,
+    timing: { startMs, endMs, readMs: 0, computeMs: 0, writeMs: 0, cpuMs: 0 },
+  };
 }

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { configError } from "../common/errors.js";
 import { didYouMean } from "../common/nearest.js";
+import { defaultBroadcastBytes } from "../planner/placement.js";
 import { parseBytes } from "../runtime/bytes.js";
 import { availableCores, availableMemory } from "../runtime/machine.js";
 
@@ -18,6 +19,12 @@ export interface EngineOptions {
   readonly kernels?: "compiled" | "interpreted";
   /** `false` runs the plan as written. */
   readonly optimizer?: boolean;
+  /**
+   * A join whose right side is estimated to take no more memory than this runs in the workers, each with a copy of that side. Default
+   * `"64MiB"`; 0 has DuckDB run all joins. Results keep their rows and their order, but floating-point sums over a join may differ in the
+   * last digit when it changes.
+   */
+  readonly broadcastBytes?: string | number;
 }
 
 export interface EngineSettings {
@@ -27,9 +34,10 @@ export interface EngineSettings {
   readonly partitionBytes: number;
   readonly interpreted: boolean;
   readonly optimizer: boolean;
+  readonly broadcastBytes: number;
 }
 
-const names = ["memory", "workers", "stateDir", "partitionBytes", "kernels", "optimizer"];
+const names = ["memory", "workers", "stateDir", "partitionBytes", "kernels", "optimizer", "broadcastBytes"];
 const leastMemory = 64 * 2 ** 20;
 
 /** @throws MillraceError Config/UNKNOWN_OPTION, INVALID_OPTION, INVALID_SIZE. */
@@ -57,5 +65,12 @@ export function engineSettings(options: EngineOptions): EngineSettings {
     partitionBytes: parseBytes(options.partitionBytes ?? "32MiB", "partitionBytes"),
     interpreted: kernels === "interpreted",
     optimizer: options.optimizer ?? true,
+    broadcastBytes: broadcastBytes(options.broadcastBytes),
   };
+}
+
+/** 0 means none, which no other size may be. */
+function broadcastBytes(given: string | number | undefined): number {
+  if (given === undefined) return defaultBroadcastBytes;
+  return given === 0 || given === "0" ? 0 : parseBytes(given, "broadcastBytes");
 }

@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve, sep } from "node:path";
 import type { Batch } from "../batch/column.js";
 import { required } from "../common/assert.js";
+import { planError } from "../common/errors.js";
 import { writeDuckDbTable } from "../duckdb/table.js";
 import { exchangeWriter } from "../exchange/codec.js";
 import { assemble, discard, prepareTarget, publish, type Staged, type Target } from "../io/commit.js";
@@ -48,6 +49,7 @@ export class OutputSet {
 
   /** Checks every target; nothing is left behind when one of them does not fit. */
   static async prepare(planned: readonly PlannedOutput[], run: RunContext, planFingerprint: string): Promise<OutputSet> {
+    requireOwnTargets(planned);
     const outputs = new Map<number, Output>();
     const set = new OutputSet(outputs, run, planFingerprint);
     try {
@@ -128,6 +130,30 @@ export class OutputSet {
     });
     return { path: sink.path, format: sink.format, mode: sink.mode, rows: written.rows, bytes: 0, partitions: 1, files: [] };
   }
+}
+
+/** Two sinks of one plan must not write to one place, nor one inside the other's folder. @throws MillraceError Plan/DUPLICATE_TARGET */
+function requireOwnTargets(planned: readonly PlannedOutput[]): void {
+  const targets: { readonly path: string; readonly table: string | null }[] = [];
+  for (const output of planned) {
+    if (output.kind !== "sink") continue;
+    const { sink } = output;
+    const target = { path: resolve(sink.path), table: sink.format === "duckdb" ? String(sink.options.table) : null };
+    const other = targets.find((one) => collide(one, target));
+    if (other !== undefined) {
+      const inside = other.path === target.path ? "" : `, which collides with ${other.path}`;
+      throw planError("DUPLICATE_TARGET", `two outputs of the plan write to ${target.path}${inside}`, {
+        file: sink.path,
+        hint: "Give every output a path of its own, none inside another.",
+      });
+    }
+    targets.push(target);
+  }
+}
+
+function collide(a: { path: string; table: string | null }, b: { path: string; table: string | null }): boolean {
+  if (a.path === b.path) return a.table === null || b.table === null || a.table.toLowerCase() === b.table.toLowerCase();
+  return a.path.startsWith(join(b.path, sep)) || b.path.startsWith(join(a.path, sep));
 }
 
 function outputMetrics(sink: SinkSpec, staged: Staged): OutputMetrics {

@@ -4,6 +4,7 @@ import type { Plan, SourceSpec } from "../plan/nodes.js";
 import { sourceKey, sourcesOf } from "../plan/walk.js";
 import { optimize, rules } from "../optimize/optimize.js";
 import { type Explanation, explain } from "../planner/explain.js";
+import { queriesMayFail } from "../planner/placement.js";
 import { planStages } from "../planner/plan.js";
 import type { PhysicalPlan } from "../planner/stages.js";
 import { describeSql } from "../duckdb/stage.js";
@@ -15,7 +16,12 @@ import { RowFeed } from "./rowFeed.js";
 /** A plan that is ready to run: sources found, names and types checked, stages cut. */
 export interface PreparedPlan {
   readonly bound: readonly BoundNode[];
+  /** Whether a query may fail for a single row, in which case `replanned` gives a plan that rejects the row instead. */
+  readonly queriesMayFail: boolean;
   readonly physical: PhysicalPlan;
+  readonly broadcastBytes: number;
+  /** As the settings say; it decides how aggregations are cut. */
+  readonly partitionBytes: number;
   readonly sources: readonly ResolvedSource[];
   readonly feeds: ReadonlyMap<string, RowFeed>;
 }
@@ -34,8 +40,25 @@ export async function preparePlan(plan: Plan, settings: EngineSettings): Promise
   };
   const bound = await bindPlan(plan.outputs, find, describeSql);
   const optimised = optimize(bound, settings.optimizer ? rules : []);
-  return { bound: optimised, physical: planStages(optimised), sources: [...sources.values()], feeds };
+  const { broadcastBytes } = settings;
+  const mayFail = queriesMayFail(optimised, broadcastBytes);
+  return {
+    bound: optimised,
+    queriesMayFail: mayFail,
+    physical: planStages(optimised, "failQuery", broadcastBytes, settings.partitionBytes),
+    broadcastBytes,
+    partitionBytes: settings.partitionBytes,
+    sources: [...sources.values()],
+    feeds,
+  };
 }
+
+/** The same plan with everything that can fail for a row in workers, which reject it. */
+export const replanned = (prepared: PreparedPlan): PreparedPlan => ({
+  ...prepared,
+  queriesMayFail: false,
+  physical: planStages(prepared.bound, "rejectRows", prepared.broadcastBytes, prepared.partitionBytes),
+});
 
 export const explainPrepared = (prepared: PreparedPlan): Explanation => explain(prepared.bound, prepared.physical);
 
@@ -52,5 +75,11 @@ async function resolveRows(
   }
   const feed = await RowFeed.open(rows);
   feeds.set(spec.id, feed);
-  return { spec, files: [], schema: spec.schema ?? feed.inferSchema(), partitionColumns: [], rows: null };
+  return {
+    spec,
+    files: [],
+    schema: spec.schema ?? feed.inferSchema(),
+    partitionColumns: [],
+    rows: Array.isArray(rows) ? rows.length : null,
+  };
 }

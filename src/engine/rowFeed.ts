@@ -1,4 +1,4 @@
-import { planError } from "../common/errors.js";
+import { externalError, MillraceError, planError } from "../common/errors.js";
 import { type DataType, type Field, type Schema, types } from "../schema/types.js";
 
 export type Rows = Iterable<unknown> | AsyncIterable<unknown>;
@@ -20,7 +20,7 @@ export class RowFeed {
     const iterator = Symbol.asyncIterator in rows ? rows[Symbol.asyncIterator]() : rows[Symbol.iterator]();
     const sample: unknown[] = [];
     while (sample.length < sampleRows) {
-      const step = await iterator.next();
+      const step = await guarded(sample.length, () => iterator.next());
       if (step.done === true) break;
       sample.push(step.value);
     }
@@ -47,6 +47,7 @@ export class RowFeed {
   /** Slices of at most `size` rows. */
   async *slices(size: number): AsyncGenerator<unknown[]> {
     let slice: unknown[] = [];
+    let before = this.sample.length;
     for (const row of this.sample) {
       slice.push(row);
       if (slice.length < size) continue;
@@ -54,17 +55,39 @@ export class RowFeed {
       slice = [];
     }
     for (;;) {
-      const next = this.rest.next();
+      const step = guarded(before, () => this.rest.next());
       // Awaiting every row of a plain iterator would cost more than the row.
-      const step = next instanceof Promise ? await next : next;
-      if (step.done === true) break;
-      slice.push(step.value);
+      const { done, value } = step instanceof Promise ? await step : step;
+      if (done === true) break;
+      before++;
+      slice.push(value);
       if (slice.length < size) continue;
       yield slice;
       slice = [];
     }
     if (slice.length > 0) yield slice;
   }
+}
+
+type Step = IteratorResult<unknown>;
+
+/** The next row; what the program's own iterable throws is told as such. */
+function guarded(rows: number, next: () => Step | Promise<Step>): Step | Promise<Step> {
+  try {
+    const step = next();
+    return step instanceof Promise ? step.catch((thrown: unknown) => Promise.reject(rowsFailed(rows, thrown))) : step;
+  } catch (thrown) {
+    throw rowsFailed(rows, thrown);
+  }
+}
+
+function rowsFailed(rows: number, thrown: unknown): MillraceError {
+  if (thrown instanceof MillraceError) return thrown;
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  return externalError("ROWS_FAILED", `read.rows: the rows broke off after ${rows}: ${reason}`, {
+    hint: "The error is the program's own: look where it makes these rows.",
+    cause: thrown,
+  });
 }
 
 function asRow(row: unknown, index: number): object {

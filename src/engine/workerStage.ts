@@ -2,13 +2,16 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { required } from "../common/assert.js";
 import { internalError, MillraceError } from "../common/errors.js";
-import { planPartitions, resolveSource } from "../io/sources.js";
+import { blockSource, planParts } from "../exchange/openPart.js";
+import { resolveSource } from "../io/sources.js";
 import type { ResolvedSource } from "../plan/bound.js";
-import type { OnReject } from "../plan/nodes.js";
-import type { WorkerStage } from "../planner/stages.js";
-import type { StageMetrics, TaskMetrics } from "../report/model.js";
-import type { FileWritten, PartitionSpec, Step, TaskResult, TaskSpec } from "../task/protocol.js";
-import type { RunContext } from "./context.js";
+import type { PlannedStep, WorkerStage } from "../planner/stages.js";
+import type { StageMetrics } from "../report/model.js";
+import type { FileWritten, JoinBuild, PartitionSpec, Step, TaskResult, TaskSpec } from "../task/protocol.js";
+import { type RunContext, raise } from "./context.js";
+import { joinBuilds } from "./joinBuilds.js";
+import { addLines, errorWithLines } from "./rejectLines.js";
+import { type AttemptedTask, hasEnough, workerStageMetrics } from "./workerMetrics.js";
 
 /** What a worker stage leaves: files of its exchanges and fragments of its outputs, both in partition order. */
 export interface WorkerStageResult {
@@ -23,68 +26,193 @@ export async function runWorkerStage(stage: WorkerStage, run: RunContext): Promi
   return new StageRun(stage, run).execute();
 }
 
+/** What came of a partition. A failure of the data is doubtful until the partitions before it are settled. */
+type Slot = { readonly kind: "done"; readonly result: TaskResult } | { readonly kind: "failed"; readonly error: unknown };
+
+/** Where the last settled partition of a text file ended. */
+interface Border {
+  readonly file: number;
+  readonly byte: number;
+  /** Lines of the file before it. */
+  readonly lines: number;
+}
+
+/**
+ * Partitions run in any order and are settled in theirs. A text partition begins at a guessed record border: it is settled once the one
+ * before it says where it ended, and done again from there when the guess was wrong (its border lay inside a quoted field). Whatever the
+ * run tells of its input (rejects, limits, the first failure) comes from settled partitions alone, and so does not depend on timing.
+ */
 class StageRun {
   private readonly startMs = Date.now();
+  private readonly cancel: SharedArrayBuffer;
   private readonly attempts: number[] = [];
-  private readonly results: (TaskResult | undefined)[] = [];
+  private readonly slots: (Slot | undefined)[] = [];
+  private readonly settled: AttemptedTask[] = [];
+  private parts: readonly PartitionSpec[] = [];
   private source: ResolvedSource | null = null;
-  private failure: { readonly partition: number; readonly error: unknown } | null = null;
+  private builds: ReadonlyMap<PlannedStep, JoinBuild> = new Map();
+  private next = 0;
+  private border: Border | null = null;
+  private settling = false;
+  /** A settled partition had all rows that the limits below ask for: those after it do not count. */
+  private enough = false;
+  private failure: { readonly error: unknown } | null = null;
+  /** A partition of this round failed, which may be the fault of a wrong guess. */
+  private doubt = false;
 
   constructor(
     private readonly stage: WorkerStage,
     private readonly run: RunContext,
-  ) {}
+  ) {
+    this.cancel = run.newCancelFlag();
+  }
 
   async execute(): Promise<WorkerStageResult> {
+    const { stage, run } = this;
     const source = await this.resolve();
     this.source = source;
-    const parts = await planPartitions(source, this.run.settings.partitionBytes);
-    this.run.emit({ kind: "stage-started", stage: this.stage.name, stageId: this.stage.id, partitions: parts.length });
-    await this.runAll(parts);
-    await this.verifyBorders(parts);
-    const results = parts.map((_, i) => required(this.results[i], "task result"));
-    const metrics = this.metrics(results);
-    this.run.emit({
+    this.builds = await joinBuilds(stage, run);
+    const layout = stage.input.kind === "exchange" ? (stage.input.layout ?? null) : null;
+    this.parts = await planParts(source, layout, run.settings.partitionBytes);
+    run.emit({ kind: "stage-started", stage: stage.name, stageId: stage.id, partitions: this.parts.length });
+    while (!this.isOver()) await this.round();
+    if (this.failure !== null) throw this.failure.error;
+    if (this.fromSource) run.limits.stageFinished();
+    const metrics = workerStageMetrics(stage, this.startMs, this.settled);
+    const { id: stageId, name } = stage;
+    run.emit({
       kind: "stage-finished",
-      stage: this.stage.name,
-      stageId: this.stage.id,
+      stage: name,
+      stageId,
       rows: metrics.recordsIn,
       durationMs: metrics.endMs - metrics.startMs,
     });
+    const results = this.settled.map(({ result }) => result);
     return { metrics, results, exchanges: this.files(results, "exchange"), outputs: this.files(results, "output") };
+  }
+
+  private get fromSource(): boolean {
+    return this.stage.input.kind === "source";
   }
 
   private async resolve(): Promise<ResolvedSource> {
     const { input } = this.stage;
     if (input.kind === "source") return input.source;
     const files = this.run.exchangeFiles(input.exchange).map((file) => file.path);
-    const onReject: OnReject = this.run.onReject;
+    if (input.layout !== undefined) return blockSource(files, input.schema);
+    const { onReject } = this.run;
     return resolveSource({ format: "parquet", paths: files, schema: input.schema, onReject, rejectLimits: {} });
   }
 
-  /** Keeps one task more in flight than there are workers, so that none waits; partitions start in order. */
-  private async runAll(parts: readonly PartitionSpec[]): Promise<void> {
-    let next = 0;
-    const lane = async (): Promise<void> => {
-      while (next < parts.length && this.failure === null) {
-        const partition = next++;
-        await this.runPartition(partition, parts[partition] as PartitionSpec);
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(parts.length, this.run.settings.workers + 1) }, lane));
-    if (this.failure !== null) throw this.failure.error;
+  private isOver(): boolean {
+    return this.failure !== null || this.enough || this.settled.length >= this.parts.length;
   }
 
-  private async runPartition(partition: number, part: PartitionSpec): Promise<void> {
+  /**
+   * Keeps one task more in flight than there are workers, so that none waits; partitions start in order. Ends early when a partition
+   * failed: whether that counts is known once the ones before it are settled, which all are under way by then.
+   */
+  private async round(): Promise<void> {
+    const lane = async (): Promise<void> => {
+      while (this.next < this.parts.length && !this.isOver() && !this.doubt) {
+        await this.runPartition(this.next++);
+        await this.settle();
+      }
+    };
+    this.doubt = false;
+    const lanes = Math.min(this.parts.length - this.next, this.run.settings.workers + 1);
+    await Promise.all(Array.from({ length: lanes }, lane));
+    await this.settle();
+  }
+
+  private async runPartition(partition: number): Promise<void> {
     try {
-      const result = await this.attempt(partition, part);
-      this.results[partition] = result;
+      this.slots[partition] = { kind: "done", result: await this.attempt(partition, this.part(partition)) };
     } catch (error) {
-      // Of several failures the one of the earliest partition is told, so that the message does not depend on timing alone.
-      if (this.failure === null || (partition < this.failure.partition && !isCancelled(error)))
-        this.failure = { partition, error };
-      this.run.stopTasks();
+      if (isData(error)) {
+        this.slots[partition] = { kind: "failed", error };
+        this.doubt = true;
+      } else if (!this.enough) this.fail(error);
     }
+  }
+
+  /** The first failure is told; what fails after it fails because the tasks are stopped. */
+  private fail(error: unknown): void {
+    this.failure ??= { error };
+    raise(this.cancel);
+  }
+
+  /** Settles partitions in order as far as they are done. */
+  private async settle(): Promise<void> {
+    if (this.settling) return;
+    this.settling = true;
+    try {
+      for (;;) {
+        const partition = this.settled.length;
+        const slot = this.slots[partition];
+        if (slot === undefined || this.isOver()) break;
+        const result = await this.confirmed(partition, slot);
+        this.slots[partition] = undefined;
+        this.accept(partition, result);
+      }
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.settling = false;
+    }
+    if (this.isOver()) this.dropRest();
+  }
+
+  /** A partition's result, from the right first byte. */
+  private async confirmed(partition: number, slot: Slot): Promise<TaskResult> {
+    const part = this.part(partition);
+    const before = this.borderBefore(part);
+    const exact = part.kind !== "bytes" || part.exactStart || before === null;
+    if (slot.kind === "done" && (exact || slot.result.scan.start === before.byte)) return slot.result;
+    const lines = before?.lines ?? 0;
+    if (slot.kind === "failed" && exact) throw errorWithLines(slot.error, lines);
+    if (slot.kind === "done") discard(slot.result);
+    if (exact) throw internalError(`partition ${partition} has no border to begin at`);
+    try {
+      const result = await this.attempt(partition, { ...part, start: before.byte, exactStart: true });
+      if (result.scan.start === before.byte) return result;
+      throw internalError(
+        `partition ${partition} begins at byte ${result.scan.start}, the one before it ended at ${before.byte}`,
+      );
+    } catch (error) {
+      throw errorWithLines(error, lines);
+    }
+  }
+
+  private accept(partition: number, counted: TaskResult): void {
+    const { run, stage } = this;
+    const part = this.part(partition);
+    const lines = this.borderBefore(part)?.lines ?? 0;
+    const result = addLines(counted, lines);
+    const { rejects, scan } = result;
+    if (rejects.count > 0) run.emit({ kind: "reject", stage: stage.name, count: rejects.count, samples: rejects.samples });
+    this.settled.push({ partition, result, attempts: this.attempts[partition] ?? 1 });
+    this.enough ||= result.enough || hasEnough(stage, this.settled);
+    if (this.enough) raise(this.cancel);
+    run.limits.add(result, this.fromSource ? required(this.source, "source") : null, this.fromSource ? part.file : null);
+    if (part.kind !== "bytes") return;
+    this.border = { file: part.file, byte: required(scan.end, "partition end"), lines: lines + scan.lines };
+  }
+
+  /** Results that no longer count leave no files behind. */
+  private dropRest(): void {
+    this.slots.forEach((slot, partition) => {
+      if (slot?.kind === "done") discard(slot.result);
+      this.slots[partition] = undefined;
+    });
+  }
+
+  private part(partition: number): PartitionSpec {
+    return required(this.parts[partition], `partition ${partition}`);
+  }
+
+  private borderBefore(part: PartitionSpec): Border | null {
+    return part.kind === "bytes" && this.border?.file === part.file ? this.border : null;
   }
 
   private async attempt(partition: number, part: PartitionSpec): Promise<TaskResult> {
@@ -92,18 +220,23 @@ class StageRun {
     const attempt = (this.attempts[partition] ?? 0) + 1;
     this.attempts[partition] = attempt;
     const result = await this.run.pool.run(this.task(partition, attempt, part));
-    this.run.taskFinished(this.stage.name, partition, attempt, result, this.stage.input.kind === "source");
+    this.run.taskFinished(this.stage.name, partition, attempt, result, this.fromSource);
     return result;
   }
 
   private task(partition: number, attempt: number, part: PartitionSpec): TaskSpec {
     const { run, stage } = this;
     const name = `p${String(partition).padStart(6, "0")}-a${attempt}`;
-    const source = required(this.source, "source");
-    const steps = stage.steps.map(({ step, exchange, output }): Step => {
-      if (step.op === "exchange")
-        return { ...step, file: join(run.scratch, `x${required(exchange, "exchange")}`, `${name}.parquet`) };
+    const whole = required(this.source, "source");
+    const source = part.kind === "buckets" || part.kind === "runs" ? whole : sourceOfTask(whole, part.file);
+    const steps = stage.steps.map((planned): Step => {
+      const { step, exchange, output } = planned;
+      if (step.op === "exchange" || step.op === "groupExchange") {
+        const extension = step.op === "exchange" && step.format !== "blocks" ? "parquet" : "blocks";
+        return { ...step, file: join(run.scratch, `x${required(exchange, "exchange")}`, `${name}.${extension}`) };
+      }
       if (step.op === "sink") return { ...step, directory: join(run.staging(required(output, "output")), name) };
+      if (step.op === "join") return { ...step, build: required(this.builds.get(planned), "right side") };
       return step;
     });
     return {
@@ -114,39 +247,12 @@ class StageRun {
       partition,
       attempt,
       scan: { source, schema: stage.input.schema },
-      part,
+      fromSource: this.fromSource,
+      part: { ...part, file: 0 },
       steps,
       rejectFile: join(run.folder, "rejects", `s${stage.id}-${name}`),
-      options: { interpreted: run.settings.interpreted, batchRows: 65_536, cancel: run.cancelFlag },
+      options: { interpreted: run.settings.interpreted, batchRows: 65_536, cancel: this.cancel },
     };
-  }
-
-  /**
-   * Text partitions begin at a guessed record border. Each must begin exactly where the one before it ended; one that guessed
-   * wrong (its border lies inside a quoted field) is done again from the right byte.
-   */
-  private async verifyBorders(parts: readonly PartitionSpec[]): Promise<void> {
-    let end: { readonly file: number; readonly byte: number } | null = null;
-    for (const [partition, part] of parts.entries()) {
-      if (part.kind !== "bytes") continue;
-      let result = required(this.results[partition], "task result");
-      if (end !== null && end.file === part.file && result.scan.start !== end.byte) {
-        this.discard(result);
-        result = await this.attempt(partition, { ...part, start: end.byte, exactStart: true });
-        this.results[partition] = result;
-        if (result.scan.start !== end.byte) {
-          throw internalError(
-            `partition ${partition} begins at byte ${result.scan.start}, the one before it ended at ${end.byte}`,
-          );
-        }
-      }
-      end = { file: part.file, byte: required(result.scan.end, "partition end") };
-    }
-  }
-
-  private discard(result: TaskResult): void {
-    for (const file of result.steps.flatMap((step) => step.files)) rmSync(file.path, { force: true });
-    if (result.rejects.file !== null) rmSync(result.rejects.file, { force: true });
   }
 
   private files(results: readonly TaskResult[], of: "exchange" | "output"): Map<number, FileWritten[]> {
@@ -161,43 +267,18 @@ class StageRun {
     });
     return files;
   }
-
-  private metrics(results: readonly TaskResult[]): StageMetrics {
-    const { stage } = this;
-    const steps = stage.steps.map(({ step }, i) => {
-      const of = (name: "rowsIn" | "rowsOut" | "filtered" | "rejected") => sum(results.map((one) => one.steps[i]?.[name] ?? 0));
-      return {
-        name: step.name,
-        rowsIn: of("rowsIn"),
-        rowsOut: of("rowsOut"),
-        filtered: of("filtered"),
-        rejected: of("rejected"),
-      };
-    });
-    return {
-      id: stage.id,
-      name: stage.name,
-      kind: "worker",
-      startMs: this.startMs,
-      endMs: Date.now(),
-      recordsIn: sum(results.map((one) => one.scan.rows)),
-      recordsOut: sum(
-        stage.steps.map(({ step }, i) => (step.op === "exchange" || step.op === "sink" ? (steps[i]?.rowsOut ?? 0) : 0)),
-      ),
-      filtered: sum(steps.map((step) => step.filtered)),
-      rejected: sum(results.map((one) => one.rejects.count)),
-      bytes: stage.input.kind === "source" ? sum(results.map((one) => one.scan.bytes)) : 0,
-      tasks: results.map((result, partition) => taskMetrics(result, partition, this.attempts[partition] ?? 1)),
-      steps,
-    };
-  }
 }
 
-function taskMetrics(result: TaskResult, partition: number, attempts: number): TaskMetrics {
-  const { startMs, endMs, readMs, computeMs, writeMs } = result.timing;
-  const { rows, bytes } = result.scan;
-  return { partition, rows, bytes, rejected: result.rejects.count, attempts, startMs, endMs, readMs, computeMs, writeMs };
+/** A task is told of its own file only: a message that lists all of them would cost as much as the task where there are thousands. */
+function sourceOfTask(source: ResolvedSource, index: number): ResolvedSource {
+  const file = required(source.files[index], `file ${index} of the source`);
+  const { spec } = source;
+  return { ...source, files: [file], spec: spec.format === "rows" ? spec : { ...spec, paths: [file.path] } };
 }
 
-const isCancelled = (error: unknown): boolean => error instanceof MillraceError && error.category === "Cancelled";
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+function discard(result: TaskResult): void {
+  for (const file of result.steps.flatMap((step) => step.files)) rmSync(file.path, { force: true });
+  if (result.rejects.file !== null) rmSync(result.rejects.file, { force: true });
+}
+
+const isData = (error: unknown): boolean => error instanceof MillraceError && error.category === "Data";

@@ -1,9 +1,12 @@
 import { parquetDefaults, type ParquetOptions, ParquetFileWriter, isFlat } from "../io/parquetWrite.js";
 import { NestedParquetWriter } from "../io/parquetNested.js";
 import { type OutputOptions, OutputFile } from "../io/sinkOutput.js";
+import { layoutOf } from "../batch/builder.js";
 import type { Batch } from "../batch/column.js";
+import { compactBatch } from "../batch/gather.js";
 import type { BatchWriter } from "../io/contracts.js";
 import type { Schema } from "../schema/types.js";
+import { BlockFileWriter, columnParts } from "./blockFile.js";
 
 /** How rows stand in files between two stages. */
 export interface ExchangeCodec {
@@ -43,6 +46,25 @@ export const parquetExchange: ExchangeCodec = {
   },
 };
 
+/** Whether rows of this schema can be written as blocks: no column is nested. */
+export const fitsBlocks = (schema: Schema): boolean => schema.every((field) => layoutOf(field.type) !== "object");
+
+/** Blocks, for exchanges that DuckDB does not read. */
+export const blockExchange: ExchangeCodec = {
+  extension: "blocks",
+  writer(schema, file, options = {}) {
+    const writer = new BlockFileWriter(file, options);
+    return {
+      write(batch: Batch) {
+        const { columns, length } = compactBatch(batch);
+        writer.write(schema, length, [0, length], columns.map(columnParts));
+      },
+      finish: () => [writer.finish()],
+      abort: () => writer.abort(),
+    };
+  },
+};
+
 /** Writes rows as one exchange file. Rows keep their order; columns keep their types. */
-export const exchangeWriter = (schema: Schema, file: string, options?: OutputOptions): BatchWriter =>
-  parquetExchange.writer(schema, file, options);
+export const exchangeWriter = (schema: Schema, file: string, format: "parquet" | "blocks" = "parquet"): BatchWriter =>
+  (format === "blocks" ? blockExchange : parquetExchange).writer(schema, file);

@@ -99,8 +99,9 @@ function operator(
 }
 
 function emitIntegerDivision(a: string, b: string, call: CallTypes, context: EmitContext): string {
-  if (wide(call.returns)) return `(${b} === 0n ? null : ${emitChecked(`${a} / ${b}`, call.returns, context)})`;
-  return `(${b} === 0 ? null : ${emitChecked(`Math.trunc(${a} / ${b})`, call.returns, context)})`;
+  const zero = wide(call.returns) ? "0n" : "0";
+  const quotient = context.name(`${b} === ${zero} ? ${zero} : ${wide(call.returns) ? `${a} / ${b}` : `Math.trunc(${a} / ${b})`}`);
+  return `(${b} === ${zero} ? null : ${emitChecked(quotient, call.returns, context)})`;
 }
 
 const div: ScalarFunction = {
@@ -201,7 +202,7 @@ const abs: ScalarFunction = {
   },
   emit([a], { returns }, context) {
     return wide(returns)
-      ? emitChecked(`${a} < 0n ? -${a} : ${a}`, returns, context)
+      ? emitChecked(`(${a} < 0n ? -${a} : ${a})`, returns, context)
       : emitChecked(`Math.abs(${a})`, returns, context);
   },
   sql: ([a]) => `abs(${a})`,

@@ -22,6 +22,26 @@ export function daysFromCivil(year: number, month: number, day: number): number 
 
 export function civilFromDays(days: number): Civil {
   const z = days + 719468;
+  return z >= 0 && z <= 0x7fff_ffff ? civilOfNear(z) : civilOfFar(z);
+}
+
+/** From year 0 on, by 32-bit integers: the same steps, several times as fast. */
+function civilOfNear(z: number): Civil {
+  const era = (z / 146097) | 0;
+  const dayOfEra = (z - Math.imul(era, 146097)) | 0;
+  const leaps = ((dayOfEra / 1460) | 0) - ((dayOfEra / 36524) | 0) + ((dayOfEra / 146096) | 0);
+  const yearOfEra = ((dayOfEra - leaps) / 365) | 0;
+  const dayOfYear = (dayOfEra - (365 * yearOfEra + (yearOfEra >> 2) - ((yearOfEra / 100) | 0))) | 0;
+  const shifted = ((5 * dayOfYear + 2) / 153) | 0;
+  const month = shifted < 10 ? shifted + 3 : shifted - 9;
+  return {
+    year: (yearOfEra + Math.imul(era, 400) + (month <= 2 ? 1 : 0)) | 0,
+    month,
+    day: (dayOfYear - (((153 * shifted + 2) / 5) | 0) + 1) | 0,
+  };
+}
+
+function civilOfFar(z: number): Civil {
   const era = Math.floor(z / 146097);
   const dayOfEra = z - era * 146097;
   const yearOfEra = Math.floor(

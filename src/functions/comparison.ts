@@ -21,7 +21,7 @@ export function allCommon(least: number, most: number, returns?: DataType) {
   };
 }
 
-type Order = "eq" | "ne" | "lt" | "lte" | "gt" | "gte";
+export type Order = "eq" | "ne" | "lt" | "lte" | "gt" | "gte";
 
 const symbols: { readonly [K in Order]: { readonly js: string; readonly sql: string; readonly summary: string } } = {
   eq: { js: "===", sql: "=", summary: "Whether two values are equal." },
@@ -31,6 +31,9 @@ const symbols: { readonly [K in Order]: { readonly js: string; readonly sql: str
   gt: { js: ">", sql: ">", summary: "Whether the first value is greater." },
   gte: { js: ">=", sql: ">=", summary: "Whether the first value is greater or equal." },
 };
+
+/** JavaScript's operator for a comparison. */
+export const orderSymbol = (order: Order): string => symbols[order].js;
 
 /** Whether an order (negative, zero, positive) satisfies a comparison. */
 const holds: { readonly [K in Order]: (order: number) => boolean } = {

@@ -58,6 +58,10 @@ export interface CallTypes {
 export interface EmitContext {
   /** Makes a value (function, regular expression, table) reachable from the text and gives its identifier; equal keys share one. */
   constant(key: string, value: unknown): string;
+  /** A name for the value of a text, which is computed by a statement before the text that is returned. */
+  name(text: string): string;
+  /** Adds a statement before the text that is returned. */
+  line(text: string): void;
 }
 
 /** Thrown by `evaluate` and by helpers of generated code: this row cannot be computed. Codes are stable (docs/ERRORS.md). */

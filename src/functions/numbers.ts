@@ -1,4 +1,4 @@
-import { type DataType, isFloat, isInteger, types, type Value, valueForm } from "../schema/types.js";
+import { type DataType, isFloat, isInteger, typeName, types, type Value, valueForm } from "../schema/types.js";
 import { fitInteger } from "./arithmetic.js";
 import { divideRounded, roundAway } from "./cast.js";
 import { sqlTypeName } from "./cast-sql.js";
@@ -7,9 +7,13 @@ import { outOfDomain } from "./failure.js";
 import { decimalCheck, pow10 } from "./overflow.js";
 import { aNumber, fixed, smallInteger } from "./signatures.js";
 
+/** Powers of ten as their digits read, for as many digits as `round` takes. */
+const powers: readonly number[] = Array.from({ length: 39 }, (_, digits) => Number(`1e${digits}`));
+
 function roundFloat(x: number, digits: number, narrow: boolean): number {
   if (digits === 0) return roundAway(x);
-  const power = narrow ? Math.fround(Number(`1e${Math.abs(digits)}`)) : Number(`1e${Math.abs(digits)}`);
+  const exact = powers[Math.abs(digits)] as number;
+  const power = narrow ? Math.fround(exact) : exact;
   const scaled = digits > 0 ? x * power : x / power;
   const whole = roundAway(narrow ? Math.fround(scaled) : scaled);
   const result = digits > 0 ? whole / power : whole * power;
@@ -18,6 +22,8 @@ function roundFloat(x: number, digits: number, narrow: boolean): number {
   if (Number.isFinite(rounded)) return rounded;
   return digits < 0 ? 0 : x;
 }
+
+const roundDouble = (x: number, digits: number): number => roundFloat(x, digits, false);
 
 /** Rounds an unscaled decimal so that only `digits` digits behind the point remain, at the same scale. */
 function roundUnscaled(unscaled: bigint, scale: number, digits: number): bigint {
@@ -69,6 +75,13 @@ const round: ScalarFunction = {
   checkLiterals: ([, digits]) =>
     typeof digits === "number" && Math.abs(digits) > 38 ? `expects -38 to 38 digits, found ${digits}` : null,
   evaluate: ([value, digits = 0], call) => roundValue(value ?? null, digits as number, call.args[0] as DataType, call.returns),
+  emit([value, digits = "0"], call, context) {
+    const type = call.args[0] as DataType;
+    const { returns } = call;
+    if (type.kind === "float64") return `${context.constant("round float64", roundDouble)}(${value}, ${digits})`;
+    const run = (x: Value, places: number): Value => roundValue(x, places, type, returns);
+    return `${context.constant(`round ${typeName(type)} ${typeName(returns)}`, run)}(${value}, ${digits})`;
+  },
   sql: (args, call) => roundSql(args, call.args[0] as DataType, call.returns),
 };
 

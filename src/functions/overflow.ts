@@ -43,9 +43,30 @@ export function bigintCheck(type: DataType): BigintCheck | undefined {
   return type.kind === "decimal" ? decimalCheck(type.precision) : bigintChecks[type.kind];
 }
 
+/** Operators that make a number one of its type, the same one if it is. */
+const wraps: { readonly [kind: string]: (text: string) => string } = {
+  int8: (r) => `${r} << 24 >> 24`,
+  int16: (r) => `${r} << 16 >> 16`,
+  int32: (r) => `${r} | 0`,
+  uint8: (r) => `${r} & 255`,
+  uint16: (r) => `${r} & 65535`,
+  uint32: (r) => `${r} >>> 0`,
+  int64: (r) => `BigInt.asIntN(64, ${r})`,
+  uint64: (r) => `BigInt.asUintN(64, ${r})`,
+};
+
 /** Text of `text` after the check of its type. float32 is rounded to 32 bits. */
 export function emitChecked(text: string, type: DataType, context: EmitContext): string {
   if (type.kind === "float32") return `Math.fround(${text})`;
-  const check = numberCheck(type) ?? bigintCheck(type);
-  return check === undefined ? `(${text})` : `${context.constant(`check ${typeName(type)}`, check)}(${text})`;
+  const wrap = wraps[type.kind];
+  if (wrap === undefined) {
+    const check = bigintCheck(type);
+    return check === undefined ? `(${text})` : `${context.constant(`check ${typeName(type)}`, check)}(${text})`;
+  }
+  // Written out, not called: a check that many loops share would see numbers of every kind and slow them all down.
+  const result = context.name(`(${text})`);
+  const wrapped = context.name(wrap(result));
+  const fail = context.constant("overflow", overflow);
+  context.line(`if (${wrapped} !== ${result}) ${fail}(${context.constant(`overflow ${type.kind}`, type.kind)});`);
+  return wrapped;
 }

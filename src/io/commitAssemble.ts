@@ -10,7 +10,8 @@ import type { Target } from "./commitTarget.js";
 import { encodeFooterLike, type Footer, magic, readFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
 import { encodeThrift, numberField, structsField } from "./parquetThrift.js";
 import { csvHeader, csvSinkOptions } from "./sinkCsv.js";
-import { type FileSystem, nodeFileSystem } from "./sinkFileSystem.js";
+import { crc32After, crc32Before } from "./sinkChecksum.js";
+import { type FileSystem, fileError, nodeFileSystem } from "./sinkFileSystem.js";
 import { OutputFile, type OutputSummary } from "./sinkOutput.js";
 import { comparePartitions, partitionFolder } from "./sinkPartition.js";
 import { extensions, fileSchema, openFile } from "./sinks.js";
@@ -49,7 +50,8 @@ export async function assemble(
   const folder = path.join(target.staging, "files");
   files.removeTree(folder);
   files.makeFolder(folder);
-  const staged = groupFragments(target.sink, fragments).map(({ values, parts }) => {
+  const staged: StagedFile[] = [];
+  for (const { values, parts } of groupFragments(target.sink, fragments)) {
     const relative = [
       ...values.map((value, i) => partitionFolder(target.sink.partitionBy[i] as string, value)),
       fileName(target),
@@ -57,10 +59,10 @@ export async function assemble(
     // Where the target is already there, readers may look for files of its format below it, hidden folders included.
     const file = path.join(folder, ...relative) + (target.layout === "inPlace" ? ".staged" : "");
     files.makeFolder(path.dirname(file));
-    const summary = assembleFile(target.sink, columns, parts, file, files);
+    const summary = await assembleFile(target.sink, columns, parts, file, files);
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-    return { path: relative.join("/"), staged: file, rows, partitionValues: values, ...summary };
-  });
+    staged.push({ path: relative.join("/"), staged: file, rows, partitionValues: values, ...summary });
+  }
   return { schema, files: staged, rows: staged.reduce((sum, file) => sum + file.rows, 0) };
 }
 
@@ -91,26 +93,40 @@ function groupFragments(sink: SinkSpec, fragments: readonly FileWritten[]): Grou
   return [...groups.values()].sort((a, b) => comparePartitions(a.values, b.values));
 }
 
-function assembleFile(
+async function assembleFile(
   sink: SinkSpec,
   schema: Schema,
   parts: readonly FileWritten[],
   file: string,
   files: FileSystem,
-): OutputSummary {
+): Promise<OutputSummary> {
   const [only] = parts;
-  if (only === undefined) return openFile(sink, schema, file, { files }).finish();
+  if (only === undefined) return openFile(sink, schema, file, { files, fsync: true }).finish();
   if (parts.length === 1) {
     files.link(only.path, file);
+    syncFile(files, file);
     return { bytes: only.bytes, checksum: only.checksum };
   }
   const output = new OutputFile(file, { files });
   try {
     merge(sink, schema, parts, output, files);
+    await output.settle();
     return output.finish();
   } catch (thrown) {
     output.abort();
     throw thrown;
+  }
+}
+
+/** Fragments do not wait for the disk when they are written: a linked one does so here. */
+function syncFile(files: FileSystem, file: string): void {
+  const fd = files.open(file, "read");
+  try {
+    files.fsync(fd);
+  } catch (thrown) {
+    throw fileError(thrown, "sync", file);
+  } finally {
+    files.close(fd);
   }
 }
 
@@ -122,11 +138,11 @@ function merge(sink: SinkSpec, schema: Schema, parts: readonly FileWritten[], ou
     case "csv": {
       const header = csvHeader(schema, csvSinkOptions(sink.options));
       output.write([header]);
-      for (const part of parts) copyRange(part.path, header.length, part.bytes, output, files);
+      for (const part of parts) appendAfter(part, header, output);
       return;
     }
     case "jsonl":
-      for (const part of parts) copyRange(part.path, 0, part.bytes, output, files);
+      for (const part of parts) output.append(part.path, 0, part.bytes, checksumOf(part));
       return;
     case "arrow":
       mergeArrow(schema, parts, output, files);
@@ -136,6 +152,39 @@ function merge(sink: SinkSpec, schema: Schema, parts: readonly FileWritten[], ou
     default:
       assertNever(sink.format, "sink format");
   }
+}
+
+// The checksum of a merged file is computed from those that its fragments had when they were written: bytes that change on the disk
+// before they are copied do not become the right ones by that.
+const checksumOf = (part: FileWritten): number => Number.parseInt(part.checksum, 16);
+
+/** Appends what follows the bytes that a fragment begins with. */
+function appendAfter(part: FileWritten, head: Uint8Array, output: OutputFile): void {
+  const length = part.bytes - head.length;
+  output.append(part.path, head.length, part.bytes, crc32After(checksumOf(part), crc32(head), length));
+}
+
+/** Row groups are copied as they are; only their offsets in the footer change. */
+function mergeParquet(parts: readonly FileWritten[], output: OutputFile, files: FileSystem): void {
+  output.write([magic]);
+  const groups: RowGroup[] = [];
+  let first: Footer | null = null;
+  for (const part of parts) {
+    const footer = readFooter(files, part.path);
+    first ??= footer;
+    if (schemaChecksum(footer) !== schemaChecksum(first)) throw internalError(`the fragment ${part.path} has another schema`);
+    const shift = output.bytes - magic.length;
+    const tail = part.bytes - footer.dataEnd;
+    const head = crc32Before(checksumOf(part), footer.tailChecksum, tail);
+    const data = crc32After(head, crc32(magic), footer.dataEnd - magic.length);
+    output.append(part.path, magic.length, footer.dataEnd, data);
+    for (const group of footer.rowGroups) if ((numberField(group, 3) ?? 0) > 0) groups.push(shiftRowGroup(group, shift));
+  }
+  output.write([encodeFooterLike(required(first, "fragment").metadata, groups)]);
+}
+
+function schemaChecksum(footer: Footer): number {
+  return structsField(footer.metadata, 2).reduce((crc, fields) => crc32(encodeThrift({ kind: "struct", fields }), crc), 0);
 }
 
 /** Copies bytes of a fragment. @throws MillraceError Internal when it is shorter than it was */
@@ -153,26 +202,6 @@ function copyRange(from: string, start: number, end: number, output: OutputFile,
   } finally {
     files.close(fd);
   }
-}
-
-/** Row groups are copied as they are; only their offsets in the footer change. */
-function mergeParquet(parts: readonly FileWritten[], output: OutputFile, files: FileSystem): void {
-  output.write([magic]);
-  const groups: RowGroup[] = [];
-  let first: Footer | null = null;
-  for (const part of parts) {
-    const footer = readFooter(files, part.path);
-    first ??= footer;
-    if (schemaChecksum(footer) !== schemaChecksum(first)) throw internalError(`the fragment ${part.path} has another schema`);
-    const shift = output.bytes - magic.length;
-    copyRange(part.path, magic.length, footer.dataEnd, output, files);
-    for (const group of footer.rowGroups) if ((numberField(group, 3) ?? 0) > 0) groups.push(shiftRowGroup(group, shift));
-  }
-  output.write([encodeFooterLike(required(first, "fragment").metadata, groups)]);
-}
-
-function schemaChecksum(footer: Footer): number {
-  return structsField(footer.metadata, 2).reduce((crc, fields) => crc32(encodeThrift({ kind: "struct", fields }), crc), 0);
 }
 
 /** Record batches are copied as they are, behind one schema. */

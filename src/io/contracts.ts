@@ -17,7 +17,7 @@ export interface BatchReader {
 export interface BatchWriter {
   /** Writes the live rows of a batch; keeps no view of it. */
   write(batch: Batch): void | Promise<void>;
-  /** Ends every file, fsyncs it, and says what was written, ordered by partition values. */
+  /** Ends every file and says what was written, ordered by partition values. */
   finish(): FileWritten[] | Promise<FileWritten[]>;
   /** Closes and removes what was written. */
   abort(): void | Promise<void>;

@@ -234,7 +234,7 @@ export interface PlannedColumn {
 }
 
 /** The kernel of a type of fixed width; exported WebAssembly functions need no `this`. */
-function kernelOf(kernels: CsvKernels, type: DataType): (context: number) => void {
+export function kernelOf(kernels: CsvKernels, type: DataType): (context: number) => void {
   switch (type.kind) {
     case "bool":
       return kernels.boolColumn;

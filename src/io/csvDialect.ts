@@ -13,9 +13,12 @@ export interface CsvDialect {
 
 const lf = 10;
 const cr = 13;
+/** With such a quote a value in quotes could be read in two ways: `010` is 1 in quotes and also ten. */
+const inValues = /[0-9A-Za-z+\-.: ]/;
 
 /**
- * The bytes of a dialect. Every character is one ASCII character, and no two roles share one (except escape and quote).
+ * The bytes of a dialect. Every character is one ASCII character, and no two roles share one (except escape and quote). Quote and
+ * escape are no letters, digits, blanks or signs of numbers and dates.
  * @throws MillraceError Config/INVALID_CSV_OPTION
  */
 export function csvDialect(options: CsvOptions, newline: number = lf): CsvDialect {
@@ -28,6 +31,20 @@ export function csvDialect(options: CsvOptions, newline: number = lf): CsvDialec
   const delimiter = oneByte("delimiter", options.delimiter);
   const quote = options.quote === null ? -1 : oneByte("quote", options.quote);
   const escaping = quote < 0 ? -1 : options.escape === null ? quote : oneByte("escape", options.escape);
+  for (const [role, byte] of [
+    ["quote", quote],
+    ["escape", escaping],
+  ] as const) {
+    if (byte >= 0 && inValues.test(String.fromCharCode(byte))) {
+      throw configError(
+        "INVALID_CSV_OPTION",
+        `${role}: ${JSON.stringify(String.fromCharCode(byte))} stands in numbers, dates or words`,
+        {
+          hint: "Quotes and escapes are signs that unquoted values do not hold.",
+        },
+      );
+    }
+  }
   const comment = options.comment === null ? -1 : oneByte("comment", options.comment);
   const roles = [delimiter, quote, comment, ...(escaping === quote ? [] : [escaping])].filter((byte) => byte >= 0);
   if (new Set(roles).size !== roles.length) {

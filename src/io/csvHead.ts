@@ -12,6 +12,8 @@ export interface CsvHead {
   readonly names: readonly string[] | null;
   /** Fields of the header, or of the first record without one; 0 for a file without either. */
   readonly fields: number;
+  /** There is a first record, but a quote in it is never closed, or not within the bytes that are read for it. */
+  readonly unclosed: boolean;
   /** First byte after byte order mark, skipped lines and header. */
   readonly dataStart: number;
   /** Line ends before `dataStart`. */
@@ -19,30 +21,43 @@ export interface CsvHead {
 }
 
 const firstRead = 65_536;
-const lastRead = 64 * 1024 * 1024;
+const lastRead = 32 * 1024 * 1024;
+/** Without a header only inference asks for the first record; a partition must not read megabytes for it. */
+const lastReadWithoutHeader = 512 * 1024;
 
 /**
  * Reads the head of a file. Lines end with LF (a CR before it belongs to the line end); a file whose beginning has CR and no LF at all
  * has lines that end with CR. @throws MillraceError Data/CSV_NO_HEADER, Config/INVALID_CSV_OPTION
  */
 export function readCsvHead(file: SourceFile, options: CsvOptions): CsvHead {
+  const most = options.header ? lastRead : lastReadWithoutHeader;
   for (let length = firstRead; ; length *= 8) {
     const { bytes, whole } = readHeadBytes(file.path, length);
-    const head = parseHead(bytes, options, whole);
+    const head = parseHead(bytes, options, whole, whole || length >= most);
     if (head !== null) return head;
     if (whole || length >= lastRead) {
-      throw dataError("CSV_NO_HEADER", `${file.path}: the header does not end within ${bytes.length} bytes`, {
-        file: file.path,
-        byte: 0,
-        hint: "Check quote and skipLines, or set header: false.",
-      });
+      throw dataError(
+        "CSV_NO_HEADER",
+        `${file.path}: the ${options.skipLines} lines to skip do not end within ${bytes.length} bytes`,
+        {
+          file: file.path,
+          byte: 0,
+          hint: "Check skipLines.",
+        },
+      );
     }
   }
 }
 
-/** The head found in a file's first bytes; null when they do not hold all of it. */
-export function parseHead(bytes: Uint8Array, options: CsvOptions, whole: boolean): CsvHead | null {
-  const newline = !bytes.includes(10) && bytes.includes(13) ? 13 : 10;
+/**
+ * The head found in a file's first bytes; null when they do not hold all of it. `final`: no more will be read, and a first record that
+ * does not end counts as one whose quote is never closed.
+ */
+export function parseHead(bytes: Uint8Array, options: CsvOptions, whole: boolean, final: boolean = whole): CsvHead | null {
+  const cr = bytes.includes(10) ? -1 : bytes.indexOf(13);
+  // The LF of the only CR may be the next byte.
+  if (!final && cr >= 0 && cr === bytes.length - 1) return null;
+  const newline = cr >= 0 ? 13 : 10;
   const dialect = csvDialect(options, newline);
   let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   for (let i = 0; i < options.skipLines; i++) {
@@ -51,18 +66,21 @@ export function parseHead(bytes: Uint8Array, options: CsvOptions, whole: boolean
     at = end < 0 ? bytes.length : end + 1;
   }
   const first = firstRecord(bytes, at, dialect, whole);
-  if (first === "incomplete") return null;
-  const fields = first === null ? 0 : first.fields.length;
-  const dataStart = options.header ? (first === null ? bytes.length : first.end) : at;
-  const names = options.header && first !== null ? first.fields.map((name, i) => name ?? `column${i}`) : null;
-  return { dialect, names, fields, dataStart, lines: countLines(bytes, dataStart, newline) };
+  if (first === "incomplete" && !final) return null;
+  const found = typeof first === "string" ? null : first;
+  const dataStart = options.header ? (found?.end ?? bytes.length) : at;
+  const names = options.header && found !== null ? found.fields.map((name, i) => name ?? `column${i}`) : null;
+  const fields = found?.fields.length ?? 0;
+  return { dialect, names, fields, unclosed: typeof first === "string", dataStart, lines: countLines(bytes, dataStart, newline) };
 }
 
-function firstRecord(bytes: Uint8Array, from: number, dialect: CsvDialect, whole: boolean): PlainRecord | null | "incomplete" {
+type FirstRecord = PlainRecord | null | "incomplete" | "unclosed";
+
+function firstRecord(bytes: Uint8Array, from: number, dialect: CsvDialect, whole: boolean): FirstRecord {
   let at = from;
   while (at < bytes.length) {
     const step = readPlain(bytes, at, dialect, whole);
-    if (step === null) return whole ? null : "incomplete";
+    if (step === null) return whole ? "unclosed" : "incomplete";
     if (step.kind === "record") return step.record;
     at = step.end;
   }

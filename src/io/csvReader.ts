@@ -60,6 +60,9 @@ export class CsvReader implements BatchReader {
   #rows = 0;
   #rejected = 0;
   #lines = 0;
+  /** How far the block's line ends have been counted, and how many there were. */
+  #counted = 0;
+  #countedLines = 0;
 
   constructor(options: CsvReaderOptions) {
     this.#o = options;
@@ -177,6 +180,8 @@ export class CsvReader implements BatchReader {
       this.#skip -= drop;
       block.drop(drop);
       if (this.#skip > 0 && !block.atEnd) return false;
+      // Where the head is all there is, a line end added behind it ends no record.
+      if (block.atEnd && block.offset >= block.fileEnd) block.drop(block.length);
     }
     if (!this.#seeking) return true;
     const at = this.#csv.findByte(block.base, block.length, this.#o.head.dialect.newline) >>> 0;
@@ -248,7 +253,9 @@ export class CsvReader implements BatchReader {
   #finishBlock(): void {
     this.#rejectWrong(Number.POSITIVE_INFINITY);
     const { used } = this.#index;
-    this.#lines += this.#csv.countByte(this.#block.base, this.#realLength(used), this.#o.head.dialect.newline) >>> 0;
+    this.#lines += this.#linesBefore(this.#realLength(used));
+    this.#counted = 0;
+    this.#countedLines = 0;
     if (this.#block.offset + used >= this.#o.end || (this.#block.atEnd && used >= this.#block.length)) {
       this.#block.drop(used);
       this.#indexed = false;
@@ -266,9 +273,19 @@ export class CsvReader implements BatchReader {
     const bytes = this.#kernels.memory.u8();
     const { newline } = this.#o.head.dialect;
     const end = newline === 10 && lineEnd > start && bytes[block.base + lineEnd - 1] === 13 ? lineEnd - 1 : lineEnd;
-    const line = this.#lines + 1 + (this.#csv.countByte(block.base, start, newline) >>> 0);
+    const line = this.#lines + 1 + this.#linesBefore(start);
     const place = { file: this.#o.file.path, line, byte: block.offset + start, length: end - start };
     return { place, raw: bytes.slice(block.base + start, block.base + end) };
+  }
+
+  /** Line ends in the block's first `length` bytes. Whoever asks in ascending order has every byte counted once. */
+  #linesBefore(length: number): number {
+    const from = length < this.#counted ? 0 : this.#counted;
+    const { newline } = this.#o.head.dialect;
+    const more = this.#csv.countByte(this.#block.base + from, length - from, newline) >>> 0;
+    this.#countedLines = from === 0 ? more : this.#countedLines + more;
+    this.#counted = length;
+    return this.#countedLines;
   }
 
   #origin(first: number): RowOrigin {

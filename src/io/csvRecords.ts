@@ -1,6 +1,6 @@
 import type { CsvDialect } from "./csvDialect.js";
 
-/** One record, read plainly; for headers and samples, not for the data. */
+/** One record, read plainly; for headers, not for the data. */
 export interface PlainRecord {
   /** null where the unquoted field is empty. */
   readonly fields: readonly (string | null)[];
@@ -60,12 +60,10 @@ function readField(bytes: Uint8Array, at: number, dialect: CsvDialect, last: boo
   let end = tail;
   while (end < bytes.length && bytes[end] !== dialect.delimiter && bytes[end] !== dialect.newline) end++;
   if (end >= bytes.length && !last) return null;
-  const rest = textOf(bytes, tail, end);
-  return { text: quoted ? Buffer.from(inner).toString("utf8") + rest : rest, quoted, closed: quoted && end === tail, end };
+  // A character may begin inside the quotes and end behind them: bytes are joined before they become text.
+  for (let p = tail; p < end; p++) inner.push(bytes[p] as number);
+  return { text: Buffer.from(inner).toString("utf8"), quoted, closed: quoted && end === tail, end };
 }
-
-const textOf = (bytes: Uint8Array, start: number, end: number): string =>
-  start === end ? "" : Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
 
 /** Collects quoted text; answers the position after the closing quote, or -1. */
 function readQuoted(bytes: Uint8Array, at: number, dialect: CsvDialect, out: number[]): number {

@@ -7,12 +7,11 @@ import { isNested, type Schema, typeName } from "../schema/types.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
 import type { BatchReader, RejectSink } from "./contracts.js";
 import { type CsvHead, readCsvHead } from "./csvHead.js";
+import { inferCsvSchema } from "./csvInfer.js";
 import { type ColumnPlace, CsvReader } from "./csvReader.js";
-import { readPlain } from "./csvRecords.js";
 import type { FoundFiles } from "./files.js";
 import { isGzip, openGzip, openPlain } from "./textBytes.js";
-import { TypeGuess } from "./textInfer.js";
-import { planText, sampleText } from "./textPartitions.js";
+import { planText } from "./textPartitions.js";
 
 /** How a partition is read. */
 export interface ReaderOptions {
@@ -27,17 +26,17 @@ export interface ReaderOptions {
 type CsvSpec = Extract<SourceSpec, { format: "csv" }>;
 
 const defaultBlockBytes = 1 << 20;
-const sampleRecords = 2_000;
 
 /**
  * Completes a CSV source: reads every file's header, and checks the declared schema against it or infers one from a sample of the first
  * file that has records. A file of zero bytes is an error unless a schema is declared and `header` is false; a header without rows is
- * no error. @throws MillraceError Data/SOURCE_EMPTY, Data/DUPLICATE_COLUMN, Plan/SCHEMA_MISMATCH
+ * no error. @throws MillraceError Data/SOURCE_EMPTY, Data/CSV_NO_HEADER, Data/DUPLICATE_COLUMN, Plan/SCHEMA_MISMATCH
  */
 export function resolveCsv(spec: SourceSpec, found: FoundFiles): ResolvedSource {
   const csv = asCsv(spec);
   const heads = found.files.map((file) => checkedHead(file, csv));
-  const own = csv.schema === undefined ? inferSchema(csv, found.files, heads) : declared(csv.schema, found.partitionSchema);
+  const own =
+    csv.schema === undefined ? inferCsvSchema(csv.csv, found.files, heads) : declared(csv.schema, found.partitionSchema);
   found.files.forEach((file, i) => {
     placesOf(csv.csv, own, required(heads[i], "head"), file);
   });
@@ -90,7 +89,19 @@ function asCsv(spec: SourceSpec): CsvSpec {
 
 function checkedHead(file: SourceFile, spec: CsvSpec): CsvHead {
   const head = readCsvHead(file, spec.csv);
-  if (head.fields === 0 && (spec.csv.header || spec.schema === undefined)) {
+  const needed = spec.csv.header || spec.schema === undefined;
+  if (needed && head.unclosed) {
+    throw dataError(
+      "CSV_NO_HEADER",
+      `${file.path}: a quote in the ${spec.csv.header ? "header" : "first record"} is never closed`,
+      {
+        file: file.path,
+        byte: 0,
+        hint: "Check quote and skipLines, or declare a schema and set header: false.",
+      },
+    );
+  }
+  if (needed && head.fields === 0) {
     throw dataError("SOURCE_EMPTY", `${file.path} is empty: it has no header${spec.csv.header ? "" : " and no record"}`, {
       file: file.path,
       hint: "Leave the file out, or declare a schema and set header: false.",
@@ -146,42 +157,4 @@ function placesOf(
     });
   }
   return { fields, places: new Map(own.map((field, i) => [field.name, i])) };
-}
-
-function inferSchema(spec: CsvSpec, files: readonly SourceFile[], heads: readonly CsvHead[]): Schema {
-  const head = required(heads[0], "file");
-  const names = head.names ?? Array.from({ length: head.fields }, (_, i) => `column${i}`);
-  const guesses = names.map(() => new TypeGuess());
-  const nulls = new Set(spec.csv.nullValues);
-  let seen = 0;
-  for (let i = 0; i < files.length && seen === 0; i++) {
-    const fileHead = required(heads[i], "head");
-    for (const piece of sampleText(required(files[i], "file"), fileHead.dataStart, fileHead.dialect.newline)) {
-      seen += guessFrom(piece.bytes, piece.last, fileHead, guesses, nulls);
-    }
-  }
-  return names.map((name, i) => ({ name, type: required(guesses[i], "guess").type, nullable: true }));
-}
-
-/** Adds the values of one sampled piece; answers how many records it had. Records of another length say nothing. */
-function guessFrom(
-  bytes: Uint8Array,
-  last: boolean,
-  head: CsvHead,
-  guesses: readonly TypeGuess[],
-  nulls: ReadonlySet<string>,
-): number {
-  let at = 0;
-  let records = 0;
-  while (at < bytes.length && records < sampleRecords) {
-    const step = readPlain(bytes, at, head.dialect, last);
-    if (step === null) break;
-    at = step.kind === "skip" ? step.end : step.record.end;
-    if (step.kind === "skip" || step.record.fields.length !== guesses.length) continue;
-    records++;
-    step.record.fields.forEach((text, i) => {
-      if (text !== null && text !== "" && !nulls.has(text)) guesses[i]?.add(text);
-    });
-  }
-  return records;
 }

@@ -1,14 +1,15 @@
 import { isUtf8 } from "node:buffer";
 import type { Batch, Column, RowOrigin } from "../batch/column.js";
 import { required } from "../common/assert.js";
-import { RowFailure } from "../functions/definition.js";
+import type { CsvKernels } from "../kernels/csvKernels.js";
+import type { JsonKernels } from "../kernels/jsonKernels.js";
 import type { SourceFile } from "../plan/bound.js";
 import type { Field, Schema } from "../schema/types.js";
 import type { ScanResult } from "../task/protocol.js";
-import { type ColumnBuilder, columnBuilder } from "./columnBuilder.js";
 import type { BatchReader, RejectSink } from "./contracts.js";
-import { parseExact } from "./jsonText.js";
-import { jsonValue, member, NeedsExactNumbers, needsDigits } from "./jsonlValues.js";
+import { JsonlColumns } from "./jsonlColumns.js";
+import { ExactLines } from "./jsonlExact.js";
+import { JsonlWalk, type Walked } from "./jsonlWalk.js";
 import { TextBlock } from "./textBlock.js";
 import type { ByteSource } from "./textBytes.js";
 import { giveKernels, takeKernels } from "./textKernels.js";
@@ -16,8 +17,8 @@ import { readRecord } from "./textReject.js";
 import { constantColumn } from "./textValues.js";
 
 const lf = 10;
-/** Numbers of 16 digits and more may lose digits in a double. */
-const longNumber = /[0-9][0-9.]{15}/;
+/** Bytes that the places of one batch's values may take. */
+const placeBytes = 8 * 1024 * 1024;
 
 export interface JsonlReaderOptions {
   readonly file: SourceFile;
@@ -34,14 +35,11 @@ export interface JsonlReaderOptions {
   readonly maxRecordBytes?: number;
 }
 
-interface Place {
-  readonly line: number;
-  readonly byte: number;
-  readonly length: number;
-  readonly raw: Uint8Array;
-}
-
-/** Reads one partition of a JSON lines file: one object a line, strict RFC 8259. */
+/**
+ * Reads one partition of a JSON lines file: one object a line, strict RFC 8259. Kernels find and convert the values of lines that are
+ * plain; every other line goes through `ExactLines`, which says what a line means. A batch's columns are views on kernel memory,
+ * valid until the next call.
+ */
 export class JsonlReader implements BatchReader {
   readonly #o: JsonlReaderOptions;
   readonly #kernels = takeKernels();
@@ -49,17 +47,23 @@ export class JsonlReader implements BatchReader {
   readonly #source: ByteSource;
   readonly #block: TextBlock;
   readonly #own: readonly Field[];
-  readonly #digits: boolean;
+  readonly #walk: JsonlWalk;
+  readonly #columns: JsonlColumns;
+  readonly #exact: ExactLines;
   #seeking: boolean;
+  /** Where the next line begins, relative to the block. */
   #at = 0;
+  /** After the block's last line feed. */
+  #end = 0;
+  #suspect = false;
   #started = -1;
   #finished = false;
   #closed = false;
-  #utf8 = true;
   #rows = 0;
   #rejected = 0;
   #lines = 0;
-  #batches = 0;
+  /** A place in the block whose line number is known: places are mostly asked for in ascending order. */
+  #known = { at: 0, line: 1 };
 
   constructor(options: JsonlReaderOptions) {
     this.#o = options;
@@ -67,7 +71,6 @@ export class JsonlReader implements BatchReader {
     const offset = this.#seeking ? options.start - 1 : options.start;
     this.#source = options.open(offset);
     this.#own = options.schema.filter((field) => !options.folder.has(field.name));
-    this.#digits = this.#own.some((field) => needsDigits(field.type));
     this.#block = new TextBlock({
       memory: this.#memory,
       source: this.#source,
@@ -76,9 +79,14 @@ export class JsonlReader implements BatchReader {
       offset,
       partEnd: options.end,
       newline: lf,
-      scratch: false,
+      scratch: true,
       ...(options.maxRecordBytes === undefined ? {} : { limit: options.maxRecordBytes }),
     });
+    const kernels = this.#kernels.functions<CsvKernels & JsonKernels>();
+    const most = Math.floor(placeBytes / ((this.#own.length + 1) * 8));
+    this.#walk = new JsonlWalk(this.#memory, kernels, this.#own, Math.max(1, Math.min(options.batchRows, most)));
+    this.#columns = new JsonlColumns(this.#memory, kernels, this.#walk, this.#own);
+    this.#exact = new ExactLines(this.#own);
   }
 
   next(): Batch | null | Promise<Batch | null> {
@@ -88,6 +96,7 @@ export class JsonlReader implements BatchReader {
       if (this.#finished) return null;
       const used = this.#at;
       this.#at = 0;
+      this.#known = { at: 0, line: this.#lines + 1 };
       const step = this.#block.advance(used);
       if (step !== undefined) {
         return step.then(() => {
@@ -110,6 +119,8 @@ export class JsonlReader implements BatchReader {
     this.#closed = true;
     this.#source.close();
     this.#block.free();
+    this.#walk.free();
+    this.#columns.free();
     giveKernels(this.#kernels);
   }
 
@@ -128,117 +139,102 @@ export class JsonlReader implements BatchReader {
       if (this.#seeking) return;
     }
     if (this.#started < 0) this.#started = Math.min(block.offset, block.fileEnd);
-    this.#utf8 = isUtf8(this.#view());
+    const view = this.#view();
+    this.#end = view.lastIndexOf(lf) + 1;
+    this.#suspect = !isUtf8(view.subarray(0, this.#end));
     if (block.offset >= this.#o.end || (block.atEnd && block.length === 0)) this.#finished = true;
+    if (block.offset === 0) this.#skipBlankMark(view);
+  }
+
+  /** A byte order mark at the begin of the file is no part of its first line; alone in the line it makes it no record. */
+  #skipBlankMark(view: Buffer): void {
+    const lineEnd = view.indexOf(lf);
+    if (lineEnd < 0 || !isMarked(view) || !isBlank(view, 3, lineEnd)) return;
+    this.#at = lineEnd + 1;
+    this.#countLines(1);
   }
 
   /** The next batch out of the block at hand; null when it has no complete line left. */
   #takeBatch(): Batch | null {
-    if (this.#seeking || this.#finished) return null;
-    const capacity = Math.max(1, this.#o.batchRows);
-    const view = this.#view();
-    if (view.indexOf(lf, this.#at) < 0) return null;
-    const builders = this.#own.map((field) => columnBuilder(field.type, capacity));
-    const places: { readonly start: number; readonly end: number; readonly line: number }[] = [];
-    while (places.length < capacity) {
-      if (this.#block.offset + this.#at >= this.#o.end) {
-        this.#finished = true;
-        break;
-      }
-      const lineEnd = view.indexOf(lf, this.#at);
-      if (lineEnd < 0) break;
-      const start = this.#at;
-      const end = this.#trimmed(view, start, lineEnd);
-      this.#at = lineEnd + 1;
-      const line = this.#lines + 1;
-      if (this.#block.offset + this.#at <= this.#block.fileEnd) this.#lines++;
-      if (isBlank(view, this.#textStart(view, start), end)) continue;
-      this.#rows++;
-      const read = this.#readLine(view, start, end, line, builders, places.length);
-      if (read) places.push({ start, end, line });
+    while (!this.#seeking && !this.#finished && this.#at < this.#end) {
+      const limit = Math.min(this.#o.end - this.#block.offset, this.#end);
+      const walked = this.#walk.run(this.#block, this.#at, limit, this.#end, this.#suspect);
+      this.#at = walked.at;
+      this.#countLines(walked.lines);
+      if (this.#block.offset + walked.at >= this.#o.end) this.#finished = true;
+      const batch = this.#convert(walked);
+      if (batch !== null) return batch;
     }
-    return places.length === 0 ? this.#takeBatch() : this.#batch(builders, places);
+    return null;
   }
 
-  #trimmed(view: Buffer, start: number, lineEnd: number): number {
-    return lineEnd > start && view[lineEnd - 1] === 13 ? lineEnd - 1 : lineEnd;
+  /** The line end that a file may lack is no line's. */
+  #countLines(lines: number): void {
+    const added = this.#block.offset + this.#at > this.#block.fileEnd ? 1 : 0;
+    this.#lines += lines - added;
   }
 
-  /** A byte order mark at the begin of the file is no part of its first line. */
-  #textStart(view: Buffer, start: number): number {
-    const marked = this.#block.offset + start === 0 && view[0] === 0xef && view[1] === 0xbb && view[2] === 0xbf;
-    return marked ? start + 3 : start;
-  }
-
-  #readLine(view: Buffer, start: number, end: number, line: number, builders: readonly ColumnBuilder[], row: number): boolean {
-    const fail = (code: string, message: string, column: string | null): false => {
-      this.#rejected++;
-      const place = this.#place(view, start, end, line);
-      this.#o.reject(readRecord({ file: this.#o.file.path, ...place.place }, code, message, column), place.raw);
-      return false;
-    };
-    if (!this.#utf8 && !isUtf8(view.subarray(start, end))) return fail("INVALID_UTF8", "the line is not well-formed UTF-8", null);
-    const text = view.toString("utf8", this.#textStart(view, start), end);
-    try {
-      const exact = this.#digits && longNumber.test(text);
-      try {
-        return this.#store(text, exact, builders, row, fail);
-      } catch (error) {
-        if (!(error instanceof NeedsExactNumbers)) throw error;
-        return this.#store(text, true, builders, row, fail);
-      }
-    } catch (error) {
-      if (error instanceof SyntaxError || error instanceof RangeError) return fail("JSON_INVALID", error.message, null);
-      throw error;
-    }
-  }
-
-  #store(
-    text: string,
-    exact: boolean,
-    builders: readonly ColumnBuilder[],
-    row: number,
-    fail: (code: string, message: string, column: string | null) => false,
-  ): boolean {
-    const json: unknown = exact ? parseExact(text) : JSON.parse(text);
-    if (typeof json !== "object" || json === null || Array.isArray(json)) {
-      return fail("JSON_NOT_OBJECT", "expected one JSON object a line", null);
-    }
-    for (let i = 0; i < this.#own.length; i++) {
-      const field = this.#own[i] as Field;
-      try {
-        (builders[i] as ColumnBuilder).set(row, jsonValue(member(json, field.name), field.type, exact));
-      } catch (error) {
-        if (error instanceof RowFailure) return fail(error.code, error.message, field.name);
-        throw error;
-      }
-    }
-    return true;
-  }
-
-  #place(view: Buffer, start: number, end: number, line: number) {
-    const place: Omit<Place, "raw"> = { line, byte: this.#block.offset + start, length: end - start };
-    return { place, raw: new Uint8Array(view.subarray(start, end)) };
-  }
-
-  #batch(builders: readonly ColumnBuilder[], places: readonly { start: number; end: number; line: number }[]): Batch {
-    const rows = places.length;
-    const own = new Map(this.#own.map((field, i) => [field.name, (builders[i] as ColumnBuilder).finish(rows)]));
+  #convert(walked: Walked): Batch | null {
+    const { rows } = walked;
+    const exactRows = this.#columns.read(this.#block, rows, walked.exact);
+    const failed: number[] = [];
+    for (const row of exactRows) if (!this.#readExactly(row)) failed.push(row);
+    this.#rows += rows;
+    this.#rejected += failed.length;
+    if (failed.length === rows) return null;
+    const own = new Map(this.#columns.finish(rows).map((column, i) => [this.#own[i]?.name, column]));
     const columns = this.#o.schema.map((field): Column => {
       const text = this.#o.folder.get(field.name);
       return text === undefined ? required(own.get(field.name), `column ${field.name}`) : constantColumn(field, text, rows);
     });
-    const batch = ++this.#batches;
-    const locate = (row: number) => {
-      const { start, end, line } = required(places[row], `row ${row} of batch ${batch}`);
-      return this.#place(this.#view(), start, end, line);
-    };
-    const origin: RowOrigin = {
-      place: (row) => ({ file: this.#o.file.path, ...locate(row).place }),
-      raw: (row) => locate(row).raw,
-    };
-    return { schema: this.#o.schema, length: rows, columns, selection: null, origin };
+    const selection = failed.length === 0 ? null : rowsWithout(rows, failed);
+    return { schema: this.#o.schema, length: rows, columns, selection, origin: this.#origin() };
   }
+
+  /** Reads a row's line by the definition; false when it was rejected. */
+  #readExactly(row: number): boolean {
+    const view = this.#view();
+    const start = this.#walk.start(row);
+    const end = lineEnd(view, start);
+    const marked = this.#block.offset + start === 0 && isMarked(view);
+    const read = this.#exact.read(view.subarray(marked ? 3 : start, end));
+    if (read.kind === "values") {
+      this.#columns.put(row, read.values);
+      return true;
+    }
+    const { place, raw } = this.#locate(row);
+    this.#o.reject(readRecord(place, read.code, read.message, read.column), raw);
+    return false;
+  }
+
+  #locate(row: number) {
+    const view = this.#view();
+    const start = this.#walk.start(row);
+    const end = lineEnd(view, start);
+    const place = { file: this.#o.file.path, line: this.#lineAt(start), byte: this.#block.offset + start, length: end - start };
+    return { place, raw: new Uint8Array(view.subarray(start, end)) };
+  }
+
+  #lineAt(start: number): number {
+    const { base } = this.#block;
+    const { at, line } = this.#known;
+    const { countByte } = this.#kernels.functions<CsvKernels>();
+    const between = countByte(base + Math.min(at, start), Math.abs(start - at), lf) >>> 0;
+    this.#known = { at: start, line: start < at ? line - between : line + between };
+    return this.#known.line;
+  }
+
+  #origin(): RowOrigin {
+    return { place: (row) => this.#locate(row).place, raw: (row) => this.#locate(row).raw };
+  }
+}
+
+const isMarked = (view: Buffer): boolean => view[0] === 0xef && view[1] === 0xbb && view[2] === 0xbf;
+
+/** The end of a line's text: its line feed, or the carriage return before that. */
+function lineEnd(view: Buffer, start: number): number {
+  const end = view.indexOf(lf, start);
+  return end > start && view[end - 1] === 13 ? end - 1 : end;
 }
 
 function isBlank(view: Buffer, start: number, end: number): boolean {
@@ -247,4 +243,16 @@ function isBlank(view: Buffer, start: number, end: number): boolean {
     if (c !== 32 && c !== 9 && c !== 13) return false;
   }
   return true;
+}
+
+/** Rows 0 to `count` without some, which are ascending. */
+function rowsWithout(count: number, without: readonly number[]): Int32Array {
+  const out = new Int32Array(count - without.length);
+  let at = 0;
+  let next = 0;
+  for (let row = 0; row < count; row++) {
+    if (row === without[next]) next++;
+    else out[at++] = row;
+  }
+  return out;
 }

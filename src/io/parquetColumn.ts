@@ -1,24 +1,24 @@
-import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
-import type { Column } from "../batch/column.js";
+import { type Gather, type ParquetKernels, parquetKernels, Region } from "../kernels/parquet.js";
 import type { DataType, Field } from "../schema/types.js";
 import { isOptional } from "./parquetSchema.js";
+import { loadValues, type SliceColumn } from "./parquetSlice.js";
 
-/** The values of a column in one row group: nulls left out, as the bytes that a plain page holds. */
+/** The values of a column in one row group, in kernel memory: nulls left out, as the bytes that a plain page holds. */
 export type PlainValues =
   /** `width` 32-bit words a value, low word first. */
-  | { readonly kind: "words"; readonly words: Int32Array; readonly width: number; readonly count: number }
+  | { readonly kind: "words"; readonly region: Region; readonly width: number; readonly count: number }
   /** One byte of 0 or 1 a value. */
-  | { readonly kind: "bits"; readonly bytes: Uint8Array; readonly count: number }
-  /** A length of 4 bytes before each value; value i ends at `ends[i]`. */
-  | { readonly kind: "bytes"; readonly bytes: Uint8Array; readonly ends: Int32Array; readonly count: number };
+  | { readonly kind: "bits"; readonly region: Region; readonly count: number }
+  /** A length of 4 bytes before each value, `used` bytes in all; `ends` holds where each value ends (u32). */
+  | { readonly kind: "bytes"; readonly region: Region; readonly used: number; readonly ends: Region; readonly count: number };
 
-/** A column of a row group, ready to encode. Views stay good until the buffer is reset. */
+/** A column of a row group, ready to encode. It stays good until the buffer is reset. */
 export interface ColumnData {
   readonly field: Field;
   readonly rows: number;
   /** One byte a row; null when there are no nulls. */
-  readonly valid: Uint8Array | null;
+  readonly valid: Region | null;
   readonly values: PlainValues;
 }
 
@@ -43,34 +43,44 @@ export function wordsPerValue(type: DataType): number {
   }
 }
 
-type Numbers = Int8Array | Int16Array | Int32Array | Uint8Array | Uint16Array;
-
-/** A fixed-width column as words: `stride` elements a row. Narrow integers are read as they are. */
-function sourceWords(column: Column): { readonly values: Numbers; readonly stride: number } {
-  if (column.layout !== "fixed" && column.layout !== "wide")
-    throw internalError(`a ${column.layout} column holds no fixed values`);
-  const { values } = column;
-  if (values.BYTES_PER_ELEMENT >= 4) {
-    const stride = (values.BYTES_PER_ELEMENT / 4) * (column.layout === "wide" ? 2 : 1);
-    return { values: new Int32Array(values.buffer, values.byteOffset, values.byteLength >> 2), stride };
-  }
-  return { values: values as Numbers, stride: 1 };
+/** How the elements of a column become plain values. */
+interface FixedCopy {
+  readonly gather: Gather;
+  /** Elements a row. */
+  readonly each: number;
+  /** The elements are the plain values as they stand. */
+  readonly same: boolean;
 }
 
-const grownTo = (now: number, needed: number): number => Math.max(needed, Math.ceil(now * 1.5), 1024);
+function fixedCopy(column: SliceColumn["column"], width: number): FixedCopy {
+  const kernels = parquetKernels().functions<ParquetKernels>();
+  if (column.layout === "wide") return { gather: kernels.gather128, each: 2, same: true };
+  if (column.layout !== "fixed") throw internalError(`a ${column.layout} column holds no fixed values`);
+  const { values } = column;
+  if (width === 0) return { gather: kernels.gatherBytes, each: 1, same: true };
+  if (values.BYTES_PER_ELEMENT === 8) {
+    return width === 1
+      ? { gather: kernels.gatherLow32, each: 1, same: false }
+      : { gather: kernels.gather64, each: 1, same: true };
+  }
+  if (values.BYTES_PER_ELEMENT === 4) return { gather: kernels.gather32, each: 1, same: true };
+  if (values instanceof Int8Array) return { gather: kernels.gatherInt8, each: 1, same: false };
+  if (values instanceof Int16Array) return { gather: kernels.gatherInt16, each: 1, same: false };
+  return { gather: values instanceof Uint16Array ? kernels.gatherUint16 : kernels.gatherUint8, each: 1, same: false };
+}
 
-/** Collects a column of a row group batch by batch. Its memory is used again for the next row group. */
+/** Collects a column of a row group slice by slice. Its memory is used again for the next row group. */
 export class ColumnBuffer {
   readonly #field: Field;
   readonly #width: number;
   readonly #isBytes: boolean;
+  readonly #valid = new Region();
+  readonly #values = new Region();
+  readonly #ends = new Region();
+  #hasNulls = false;
   #rows = 0;
   #count = 0;
-  #valid: Uint8Array | null = null;
-  #words = new Int32Array(0);
-  #bytes = new Uint8Array(0);
   #used = 0;
-  #ends = new Int32Array(0);
 
   constructor(field: Field) {
     this.#field = field;
@@ -78,165 +88,77 @@ export class ColumnBuffer {
     this.#isBytes = field.type.kind === "utf8" || field.type.kind === "binary";
   }
 
-  /** Bytes that the values take. */
-  get byteLength(): number {
-    return this.#used + this.#count * this.#width * 4;
+  /** Appends a slice of `rows` rows; `bytes` is the address that a text column's starts count from. */
+  append(slice: SliceColumn, rows: number, bytes: number): void {
+    this.#appendValidity(slice, rows);
+    if (this.#isBytes) this.#appendTexts(slice, bytes);
+    else this.#appendFixed(slice);
+    this.#rows += rows;
+    this.#count += slice.live;
   }
 
-  /** Appends live rows: `rows[from..to)`, or the physical rows `from..to` where `rows` is null. */
-  append(column: Column, rows: Int32Array | null, from: number, to: number): void {
-    const live = this.#appendValidity(column.valid, rows, from, to);
-    if (this.#isBytes) this.#appendBytes(column, live, from, to);
-    else if (this.#width === 0) this.#appendBits(column, live, from, to);
-    else this.#appendWords(column, live, from, to);
-    this.#rows += to - from;
-  }
-
-  /** Notes which rows are null, and gives the rows that are not (null: all of `from..to`). */
-  #appendValidity(valid: Uint8Array | null, rows: Int32Array | null, from: number, to: number): Int32Array | null {
-    const nulls = valid === null ? 0 : countNulls(valid, rows, from, to);
-    if (nulls === 0) {
-      if (this.#valid !== null) this.#reserveValid(this.#rows + to - from).fill(1, this.#rows, this.#rows + to - from);
-      return rows === null ? null : rows.subarray(from, to);
-    }
-    if (!isOptional(this.#field)) {
+  #appendValidity({ valid }: SliceColumn, rows: number): void {
+    if (valid !== 0 && !isOptional(this.#field)) {
       throw internalError(`column ${JSON.stringify(this.#field.name)} is declared without nulls and has one`);
     }
-    if (this.#valid === null) this.#reserveValid(this.#rows + to - from).fill(1, 0, this.#rows);
-    const target = this.#reserveValid(this.#rows + to - from);
-    const source = required(valid, "validity");
-    const live = new Int32Array(to - from - nulls);
-    let at = this.#rows;
-    let n = 0;
-    for (let i = from; i < to; i++) {
-      const row = rows === null ? i : (rows[i] as number);
-      const has = source[row] as number;
-      target[at++] = has;
-      if (has !== 0) live[n++] = row;
-    }
-    return live;
+    if (valid === 0 && !this.#hasNulls) return;
+    const at = this.#valid.reserve(this.#rows + rows, this.#hasNulls ? this.#rows : 0);
+    const memory = parquetKernels().memory.u8();
+    if (!this.#hasNulls) memory.fill(1, at, at + this.#rows);
+    this.#hasNulls = true;
+    const end = at + this.#rows;
+    if (valid === 0) memory.fill(1, end, end + rows);
+    else memory.copyWithin(end, valid, valid + rows);
   }
 
-  #reserveValid(rows: number): Uint8Array {
-    if (this.#valid === null || this.#valid.length < rows) {
-      const grown = new Uint8Array(grownTo(this.#valid?.length ?? 0, rows));
-      if (this.#valid !== null) grown.set(this.#valid);
-      this.#valid = grown;
-    }
-    return this.#valid;
-  }
-
-  #appendWords(column: Column, live: Int32Array | null, from: number, to: number): void {
-    const { values, stride } = sourceWords(column);
-    const width = this.#width;
-    const more = live === null ? to - from : live.length;
-    const needed = (this.#count + more) * width;
-    if (this.#words.length < needed) {
-      const grown = new Int32Array(grownTo(this.#words.length, needed));
-      grown.set(this.#words.subarray(0, this.#count * width));
-      this.#words = grown;
-    }
-    const target = this.#words;
-    let at = this.#count * width;
-    this.#count += more;
-    if (live === null && stride === width) {
-      target.set(values.subarray(from * width, to * width), at);
-    } else if (width === 1) {
-      for (let i = 0; i < more; i++) target[at++] = values[(live === null ? from + i : (live[i] as number)) * stride] as number;
+  #appendFixed(slice: SliceColumn): void {
+    const size = this.#width === 0 ? 1 : this.#width * 4;
+    const { gather, each, same } = fixedCopy(slice.column, this.#width);
+    const from = this.#count * size;
+    const to = this.#values.reserve(from + slice.live * size, from) + from;
+    if (slice.rows === 0 && same) {
+      const { column, low, live } = slice;
+      if (column.layout !== "fixed" && column.layout !== "wide") throw internalError("not a fixed column");
+      const part = column.values.subarray(low * each, (low + live) * each);
+      parquetKernels()
+        .memory.u8()
+        .set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), to);
     } else {
-      for (let i = 0; i < more; i++) {
-        const source = (live === null ? from + i : (live[i] as number)) * stride;
-        for (let word = 0; word < width; word++) target[at++] = values[source + word] as number;
-      }
+      const source = loadValues(slice, each);
+      gather(source, slice.rows, slice.live, to);
     }
   }
 
-  #appendBits(column: Column, live: Int32Array | null, from: number, to: number): void {
-    if (column.layout !== "fixed") throw internalError(`a ${column.layout} column holds no bits`);
-    const source = column.values as Uint8Array;
-    const more = live === null ? to - from : live.length;
-    const target = this.#reserveBytes(more);
-    if (live === null) target.set(source.subarray(from, to), this.#used);
-    else for (let i = 0; i < more; i++) target[this.#used + i] = source[live[i] as number] as number;
-    this.#used += more;
-    this.#count += more;
-  }
-
-  #appendBytes(column: Column, live: Int32Array | null, from: number, to: number): void {
-    if (column.layout !== "bytes") throw internalError(`a ${column.layout} column holds no byte strings`);
-    const { bytes, starts, ends } = column;
-    const more = live === null ? to - from : live.length;
-    let total = 4 * more;
-    for (let i = 0; i < more; i++) {
-      const row = live === null ? from + i : (live[i] as number);
-      total += (ends[row] as number) - (starts[row] as number);
-    }
-    const target = this.#reserveBytes(total);
-    const targetEnds = this.#reserveEnds(more);
-    let at = this.#used;
-    let n = this.#count;
-    for (let i = 0; i < more; i++) {
-      const row = live === null ? from + i : (live[i] as number);
-      const start = starts[row] as number;
-      const end = ends[row] as number;
-      const length = end - start;
-      target[at] = length;
-      target[at + 1] = length >> 8;
-      target[at + 2] = length >> 16;
-      target[at + 3] = length >> 24;
-      at += 4;
-      if (length > 48) {
-        target.set(bytes.subarray(start, end), at);
-        at += length;
-      } else for (let b = start; b < end; b++) target[at++] = bytes[b] as number;
-      targetEnds[n++] = at;
-    }
-    this.#used = at;
-    this.#count = n;
-  }
-
-  #reserveBytes(more: number): Uint8Array {
-    if (this.#bytes.length < this.#used + more) {
-      const grown = new Uint8Array(grownTo(this.#bytes.length, this.#used + more));
-      grown.set(this.#bytes.subarray(0, this.#used));
-      this.#bytes = grown;
-    }
-    return this.#bytes;
-  }
-
-  #reserveEnds(more: number): Int32Array {
-    if (this.#ends.length < this.#count + more) {
-      const grown = new Int32Array(grownTo(this.#ends.length, this.#count + more));
-      grown.set(this.#ends.subarray(0, this.#count));
-      this.#ends = grown;
-    }
-    return this.#ends;
+  #appendTexts({ column, text, rows, live }: SliceColumn, bytes: number): void {
+    if (text === null) throw internalError(`a ${column.layout} column holds no byte strings`);
+    const to = this.#values.reserve(this.#used + text.total + live * 4, this.#used);
+    const toEnds = this.#ends.reserve((this.#count + live) * 4, this.#count * 4) + this.#count * 4;
+    const { gatherText } = parquetKernels().functions<ParquetKernels>();
+    this.#used = gatherText(bytes, text.starts, text.ends, rows, live, to, this.#used, toEnds) >>> 0;
   }
 
   /** What was collected. */
   data(): ColumnData {
-    const valid = this.#valid === null ? null : this.#valid.subarray(0, this.#rows);
-    return { field: this.#field, rows: this.#rows, valid, values: this.#values() };
+    return { field: this.#field, rows: this.#rows, valid: this.#hasNulls ? this.#valid : null, values: this.#plain() };
   }
 
-  #values(): PlainValues {
+  #plain(): PlainValues {
+    const region = this.#values;
     const count = this.#count;
-    if (this.#width > 0) return { kind: "words", words: this.#words.subarray(0, count * this.#width), width: this.#width, count };
-    const bytes = this.#bytes.subarray(0, this.#used);
-    return this.#isBytes ? { kind: "bytes", bytes, ends: this.#ends.subarray(0, count), count } : { kind: "bits", bytes, count };
+    if (this.#width > 0) return { kind: "words", region, width: this.#width, count };
+    return this.#isBytes ? { kind: "bytes", region, used: this.#used, ends: this.#ends, count } : { kind: "bits", region, count };
   }
 
   reset(): void {
     this.#rows = 0;
     this.#count = 0;
     this.#used = 0;
-    this.#valid = null;
+    this.#hasNulls = false;
   }
-}
 
-function countNulls(valid: Uint8Array, rows: Int32Array | null, from: number, to: number): number {
-  let live = 0;
-  if (rows === null) for (let i = from; i < to; i++) live += valid[i] as number;
-  else for (let i = from; i < to; i++) live += valid[rows[i] as number] as number;
-  return to - from - live;
+  /** Gives the memory back; the buffer is empty then. */
+  free(): void {
+    this.reset();
+    for (const region of [this.#valid, this.#values, this.#ends]) region.free();
+  }
 }

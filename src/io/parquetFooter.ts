@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { dataError } from "../common/errors.js";
 import type { Field, Schema } from "../schema/types.js";
 import { codecNumber, type Compression, type EncodedChunk } from "./parquetPages.js";
@@ -124,6 +125,8 @@ export interface Footer {
   readonly rows: number;
   /** Offset of the first byte after the last row group's pages and indexes: where the metadata begins. */
   readonly dataEnd: number;
+  /** crc32 of the bytes from there to the file's end. */
+  readonly tailChecksum: number;
 }
 
 /**
@@ -172,9 +175,11 @@ export function parseFooter(file: string, bytes: number, read: (from: number, to
   }
   const dataEnd = bytes - 8 - length;
   try {
-    const metadata = decodeThrift(read(dataEnd, dataEnd + length));
+    const bytesOfMetadata = read(dataEnd, dataEnd + length);
+    const metadata = decodeThrift(bytesOfMetadata);
     const rowGroups = structsField(metadata, 4);
-    return { metadata, rowGroups, rows: numberField(metadata, 3) ?? 0, dataEnd };
+    const tailChecksum = crc32(tail, crc32(bytesOfMetadata));
+    return { metadata, rowGroups, rows: numberField(metadata, 3) ?? 0, dataEnd, tailChecksum };
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     throw dataError("PARQUET_CORRUPT", `${file}: ${reason}`, { file, byte: dataEnd, cause: thrown });

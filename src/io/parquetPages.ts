@@ -2,12 +2,16 @@ import { crc32, gzipSync } from "node:zlib";
 import * as zlib from "node:zlib";
 import { assertNever } from "../common/assert.js";
 import { configError, internalError } from "../common/errors.js";
-import { snappyCompress } from "../kernels/snappy.js";
+import { type ParquetKernels, parquetKernels, Region } from "../kernels/parquet.js";
+import { snappyRoom, snappyStretches, snappyTableBytes } from "../kernels/snappy.js";
+import type { DataType } from "../schema/types.js";
 import type { ColumnData, PlainValues } from "./parquetColumn.js";
 import { buildDictionary } from "./parquetDictionary.js";
 import { decimalBytes, isOptional } from "./parquetSchema.js";
-import { bigEndian, type MinMax, minMax } from "./parquetStatistics.js";
+import { type MinMax, minMax } from "./parquetStatistics.js";
 import { encodeThrift, i32, struct, type ThriftValue } from "./parquetThrift.js";
+import { joinedCrc32 } from "./sinkChecksum.js";
+import type { OutputPart } from "./sinkOutput.js";
 
 export const compressions = ["uncompressed", "snappy", "gzip", "zstd"] as const;
 export type Compression = (typeof compressions)[number];
@@ -28,7 +32,8 @@ export interface PageOptions {
 
 /** The bytes of a column chunk and what the footer says about it. */
 export interface EncodedChunk {
-  readonly parts: readonly Uint8Array[];
+  /** Views on kernel memory: they are good until the next chunk is encoded or the next row is appended. */
+  readonly parts: readonly OutputPart[];
   readonly bytes: number;
   readonly uncompressedBytes: number;
   /** Bytes of the dictionary page at the chunk's beginning; 0 where there is none. */
@@ -51,86 +56,143 @@ export function checkCompression(compression: Compression): void {
 
 const zstdOfNode = (): Zstd | undefined => (zlib as unknown as { zstdCompressSync?: Zstd }).zstdCompressSync;
 
-function compress(parts: readonly Uint8Array[], compression: Compression): readonly Uint8Array[] {
+/** Bytes of a region. */
+interface Range {
+  readonly region: Region;
+  readonly from: number;
+  readonly length: number;
+}
+
+const viewOf = ({ region, from, length }: Range): Uint8Array => region.view(from, length);
+const totalLength = (ranges: readonly Range[]): number => ranges.reduce((sum, range) => sum + range.length, 0);
+
+/** Bytes of one chunk, one after the other. They are taken before the next chunk is begun. */
+class Pile {
+  readonly region = new Region();
+  #used = 0;
+
+  begin(): void {
+    this.#used = 0;
+  }
+
+  /** Appends what `write` stores at the address it is given; at most `room` bytes. */
+  add(room: number, write: (to: number) => number): Range {
+    const from = this.#used;
+    const length = write(this.region.reserve(from + room, from) + from) >>> 0;
+    this.#used += length;
+    return { region: this.region, from, length };
+  }
+}
+
+// One chunk is in work at a time.
+const encoded = new Pile();
+const compressed = new Pile();
+const snappyTable = new Region();
+
+/** A stored page body: in kernel memory, or bytes that Node's compressors made. */
+type Stored = readonly Range[] | Uint8Array;
+
+function compress(body: readonly Range[], compression: Compression): Stored {
   switch (compression) {
     case "uncompressed":
-      return parts;
-    case "snappy":
-      return [snappyCompress(parts)];
+      return body;
+    case "snappy": {
+      const kernels = parquetKernels();
+      const table = snappyTable.reserve(snappyTableBytes);
+      return [
+        compressed.add(snappyRoom(kernels, totalLength(body), body.length), (to) => {
+          const stretches = body.map(({ region, from, length }) => ({ at: region.at + from, length }));
+          return snappyStretches(kernels, stretches, to, table);
+        }),
+      ];
+    }
     case "gzip":
-      return [gzipSync(Buffer.concat(parts))];
+      return gzipSync(Buffer.concat(body.map(viewOf)));
     case "zstd": {
       const zstd = zstdOfNode();
       if (zstd === undefined) throw internalError("zstd was not checked for");
-      return [zstd(Buffer.concat(parts))];
+      return zstd(Buffer.concat(body.map(viewOf)));
     }
     default:
       return assertNever(compression, "compression");
   }
 }
 
-const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, part) => sum + part.length, 0);
+/** A part of a chunk before its views are made: making room for a later page may move an earlier one. */
+interface Piece {
+  readonly bytes: Range | Uint8Array;
+  readonly crc: number | null;
+}
 
 /** Puts pages one after the other. */
 class ChunkBuilder {
-  readonly parts: Uint8Array[] = [];
+  readonly #pieces: Piece[] = [];
   bytes = 0;
   uncompressedBytes = 0;
   readonly #options: PageOptions;
 
   constructor(options: PageOptions) {
     this.#options = options;
+    encoded.begin();
+    compressed.begin();
   }
 
-  page(type: number, content: { readonly [id: number]: ThriftValue }, body: readonly Uint8Array[]): void {
+  page(type: number, content: { readonly [id: number]: ThriftValue }, body: readonly Range[]): void {
     const stored = compress(body, this.#options.compression);
-    const checksum = this.#options.pageChecksum ? stored.reduce((crc, part) => crc32(part, crc), 0) : undefined;
-    const raw = lengthOf(body);
-    const size = lengthOf(stored);
+    const pieces = stored instanceof Uint8Array ? [stored] : stored;
+    const checksums = pieces.map((piece) =>
+      this.#options.pageChecksum ? crc32(piece instanceof Uint8Array ? piece : viewOf(piece)) : null,
+    );
+    const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const raw = totalLength(body);
     const header = encodeThrift(
       struct({
         1: i32(type),
         2: i32(raw),
         3: i32(size),
-        4: checksum === undefined ? undefined : i32(checksum | 0),
+        4: this.#options.pageChecksum ? i32(pageChecksum(pieces, checksums) | 0) : undefined,
         ...content,
       }),
     );
-    this.parts.push(header, ...stored);
+    this.#pieces.push({ bytes: header, crc: null }, ...pieces.map((bytes, i) => ({ bytes, crc: checksums[i] ?? null })));
     this.bytes += header.length + size;
     this.uncompressedBytes += header.length + raw;
   }
+
+  parts(): OutputPart[] {
+    return this.#pieces.map(({ bytes, crc }) => ({ bytes: bytes instanceof Uint8Array ? bytes : viewOf(bytes), crc }));
+  }
 }
+
+const pageChecksum = (pieces: readonly { readonly length: number }[], checksums: readonly (number | null)[]): number =>
+  pieces.reduce((crc, { length }, i) => (i === 0 ? (checksums[0] ?? 0) : joinedCrc32(crc, checksums[i] ?? 0, length)), 0);
 
 /** Encodes a column of a row group as one chunk: a dictionary page if it pays, then data pages of about 1 MiB. */
 export function encodeChunk(data: ColumnData, options: PageOptions): EncodedChunk {
   const builder = new ChunkBuilder(options);
   const dictionary = options.dictionary ? buildDictionary(data.values) : null;
   const { type } = data.field;
-  const values = dictionary === null ? data.values : dictionary.entries;
   let dictionaryPageBytes = 0;
-  let encodeRange: (from: number, to: number) => Uint8Array;
-  if (dictionary === null) {
-    const plain = plainEncoder(data);
-    encodeRange = plain;
-  } else {
+  let encodeRange = plainEncoder(data.values, type);
+  if (dictionary !== null) {
     const { entries, codes } = dictionary;
-    const body = plainEncoder({ ...data, values: entries })(0, entries.count);
-    builder.page(pageTypes.dictionary, { 7: struct({ 1: i32(entries.count), 2: i32(encodings.plain) }) }, [body]);
+    const page = { 7: struct({ 1: i32(entries.count), 2: i32(encodings.plain) }) };
+    builder.page(pageTypes.dictionary, page, [plainEncoder(entries, type)(0, entries.count)]);
     dictionaryPageBytes = builder.bytes;
     const bits = entries.count === 1 ? 0 : 32 - Math.clz32(entries.count - 1);
-    encodeRange = (from, to) => encodeCodes(codes, from, to, bits);
+    const { encodeCodes } = parquetKernels().functions<ParquetKernels>();
+    encodeRange = (from, to) => encoded.add((to - from) * 4 + 64, (at) => encodeCodes(codes.at + from * 4, to - from, bits, at));
   }
   const encoding = dictionary === null ? encodings.plain : encodings.rleDictionary;
   writeDataPages(builder, data, dictionary === null ? plainBytes(data.values) : 0, encoding, encodeRange);
   return {
-    parts: builder.parts,
+    parts: builder.parts(),
     bytes: builder.bytes,
     uncompressedBytes: builder.uncompressedBytes,
     dictionaryPageBytes,
     encodings: dictionary === null ? [encodings.plain, encodings.rle] : [encodings.plain, encodings.rle, encodings.rleDictionary],
     nulls: data.rows - data.values.count,
-    bounds: minMax(type, values),
+    bounds: minMax(type, dictionary === null ? data.values : dictionary.entries),
   };
 }
 
@@ -139,15 +201,16 @@ function writeDataPages(
   data: ColumnData,
   bytes: number,
   encoding: number,
-  encodeRange: (from: number, to: number) => Uint8Array,
+  encodeRange: (from: number, to: number) => Range,
 ): void {
   const { rows, valid } = data;
+  const { countOnes } = parquetKernels().functions<ParquetKernels>();
   const pages = Math.max(1, Math.ceil(bytes / pageBytes));
   const rowsPerPage = Math.max(1, Math.ceil(rows / pages));
   let value = 0;
   for (let row = 0; row < rows; row += rowsPerPage) {
     const end = Math.min(rows, row + rowsPerPage);
-    const live = valid === null ? end - row : countOnes(valid, row, end);
+    const live = valid === null ? end - row : countOnes(valid.at + row, end - row);
     const body = [encodeRange(value, value + live)];
     if (isOptional(data.field)) body.unshift(encodeLevels(valid, row, end, live));
     const rle = i32(encodings.rle);
@@ -156,49 +219,32 @@ function writeDataPages(
   }
 }
 
-function countOnes(valid: Uint8Array, from: number, to: number): number {
-  let ones = 0;
-  for (let i = from; i < to; i++) ones += valid[i] as number;
-  return ones;
+function plainBytes(values: PlainValues): number {
+  return values.kind === "words" ? values.count * values.width * 4 : values.kind === "bits" ? values.count >> 3 : values.used;
 }
 
-const plainBytes = (values: PlainValues): number =>
-  values.kind === "words" ? values.words.byteLength : values.kind === "bits" ? values.count >> 3 : values.bytes.length;
-
-/** Gives the plain bytes of a range of values; a view where they are stored that way already. */
-function plainEncoder({ field, values }: ColumnData): (from: number, to: number) => Uint8Array {
+/** Gives the plain bytes of a range of values, which are stored that way already but for bits and wide decimals. */
+function plainEncoder(values: PlainValues, type: DataType): (from: number, to: number) => Range {
+  const { packBits, packBigEndian } = parquetKernels().functions<ParquetKernels>();
+  const { region } = values;
   switch (values.kind) {
     case "bytes": {
-      const { bytes, ends } = values;
-      const end = (count: number) => (count === 0 ? 0 : (ends[count - 1] as number));
-      return (from, to) => bytes.subarray(end(from), end(to));
+      const { ends } = values;
+      const end = (count: number) => (count === 0 ? 0 : (parquetKernels().memory.u32()[(ends.at >>> 2) + count - 1] as number));
+      return (from, to) => ({ region, from: end(from), length: end(to) - end(from) });
     }
     case "bits":
-      return (from, to) => packBits(values.bytes, from, to);
+      return (from, to) => encoded.add(((to - from) >> 3) + 16, (at) => packBits(region.at + from, to - from, at));
     case "words": {
-      const { words, width } = values;
-      const raw = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-      if (width <= 2) return (from, to) => raw.subarray(from * width * 4, to * width * 4);
-      const length = field.type.kind === "decimal" ? decimalBytes(field.type.precision) : width * 4;
-      return (from, to) => {
-        const packed = new Uint8Array((to - from) * length);
-        for (let i = from; i < to; i++) packed.set(bigEndian(raw.subarray(i * width * 4), length), (i - from) * length);
-        return packed;
-      };
+      const size = values.width * 4;
+      if (values.width <= 2) return (from, to) => ({ region, from: from * size, length: (to - from) * size });
+      const length = type.kind === "decimal" ? decimalBytes(type.precision) : size;
+      return (from, to) =>
+        encoded.add((to - from) * length, (at) => packBigEndian(region.at + from * size, to - from, length, at));
     }
     default:
       return assertNever(values, "plain values");
   }
-}
-
-/** Bytes of 0 and 1 as bits, lowest bit first. */
-function packBits(bytes: Uint8Array, from: number, to: number): Uint8Array {
-  const packed = new Uint8Array((to - from + 7) >> 3);
-  for (let i = from; i < to; i++) {
-    const at = i - from;
-    packed[at >> 3] = (packed[at >> 3] as number) | ((bytes[i] as number) << (at & 7));
-  }
-  return packed;
 }
 
 function varint(value: number): number[] {
@@ -213,67 +259,16 @@ function varint(value: number): number[] {
 }
 
 /** Definition levels of rows: 0 at a null and 1 at a value, with the length that precedes them in a page of version 1. */
-function encodeLevels(valid: Uint8Array | null, from: number, to: number, live: number): Uint8Array {
+function encodeLevels(valid: Region | null, from: number, to: number, live: number): Range {
   const rows = to - from;
-  const same = live === rows || live === 0;
-  const run = same ? Uint8Array.from([...varint(rows << 1), live === 0 ? 0 : 1]) : null;
-  const bits = run !== null || valid === null ? new Uint8Array(0) : packBits(valid, from, to);
-  const head = run ?? Uint8Array.from(varint((bits.length << 1) | 1));
-  const levels = new Uint8Array(4 + head.length + bits.length);
-  new DataView(levels.buffer).setUint32(0, head.length + bits.length, true);
-  levels.set(head, 4);
-  levels.set(bits, 4 + head.length);
-  return levels;
-}
-
-/** Dictionary codes as one byte of bit width, then runs: repeated values where 8 or more are equal, else packed bits. */
-function encodeCodes(codes: Int32Array, from: number, to: number, bits: number): Uint8Array {
-  const out = new Uint8Array(16 + Math.ceil(((to - from + 8) * Math.max(bits, 1)) / 8) + (to - from + 8));
-  out[0] = bits;
-  let at = 1;
-  const put = (value: number) => {
-    for (const byte of varint(value)) out[at++] = byte;
-  };
-  const flushPacked = (start: number, end: number) => {
-    if (end <= start) return;
-    const groups = (end - start + 7) >> 3;
-    put((groups << 1) | 1);
-    at = packCodes(codes, start, end, bits, out, at);
-  };
-  let packedFrom = from;
-  let i = from;
-  while (i < to) {
-    const code = codes[i] as number;
-    let run = i + 1;
-    while (run < to && codes[run] === code) run++;
-    if (run - i < 8) {
-      i = Math.min(to, i + 8);
-      continue;
-    }
-    flushPacked(packedFrom, i);
-    put((run - i) << 1);
-    for (let shift = 0; shift < bits; shift += 8) out[at++] = code >> shift;
-    i = run;
-    packedFrom = run;
-  }
-  flushPacked(packedFrom, to);
-  return out.subarray(0, at);
-}
-
-/** Packs codes into groups of 8, the last one filled up with zeros. Returns the place after them. */
-function packCodes(codes: Int32Array, from: number, to: number, bits: number, out: Uint8Array, start: number): number {
-  let at = start;
-  let held = 0;
-  let heldBits = 0;
-  const groups = (to - from + 7) >> 3;
-  for (let i = from; i < from + groups * 8; i++) {
-    held |= (i < to ? (codes[i] as number) : 0) << heldBits;
-    heldBits += bits;
-    while (heldBits >= 8) {
-      out[at++] = held;
-      held >>>= 8;
-      heldBits -= 8;
-    }
-  }
-  return at;
+  const packed = (rows + 7) >> 3;
+  const isRun = valid === null || live === rows || live === 0;
+  const head = isRun ? [...varint(rows << 1), live === 0 ? 0 : 1] : varint((packed << 1) | 1);
+  const length = head.length + (isRun ? 0 : packed);
+  return encoded.add(length + 32, (at) => {
+    const { memory, functions } = parquetKernels();
+    memory.u8().set([length & 255, (length >> 8) & 255, (length >> 16) & 255, length >>> 24, ...head], at);
+    if (!isRun) functions<ParquetKernels>().packBits(valid.at + from, rows, at + 4 + head.length);
+    return 4 + length;
+  });
 }

@@ -1,10 +1,11 @@
-import { type Batch, type BytesColumn, type Column, rowCount } from "../batch/column.js";
+import { type Batch, rowCount } from "../batch/column.js";
 import { configError } from "../common/errors.js";
 import type { JsonValue } from "../expr/nodes.js";
 import { isNested, type Schema } from "../schema/types.js";
 import { ColumnBuffer, wordsPerValue } from "./parquetColumn.js";
 import { describeRowGroup, encodeFooter, magic, type RowGroup } from "./parquetFooter.js";
 import { type Compression, checkCompression, compressions, encodeChunk } from "./parquetPages.js";
+import { loadSlice, loadTexts, rowsWithin, type Slice, type SliceColumn, sliceRows } from "./parquetSlice.js";
 import type { OutputFile, OutputSummary } from "./sinkOutput.js";
 
 export interface ParquetOptions {
@@ -80,43 +81,48 @@ export class ParquetFileWriter {
   write(batch: Batch): void {
     const count = rowCount(batch);
     for (let from = 0; from < count; ) {
-      const room = Math.min(count, from + this.#options.rowGroupRows - this.#bufferedRows);
-      const to = this.#rowsThatFit(batch, from, room);
+      const room = Math.min(sliceRows, this.#options.rowGroupRows - this.#bufferedRows, count - from);
+      const slice = this.#sliceThatFits(batch, from, from + room);
+      const texts = loadTexts(slice);
       this.#buffers.forEach((buffer, i) => {
-        buffer.append(batch.columns[i] as Column, batch.selection, from, to);
+        buffer.append(slice.columns[i] as SliceColumn, slice.rows, texts[i] as number);
       });
-      this.#bufferedRows += to - from;
-      this.#rows += to - from;
-      from = to;
+      this.#bufferedRows += slice.rows;
+      this.#bufferedBytes += this.#bytesOf(slice);
+      this.#rows += slice.rows;
+      from += slice.rows;
       const full = this.#bufferedRows >= this.#options.rowGroupRows || this.#bufferedBytes >= this.#options.rowGroupBytes;
-      if (full) this.flushRowGroup();
+      if (full) this.#writeRowGroup();
     }
   }
 
-  /** The row after the first one that fills the row group, at most `to`; counts the bytes up to there. */
-  #rowsThatFit(batch: Batch, from: number, to: number): number {
-    const texts = batch.columns.filter((column) => column.layout === "bytes");
-    let all = this.#bufferedBytes + (to - from) * this.#fixedBytes;
-    for (const column of texts) all += textBytes(column, batch.selection, from, to);
-    if (all < this.#options.rowGroupBytes) {
-      this.#bufferedBytes = all;
-      return to;
-    }
-    let i = from;
-    while (i < to && this.#bufferedBytes < this.#options.rowGroupBytes) {
-      this.#bufferedBytes += this.#fixedBytes;
-      for (const column of texts) this.#bufferedBytes += textBytes(column, batch.selection, i, i + 1);
-      i++;
-    }
-    return i;
+  /** The live rows `from..to`, or those up to and with the first one that fills the row group. */
+  #sliceThatFits(batch: Batch, from: number, to: number): Slice {
+    const slice = loadSlice(batch, from, to);
+    const room = this.#options.rowGroupBytes - this.#bufferedBytes;
+    if (this.#bytesOf(slice) < room) return slice;
+    const end = rowsWithin(batch, from, to, this.#fixedBytes, room);
+    return end === to ? slice : loadSlice(batch, from, end);
   }
 
-  /** Ends the row group here. */
+  #bytesOf(slice: Slice): number {
+    return slice.rows * this.#fixedBytes + slice.textBytes;
+  }
+
+  /** Ends the row group here. Its memory is given back: whoever asks has many files open and writes to another one next. */
   flushRowGroup(): void {
+    this.#writeRowGroup();
+    for (const buffer of this.#buffers) buffer.free();
+  }
+
+  #writeRowGroup(): void {
     if (this.#bufferedRows === 0) return;
     const offset = this.#output.bytes;
-    const chunks = this.#buffers.map((buffer) => encodeChunk(buffer.data(), this.#options));
-    this.#output.write(chunks.flatMap((chunk) => chunk.parts));
+    const chunks = this.#buffers.map((buffer) => {
+      const chunk = encodeChunk(buffer.data(), this.#options);
+      this.#output.writeParts(chunk.parts);
+      return chunk;
+    });
     this.#groups.push(describeRowGroup(this.#schema, chunks, this.#bufferedRows, offset, this.#options.compression));
     for (const buffer of this.#buffers) buffer.reset();
     this.#bufferedRows = 0;
@@ -131,17 +137,7 @@ export class ParquetFileWriter {
   }
 
   abort(): void {
+    for (const buffer of this.#buffers) buffer.free();
     this.#output.abort();
   }
-}
-
-/** Plain bytes of the live rows `from..to` of a byte string column. */
-function textBytes(column: BytesColumn, selection: Int32Array | null, from: number, to: number): number {
-  const { starts, ends, valid } = column;
-  let bytes = 0;
-  for (let i = from; i < to; i++) {
-    const row = selection === null ? i : (selection[i] as number);
-    if (valid === null || valid[row] !== 0) bytes += (ends[row] as number) - (starts[row] as number) + 4;
-  }
-  return bytes;
 }

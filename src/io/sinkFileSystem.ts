@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
-import { configError, externalError, MillraceError, resourceError } from "../common/errors.js";
+import { promisify } from "node:util";
+import { configError, externalError, internalError, MillraceError, resourceError } from "../common/errors.js";
 
 export interface FolderEntry {
   readonly name: string;
@@ -11,8 +12,10 @@ export interface FolderEntry {
 export interface FileSystem {
   /** Opens for writing; `create` empties a file that is there. */
   open(file: string, how: "create" | "read"): number;
-  /** Writes all bytes at the file's end. */
-  write(fd: number, chunks: readonly Uint8Array[]): void;
+  /** Writes all bytes from `position` on. */
+  write(fd: number, chunks: readonly Uint8Array[], position: number): void;
+  /** Copies the bytes `start..end` of a file into an open one, from `position` on. */
+  copy(from: string, start: number, end: number, to: number, position: number): Promise<void>;
   /** Reads up to `into.length` bytes at `position`; fewer only at the file's end. */
   read(fd: number, into: Uint8Array, position: number): number;
   fsync(fd: number): void;
@@ -76,6 +79,11 @@ export function fileError(thrown: unknown, doing: string, file: string): Millrac
   }
 }
 
+function firstMissing(folder: string): string {
+  const parent = path.dirname(folder);
+  return parent === folder || fs.existsSync(parent) ? folder : firstMissing(parent);
+}
+
 function attempt<T>(doing: string, file: string, run: () => T): T {
   try {
     return run();
@@ -95,27 +103,46 @@ function attemptUnless(codes: readonly string[], doing: string, file: string, ru
   }
 }
 
-function writeAll(fd: number, chunks: readonly Uint8Array[]): void {
-  for (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; ) at += fs.writeSync(fd, chunk, at, chunk.length - at);
+function writeAll(fd: number, chunk: Uint8Array, position: number): void {
+  for (let at = 0; at < chunk.length; ) at += fs.writeSync(fd, chunk, at, chunk.length - at, position + at);
+}
+
+/** A vectored write takes a limited number of chunks. */
+const mostChunks = 512;
+
+function writeTogether(fd: number, chunks: readonly Uint8Array[], position: number): void {
+  let at = position;
+  for (let i = 0; i < chunks.length; i += mostChunks) {
+    const some = chunks.slice(i, i + mostChunks);
+    let written = fs.writevSync(fd, some as Uint8Array[], at);
+    // A write may be cut short; the rest goes one by one.
+    for (const chunk of some) {
+      const done = Math.min(written, chunk.length);
+      written -= done;
+      if (done < chunk.length) writeAll(fd, chunk.subarray(done), at + done);
+      at += chunk.length;
+    }
   }
 }
 
-function writeTogether(fd: number, chunks: readonly Uint8Array[]): void {
-  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  // A vectored write may be cut short and takes a limited number of chunks; the rest goes one by one.
-  if (chunks.length < 2 || chunks.length > 512) {
-    writeAll(fd, chunks);
-    return;
-  }
-  let written = fs.writevSync(fd, chunks as Uint8Array[]);
-  if (written === total) return;
-  for (const chunk of chunks) {
-    if (written >= chunk.length) written -= chunk.length;
-    else {
-      writeAll(fd, [chunk.subarray(written)]);
-      written = 0;
+const copyBytes = 1 << 20;
+const readAsync = promisify(fs.read);
+const writeAsync = promisify(fs.write);
+
+async function copyRange(from: string, start: number, end: number, to: number, position: number): Promise<void> {
+  const fd = attempt("open", from, () => fs.openSync(from, "r"));
+  try {
+    const buffer = new Uint8Array(Math.min(copyBytes, Math.max(1, end - start)));
+    for (let at = start; at < end; ) {
+      const { bytesRead } = await readAsync(fd, buffer, 0, Math.min(buffer.length, end - at), at);
+      if (bytesRead === 0) throw internalError(`${from} ends at byte ${at} instead of ${end}`);
+      for (let done = 0; done < bytesRead; ) {
+        done += (await writeAsync(to, buffer, done, bytesRead - done, position + at - start + done)).bytesWritten;
+      }
+      at += bytesRead;
     }
+  } finally {
+    fs.closeSync(fd);
   }
 }
 
@@ -140,7 +167,8 @@ function syncFolder(folder: string): void {
 /** The machine's own files. */
 export const nodeFileSystem: FileSystem = {
   open: (file, how) => attempt("open", file, () => fs.openSync(file, how === "read" ? "r" : "w")),
-  write: (fd, chunks) => writeTogether(fd, chunks),
+  write: writeTogether,
+  copy: copyRange,
   read(fd, into, position) {
     let at = 0;
     while (at < into.length) {
@@ -161,7 +189,15 @@ export const nodeFileSystem: FileSystem = {
   removeEmpty: (folder) =>
     attemptUnless(["ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR"], "remove", folder, () => fs.rmdirSync(folder)),
   makeFolder: (folder) => {
-    attempt("make folder", folder, () => fs.mkdirSync(folder, { recursive: true }));
+    attempt("make folder", folder, () => {
+      try {
+        fs.mkdirSync(folder, { recursive: true });
+      } catch (thrown) {
+        // On a read-only file system the recursive form says that the folder's parent is missing; one step says why.
+        if (errorCode(thrown) === "ENOENT") fs.mkdirSync(firstMissing(folder));
+        throw thrown;
+      }
+    });
   },
   list: (folder) =>
     attempt("list", folder, () =>
@@ -200,7 +236,7 @@ export function writeTextAtomically(files: FileSystem, file: string, content: st
   const temporary = path.join(path.dirname(file), `.${path.basename(file)}.new`);
   const fd = files.open(temporary, "create");
   try {
-    files.write(fd, [new TextEncoder().encode(content)]);
+    files.write(fd, [new TextEncoder().encode(content)], 0);
     files.fsync(fd);
   } catch (thrown) {
     throw fileError(thrown, "write", file);

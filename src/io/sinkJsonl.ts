@@ -138,7 +138,10 @@ export class JsonlFileWriter {
     }
     if (type.kind === "float64" && column.layout === "fixed") {
       const { values } = column;
-      return (row) => out.ascii(jsonNumber(values[row] as number));
+      return (row) => {
+        const value = values[row] as number;
+        if (!out.amount(value, "")) out.ascii(jsonNumber(value));
+      };
     }
     const time =
       type.kind === "timestamp" ? timestampWriter(column, out, "T") : type.kind === "date" ? dateWriter(column, type, out) : null;

@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { joinedCrc32 } from "./sinkChecksum.js";
 import { type FileSystem, fileError, nodeFileSystem } from "./sinkFileSystem.js";
 
 /** What an `OutputFile` wrote. */
@@ -8,11 +9,27 @@ export interface OutputSummary {
   readonly checksum: string;
 }
 
+/** Bytes to write, with their crc32 where it is known already. */
+export interface OutputPart {
+  readonly bytes: Uint8Array;
+  readonly crc: number | null;
+}
+
 export interface OutputOptions {
   readonly files?: FileSystem;
   /** Whether `finish` waits until the bytes are on the disk; true unless said otherwise. */
   readonly fsync?: boolean;
 }
+
+interface Copy {
+  readonly from: string;
+  readonly start: number;
+  readonly end: number;
+  readonly position: number;
+}
+
+/** Ranges that are copied at a time. */
+const copyLanes = 3;
 
 /** A file that is written from front to back, with its length and checksum kept along the way. Errors are typed. */
 export class OutputFile {
@@ -20,6 +37,7 @@ export class OutputFile {
   readonly #files: FileSystem;
   readonly #fsync: boolean;
   #fd: number | null;
+  readonly #copies: Copy[] = [];
   #bytes = 0;
   #crc = 0;
 
@@ -36,12 +54,50 @@ export class OutputFile {
   }
 
   write(chunks: readonly Uint8Array[]): void {
-    const filled = chunks.filter((chunk) => chunk.length > 0);
-    for (const chunk of filled) {
-      this.#crc = crc32(chunk, this.#crc);
-      this.#bytes += chunk.length;
+    this.writeParts(chunks.map((bytes) => ({ bytes, crc: null })));
+  }
+
+  /** Writes bytes, and takes checksums that were computed before instead of going over the bytes again. */
+  writeParts(parts: readonly OutputPart[]): void {
+    const filled = parts.filter(({ bytes }) => bytes.length > 0);
+    const position = this.#bytes;
+    for (const { bytes, crc } of filled) {
+      this.#crc = crc === null ? crc32(bytes, this.#crc) : joinedCrc32(this.#crc, crc, bytes.length);
+      this.#bytes += bytes.length;
     }
-    this.#attempt("write", (fd) => this.#files.write(fd, filled));
+    this.#attempt("write", (fd) =>
+      this.#files.write(
+        fd,
+        filled.map(({ bytes }) => bytes),
+        position,
+      ),
+    );
+  }
+
+  /**
+   * Takes the bytes `start..end` of another file, whose crc32 is known, as the next ones. They are copied by `settle`.
+   */
+  append(from: string, start: number, end: number, crc: number): void {
+    const position = this.#bytes;
+    this.#crc = joinedCrc32(this.#crc, crc, end - start);
+    this.#bytes += end - start;
+    this.#copies.push({ from, start, end, position });
+  }
+
+  /** Copies what was appended, several ranges at a time. Before `finish`. */
+  async settle(): Promise<void> {
+    const copies = this.#copies.splice(0);
+    const fd = this.#fd;
+    if (fd === null) return;
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      for (let copy = copies[next++]; copy !== undefined; copy = copies[next++]) {
+        await this.#files.copy(copy.from, copy.start, copy.end, fd, copy.position);
+      }
+    };
+    // Every lane must have ended before the file may be closed.
+    const ends = await Promise.allSettled(Array.from({ length: copyLanes }, lane));
+    for (const end of ends) if (end.status === "rejected") throw fileError(end.reason, "write", this.path);
   }
 
   finish(): OutputSummary {

@@ -59,6 +59,30 @@ export class TextOut {
     this.length += digits;
   }
 
+  /**
+   * A double of at most two decimals below ten million, the common case of amounts; false, and nothing written, for any other. Two numbers of
+   * up to 15 digits are never the same double, so the digits are the shortest that read back as the value.
+   */
+  amount(value: number, wholeEnd: "" | ".0"): boolean {
+    const size = Math.abs(value);
+    if (!(size < 10_000_000)) return false;
+    const hundredths = Math.round(size * 100);
+    if (hundredths / 100 !== size || Object.is(value, -0)) return false;
+    if (value < 0) this.byte(45);
+    const whole = (hundredths / 100) | 0;
+    this.integer(whole);
+    const rest = hundredths - whole * 100;
+    if (rest === 0) {
+      if (wholeEnd !== "") this.ascii(wholeEnd);
+      return true;
+    }
+    const tens = (rest / 10) | 0;
+    this.byte(46);
+    this.byte(48 + tens);
+    if (rest !== tens * 10) this.byte(48 + rest - tens * 10);
+    return true;
+  }
+
   clear(): void {
     this.length = 0;
   }
@@ -101,7 +125,10 @@ export function scalarWriter(column: Column, out: TextOut): CellWriter | null {
     case "float32":
       return fixed(column, (values, row) => out.ascii(formatFloat(values[row] as number)));
     case "float64":
-      return fixed(column, (values, row) => out.ascii(doubleText(values[row] as number)));
+      return fixed(column, (values, row) => {
+        const value = values[row] as number;
+        if (!out.amount(value, ".0")) out.ascii(doubleText(value));
+      });
     default:
       return null;
   }

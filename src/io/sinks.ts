@@ -28,7 +28,10 @@ export interface FileWriter {
 
 export interface WriterOptions {
   readonly files?: FileSystem;
-  /** Whether finished fragments wait for the disk; true by default, because a resumed run relies on them. */
+  /**
+   * Whether finished files wait for the disk. False by default: fragments are read again by the same run, and the commit waits for what it
+   * publishes. A run that takes fragments over after the machine itself went down must compare their checksums first.
+   */
   readonly fsync?: boolean;
   /** Fragments of a partitioned sink that may be open at once; the least recently used one is finished first. */
   readonly openFiles?: number;
@@ -62,7 +65,7 @@ export function openFile(sink: SinkSpec, schema: Schema, file: string, options: 
   const { format } = sink;
   if (format === "duckdb") throw internalError("a duckdb sink has no files");
   const settings = format === "parquet" ? parquetOptions(sink.options) : null;
-  const output = new OutputFile(file, options);
+  const output = new OutputFile(file, { fsync: false, ...options });
   switch (format) {
     case "parquet": {
       const parquet = required(settings, "Parquet options");
@@ -139,6 +142,8 @@ interface OpenPartition {
   lastRow: number;
 }
 
+/** Open fragments of a task. Values that come in turns and exceed it would begin a new fragment with almost every row. */
+const mostOpenFiles = 1024;
 /** Memory is looked at after so many rows, counted over the whole task: the cuts must not depend on the sizes of batches. */
 const windowRows = 8192;
 
@@ -164,7 +169,7 @@ class PartitionedWriter implements BatchWriter {
     this.#schema = fileSchema(sink, schema);
     this.#openFragment = openFragment;
     this.#files = options.files ?? nodeFileSystem;
-    this.#mostOpen = Math.max(1, options.openFiles ?? 64);
+    this.#mostOpen = Math.max(1, options.openFiles ?? mostOpenFiles);
     this.#mostBytes = options.bufferBytes ?? 128 << 20;
   }
 

@@ -3,13 +3,15 @@ import { internalError } from "../common/errors.js";
 import type { ResolvedSource } from "../plan/bound.js";
 import type { SourceSpec } from "../plan/nodes.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
-import { openArrow, planArrow, resolveArrow } from "./arrowRead.js";
 import type { BatchReader } from "./contracts.js";
 import { openCsv, planCsv, type ReaderOptions, resolveCsv } from "./csvSource.js";
 import { findFiles } from "./files.js";
 import { withFolderColumns } from "./folderColumns.js";
-import { openJsonl, planJsonl, resolveJsonl } from "./jsonlSource.js";
-import { openParquet, planParquet, resolveParquet } from "./parquetRead.js";
+
+// Loaded when a plan first needs them: start-up is a good part of a short job, and Arrow alone takes a tenth of a second.
+const arrow = () => import("./arrowRead.js");
+const jsonl = () => import("./jsonlSource.js");
+const parquet = () => import("./parquetRead.js");
 
 export type { ReaderOptions } from "./csvSource.js";
 
@@ -24,12 +26,15 @@ export async function resolveSource(spec: SourceSpec): Promise<ResolvedSource> {
     case "csv":
       return resolveCsv(spec, found);
     case "jsonl":
-      return resolveJsonl(spec, found);
+      return (await jsonl()).resolveJsonl(spec, found);
     case "parquet":
     case "arrow": {
-      const resolve = spec.format === "parquet" ? resolveParquet : resolveArrow;
-      const { schema, rows } = await resolve(spec, found.files);
+      const resolve = spec.format === "parquet" ? (await parquet()).resolveParquet : (await arrow()).resolveArrow;
       const folder = new Set(found.partitionSchema.map((field) => field.name));
+      // Declared columns may be those of the folders, which no file has.
+      const inFiles =
+        spec.schema === undefined ? spec : { ...spec, schema: spec.schema.filter((field) => !folder.has(field.name)) };
+      const { schema, rows } = await resolve(inFiles, found.files);
       const own = schema.filter((field) => !folder.has(field.name));
       return { spec, files: found.files, schema: [...own, ...found.partitionSchema], partitionColumns: [...folder], rows };
     }
@@ -45,11 +50,11 @@ export async function planPartitions(source: ResolvedSource, targetBytes: number
     case "csv":
       return planCsv(source, targetBytes);
     case "jsonl":
-      return planJsonl(source, targetBytes);
+      return (await jsonl()).planJsonl(source, targetBytes);
     case "parquet":
-      return planParquet(source, targetBytes);
+      return (await parquet()).planParquet(source, targetBytes);
     case "arrow":
-      return planArrow(source, targetBytes);
+      return (await arrow()).planArrow(source, targetBytes);
     case "rows":
       throw rowsSource();
     default:
@@ -64,11 +69,15 @@ export async function openReader(scan: ScanSpec, part: PartitionSpec, options: R
     case "csv":
       return openCsv(scan, part, options);
     case "jsonl":
-      return openJsonl(scan, part, options);
-    case "parquet":
+      return (await jsonl()).openJsonl(scan, part, options);
+    case "parquet": {
+      const { openParquet } = await parquet();
       return withFolderColumns(scan, part.file, (own) => openParquet(own, part, options));
-    case "arrow":
+    }
+    case "arrow": {
+      const { openArrow } = await arrow();
       return withFolderColumns(scan, part.file, (own) => openArrow(own, part, options));
+    }
     case "rows":
       throw rowsSource();
     default:

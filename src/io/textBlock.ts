@@ -39,7 +39,7 @@ export class TextBlock {
 
   constructor(options: TextBlockOptions) {
     this.#options = options;
-    this.#capacity = Math.max(64, options.blockBytes);
+    this.#capacity = Math.max(2, options.blockBytes);
     this.#offset = options.offset;
     this.#limit = options.limit ?? maxRecordBytes;
     this.#region = this.#allocate(this.#capacity);

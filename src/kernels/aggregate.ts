@@ -7,6 +7,7 @@ import type { RowOp, Step } from "../task/protocol.js";
 import type { Accumulator } from "./aggregateState.js";
 import { accumulatorFor } from "./aggregateTable.js";
 import { compileRows } from "./compile.js";
+import type { Grouping } from "./groupForms.js";
 import type { RowsKernel } from "./compileKernel.js";
 import type { RowFail } from "./compileFailure.js";
 import { GroupTable } from "./hashTable.js";
@@ -26,7 +27,10 @@ export class PartialAggregation {
     this.#schema = step.schema;
     this.#kernel = kernel;
     this.#keyCount = step.keys.length;
-    this.#table = new GroupTable(step.keys.map((key) => key.expr.type));
+    this.#table = new GroupTable(
+      step.keys.map((key) => key.expr.type),
+      step.keys.map((key) => key.expr.nullable),
+    );
     let from = this.#keyCount;
     this.#states = step.aggregates.map((aggregate, i) => {
       const to = from + aggregate.args.length;
@@ -63,18 +67,32 @@ export class PartialAggregation {
 export async function compilePartialAggregate(
   step: PartialStep,
   inputSchema: Schema,
-  options: { readonly interpreted?: boolean; readonly loadFunction?: (ref: FunctionRef) => Promise<UserFunction> },
+  options: KernelOptions,
 ): Promise<PartialAggregation> {
-  const args = step.aggregates.flatMap((aggregate) => aggregate.args);
-  const exprs: readonly Bound[] = [...step.keys.map((key) => key.expr), ...args];
-  const columns = exprs.map((expr, i) => ({ name: step.keys[i]?.name ?? `argument ${i - step.keys.length}`, expr }));
-  const schema = columns.map(({ name, expr }) => ({ name, type: expr.type, nullable: expr.nullable }));
-  const ops: readonly RowOp[] = [{ kind: "project", columns }];
-  const kernel = await compileRows(ops, inputSchema, schema, options);
-  return new PartialAggregation(step, kernel, step.aggregates.map(stateOf));
+  return new PartialAggregation(step, await compileGrouping(step, inputSchema, options), step.aggregates.map(stateOf));
 }
 
-function stateOf(aggregate: BoundAggregate): Accumulator {
+export interface KernelOptions {
+  readonly interpreted?: boolean;
+  readonly loadFunction?: (ref: FunctionRef) => Promise<UserFunction>;
+}
+
+/** One loop that gives the keys, then every aggregate's arguments. */
+export function compileGrouping(
+  { keys, aggregates }: Grouping,
+  inputSchema: Schema,
+  options: KernelOptions,
+): Promise<RowsKernel> {
+  const args = aggregates.flatMap((aggregate) => aggregate.args);
+  const exprs: readonly Bound[] = [...keys.map((key) => key.expr), ...args];
+  const columns = exprs.map((expr, i) => ({ name: keys[i]?.name ?? `argument ${i - keys.length}`, expr }));
+  const schema = columns.map(({ name, expr }) => ({ name, type: expr.type, nullable: expr.nullable }));
+  const ops: readonly RowOp[] = [{ kind: "project", columns }];
+  return compileRows(ops, inputSchema, schema, options);
+}
+
+/** The state of an aggregate, empty. */
+export function stateOf(aggregate: BoundAggregate): Accumulator {
   const partial = required(aggregateFunction(aggregate.fn).partial, `partial form of ${aggregate.fn}`);
   const call = { args: aggregate.args.map((arg) => arg.type), returns: aggregate.type, options: aggregate.options };
   const states: readonly DataType[] = partial.states(call);

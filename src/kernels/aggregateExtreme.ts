@@ -68,10 +68,18 @@ class FixedExtreme implements Accumulator {
     }
   }
 
+  merge(states: readonly Column[], groups: Int32Array, count: number): void {
+    this.add(states, groups, null, count);
+  }
+
   finish(count: number): Column[] {
+    return [this.result(count)];
+  }
+
+  result(count: number): Column {
     this.#reserve(count);
     const values = this.#values.subarray(0, count);
-    return [{ layout: "fixed", type: this.#type, length: count, values, valid: this.#seen.valid(count) }];
+    return { layout: "fixed", type: this.#type, length: count, values, valid: this.#seen.valid(count) };
   }
 
   #reserve(count: number): void {
@@ -107,7 +115,15 @@ class BytesExtreme implements Accumulator {
     }
   }
 
+  merge(states: readonly Column[], groups: Int32Array): void {
+    this.add(states, groups, null);
+  }
+
   finish(count: number): Column[] {
+    return [this.result(count)];
+  }
+
+  result(count: number): Column {
     const length = this.#kept.reduce((sum, bytes) => sum + (bytes?.length ?? 0), 0);
     const bytes = new Uint8Array(length);
     const offsets = new Int32Array(count + 1);
@@ -123,7 +139,7 @@ class BytesExtreme implements Accumulator {
       offsets[g + 1] = at;
     }
     const [starts, ends] = [offsets.subarray(0, count), offsets.subarray(1, count + 1)];
-    return [{ layout: "bytes", type: this.#type, length: count, bytes, starts, ends, valid: valid.includes(0) ? valid : null }];
+    return { layout: "bytes", type: this.#type, length: count, bytes, starts, ends, valid: valid.includes(0) ? valid : null };
   }
 }
 
@@ -163,9 +179,17 @@ class ValueExtreme implements Accumulator {
     }
   }
 
+  merge(states: readonly Column[], groups: Int32Array): void {
+    this.add(states, groups, null);
+  }
+
   finish(count: number): Column[] {
+    return [this.result(count)];
+  }
+
+  result(count: number): Column {
     const builder = builderFor(this.#type, count);
     for (let g = 0; g < count; g++) builder.append(this.#kept[g] ?? null);
-    return [builder.finish()];
+    return builder.finish();
   }
 }

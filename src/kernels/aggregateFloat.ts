@@ -1,7 +1,8 @@
 import { builderFor } from "../batch/builder.js";
 import type { Column } from "../batch/column.js";
 import { columnReader } from "../batch/reader.js";
-import { internalError } from "../common/errors.js";
+import { required } from "../common/assert.js";
+import { dataError, internalError } from "../common/errors.js";
 import { castValue } from "../functions/cast.js";
 import { type DataType, isFloat, types, type Value } from "../schema/types.js";
 import { type Accumulator, Doubles, Seen } from "./aggregateState.js";
@@ -13,7 +14,7 @@ export class FloatSumState implements Accumulator {
   readonly #seen = new Seen();
 
   add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
-    this.#reserve(count);
+    this.reserve(count);
     const column = args[0];
     if (column?.layout !== "fixed") throw internalError("a sum of floats takes a float column");
     const { valid } = column;
@@ -35,19 +36,29 @@ export class FloatSumState implements Accumulator {
     }
   }
 
-  finish(count: number): Column[] {
-    this.#reserve(count);
-    const values = new Float64Array(count);
-    for (let g = 0; g < count; g++) {
-      const sum = this.#sums.values[g] as number;
-      const careful = sum + (this.#lost.values[g] as number);
-      // An infinite sum makes the error term NaN; the sum itself is right then.
-      values[g] = Number.isNaN(careful) ? sum : careful;
-    }
-    return [{ layout: "fixed", type: types.float64, length: count, values, valid: this.#seen.valid(count) }];
+  merge(states: readonly Column[], groups: Int32Array, count: number): void {
+    this.add(states, groups, null, count);
   }
 
-  #reserve(count: number): void {
+  finish(count: number): Column[] {
+    return [this.result(count)];
+  }
+
+  result(count: number): Column {
+    this.reserve(count);
+    const values = new Float64Array(count);
+    for (let g = 0; g < count; g++) values[g] = this.at(g);
+    return { layout: "fixed", type: types.float64, length: count, values, valid: this.#seen.valid(count) };
+  }
+
+  at(group: number): number {
+    const sum = this.#sums.values[group] as number;
+    const careful = sum + (this.#lost.values[group] as number);
+    // An infinite sum makes the error term NaN; the sum itself is right then.
+    return Number.isNaN(careful) ? sum : careful;
+  }
+
+  reserve(count: number): void {
     this.#sums.reserve(count);
     this.#lost.reserve(count);
     this.#seen.reserve(count);
@@ -67,9 +78,56 @@ function doublesOf(column: Column): (row: number) => number | null {
 
 /** Count, mean and sum of squared differences from the mean, folded row by row (Welford). */
 export class MomentsState implements Accumulator {
+  readonly #name: string;
   readonly #counts = new Doubles();
   readonly #means = new Doubles();
   readonly #squares = new Doubles();
+
+  /** `name`: the aggregate that `result` gives. */
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** Two partial states as one (Chan). */
+  merge(states: readonly Column[], groups: Int32Array, count: number): void {
+    this.#reserve(count);
+    const [counted, averaged, squared] = states;
+    if (counted === undefined || averaged?.layout !== "fixed" || squared?.layout !== "fixed")
+      throw internalError("a spread has three states");
+    const readCount = columnReader(counted);
+    const [counts, means, squares] = [this.#counts.values, this.#means.values, this.#squares.values];
+    for (let j = 0; j < groups.length; j++) {
+      const more = Number(readCount(j) ?? 0n);
+      if (more === 0) continue;
+      const group = groups[j] as number;
+      const had = counts[group] as number;
+      const [mean, square] = [averaged.values[j] as number, squared.values[j] as number];
+      const total = had + more;
+      const delta = mean - (means[group] as number);
+      counts[group] = total;
+      means[group] = had === 0 ? mean : (means[group] as number) + (delta * more) / total;
+      squares[group] = had === 0 ? square : (squares[group] as number) + square + (delta * delta * had * more) / total;
+    }
+  }
+
+  result(count: number): Column {
+    this.#reserve(count);
+    const sample = !this.#name.endsWith("Pop");
+    const root = this.#name.startsWith("stddev");
+    const builder = builderFor(types.float64, count);
+    for (let g = 0; g < count; g++) {
+      const divisor = (this.#counts.values[g] as number) - (sample ? 1 : 0);
+      if (divisor <= 0) {
+        builder.appendNull();
+        continue;
+      }
+      const variance = (this.#squares.values[g] as number) / divisor;
+      const value = root ? Math.sqrt(variance) : variance;
+      if (!Number.isFinite(value)) throw dataError("INVALID_INPUT", `${this.#name} is out of range`);
+      builder.append(value);
+    }
+    return builder.finish();
+  }
 
   add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
     this.#reserve(count);
@@ -115,12 +173,29 @@ export class EndState implements Accumulator {
   readonly #type: DataType;
   readonly #last: boolean;
   readonly #values: Value[] = [];
-  readonly #positions: bigint[] = [];
+  readonly #positions: number[] = [];
   #rows = 0;
 
   constructor(type: DataType, last: boolean) {
     this.#type = type;
     this.#last = last;
+  }
+
+  merge(states: readonly Column[], groups: Int32Array): void {
+    const [value, position] = states;
+    if (value === undefined || position === undefined) throw internalError("first and last have two states");
+    const [readValue, readPosition] = [columnReader(value), columnReader(position)];
+    for (let j = 0; j < groups.length; j++) {
+      const group = groups[j] as number;
+      if (readPosition(j) === null || (!this.#last && this.#positions[group] !== undefined)) continue;
+      this.#values[group] = kept(readValue(j));
+      this.#positions[group] = this.#rows + j;
+    }
+    this.#rows += groups.length;
+  }
+
+  result(count: number): Column {
+    return columnOf(this.#type, this.#values, count);
   }
 
   add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null): void {
@@ -131,13 +206,13 @@ export class EndState implements Accumulator {
       const group = groups[j] as number;
       if (!this.#last && this.#positions[group] !== undefined) continue;
       this.#values[group] = kept(read(selection === null ? j : (selection[j] as number)));
-      this.#positions[group] = BigInt(this.#rows + j);
+      this.#positions[group] = this.#rows + j;
     }
     this.#rows += groups.length;
   }
 
   finish(count: number): Column[] {
-    return [columnOf(this.#type, this.#values, count), columnOf(types.int64, this.#positions, count)];
+    return [columnOf(this.#type, this.#values, count), positionsOf(this.#positions, count)];
   }
 }
 
@@ -150,13 +225,23 @@ function columnOf(type: DataType, values: readonly Value[], count: number): Colu
   return builder.finish();
 }
 
+const positionsOf = (positions: readonly number[], count: number): Column =>
+  columnOf(
+    types.int64,
+    Array.from({ length: count }, (_, g) => {
+      const position = positions[g];
+      return position === undefined ? null : BigInt(position);
+    }),
+    count,
+  );
+
 /** The first argument where the second is least or greatest, that second one, and the position of its row. */
 export class ArgExtremeState implements Accumulator {
   readonly #types: readonly DataType[];
   readonly #better: (a: Value, b: Value) => boolean;
   readonly #values: Value[] = [];
   readonly #by: Value[] = [];
-  readonly #positions: bigint[] = [];
+  readonly #positions: number[] = [];
   #rows = 0;
 
   constructor(states: readonly DataType[], better: (a: Value, b: Value) => boolean) {
@@ -179,13 +264,25 @@ export class ArgExtremeState implements Accumulator {
       if (found === null) continue;
       this.#values[group] = kept(found);
       this.#by[group] = kept(order);
-      this.#positions[group] = BigInt(this.#rows + j);
+      this.#positions[group] = this.#rows + j;
     }
     this.#rows += groups.length;
   }
 
   finish(count: number): Column[] {
-    const states: readonly (readonly Value[])[] = [this.#values, this.#by, this.#positions];
-    return this.#types.map((type, i) => columnOf(type, states[i] ?? [], count));
+    return [this.result(count), columnOf(this.#type(1), this.#by, count), positionsOf(this.#positions, count)];
+  }
+
+  /** Partial rows come in input order, so that of equal ones the earliest is kept, as among rows. */
+  merge(states: readonly Column[], groups: Int32Array): void {
+    this.add(states, groups, null);
+  }
+
+  result(count: number): Column {
+    return columnOf(this.#type(0), this.#values, count);
+  }
+
+  #type(state: number): DataType {
+    return required(this.#types[state], "state type");
   }
 }

@@ -7,8 +7,21 @@ export interface Accumulator {
    * so far; states of new ones start empty.
    */
   add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void;
+  /** Adds states that `finish` gave elsewhere: row j belongs to group `groups[j]`. Rows come in the order of the input that they stand for. */
+  merge(states: readonly Column[], groups: Int32Array, count: number): void;
   /** The state columns, `count` rows each. */
   finish(count: number): Column[];
+  /** The aggregate itself, `count` rows. @throws MillraceError Data/SUM_OVERFLOW, INVALID_INPUT */
+  result(count: number): Column;
+}
+
+const word = 2 ** 32;
+
+/** Writes a whole number of at most 53 bits to a row of 64-bit words. */
+export function writeWhole(words: Int32Array, row: number, value: number): void {
+  const high = Math.floor(value / word);
+  words[row * 2] = value - high * word;
+  words[row * 2 + 1] = high;
 }
 
 /** An array of doubles by group that grows on demand. */

@@ -1,9 +1,10 @@
 import { builderFor } from "../batch/builder.js";
-import type { Column, FixedColumn } from "../batch/column.js";
-import { columnReader } from "../batch/reader.js";
+import type { Column, FixedColumn, WideColumn } from "../batch/column.js";
+import { wideValue } from "../batch/reader.js";
 import { dataError, internalError } from "../common/errors.js";
-import { type DataType, typeName, type Value, valueForm } from "../schema/types.js";
-import { type Accumulator, Doubles, Seen } from "./aggregateState.js";
+import { type DataType, typeName, types, type Value, valueForm } from "../schema/types.js";
+import { decimalToDouble } from "../functions/cast.js";
+import { type Accumulator, Doubles, Seen, writeWhole } from "./aggregateState.js";
 
 /** Sums of integers stay exact in a double up to here, with room for one more word. */
 const exact = 2 ** 52;
@@ -11,12 +12,7 @@ const most38 = 10n ** 38n - 1n;
 
 /** Counts rows, or the rows whose argument is not null. The state is int64 and never null. */
 export class CountState implements Accumulator {
-  readonly #type: DataType;
   readonly #counts = new Doubles();
-
-  constructor(type: DataType) {
-    this.#type = type;
-  }
 
   add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
     this.#counts.reserve(count);
@@ -32,12 +28,37 @@ export class CountState implements Accumulator {
     }
   }
 
-  finish(count: number): Column[] {
+  merge(states: readonly Column[], groups: Int32Array, count: number): void {
     this.#counts.reserve(count);
-    const values = this.#counts.values;
-    const builder = builderFor(this.#type, count);
-    for (let g = 0; g < count; g++) builder.append(numberIn(this.#type, BigInt(values[g] as number)));
-    return [builder.finish()];
+    const counts = this.#counts.values;
+    const column = states[0];
+    if (column?.layout !== "fixed") throw internalError("the state of a count is a whole number");
+    const words = new Int32Array(column.values.buffer, column.values.byteOffset, column.length * 2);
+    for (let j = 0; j < groups.length; j++) {
+      const more = (words[j * 2 + 1] as number) * 2 ** 32 + ((words[j * 2] as number) >>> 0);
+      counts[groups[j] as number] = (counts[groups[j] as number] as number) + more;
+    }
+  }
+
+  at(group: number): number {
+    return this.#counts.values[group] as number;
+  }
+
+  reserve(count: number): void {
+    this.#counts.reserve(count);
+  }
+
+  finish(count: number): Column[] {
+    return [this.result(count)];
+  }
+
+  result(count: number): Column {
+    this.#counts.reserve(count);
+    const counts = this.#counts.values;
+    const values = new BigInt64Array(count);
+    const words = new Int32Array(values.buffer);
+    for (let g = 0; g < count; g++) writeWhole(words, g, counts[g] as number);
+    return { layout: "fixed", type: types.int64, length: count, values, valid: null };
   }
 }
 
@@ -47,13 +68,20 @@ export class CountState implements Accumulator {
  */
 export class ExactSumState implements Accumulator {
   readonly #type: DataType;
+  readonly #returns: DataType;
   readonly #low = new Doubles();
   readonly #high = new Doubles();
   readonly #seen = new Seen();
   readonly #carry = new Map<number, bigint>();
 
-  constructor(type: DataType) {
+  /** `type`: of the state; `returns`: of the sum. */
+  constructor(type: DataType, returns: DataType) {
     this.#type = type;
+    this.#returns = returns;
+  }
+
+  merge(states: readonly Column[], groups: Int32Array, count: number): void {
+    this.add(states, groups, null, count);
   }
 
   add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
@@ -103,15 +131,25 @@ export class ExactSumState implements Accumulator {
     }
   }
 
-  #addWide(column: Column, groups: Int32Array, selection: Int32Array | null): void {
-    const read = columnReader(column);
+  /** 128-bit values, of which most are small enough for the words of a 64-bit one. */
+  #addWide(column: WideColumn, groups: Int32Array, selection: Int32Array | null): void {
+    const words = new Int32Array(column.values.buffer, column.values.byteOffset, column.length * 4);
+    const low = this.#low.values;
+    const high = this.#high.values;
     const seen = this.#seen.bytes;
+    const { valid } = column;
     for (let j = 0; j < groups.length; j++) {
-      const value = read(selection === null ? j : (selection[j] as number));
-      if (value === null) continue;
+      const row = selection === null ? j : (selection[j] as number);
+      if (valid !== null && valid[row] === 0) continue;
       const group = groups[j] as number;
+      const top = words[row * 4 + 1] as number;
       seen[group] = 1;
-      this.#carry.set(group, (this.#carry.get(group) ?? 0n) + (value as bigint));
+      if (words[row * 4 + 2] === top >> 31 && words[row * 4 + 3] === top >> 31) {
+        low[group] = (low[group] as number) + ((words[row * 4] as number) >>> 0);
+        high[group] = (high[group] as number) + top;
+        if ((low[group] as number) > exact) this.#carryLow(group);
+        if (Math.abs(high[group] as number) > exact) this.#carryHigh(group);
+      } else this.#carry.set(group, (this.#carry.get(group) ?? 0n) + wideValue(column, row));
     }
   }
 
@@ -126,15 +164,50 @@ export class ExactSumState implements Accumulator {
   }
 
   finish(count: number): Column[] {
+    return [this.#column(count, this.#type)];
+  }
+
+  result(count: number): Column {
+    return this.#column(count, this.#returns);
+  }
+
+  /** The sum of a group as a double, rounded once; null without values. `scale`: digits after the point. */
+  mean(group: number, values: number, scale: number): number {
+    return decimalToDouble(this.#total(group), scale) / values;
+  }
+
+  reserve(count: number): void {
     this.#low.reserve(count);
     this.#high.reserve(count);
+    this.#seen.reserve(count);
+  }
+
+  #column(count: number, type: DataType): Column {
+    this.reserve(count);
     const valid = this.#seen.valid(count);
-    const builder = builderFor(this.#type, count);
+    if (type.kind === "int64" && this.#carry.size === 0) {
+      const values = new BigInt64Array(count);
+      const words = new Int32Array(values.buffer);
+      if (this.#writeWords(words, count)) return { layout: "fixed", type, length: count, values, valid };
+    }
+    const builder = builderFor(type, count);
     for (let g = 0; g < count; g++) {
       if (valid !== null && valid[g] === 0) builder.appendNull();
-      else builder.append(numberIn(this.#type, this.#total(g)));
+      else builder.append(numberIn(type, this.#total(g)));
     }
-    return [builder.finish()];
+    return builder.finish();
+  }
+
+  /** Writes every sum that a double holds exactly; false when one is larger. */
+  #writeWords(words: Int32Array, count: number): boolean {
+    const low = this.#low.values;
+    const high = this.#high.values;
+    for (let g = 0; g < count; g++) {
+      const value = (low[g] as number) + (high[g] as number) * 2 ** 32;
+      if (value > exact || value < -exact || Math.abs(high[g] as number) > 2 ** 20) return false;
+      writeWhole(words, g, value);
+    }
+    return true;
   }
 
   #total(group: number): bigint {
@@ -143,11 +216,18 @@ export class ExactSumState implements Accumulator {
   }
 }
 
+const most64 = 2n ** 63n - 1n;
+
 /** An exact integer in the form that a state's type has. */
 function numberIn(type: DataType, value: bigint): Value {
   if (type.kind === "decimal" && (value > most38 || value < -most38)) {
     throw dataError("INTEGER_OVERFLOW", `a sum does not fit ${typeName(type)}`, {
       hint: "Cast the argument to float64, or sum fewer rows.",
+    });
+  }
+  if (type.kind === "int64" && (value > most64 || value < -most64 - 1n)) {
+    throw dataError("SUM_OVERFLOW", `an integer sum does not fit into int64: ${value}`, {
+      hint: "Cast the column to float64 or decimal(38,0) before it is summed.",
     });
   }
   return valueForm(type) === "bigint" ? value : Number(value);

@@ -5,6 +5,7 @@ import { type DataType, isFloat } from "../schema/types.js";
 import { extremeState } from "./aggregateExtreme.js";
 import { ArgExtremeState, EndState, FloatSumState, MomentsState } from "./aggregateFloat.js";
 import type { Accumulator } from "./aggregateState.js";
+import { MeanState } from "./aggregateMean.js";
 import { CountState, ExactSumState } from "./aggregateSum.js";
 
 /** The state of an aggregate by its name. `states` are the types that its definition gives its state columns. */
@@ -14,14 +15,14 @@ export function accumulatorFor(fn: string, call: CallTypes, states: readonly Dat
     if (type === undefined) throw internalError(`aggregate ${fn} has no state ${i}`);
     return type;
   };
-  const sum = (): Accumulator => (isFloat(state(0)) ? new FloatSumState() : new ExactSumState(state(0)));
+  const sum = () => (isFloat(state(0)) ? new FloatSumState() : new ExactSumState(state(0), call.returns));
   switch (fn) {
     case "count":
-      return new CountState(state(0));
+      return new CountState();
     case "sum":
       return sum();
     case "avg":
-      return both(sum(), new CountState(state(1)));
+      return new MeanState(sum(), scaleOf(call.args[0]));
     case "min":
     case "boolAnd":
       return extremeState(state(0), -1);
@@ -39,19 +40,10 @@ export function accumulatorFor(fn: string, call: CallTypes, states: readonly Dat
     case "variancePop":
     case "stddev":
     case "stddevPop":
-      return new MomentsState();
+      return new MomentsState(fn);
     default:
       throw internalError(`no partial state is known for aggregate ${fn} of ${call.args.length} arguments`);
   }
 }
 
-/** Two states of the same argument, one after the other. */
-function both(first: Accumulator, second: Accumulator): Accumulator {
-  return {
-    add(args, groups, selection, count) {
-      first.add(args, groups, selection, count);
-      second.add(args, groups, selection, count);
-    },
-    finish: (count) => [...first.finish(count), ...second.finish(count)],
-  };
-}
+const scaleOf = (type: DataType | undefined): number => (type?.kind === "decimal" ? type.scale : 0);

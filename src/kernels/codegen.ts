@@ -1,17 +1,20 @@
 import { assertNever, required } from "../common/assert.js";
 import type { Bound, FunctionRef } from "../expr/nodes.js";
-import { castCanFail, castValue } from "../functions/cast.js";
-import { RowFailure, type ScalarFunction } from "../functions/definition.js";
+import type { EmitContext, ScalarFunction } from "../functions/definition.js";
 import { literalToValue } from "../functions/literal.js";
 import { scalarFunction } from "../functions/registry.js";
 import { type DataType, typeName, type Value, valueForm } from "../schema/types.js";
 import type { Site } from "./compileFailure.js";
+import { blankOf } from "./codegenBlank.js";
+import { emitCast } from "./codegenCast.js";
+import { compareCall, wantFor } from "./codegenCompare.js";
 import type { InputText } from "./codegenInput.js";
 import { lazyCalls } from "./codegenLazy.js";
-import { narrowCall, narrowCast } from "./codegenNarrow.js";
-import type { Piece, RowStatements, Target } from "./codegenPiece.js";
+import { Merge } from "./codegenMerge.js";
+import { type Call, narrowCall } from "./codegenNarrow.js";
+import { anyNull, type Piece, type RowStatements, type Target, type Want } from "./codegenPiece.js";
 import type { Scope } from "./codegenScope.js";
-import { textCall } from "./codegenText.js";
+import { isTextual, literalBytes, textCall, textTest } from "./codegenText.js";
 import { userCall } from "./codegenUser.js";
 import type { UserFunction } from "./userFunction.js";
 
@@ -22,23 +25,37 @@ import type { UserFunction } from "./userFunction.js";
 export class RowText implements RowStatements {
   readonly scope: Scope;
   readonly input: InputText;
+  readonly context: EmitContext;
   readonly sites: Site[] = [];
   readonly functions: ReadonlyMap<FunctionRef, UserFunction>;
   /** The columns that `column` nodes mean: those of the batch, or of the last projection. */
   columns: readonly Piece[];
   /** The output column that is being computed, for rejects. */
   column: string | null = null;
-  #lines: string[] = [];
+  readonly #lines: string[] = [];
 
   constructor(scope: Scope, input: InputText, columns: readonly Piece[], functions: ReadonlyMap<FunctionRef, UserFunction>) {
     this.scope = scope;
     this.input = input;
     this.columns = columns;
     this.functions = functions;
+    this.context = {
+      constant: (key, value) => scope.constant(key, value),
+      name: (text) => this.name(text),
+      line: (text) => this.line(text),
+    };
   }
 
   line(text: string): void {
     this.#lines.push(text);
+  }
+
+  hole(): number {
+    return this.#lines.push("") - 1;
+  }
+
+  fill(hole: number, text: string): void {
+    this.#lines[hole] = text;
   }
 
   /** The statements so far. */
@@ -71,26 +88,27 @@ export class RowText implements RowStatements {
     };
   }
 
-  /** Assigns a piece to a declared result; a null piece leaves it null. */
-  assign(target: Target, from: Piece): string {
-    if (from.isNull === "true") return "";
-    if (from.isNull === null) return target.set(from.value);
-    return `if (!${from.isNull}) { ${target.set(from.value)} }`;
+  /** A name for a text, so that it is computed once. */
+  name(text: string): string {
+    if (/^\w+$/.test(text)) return text;
+    const name = this.scope.fresh("a");
+    this.line(`const ${name} = ${text};`);
+    return name;
   }
 
   /** Adds the statements of an expression and gives the texts of its value. */
-  emit(bound: Bound): Piece {
+  emit(bound: Bound, want: Want = "value"): Piece {
     switch (bound.kind) {
       case "column":
         return required(this.columns[bound.index], `column ${bound.index}`);
       case "literal":
         return this.#literal(bound);
       case "call":
-        return this.#call(bound);
+        return this.#call(bound, want);
       case "cast":
-        return this.#cast(bound);
+        return emitCast(this, bound, this.emit(bound.input), blankOf(bound.type));
       case "case":
-        return this.#case(bound);
+        return this.#case(bound, want);
       case "udf":
         return userCall(this, bound);
       default:
@@ -104,62 +122,63 @@ export class RowText implements RowStatements {
     const key = `${typeName(bound.type)} ${typeof value === "object" ? JSON.stringify(bound.value) : String(value)}`;
     const text =
       typeof value === "boolean" ? String(value) : this.scope.constant(`literal ${key}${Object.is(value, -0) ? "-" : ""}`, value);
-    const safe =
-      typeof value === "bigint" && BigInt(Number.MIN_SAFE_INTEGER) <= value && value <= BigInt(Number.MAX_SAFE_INTEGER);
-    const narrow = safe ? { narrow: this.scope.constant(`narrow ${String(value)}`, Number(value)) } : {};
-    return { value: text, isNull: null, ...narrow };
+    const bytes = literalBytes(bound);
+    if (bytes !== null) {
+      const name = this.scope.constant(`bytes of ${key}`, bytes);
+      return { value: text, isNull: null, text: { bytes: name, start: "0", end: String(bytes.length) } };
+    }
+    const number = Number(value);
+    if (typeof value !== "bigint" && (valueForm(bound.type) !== "number" || !Number.isInteger(value)))
+      return { value: text, isNull: null };
+    if (!Number.isSafeInteger(number) || Object.is(value, -0)) return { value: text, isNull: null };
+    const narrow = this.scope.constant(`narrow ${String(number)}`, number);
+    return { value: text, isNull: null, narrow: { text: narrow, min: number, max: number } };
   }
 
-  #call(bound: Extract<Bound, { kind: "call" }>): Piece {
+  #call(bound: Call, want: Want): Piece {
     const lazy = lazyCalls[bound.fn];
-    if (lazy !== undefined) return lazy(this, bound);
-    const onBytes = textCall(this, bound);
+    if (lazy !== undefined) return lazy(this, bound, want === "text" && isTextual(this, bound) ? "text" : "value");
+    if (want === "text" && isTextual(this, bound)) return textCall(this, bound);
+    const onBytes = textTest(this, bound);
     if (onBytes !== null) return onBytes;
     const definition = scalarFunction(bound.fn);
-    const args = bound.args.map((arg) => this.emit(arg));
-    const fast = narrowCall(this, bound, args);
+    const texts = bound.args.length > 0 && wantFor(bound.args[0]?.type) === "text" && comparesText(this, bound);
+    const args = bound.args.map((arg) => this.emit(arg, texts ? "text" : "value"));
+    const fast = narrowCall(this, bound, args) ?? compareCall(this, bound, args);
     if (fast !== null) return fast;
     if (canFail(bound, definition)) this.enterSite();
     return definition.nulls === "handles" ? this.#handling(bound, definition, args) : this.#propagating(bound, definition, args);
   }
 
-  #handling(bound: Extract<Bound, { kind: "call" }>, definition: ScalarFunction, args: readonly Piece[]): Piece {
-    const names = args.map((arg) => this.#name(this.nullable(arg)));
-    const result = this.#name(this.#callText(bound, definition, names));
+  #handling(bound: Call, definition: ScalarFunction, args: readonly Piece[]): Piece {
+    const names = args.map((arg) => this.name(this.nullable(arg)));
+    const result = this.name(this.#callText(bound, definition, names));
     return { value: result, isNull: `(${result} === null)` };
   }
 
-  #propagating(bound: Extract<Bound, { kind: "call" }>, definition: ScalarFunction, args: readonly Piece[]): Piece {
-    if (args.some((arg) => arg.isNull === "true")) return { value: blankOf(bound.type), isNull: "true" };
-    const nulls = args.flatMap((arg) => (arg.isNull === null ? [] : [arg.isNull]));
-    if (nulls.length === 0) {
-      const names = args.map((arg) => this.#name(arg.value));
-      const result = this.#name(this.#callText(bound, definition, names));
+  #propagating(bound: Call, definition: ScalarFunction, args: readonly Piece[]): Piece {
+    const isNull = anyNull(args);
+    if (isNull === "true") return { value: blankOf(bound.type), isNull };
+    if (isNull === null) {
+      const names = args.map((arg) => this.name(arg.value));
+      const result = this.name(this.#callText(bound, definition, names));
       return { value: result, isNull: definition.nullable === true ? `(${result} === null)` : null };
     }
     const target = this.declare(bound.type, true);
-    this.line(`if (!(${nulls.join(" || ")})) {`);
-    const names = args.map((arg) => this.#name(arg.value));
+    this.line(`if (!(${isNull})) {`);
+    const names = args.map((arg) => this.name(arg.value));
     const text = this.#callText(bound, definition, names);
     if (definition.nullable === true) {
-      const result = this.#name(text);
+      const result = this.name(text);
       this.line(`if (${result} !== null) { ${target.set(result)} }`);
     } else this.line(target.set(text));
     this.line("}");
     return target.piece;
   }
 
-  /** A name for a text, so that it is computed once. */
-  #name(text: string): string {
-    if (/^\w+$/.test(text)) return text;
-    const name = this.scope.fresh("a");
-    this.line(`const ${name} = ${text};`);
-    return name;
-  }
-
-  #callText(bound: Extract<Bound, { kind: "call" }>, definition: ScalarFunction, args: readonly string[]): string {
+  #callText(bound: Call, definition: ScalarFunction, args: readonly string[]): string {
     const call = { args: bound.args.map((arg) => arg.type), returns: bound.type, options: bound.options };
-    if (definition.emit !== undefined) return definition.emit(args, call, this.scope);
+    if (definition.emit !== undefined) return definition.emit(args, call, this.context);
     // One array serves every row: `evaluate` must not keep it.
     const list = this.scope.parameter(new Array(args.length).fill(null));
     const run = this.scope.parameter((values: readonly Value[]): Value => definition.evaluate(values, call));
@@ -167,92 +186,32 @@ export class RowText implements RowStatements {
     return `${run}(${list})`;
   }
 
-  #cast(bound: Extract<Bound, { kind: "cast" }>): Piece {
-    const input = this.emit(bound.input);
-    if (input.isNull === "true") return { value: blankOf(bound.type), isNull: "true" };
-    const from = bound.input.type;
-    const fast = narrowCast(input, from, bound.type);
-    if (fast !== null) return fast;
-    const direct = directCast(input.value, from, bound.type);
-    if (direct === null && !bound.safe && castCanFail(from, bound.type)) this.enterSite();
-    const { type, safe } = bound;
-    const run = (): string =>
-      this.scope.constant(
-        `cast ${safe} ${typeName(from)} to ${typeName(type)}`,
-        safe ? safeCast(from, type) : castOf(from, type),
-      );
-    if (input.isNull === null && !safe) return { value: this.#name(direct ?? `${run()}(${input.value})`), isNull: null };
-    const target = this.declare(type, true);
-    this.line(input.isNull === null ? "{" : `if (!${input.isNull}) {`);
-    const result = this.#name(direct ?? `${run()}(${input.value})`);
-    this.line(direct !== null ? target.set(result) : `if (${result} !== null) { ${target.set(result)} }`);
-    this.line("}");
-    return target.piece;
-  }
-
-  #case(bound: Extract<Bound, { kind: "case" }>): Piece {
-    const target = this.declare(bound.type, true);
+  #case(bound: Extract<Bound, { kind: "case" }>, want: Want): Piece {
+    const results = want === "text" && isTextual(this, bound) ? "text" : "value";
+    const merge = new Merge(this, bound.type, results);
     const label = this.scope.fresh("l");
     this.line(`${label}: {`);
     for (const branch of bound.branches) {
       const when = this.emit(branch.when);
       if (when.isNull === "true") continue;
       this.line(`if (${when.isNull === null ? "" : `!${when.isNull} && `}${when.value}) {`);
-      this.line(`${this.assign(target, this.emit(branch.then))} break ${label}; }`);
+      merge.take(this.emit(branch.then, results), "", `break ${label};`);
+      this.line("}");
     }
-    if (bound.otherwise !== null) this.line(this.assign(target, this.emit(bound.otherwise)));
+    if (bound.otherwise !== null) merge.take(this.emit(bound.otherwise, results));
     this.line("}");
-    return target.piece;
+    return merge.finish(bound.otherwise === null);
   }
 }
 
-function canFail(bound: Extract<Bound, { kind: "call" }>, definition: ScalarFunction): boolean {
+/** Whether a call compares texts all of which can be had as bytes. */
+const comparesText = (row: RowText, call: Call): boolean =>
+  comparing.has(call.fn) && call.args.every((arg) => isTextual(row, arg));
+
+const comparing: ReadonlySet<string> = new Set(["eq", "ne", "lt", "lte", "gt", "gte", "between", "in"]);
+
+function canFail(bound: Call, definition: ScalarFunction): boolean {
   if (definition.fallible !== true) return false;
   const call = { args: bound.args.map((arg) => arg.type), returns: bound.type, options: bound.options };
   return definition.failsFor?.(call) ?? true;
-}
-
-/** A value of the right JavaScript type to stand where there is none, so that a variable keeps one representation. */
-export function blankOf(type: DataType): string {
-  switch (valueForm(type)) {
-    case "boolean":
-      return "false";
-    case "number":
-      return "0";
-    case "bigint":
-      return "0n";
-    case "string":
-      return '""';
-    default:
-      return "null";
-  }
-}
-
-const castOf = (from: DataType, to: DataType) => (value: Value) => castValue(value, from, to);
-
-/** A cast that gives null where it cannot be made. */
-const safeCast = (from: DataType, to: DataType) => (value: Value) => {
-  try {
-    return castValue(value, from, to);
-  } catch (thrown) {
-    if (thrown instanceof RowFailure) return null;
-    throw thrown;
-  }
-};
-
-const widerNumber: { readonly [from: string]: readonly string[] } = {
-  int8: ["int16", "int32", "float32", "float64"],
-  int16: ["int32", "float32", "float64"],
-  int32: ["float64"],
-  uint8: ["int16", "int32", "uint16", "uint32", "float32", "float64"],
-  uint16: ["int32", "uint32", "float32", "float64"],
-  uint32: ["float64"],
-  float32: ["float64"],
-};
-
-/** Casts that cannot fail and need no call. */
-function directCast(value: string, from: DataType, to: DataType): string | null {
-  if (widerNumber[from.kind]?.includes(to.kind) === true) return value;
-  if (to.kind === "int64" && widerNumber[from.kind] !== undefined && from.kind !== "float32") return `BigInt(${value})`;
-  return null;
 }

@@ -2,14 +2,15 @@ import type { Column } from "../batch/column.js";
 import { TextView } from "../batch/text.js";
 import { internalError } from "../common/errors.js";
 import { type Schema, valueForm } from "../schema/types.js";
+import type { Narrow } from "./codegenPiece.js";
 
-/** What the generated loop knows of a batch before it runs: one character a column that it reads. */
+/** What the generated loop knows of a batch before it runs. */
 export interface InputShape {
   readonly selected: boolean;
   /** Columns (by index) that have nulls in this batch. */
   readonly nullable: ReadonlySet<number>;
-  /** 64-bit columns whose values all lie within ±2^53, so that they can be read as plain numbers. */
-  readonly narrow: ReadonlySet<number>;
+  /** Columns of whole numbers that can be read as plain numbers, with the bits that the magnitude of their values takes. */
+  readonly narrow: ReadonlyMap<number, number>;
 }
 
 /** How generated text reads the columns of a batch. One row is `i`. */
@@ -22,10 +23,10 @@ export interface InputText {
   value(index: number): string;
   /** Text that is true where the row is null; null when it never is. */
   isNull(index: number): string | null;
-  /** Text of a 64-bit value as an exact number, where the batch allows it. */
-  narrow(index: number): string | null;
-  /** Names of the arrays of a bytes column. */
-  bytes(index: number): { readonly bytes: string; readonly starts: string; readonly ends: string };
+  /** A whole number as an exact double, where the batch allows it. */
+  narrow(index: number): Narrow | null;
+  /** Names of the arrays of a text column; null for the others. */
+  bytes(index: number): { readonly bytes: string; readonly starts: string; readonly ends: string } | null;
 }
 
 /** The text that reads the columns `used` of a schema. */
@@ -46,15 +47,15 @@ export function inputText(schema: Schema, used: readonly number[], shape: InputS
       if (form === "string") prologue.push(`const t${index} = views[${index}];`);
       if (form === "string") rowPrologue.push(`let d${index} = undefined;`);
     } else prologue.push(`const c${index} = columns[${index}].values;`);
-    if (shape.narrow.has(index)) prologue.push(`const h${index} = views[${index}];`);
+    if (shape.narrow.has(index) && form !== "number") prologue.push(`const h${index} = views[${index}];`);
   }
   return {
     prologue: prologue.join("\n"),
     rowPrologue: rowPrologue.join("\n"),
     value: (index) => valueText(index, forms.get(index) ?? "number"),
     isNull: (index) => (shape.nullable.has(index) ? `(u${index}[i] === 0)` : null),
-    narrow: (index) => (shape.narrow.has(index) ? `(h${index}[2 * i + 1] * 4294967296 + (h${index}[2 * i] >>> 0))` : null),
-    bytes: (index) => ({ bytes: `b${index}`, starts: `s${index}`, ends: `e${index}` }),
+    narrow: (index) => narrowText(index, forms.get(index) ?? "number", shape.narrow.get(index)),
+    bytes: (index) => (forms.get(index) === "string" ? { bytes: `b${index}`, starts: `s${index}`, ends: `e${index}` } : null),
   };
 }
 
@@ -75,21 +76,82 @@ function valueText(index: number, form: string): string {
   }
 }
 
+function narrowText(index: number, form: string, bits: number | undefined): Narrow | null {
+  if (bits === undefined) return null;
+  const limit = 2 ** bits;
+  const range = { min: -limit, max: limit - 1 };
+  if (form === "number") return { text: `c${index}[i]`, ...range };
+  const at = form === "wide" ? "4 * i" : "2 * i";
+  if (bits < 32) return { text: `h${index}[${at}]`, ...range };
+  return { text: `(h${index}[${at} + 1] * 4294967296 + (h${index}[${at}] >>> 0))`, ...range };
+}
+
 /** What `views` holds for a column: its decoder, or its 32-bit words; null where the loop needs neither. */
 export function inputView(column: Column, narrow: boolean): TextView | Int32Array | null {
   if (column.layout === "bytes") return column.type.kind === "utf8" ? new TextView(column) : null;
-  if (!narrow || column.layout !== "fixed") return null;
-  return new Int32Array(column.values.buffer, column.values.byteOffset, column.length * 2);
+  if (!narrow || (column.layout !== "fixed" && column.layout !== "wide") || column.values.BYTES_PER_ELEMENT !== 8) return null;
+  return wordsOf(column.values);
 }
 
-/** Whether each value of a 64-bit column fits a double exactly. Only the upper words are looked at. */
-export function isNarrow(column: Column): boolean {
-  if (column.layout !== "fixed" || !(column.values instanceof BigInt64Array)) return false;
-  const words = new Int32Array(column.values.buffer, column.values.byteOffset, column.length * 2);
-  let high = 0;
-  for (let at = 1; at < words.length; at += 2) {
-    const word = words[at] as number;
-    high |= word ^ (word >> 31);
+const wordsOf = (values: ArrayBufferView): Int32Array => new Int32Array(values.buffer, values.byteOffset, values.byteLength / 4);
+
+/** Widths that loops are made for: a few, so that batches share them. Up to 52 bits, the sum and the quotient of two are exact. */
+const widths = [8, 16, 24, 31, 40, 46, 52];
+export const widest = 52;
+
+/**
+ * The bits that the magnitude of each value takes, rounded up; null where a value may not be exact as a double. Null and
+ * unselected rows count too: they may hold anything, but what they hold never matters.
+ */
+export function narrowBits(column: Column): number | null {
+  const bits = column.layout === "wide" ? wideBits(column.values) : column.layout === "fixed" ? fixedBits(column.values) : null;
+  return bits === null ? null : (widths.find((width) => bits <= width) ?? null);
+}
+
+function fixedBits(values: ArrayBufferView): number | null {
+  if (values instanceof BigInt64Array) return signedBits(wordsOf(values));
+  if (values instanceof BigUint64Array) return unsignedBits(wordsOf(values));
+  if (!(values instanceof Int32Array)) return null;
+  let low = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    low |= value ^ (value >> 31);
   }
-  return high >>> 21 === 0;
+  return 32 - Math.clz32(low);
+}
+
+function signedBits(words: Int32Array): number {
+  let low = 0;
+  let high = 0;
+  let apart = 0;
+  for (let at = 0; at + 1 < words.length; at += 2) {
+    const a = words[at] as number;
+    const b = words[at + 1] as number;
+    low |= a ^ (a >> 31);
+    high |= b ^ (b >> 31);
+    apart |= b ^ (a >> 31);
+  }
+  return apart === 0 ? 32 - Math.clz32(low) : 64 - Math.clz32(high);
+}
+
+function unsignedBits(words: Int32Array): number {
+  let low = 0;
+  let high = 0;
+  for (let at = 0; at + 1 < words.length; at += 2) {
+    low |= words[at] as number;
+    high |= words[at + 1] as number;
+  }
+  return high === 0 ? 32 - Math.clz32(low) : 64 - Math.clz32(high);
+}
+
+function wideBits(values: BigInt64Array): number | null {
+  const words = wordsOf(values);
+  let high = 0;
+  let beyond = 0;
+  for (let at = 0; at + 3 < words.length; at += 4) {
+    const b = words[at + 1] as number;
+    high |= b ^ (b >> 31);
+    beyond |= ((words[at + 2] as number) ^ (b >> 31)) | ((words[at + 3] as number) ^ (b >> 31));
+  }
+  return beyond === 0 ? 64 - Math.clz32(high) : null;
 }

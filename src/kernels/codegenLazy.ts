@@ -1,10 +1,9 @@
-import type { Bound } from "../expr/nodes.js";
-import type { Piece, RowStatements } from "./codegenPiece.js";
-
-type Call = Extract<Bound, { kind: "call" }>;
+import { Merge } from "./codegenMerge.js";
+import type { Call } from "./codegenNarrow.js";
+import type { Piece, RowStatements, Want } from "./codegenPiece.js";
 
 /** Calls that evaluate an argument only where its value matters, or that look at nothing but its nullness. */
-export const lazyCalls: { readonly [fn: string]: (row: RowStatements, call: Call) => Piece } = {
+export const lazyCalls: { readonly [fn: string]: (row: RowStatements, call: Call, want: Want) => Piece } = {
   and: (row, call) => connective(row, call, false),
   or: (row, call) => connective(row, call, true),
   coalesce,
@@ -33,28 +32,28 @@ function connective(row: RowStatements, call: Call, decides: boolean): Piece {
   return { value, isNull: mayBeNull ? isNull : null };
 }
 
-function coalesce(row: RowStatements, call: Call): Piece {
-  const target = row.declare(call.type, true);
+function coalesce(row: RowStatements, call: Call, want: Want): Piece {
+  const merge = new Merge(row, call.type, want);
   const label = row.scope.fresh("l");
   let always = false;
   row.line(`${label}: {`);
   for (const arg of call.args) {
-    const piece = row.emit(arg);
+    const piece = row.emit(arg, want);
     if (piece.isNull === "true") continue;
+    merge.take(piece, `break ${label};`);
     always = piece.isNull === null;
-    const take = `${target.set(piece.value)} break ${label};`;
-    row.line(piece.isNull === null ? take : `if (!${piece.isNull}) { ${take} }`);
     if (always) break;
   }
   row.line("}");
-  return always ? { value: target.piece.value, isNull: null } : target.piece;
+  const piece = merge.finish(true);
+  return always ? { ...piece, isNull: null } : piece;
 }
 
 function nullTest(row: RowStatements, call: Call, wanted: boolean): Piece {
   const arg = call.args[0];
   if (arg === undefined) return { value: String(wanted), isNull: null };
-  const piece = row.emit(arg);
+  const piece = row.emit(arg, "text");
   if (piece.isNull === null || piece.isNull === "true")
     return { value: String((piece.isNull !== null) === wanted), isNull: null };
-  return { value: wanted ? piece.isNull : `(!${piece.isNull})`, isNull: null };
+  return { value: wanted ? `(${piece.isNull})` : `(!${piece.isNull})`, isNull: null };
 }

@@ -1,9 +1,9 @@
-import { fixedArrayOf, layoutOf, newFixed } from "../batch/builder.js";
+import { layoutOf, newFixed } from "../batch/builder.js";
 import type { Column } from "../batch/column.js";
 import { TextSink } from "../batch/text.js";
 import { assertNever } from "../common/assert.js";
-import type { DataType } from "../schema/types.js";
-import type { Piece } from "./codegenPiece.js";
+import { type DataType, valueForm } from "../schema/types.js";
+import type { Narrow, Piece } from "./codegenPiece.js";
 
 /** Memory of one computed column. It is used again for the next batch. */
 export class OutputColumn {
@@ -39,17 +39,20 @@ export class OutputColumn {
     if (layout === "fixed") {
       const values = newFixed(this.type, rows);
       this.values = values;
-      if (values instanceof BigInt64Array) this.words = new Int32Array(values.buffer);
-    } else if (layout === "wide") this.values = new BigInt64Array(rows * 2);
-    else if (layout === "bytes") {
+      if (values instanceof BigInt64Array || values instanceof BigUint64Array) this.words = new Int32Array(values.buffer);
+    } else if (layout === "wide") {
+      const values = new BigInt64Array(rows * 2);
+      this.values = values;
+      this.words = new Int32Array(values.buffer);
+    } else if (layout === "bytes") {
       this.starts = new Int32Array(rows);
       this.ends = new Int32Array(rows);
       this.sink ??= new TextSink(rows * 8);
     }
   }
 
-  /** The column of `rows` rows that the loop has filled. */
-  take(rows: number, nullable: boolean): Column {
+  /** The column of `rows` rows that the loop has filled; its texts lie in `sink`, where the loop has put them elsewhere. */
+  take(rows: number, nullable: boolean, texts: TextSink | null = null): Column {
     const { type } = this;
     const valid = nullable ? this.valid.subarray(0, rows) : null;
     const layout = layoutOf(type);
@@ -59,7 +62,7 @@ export class OutputColumn {
       case "wide":
         return { layout, type, length: rows, values: (this.values as BigInt64Array).subarray(0, rows * 2), valid };
       case "bytes": {
-        const sink = this.sink as TextSink;
+        const sink = texts ?? (this.sink as TextSink);
         const bytes = sink.bytes.subarray(0, sink.length);
         return {
           layout,
@@ -98,27 +101,41 @@ export function outputText(slot: number, type: DataType, piece: Piece): string {
 }
 
 function writeText(slot: number, type: DataType, piece: Piece): string {
-  switch (layoutOf(type)) {
+  const layout = layoutOf(type);
+  switch (layout) {
     case "wide":
+      if (piece.narrow !== undefined) return writeWords(slot, piece.narrow, "4 * i", true);
       return (
         `const z${slot} = ${piece.value}; o${slot}[2 * i] = BigInt.asIntN(64, z${slot}); ` +
         `o${slot}[2 * i + 1] = BigInt.asIntN(64, z${slot} >> 64n);`
       );
-    case "bytes": {
-      const write =
-        type.kind === "utf8"
-          ? `x${slot}.writeText(${piece.value});`
-          : `{ const z${slot} = ${piece.value}; x${slot}.writeBytes(z${slot}, 0, z${slot}.length); }`;
-      return `p${slot}[i] = x${slot}.length; ${write} q${slot}[i] = x${slot}.length;`;
-    }
+    case "bytes":
+      return writeBytes(slot, type, piece);
     case "object":
       return `o${slot}[i] = ${piece.value};`;
-    default: {
+    case "fixed":
       if (type.kind === "bool") return `o${slot}[i] = ${piece.value} ? 1 : 0;`;
-      if (piece.narrow !== undefined && fixedArrayOf(type) === BigInt64Array) {
-        return `{ const z${slot} = ${piece.narrow}; w${slot}[2 * i] = z${slot}; w${slot}[2 * i + 1] = Math.floor(z${slot} / 4294967296); }`;
-      }
+      if (piece.narrow !== undefined && valueForm(type) === "bigint") return writeWords(slot, piece.narrow, "2 * i", false);
       return `o${slot}[i] = ${piece.value};`;
-    }
+    default:
+      return assertNever(layout, "column layout");
   }
+}
+
+/** A 64-bit or 128-bit value by its 32-bit words, from an exact double. */
+function writeWords(slot: number, { text, min, max }: Narrow, at: string, wide: boolean): string {
+  const [words, value] = [`w${slot}`, `z${slot}`];
+  const high = min >= -(2 ** 31) && max < 2 ** 31 ? `${value} >> 31` : `Math.floor(${value} / 4294967296)`;
+  const above = wide ? ` ${words}[${at} + 2] = ${words}[${at} + 3] = ${value} < 0 ? -1 : 0;` : "";
+  return `{ const ${value} = ${text}; ${words}[${at}] = ${value}; ${words}[${at} + 1] = ${high};${above} }`;
+}
+
+function writeBytes(slot: number, type: DataType, { value, text }: Piece): string {
+  const [sink, start, end] = [`x${slot}`, `p${slot}[i]`, `q${slot}[i]`];
+  if (type.kind !== "utf8") {
+    return `${start} = ${sink}.length; { const z = ${value}; ${sink}.writeBytes(z, 0, z.length); } ${end} = ${sink}.length;`;
+  }
+  if (text?.sink !== undefined) return `${start} = ${text.start}; ${end} = ${text.end};`;
+  const write = text === undefined ? `writeText(${value})` : `writeBytes(${text.bytes}, ${text.start}, ${text.end})`;
+  return `${start} = ${sink}.length; ${sink}.${write}; ${end} = ${sink}.length;`;
 }

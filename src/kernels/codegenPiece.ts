@@ -1,4 +1,5 @@
 import type { Bound, FunctionRef } from "../expr/nodes.js";
+import type { EmitContext } from "../functions/definition.js";
 import type { DataType } from "../schema/types.js";
 import type { InputText } from "./codegenInput.js";
 import type { Scope } from "./codegenScope.js";
@@ -10,10 +11,28 @@ export interface Piece {
   readonly value: string;
   /** True where the value is null: a text without effects, `"true"`, or null when it never is. */
   readonly isNull: string | null;
-  /** The same 64-bit value as an exact number, where the batch allows it. */
-  readonly narrow?: string;
+  /** The same whole number (or unscaled decimal) as an exact double, where the batch allows it. */
+  readonly narrow?: Narrow;
+  /** The same text as UTF-8 bytes. */
+  readonly text?: TextPiece;
   /** The input column that this is, unchanged. */
   readonly column?: number;
+}
+
+/** A whole number held in a double: never -0, and within [min, max] wherever the row is not null. */
+export interface Narrow {
+  readonly text: string;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** A text as the bytes [start, end) of an array. */
+export interface TextPiece {
+  readonly bytes: string;
+  readonly start: string;
+  readonly end: string;
+  /** The sink that always holds the bytes, so that an output column can point into it. */
+  readonly sink?: string;
 }
 
 /** A result that several statements fill in; it is null until it is set. */
@@ -23,13 +42,23 @@ export interface Target {
   set(value: string): string;
 }
 
+/** Which form of a text its reader wants: a JavaScript string, or bytes where they can be had without making one. */
+export type Want = "value" | "text";
+
 /** The statements of one row in the making, as the emitters of single calls see them. */
 export interface RowStatements {
   readonly scope: Scope;
   readonly input: InputText;
   readonly columns: readonly Piece[];
   readonly functions: ReadonlyMap<FunctionRef, UserFunction>;
+  /** What the emitters of definitions may use. */
+  readonly context: EmitContext;
   line(text: string): void;
+  /** Keeps a place for a line whose text is known later. */
+  hole(): number;
+  fill(hole: number, text: string): void;
+  /** A name for a text, so that it is computed once. */
+  name(text: string): string;
   /** Marks the place that a failure of the next statements belongs to. */
   enterSite(functionName?: string | null): void;
   /** The text of a piece's value with null for null. */
@@ -37,5 +66,12 @@ export interface RowStatements {
   /** Declares a result of a type. */
   declare(type: DataType, nullable: boolean): Target;
   /** Adds the statements of an expression and gives the texts of its value. */
-  emit(bound: Bound): Piece;
+  emit(bound: Bound, want?: Want): Piece;
+}
+
+/** Where any of the pieces is null. */
+export function anyNull(pieces: readonly Piece[]): string | null {
+  const nulls = [...new Set(pieces.flatMap((piece) => (piece.isNull === null ? [] : [piece.isNull])))];
+  if (nulls.includes("true")) return "true";
+  return nulls.length === 0 ? null : nulls.length === 1 ? (nulls[0] ?? null) : `(${nulls.join(" || ")})`;
 }

@@ -1,66 +1,254 @@
 import { Buffer } from "node:buffer";
-import type { Bound } from "../expr/nodes.js";
+import { codePoints, lower, substring, upper } from "../functions/characters.js";
 import { literalToValue } from "../functions/literal.js";
-import type { Piece, RowStatements } from "./codegenPiece.js";
+import { scalarFunction } from "../functions/registry.js";
+import type { Bound } from "../expr/nodes.js";
+import type { Value } from "../schema/types.js";
+import {
+  lowerSlice,
+  partEnd,
+  partStart,
+  replaceSlice,
+  sliceAmong,
+  sliceContains,
+  sliceEnds,
+  sliceEquals,
+  sliceIsAscii,
+  sliceLike,
+  sliceStarts,
+  substringFrom,
+  substringTo,
+  trimmedEnd,
+  trimmedStart,
+  upperSlice,
+} from "./byteText.js";
+import { decodedText } from "./codegenMerge.js";
+import type { Call } from "./codegenNarrow.js";
+import { anyNull, type Piece, type RowStatements, type TextPiece } from "./codegenPiece.js";
 
-/** Whether a row's bytes are exactly `wanted`. */
-export function bytesEqual(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
-  if (end - start !== wanted.length) return false;
-  for (let i = 0; i < wanted.length; i++) if (bytes[start + i] !== wanted[i]) return false;
-  return true;
-}
-
-function bytesStart(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
-  return end - start >= wanted.length && bytesEqual(bytes, start, start + wanted.length, wanted);
-}
-
-function bytesEnd(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
-  return end - start >= wanted.length && bytesEqual(bytes, end - wanted.length, end, wanted);
-}
-
-function bytesAmong(bytes: Uint8Array, start: number, end: number, wanted: readonly Uint8Array[]): boolean {
-  for (let i = 0; i < wanted.length; i++) if (bytesEqual(bytes, start, end, wanted[i] as Uint8Array)) return true;
-  return false;
-}
-
-const tests: { readonly [fn: string]: { readonly test: unknown; readonly not: string } } = {
-  eq: { test: bytesEqual, not: "" },
-  ne: { test: bytesEqual, not: "!" },
-  startsWith: { test: bytesStart, not: "" },
-  endsWith: { test: bytesEnd, not: "" },
-};
-
-/** Tests of a text column of the batch against literals, made on its bytes without decoding them; null for other calls. */
-export function textCall(row: RowStatements, call: Extract<Bound, { kind: "call" }>): Piece | null {
-  const [subject, ...others] = call.args;
-  if (subject?.kind !== "column" || subject.type.kind !== "utf8" || others.length === 0) return null;
-  const column = row.columns[subject.index];
-  if (column?.column === undefined) return null;
-  const wanted = others.map(literalBytes);
-  if (wanted.some((bytes) => bytes === null)) return null;
-  const { bytes, starts, ends } = row.input.bytes(column.column);
-  const place = `${bytes}, ${starts}[i], ${ends}[i]`;
-  const simple = tests[call.fn];
-  const isNull = column.isNull;
-  if (simple !== undefined && wanted.length === 1) {
-    const test = row.scope.constant(`bytes ${call.fn}`, simple.test);
-    return named(row, `${simple.not}${test}(${place}, ${row.scope.parameter(wanted[0])})`, isNull);
+/** Whether the bytes of an expression can be had without making a string of it. */
+export function isTextual(row: RowStatements, bound: Bound): boolean {
+  if (bound.type.kind !== "utf8") return false;
+  switch (bound.kind) {
+    case "column":
+      return row.columns[bound.index]?.text !== undefined;
+    case "literal":
+      return bound.value === null || literalBytes(bound) !== null;
+    case "call":
+      return makesText(row, bound);
+    case "case":
+      return [...bound.branches.map((branch) => branch.then), ...(bound.otherwise === null ? [] : [bound.otherwise])].every(
+        (result) => isTextual(row, result),
+      );
+    default:
+      return false;
   }
-  if (call.fn !== "in" || wanted.length > 16) return null;
-  return named(row, `${row.scope.constant("bytes in", bytesAmong)}(${place}, ${row.scope.parameter(wanted)})`, isNull);
 }
 
-function named(row: RowStatements, text: string, isNull: string | null): Piece {
-  const value = row.scope.fresh("v");
-  row.line(isNull === null ? `const ${value} = ${text};` : `const ${value} = !${isNull} && ${text};`);
-  return { value, isNull };
+function makesText(row: RowStatements, call: Call): boolean {
+  if (call.fn === "coalesce" || call.fn === "concat") return call.args.every((arg) => isTextual(row, arg));
+  const [subject, ...others] = call.args;
+  return subject !== undefined && Object.hasOwn(makers, call.fn) && isTextual(row, subject) && others.every(isFixed);
 }
 
-function literalBytes(bound: Bound): Uint8Array | null {
+/** Literals that have bytes or are numbers. */
+const isFixed = (bound: Bound): boolean => (bound.type.kind === "utf8" ? literalBytes(bound) !== null : isNumber(bound));
+const isNumber = (bound: Bound): boolean => bound.kind === "literal" && typeof bound.value === "number";
+
+/** The bytes of a literal that stands for the same text whatever it is compared with; null for others. */
+export function literalBytes(bound: Bound): Uint8Array | null {
   if (bound.kind !== "literal" || bound.type.kind !== "utf8") return null;
   const value = literalToValue(bound.value, bound.type);
   if (typeof value !== "string" || value.includes("\ufffd")) return null;
   const bytes = Buffer.from(value);
   // A lone surrogate has no bytes of its own, and malformed data decodes to U+FFFD: both need decoded text.
   return bytes.toString() === value ? new Uint8Array(bytes) : null;
+}
+
+type Test = (bytes: Uint8Array, start: number, end: number, wanted: Uint8Array) => boolean;
+
+const tests: { readonly [fn: string]: { readonly test: Test; readonly not: string } } = {
+  eq: { test: sliceEquals, not: "" },
+  ne: { test: sliceEquals, not: "!" },
+  startsWith: { test: sliceStarts, not: "" },
+  endsWith: { test: sliceEnds, not: "" },
+  contains: { test: sliceContains, not: "" },
+};
+
+/** Tests of a text against literals, and its length, made on its bytes without decoding them; null for other calls. */
+export function textTest(row: RowStatements, call: Call): Piece | null {
+  const [subject, ...others] = call.args;
+  if (subject === undefined || !isTextual(row, subject) || (others.length === 0 && call.fn !== "length")) return null;
+  const wanted = others.flatMap((other) => literalBytes(other) ?? []);
+  if (wanted.length !== others.length) return null;
+  const make = textTestOf(row, call, wanted);
+  if (make === null) return null;
+  const piece = row.emit(subject, "text");
+  const { text, isNull } = piece;
+  if (text === undefined) return null;
+  const result = make(text, piece);
+  return { value: row.name(isNull === null || call.fn === "length" ? result : `!${isNull} && ${result}`), isNull };
+}
+
+type MakeTest = (text: TextPiece, piece: Piece) => string;
+
+function textTestOf(row: RowStatements, call: Call, wanted: readonly Uint8Array[]): MakeTest | null {
+  const { scope } = row;
+  const place = (text: TextPiece): string => `${text.bytes}, ${text.start}, ${text.end}`;
+  const simple = tests[call.fn];
+  if (simple !== undefined && wanted.length === 1) {
+    const test = scope.constant(`slice ${call.fn}`, simple.test);
+    return (text) => `${simple.not}${test}(${place(text)}, ${scope.parameter(wanted[0])})`;
+  }
+  if (call.fn === "in" && wanted.length <= 64) {
+    return (text) => `${scope.constant("sliceAmong", sliceAmong)}(${place(text)}, ${scope.parameter(wanted)})`;
+  }
+  const parts = call.fn === "like" ? likeParts(call.args[1]) : null;
+  if (parts !== null) return (text) => `${scope.constant("sliceLike", sliceLike)}(${place(text)}, ${scope.parameter(parts)})`;
+  if (call.fn !== "length") return null;
+  const [ascii, count] = [scope.constant("sliceIsAscii", sliceIsAscii), scope.constant("codePoints", codePoints)];
+  return (text, piece) => {
+    const guard = piece.isNull === null ? "" : `${piece.isNull} ? 0 : `;
+    return `${guard}${ascii}(${place(text)}) ? ${text.end} - ${text.start} : ${count}(${piece.value})`;
+  };
+}
+
+/** The parts of a pattern between its `%`; null where it has an `_`, which is a whole character. */
+function likeParts(pattern: Bound | undefined): readonly Uint8Array[] | null {
+  if (pattern?.kind !== "literal" || typeof pattern.value !== "string" || pattern.value.includes("_")) return null;
+  return pattern.value.split("%").map((part) => new Uint8Array(Buffer.from(part)));
+}
+
+/** A call that makes a text from one of which we have the bytes, on bytes; `isTextual` said that it can be. */
+export function textCall(row: RowStatements, call: Call): Piece {
+  const args = call.args.map((arg) => row.emit(arg, "text"));
+  const isNull = anyNull(args);
+  if (isNull === "true") return { value: '""', isNull };
+  const made = declareText(row);
+  row.line(isNull === null ? "{" : `if (!${isNull}) {`);
+  const sink = row.scope.sink();
+  const output: Output = { sink, ...made };
+  const make = call.fn === "concat" ? concat : makers[call.fn];
+  const sunk = make?.(row, output, args, call) ?? false;
+  row.line("}");
+  const text: TextPiece = sunk ? { ...made, bytes: `${sink}.bytes`, sink } : made;
+  return { value: decodedText(row, text), isNull, text };
+}
+
+interface Output extends TextPiece {
+  readonly sink: string;
+}
+
+function declareText(row: RowStatements): TextPiece {
+  const { scope } = row;
+  const made = { bytes: scope.fresh("b_"), start: scope.fresh("s_"), end: scope.fresh("e_") };
+  row.line(`let ${made.bytes} = ${scope.constant("no bytes", new Uint8Array(0))}, ${made.start} = 0, ${made.end} = 0;`);
+  return made;
+}
+
+/** Makes the text; true where it always lies in the sink, so that the bytes need not be named. */
+type Maker = (row: RowStatements, output: Output, args: readonly Piece[], call: Call) => boolean;
+
+const makers: { readonly [fn: string]: Maker } = {
+  lower: mapping(lowerSlice, lower),
+  upper: mapping(upperSlice, upper),
+  trim: trimming(true, true),
+  ltrim: trimming(true, false),
+  rtrim: trimming(false, true),
+  substring: cut,
+  replace,
+  splitPart,
+};
+
+const place = (text: TextPiece | undefined): string => `${text?.bytes}, ${text?.start}, ${text?.end}`;
+
+/** Statements that write a string to the sink and make it the result. */
+const sinkString = ({ sink, bytes, start, end }: Output, value: string): string =>
+  `${start} = ${sink}.length; ${sink}.writeText(${value}); ${end} = ${sink}.length; ${bytes} = ${sink}.bytes;`;
+
+function mapping(onBytes: unknown, onString: (text: string) => string): Maker {
+  return (row, { sink, start, end }, [subject]) => {
+    const { scope } = row;
+    row.line(`${start} = ${sink}.length;`);
+    const slow = `${scope.constant(`string ${onString.name}`, onString)}(${subject?.value})`;
+    const fast = `${scope.constant(`slice ${onString.name}`, onBytes)}(${sink}, ${place(subject?.text)})`;
+    row.line(`if (!${fast}) ${sink}.writeText(${slow});`);
+    row.line(`${end} = ${sink}.length;`);
+    return true;
+  };
+}
+
+function trimming(front: boolean, behind: boolean): Maker {
+  return (row, output, [subject], call) => {
+    const { scope } = row;
+    const { bytes, start, end } = output;
+    const text = subject?.text;
+    row.line(`${bytes} = ${text?.bytes}; ${start} = ${text?.start}; ${end} = ${text?.end};`);
+    if (front) row.line(`${start} = ${scope.constant("trimmedStart", trimmedStart)}(${bytes}, ${start}, ${end});`);
+    const begin = front ? `(${start} < 0 ? ${text?.start} : ${start})` : start;
+    if (behind) row.line(`${end} = ${scope.constant("trimmedEnd", trimmedEnd)}(${bytes}, ${begin}, ${end});`);
+    row.line(`if (${front ? `${start} < 0` : "false"} || ${end} < 0) { ${sinkString(output, whole(row, call, [subject]))} }`);
+    return false;
+  };
+}
+
+/** The call on strings. */
+function whole(row: RowStatements, call: Call, args: readonly (Piece | undefined)[]): string {
+  const types = { args: call.args.map((arg) => arg.type), returns: call.type, options: call.options };
+  const definition = scalarFunction(call.fn);
+  const run = row.scope.constant(
+    `string ${call.fn} ${args.length}`,
+    (...values: readonly Value[]): Value => definition.evaluate(values, types),
+  );
+  return `${run}(${args.map((arg) => arg?.value ?? "null").join(", ")})`;
+}
+
+function cut(row: RowStatements, output: Output, args: readonly Piece[]): boolean {
+  const { scope } = row;
+  const { bytes, start, end } = output;
+  const [subject, from, length] = args;
+  const text = subject?.text;
+  const size = row.name(`${text?.end} - ${text?.start}`);
+  const parameters = `${size}, ${from?.value}, ${length?.value ?? "Infinity"}`;
+  row.line(`if (${scope.constant("sliceIsAscii", sliceIsAscii)}(${place(text)})) {`);
+  row.line(`${bytes} = ${text?.bytes};`);
+  row.line(`${start} = ${text?.start} + ${scope.constant("substringFrom", substringFrom)}(${parameters});`);
+  row.line(`${end} = ${text?.start} + ${scope.constant("substringTo", substringTo)}(${parameters});`);
+  const slow = `${scope.constant("substring", substring)}(${subject?.value}, ${from?.value}, ${length?.value ?? "null"})`;
+  row.line(`} else { ${sinkString(output, slow)} }`);
+  return false;
+}
+
+function replace(row: RowStatements, { sink, start, end }: Output, args: readonly Piece[], call: Call): boolean {
+  const [wanted, by] = [call.args[1], call.args[2]].map((arg) =>
+    row.scope.parameter(arg === undefined ? null : literalBytes(arg)),
+  );
+  row.line(`${start} = ${sink}.length;`);
+  row.line(`${row.scope.constant("replaceSlice", replaceSlice)}(${sink}, ${place(args[0]?.text)}, ${wanted}, ${by});`);
+  row.line(`${end} = ${sink}.length;`);
+  return true;
+}
+
+function splitPart(row: RowStatements, output: Output, args: readonly Piece[], call: Call): boolean {
+  const { scope } = row;
+  const { bytes, start, end } = output;
+  const text = args[0]?.text;
+  const separator = call.args[1] === undefined ? null : literalBytes(call.args[1]);
+  if (separator === null || separator.length === 0) {
+    row.line(sinkString(output, whole(row, call, args)));
+    return true;
+  }
+  const by = scope.parameter(separator);
+  row.line(`${start} = ${scope.constant("partStart", partStart)}(${place(text)}, ${by}, ${args[2]?.value});`);
+  row.line(`if (${start} < 0) { ${start} = 0; } else {`);
+  row.line(`${bytes} = ${text?.bytes};`);
+  row.line(`${end} = ${scope.constant("partEnd", partEnd)}(${bytes}, ${start}, ${text?.end}, ${by}); }`);
+  return false;
+}
+
+function concat(row: RowStatements, { sink, start, end }: Output, args: readonly Piece[]): boolean {
+  row.line(`${start} = ${sink}.length;`);
+  for (const arg of args) row.line(`${sink}.writeBytes(${place(arg.text)});`);
+  row.line(`${end} = ${sink}.length;`);
+  return true;
 }

@@ -1,14 +1,15 @@
 import { type Batch, type Column, rowCount } from "../batch/column.js";
+import type { TextSink } from "../batch/text.js";
 import { required } from "../common/assert.js";
 import type { Bound, FunctionRef } from "../expr/nodes.js";
-import { visitBound } from "../expr/walk.js";
-import type { Schema } from "../schema/types.js";
+import { someBound, visitBound } from "../expr/walk.js";
+import { type Schema, types, valueForm } from "../schema/types.js";
 import type { RowOp } from "../task/protocol.js";
 import { failureOf, type RowFail, type Site } from "./compileFailure.js";
 import type { RowsKernel, RowsResult } from "./compileKernel.js";
 import { interpretedRows } from "./compileInterpreted.js";
 import { RowText } from "./codegen.js";
-import { type InputShape, inputText, inputView, isNarrow } from "./codegenInput.js";
+import { type InputShape, inputText, inputView, narrowBits, widest } from "./codegenInput.js";
 import { OutputColumn, outputPrologue, outputText } from "./codegenOutput.js";
 import type { Piece } from "./codegenPiece.js";
 import { type Compiler, compileText, Scope } from "./codegenScope.js";
@@ -78,13 +79,21 @@ type Loop = (
 interface Program {
   readonly loop: Loop | null;
   readonly sites: readonly Site[];
+  /** Texts that the loop makes; empty when it begins. */
+  readonly sinks: readonly TextSink[];
   /** Where each output column comes from: an input column, or computed slot `slot`. */
   readonly results: readonly Result[];
 }
 
 type Result =
   | { readonly from: "input"; readonly column: number }
-  | { readonly from: "slot"; readonly slot: number; readonly nullable: boolean };
+  | { readonly from: "slot"; readonly slot: number; readonly nullable: boolean; readonly texts: TextSink | null };
+
+/** Past this many loops for a chain, batches no longer get one for just the sizes of their numbers. */
+const mostExact = 64;
+
+const widened = (narrow: InputShape["narrow"]): InputShape["narrow"] =>
+  new Map([...narrow.keys()].map((index) => [index, widest]));
 
 class CompiledRows implements RowsKernel {
   readonly #ops: readonly RowOp[];
@@ -112,19 +121,24 @@ class CompiledRows implements RowsKernel {
     this.#functions = functions;
     this.#compiler = compiler;
     this.#used = columnsRead(ops, inputSchema.length);
-    this.#wide = this.#used.filter((index) => ["int64", "timestamp"].includes(inputSchema[index]?.type.kind ?? ""));
+    const days = castsDates(ops);
+    this.#wide = this.#used.filter((index) => {
+      const type = inputSchema[index]?.type ?? types.null;
+      return valueForm(type) === "bigint" || (days && type.kind === "date");
+    });
   }
 
   run(batch: Batch, fail: RowFail): RowsResult {
     const { columns, selection, length } = batch;
-    const shape = this.#shapeOf(batch);
-    const key = `${shape.selected} ${[...shape.nullable].join()} ${[...shape.narrow].join()}`;
+    const exact = this.#shapeOf(batch);
+    const shape = this.#programs.size < mostExact ? exact : { ...exact, narrow: widened(exact.narrow) };
+    const key = `${shape.selected} ${[...shape.nullable].join()} ${[...shape.narrow].flat().join()}`;
     let program = this.#programs.get(key);
     if (program === undefined) {
       program = this.#generate(shape);
       this.#programs.set(key, program);
     }
-    const { loop, sites, results } = program;
+    const { loop, sites, sinks, results } = program;
     const live = rowCount(batch);
     const counts = this.#counts;
     counts.kept = live;
@@ -133,6 +147,7 @@ class CompiledRows implements RowsKernel {
     if (loop !== null) {
       if (this.#selected.length < live) this.#selected = new Int32Array(live);
       for (const output of this.#outputs) output.prepare(length);
+      for (const sink of sinks) sink.length = 0;
       const views = this.#viewsOf(columns, shape);
       loop(columns, views, this.#outputs, selection, live, this.#selected, counts, (row, site, thrown) => {
         fail(row, failureOf(thrown, required(sites[site], "failure site")));
@@ -141,7 +156,7 @@ class CompiledRows implements RowsKernel {
     const out = results.map((result) =>
       result.from === "input"
         ? required(columns[result.column], "input column")
-        : required(this.#outputs[result.slot], "output column").take(length, result.nullable),
+        : required(this.#outputs[result.slot], "output column").take(length, result.nullable, result.texts),
     );
     const kept = counts.kept === live ? selection : this.#selected.subarray(0, counts.kept);
     return {
@@ -156,7 +171,12 @@ class CompiledRows implements RowsKernel {
     return {
       selected: batch.selection !== null,
       nullable: new Set(this.#used.filter((index) => column(index).valid !== null)),
-      narrow: new Set(this.#wide.filter((index) => isNarrow(column(index)))),
+      narrow: new Map(
+        this.#wide.flatMap((index) => {
+          const bits = narrowBits(column(index));
+          return bits === null ? [] : [[index, bits] as const];
+        }),
+      ),
     };
   }
 
@@ -183,34 +203,43 @@ class CompiledRows implements RowsKernel {
       const { type } = required(this.#outputSchema[i], `output column ${i}`);
       const slot = results.filter((result) => result.from === "slot").length;
       const nullable = piece.isNull !== null;
-      results.push({ from: "slot", slot, nullable });
+      const texts = piece.text?.sink === undefined ? null : (scope.valueOf(piece.text.sink) as TextSink);
+      results.push({ from: "slot", slot, nullable, texts });
       this.#outputs[slot] ??= new OutputColumn(type);
       prologue.push(outputPrologue(slot, type, nullable));
       writes.push(outputText(slot, type, piece));
     }
     if (this.#ops.every((op) => op.kind === "project") && writes.length === 0 && row.text() === "")
-      return { loop: null, sites: [], results };
+      return { loop: null, sites: [], sinks: [], results };
     const body = loopText(
+      scope.prologue,
       shape,
       prologue.join("\n"),
       [input.rowPrologue, row.text(), ...writes].join("\n"),
       row.sites.length > 0,
     );
     const loop = this.#compiler(scope.names, body)(...scope.values) as Loop;
-    return { loop, sites: row.sites, results };
+    return { loop, sites: row.sites, sinks: scope.sinks, results };
   }
 }
 
 function inputPiece(input: ReturnType<typeof inputText>, index: number): Piece {
   const narrow = input.narrow(index);
-  return { value: input.value(index), isNull: input.isNull(index), column: index, ...(narrow === null ? {} : { narrow }) };
+  const bytes = input.bytes(index);
+  return {
+    value: input.value(index),
+    isNull: input.isNull(index),
+    column: index,
+    ...(narrow === null ? {} : { narrow }),
+    ...(bytes === null ? {} : { text: { bytes: bytes.bytes, start: `${bytes.starts}[i]`, end: `${bytes.ends}[i]` } }),
+  };
 }
 
 function emitOp(row: RowText, op: RowOp): void {
   if (op.kind === "project") {
     row.columns = op.columns.map(({ name, expr }) => {
       row.column = name;
-      return row.emit(expr);
+      return row.emit(expr, "text");
     });
     return;
   }
@@ -220,10 +249,11 @@ function emitOp(row: RowText, op: RowOp): void {
   else row.line(`if (${piece.isNull === null ? "" : `${piece.isNull} || `}!${piece.value}) { filtered++; continue; }`);
 }
 
-function loopText(shape: InputShape, prologue: string, body: string, fallible: boolean): string {
+function loopText(constants: string, shape: InputShape, prologue: string, body: string, fallible: boolean): string {
   const step = `${body}\nselected[kept++] = i;`;
   const guarded = fallible ? `try {\n${step}\n} catch (thrown) { rejected++; fail(i, at, thrown); }` : step;
   return `"use strict";
+${constants}
 return function rows(columns, views, outputs, select, live, selected, counts, fail) {
 ${prologue}
 let kept = 0, filtered = 0, rejected = 0, at = 0;
@@ -234,6 +264,10 @@ ${guarded}
 counts.kept = kept; counts.filtered = filtered; counts.rejected = rejected;
 };`;
 }
+
+/** Whether a chain makes timestamps of dates: then the range of its dates matters. */
+const castsDates = (ops: readonly RowOp[]): boolean =>
+  expressionsOf(ops).some((expr) => someBound(expr, (node) => node.type.kind === "timestamp" && node.kind !== "column"));
 
 /** Input columns that a chain reads beyond passing them on: those before its first projection, and those the projection itself reads. */
 function columnsRead(ops: readonly RowOp[], width: number): readonly number[] {

@@ -65,6 +65,10 @@ export interface CsvKernels {
   textColumn(context: number): void;
   matchNulls(context: number, table: number, texts: number, quotedToo: number): void;
   fieldText(context: number, row: number, out: number, flags: number): number;
+  inferKinds(bytes: number, starts: number, ends: number, rows: number, table: number, nulls: number, open: number): number;
+
+  /** Address of the powers of five behind doubles of many digits: 5^-342 to 5^308, 128 bits each, upper half first. */
+  powersOfFive(): number;
 }
 
 /** u32 slots of the context that the column kernels read; the order of `assembly/columns.ts`. */
@@ -101,3 +105,6 @@ export const recordsAnswer = { good: 0, wrong: 1, used: 2, skipped: 3 } as const
 
 /** Kinds of marked records. */
 export const mark = { unclosed: 1, stray: 2 } as const;
+
+/** Bits of `inferKinds`, in the order in which the types are tried. */
+export const kindBits = { bool: 1, int64: 2, float64: 4, date: 8, timestamp: 16, seen: 32 } as const;

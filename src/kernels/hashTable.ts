@@ -2,16 +2,47 @@ import type { Column } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { resourceError } from "../common/errors.js";
 import type { DataType } from "../schema/types.js";
+import { canPack } from "./groupKeys.js";
+import { WordGroupTable } from "./groupTable.js";
 import { hashRows } from "./hash.js";
 import { type KeyStore, keyStoreFor } from "./keyStore.js";
 
 const mostGroups = 1 << 29;
 
-/**
- * Groups rows by the values of key columns. Group ids are dense, in the order in which groups first appeared. Open addressing with
- * linear probing; a slot holds the group and the table keeps each group's hash, so most misses never look at a key.
- */
+/** Groups rows by the values of key columns. Group ids are dense, in the order in which groups first appeared. */
 export class GroupTable {
+  readonly #table: WordGroupTable | ValueGroupTable;
+
+  /** `nullable`: which columns may hold nulls; all when left out. */
+  constructor(types: readonly DataType[], nullable?: readonly boolean[]) {
+    const keys = types.map((type, i) => ({ type, nullable: nullable?.[i] ?? true }));
+    this.#table = types.length > 0 && canPack(types) ? new WordGroupTable(keys) : new ValueGroupTable(types);
+  }
+
+  /** Groups so far. */
+  get count(): number {
+    return this.#table.count;
+  }
+
+  /** The group of each live row; rows with new keys make new groups. The array is good until the next call. */
+  assign(columns: readonly Column[], selection: Int32Array | null, length: number): Int32Array {
+    return this.#table.assign(columns, selection, length);
+  }
+
+  /** The key columns, one row a group. The table must not be used afterwards. */
+  finish(): Column[] {
+    if (this.#table instanceof ValueGroupTable) return this.#table.finish();
+    const columns = this.#table.keyColumns(null);
+    this.#table.free();
+    return columns;
+  }
+}
+
+/**
+ * Groups by keys that kernels cannot pack (lists and structs), and by no key at all. Open addressing with linear probing; a slot holds the
+ * group and the table keeps each group's hash, so most misses never look at a key.
+ */
+class ValueGroupTable {
   readonly #keys: readonly KeyStore[];
   #slots = new Int32Array(1024).fill(-1);
   // Signed, as small integers travel between functions without a box.

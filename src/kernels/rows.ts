@@ -33,13 +33,7 @@ export class RowCollector {
 
   /** The values of a row object in the order of the schema. The array is used again for the next row. */
   convert(row: unknown): readonly Value[] {
-    if (typeof row !== "object" || row === null || Array.isArray(row)) {
-      throw new ColumnFailure(
-        "NOT_A_ROW",
-        `${this.#where}: expected an object with a property for each column, found ${shown(row)}`,
-        null,
-      );
-    }
+    if (typeof row !== "object" || row === null || Array.isArray(row)) refuseRow(row, this.#where);
     const fields = this.#schema;
     for (let i = 0; i < fields.length; i++) {
       const field = fields[i] as Field;
@@ -61,6 +55,15 @@ export class RowCollector {
     this.#builders = this.#schema.map((field) => builderFor(field.type, Math.max(16, length)));
     return { schema: this.#schema, length, columns, selection: null, origin: null };
   }
+}
+
+/** @throws ColumnFailure for what is no row object. */
+export function refuseRow(found: unknown, where: string): never {
+  throw new ColumnFailure(
+    "NOT_A_ROW",
+    `${where}: expected an object with a property for each column, found ${shown(found)}`,
+    null,
+  );
 }
 
 /** A row that does not fit, and the column that it fails at. */

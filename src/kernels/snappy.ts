@@ -1,52 +1,59 @@
-import { threadKernels } from "./wasm.js";
+import { type Kernels, threadKernels } from "./wasm.js";
 
-interface SnappyKernels {
+/** The compressor's kernels; see assembly/snappy.ts. */
+export interface SnappyKernels {
   snappyBound(length: number): number;
-  snappyCompress(from: number, length: number, to: number, table: number): number;
+  snappyLength(length: number, to: number): number;
+  snappyBlocks(from: number, length: number, to: number, table: number): number;
 }
 
-const tableBytes = 32_768;
-/** Room kept between calls; larger inputs get theirs for one call. */
-const keptBytes = 2 << 20;
+/** Scratch space that the compressor asks for. */
+export const snappyTableBytes = 32_768;
+/** What the compressor may read behind its input. */
+const readAhead = 16;
 
-interface Room {
-  readonly from: number;
-  readonly to: number;
-  readonly table: number;
-  readonly capacity: number;
+/** Bytes in the kernels' memory. */
+export interface Stretch {
+  readonly at: number;
+  readonly length: number;
 }
 
-let kept: Room | null = null;
+/** Room for the result of `snappyStretches` over `length` bytes in so many parts. */
+export const snappyRoom = (kernels: Kernels, length: number, parts: number): number =>
+  kernels.functions<SnappyKernels>().snappyBound(length) + parts * 64;
 
-function makeRoom(capacity: number): Room {
-  const { memory, functions } = threadKernels();
-  const bound = functions<SnappyKernels>().snappyBound(capacity);
-  // The compressor loads whole words, so that it may look a few bytes past the input's end.
-  return { from: memory.alloc(capacity + 16), to: memory.alloc(bound), table: memory.alloc(tableBytes), capacity };
-}
-
-function freeRoom(room: Room): void {
-  const { memory } = threadKernels();
-  memory.free(room.from);
-  memory.free(room.to);
-  memory.free(room.table);
+/** Compresses the parts, which lie in the kernels' memory, as one Snappy block (raw format) to the address `to`; returns its length. */
+export function snappyStretches(kernels: Kernels, parts: readonly Stretch[], to: number, table: number): number {
+  const { snappyLength, snappyBlocks } = kernels.functions<SnappyKernels>();
+  let at =
+    to +
+    snappyLength(
+      parts.reduce((sum, part) => sum + part.length, 0),
+      to,
+    );
+  for (const part of parts) at += snappyBlocks(part.at, part.length, at, table);
+  return at - to;
 }
 
 /** Compresses the parts as one Snappy block (raw format). The result is a copy and depends on the bytes alone. */
 export function snappyCompress(parts: readonly Uint8Array[]): Uint8Array {
+  const kernels = threadKernels();
+  const { memory } = kernels;
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const large = length > keptBytes;
-  if (!large) kept ??= makeRoom(keptBytes);
-  const room = large || kept === null ? makeRoom(length) : kept;
-  const { memory, functions } = threadKernels();
-  const view = memory.u8();
-  let at = room.from;
-  for (const part of parts) {
-    view.set(part, at);
-    at += part.length;
+  const from = memory.alloc(length + readAhead);
+  const to = memory.alloc(snappyRoom(kernels, length, 1));
+  const table = memory.alloc(snappyTableBytes);
+  try {
+    let at = from;
+    for (const part of parts) {
+      memory.u8().set(part, at);
+      at += part.length;
+    }
+    const written = snappyStretches(kernels, [{ at: from, length }], to, table);
+    return memory.u8().slice(to, to + written);
+  } finally {
+    memory.free(table);
+    memory.free(to);
+    memory.free(from);
   }
-  const written = functions<SnappyKernels>().snappyCompress(room.from, length, room.to, room.table) >>> 0;
-  const result = memory.u8().slice(room.to, room.to + written);
-  if (large) freeRoom(room);
-  return result;
 }

@@ -28,11 +28,15 @@ function compileSource(ref: Extract<FunctionRef, { kind: "source" }>): UserFunct
   }
   const values = names.map((name) => capturedValue(ref.captured[name] as CapturedValue));
   const helpers = names.includes("__name") ? [] : ["__name"];
+  // Constants, not parameters: their values can be folded into the optimised code.
+  let given = "captured$";
+  while (names.includes(given)) given += "$";
+  const constants = names.map((name, i) => `const ${name} = ${given}[${i}]; `).join("");
   let made: unknown;
   try {
     // The text is the user's own function, compiled on purpose.
-    made = new Function(...names, ...helpers, `"use strict"; return (${ref.source}\n);`)(
-      ...values,
+    made = new Function(given, ...helpers, `"use strict"; ${constants}return (${ref.source}\n);`)(
+      values,
       ...helpers.map(() => keepName),
     );
   } catch (thrown) {
@@ -78,7 +82,7 @@ function functionNamed(ref: FunctionRef): UserFunction {
   );
 }
 
-const jsonCopy = (value: JsonValue): JsonValue => structuredClone(value);
+const jsonCopy = (value: JsonValue): JsonValue => (typeof value === "object" ? structuredClone(value) : value);
 
 async function importFunction(ref: Extract<FunctionRef, { kind: "module" }>): Promise<UserFunction> {
   let loaded: { readonly [name: string]: unknown };

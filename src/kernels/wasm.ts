@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { beside } from "../common/beside.js";
 import { resourceError } from "../common/errors.js";
 import { type WasmMemory, type WasmModule, wasm } from "./wasmApi.js";
 
@@ -22,7 +23,7 @@ let shared: Kernels | undefined;
 
 /** The compiled module; cloneable to other threads, which may hand it to `useKernelModule`. */
 export function kernelModule(): WasmModule {
-  compiled ??= new wasm.Module(readFileSync(new URL("./kernels.wasm", import.meta.url)));
+  compiled ??= new wasm.Module(readFileSync(beside("kernels", "kernels.wasm")));
   return compiled;
 }
 

@@ -1,12 +1,18 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { assertNever } from "../common/assert.js";
-import { compilePartialAggregate } from "../kernels/aggregate.js";
+import { compileGrouping, compilePartialAggregate } from "../kernels/aggregate.js";
 import { compileRows } from "../kernels/compile.js";
 import { loadFunction } from "../kernels/userFunction.js";
 import type { Schema } from "../schema/types.js";
 import type { Step } from "../task/protocol.js";
+import { JoinOperator } from "./join.js";
+import { buildSide } from "./joinBuild.js";
+import { FinalAggregateOperator } from "./finalAggregate.js";
+import { GroupExchangeOperator } from "./groupExchange.js";
 import { LimitOperator } from "./limit.js";
 import { MapBatchesOperator } from "./mapBatches.js";
-import { MapRowsOperator } from "./mapRows.js";
+import { createMapOperator } from "./mapRows.js";
 import type { Operator, OperatorContext } from "./operator.js";
 import { PartialAggregateOperator } from "./partialAggregate.js";
 import { RowsOperator } from "./rows.js";
@@ -24,13 +30,20 @@ export async function createOperator(step: OperatorStep, inputSchema: Schema, co
       );
     case "map":
     case "flatMap":
-      return new MapRowsOperator(await loadFunction(step.fn), step.fn, step.op === "flatMap", inputSchema, step.schema, context);
+      return await createMapOperator(step.fn, step.op === "flatMap", inputSchema, step.schema, context);
     case "mapBatches":
       return new MapBatchesOperator(await loadFunction(step.fn), step.fn.name, step.schema, context);
     case "limit":
       return new LimitOperator(step.count);
+    case "join":
+      return new JoinOperator(step, await buildSide(step, context.runId ?? ""));
     case "partialAggregate":
       return new PartialAggregateOperator(await compilePartialAggregate(step, inputSchema, context), context);
+    case "groupExchange":
+      mkdirSync(dirname(step.file), { recursive: true });
+      return new GroupExchangeOperator(step, await compileGrouping(step, inputSchema, context), context);
+    case "finalAggregate":
+      return new FinalAggregateOperator(step);
     default:
       return assertNever(step, "step");
   }

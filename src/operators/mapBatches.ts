@@ -1,4 +1,4 @@
-import { builderFor } from "../batch/builder.js";
+import { builderFor, fixedArrayOf } from "../batch/builder.js";
 import { type Batch, type Column, rowCount } from "../batch/column.js";
 import { compactBatch } from "../batch/gather.js";
 import { columnReader } from "../batch/reader.js";
@@ -119,15 +119,17 @@ function toUserBatch(batch: Batch): UserBatch {
 }
 
 function userArray(column: Column, type: DataType): ArrayLike<unknown> {
-  const form = valueForm(type);
-  const isNumber = (form === "number" && type.kind !== "date") || type.kind === "int64" || type.kind === "uint64";
-  if (isNumber && column.layout === "fixed" && column.valid === null) return column.values.slice(0, column.length);
+  if (isNumber(type) && column.layout === "fixed" && column.valid === null) return column.values.slice(0, column.length);
   const read = columnReader(column);
   return Array.from({ length: column.length }, (_, row) => {
     const value = read(row);
     return value === null ? null : toUser(value, type);
   });
 }
+
+/** Types whose columns are typed arrays for a user, too. */
+const isNumber = (type: DataType): boolean =>
+  (valueForm(type) === "number" && type.kind !== "date") || type.kind === "int64" || type.kind === "uint64";
 
 function fromValues(
   values: ArrayLike<unknown>,
@@ -136,7 +138,13 @@ function fromValues(
   where: string,
   bad: (row: number, thrown: ColumnFailure) => void,
 ): Column {
-  const builder = builderFor(field.type, length);
+  const { type } = field;
+  const kind = isNumber(type) ? fixedArrayOf(type) : null;
+  if (kind !== null && values instanceof kind) {
+    // Every element is a value of the type. A copy, so that the function may keep its array.
+    return { layout: "fixed", type, length, values: values.slice(0, length), valid: null };
+  }
+  const builder = builderFor(type, length);
   for (let row = 0; row < length; row++) {
     try {
       builder.append(fieldValue(values[row], field, where));

@@ -3,15 +3,68 @@ import { originThrough } from "../batch/gather.js";
 import { planError } from "../common/errors.js";
 import type { FunctionRef } from "../expr/nodes.js";
 import { failureOf, type RowFailureData } from "../kernels/compileFailure.js";
-import { ColumnFailure, RowCollector } from "../kernels/rows.js";
-import type { UserFunction } from "../kernels/userFunction.js";
+import { compileMap, type MapKernel } from "../kernels/compileMap.js";
+import { ColumnFailure, refuseRow, RowCollector } from "../kernels/rows.js";
+import { loadFunction, type UserFunction } from "../kernels/userFunction.js";
 import type { Schema, Value } from "../schema/types.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
 import { RowView, wantsWholeRows } from "./rowView.js";
 
+/** The operator of a `map` (`many`: a `flatMap`); a `map` runs in a generated loop, unless the plan is interpreted. */
+export async function createMapOperator(
+  ref: FunctionRef,
+  many: boolean,
+  input: Schema,
+  output: Schema,
+  context: OperatorContext,
+): Promise<Operator> {
+  if (many || context.interpreted) return new MapRowsOperator(await loadFunction(ref), ref, many, input, output, context);
+  const refuse = (result: unknown): never => {
+    refusePromise(result, ref.name);
+    return refuseRow(result, `function ${ref.name}`);
+  };
+  const view = new RowView(input, wantsWholeRows(ref));
+  return new MapOperator(await compileMap({ fn: ref, input, output, refuse, view }), ref.name, output, context);
+}
+
+/** A `map` in a generated loop. */
+class MapOperator implements Operator {
+  readonly counts = noCounts();
+  readonly done = false;
+  readonly #kernel: MapKernel;
+  readonly #name: string;
+  readonly #output: Schema;
+  readonly #context: OperatorContext;
+
+  constructor(kernel: MapKernel, name: string, output: Schema, context: OperatorContext) {
+    this.#kernel = kernel;
+    this.#name = name;
+    this.#output = output;
+    this.#context = context;
+  }
+
+  push(batch: Batch): Batch | null {
+    const { counts } = this;
+    const { columns, length, rows } = this.#kernel.run(batch, (row, thrown) => {
+      const failure = failureIn(thrown, this.#name);
+      counts.rejected++;
+      this.#context.reject(batch, row, failure);
+    });
+    counts.rowsIn += rowCount(batch);
+    counts.rowsOut += length;
+    if (length === 0) return null;
+    const origin = batch.origin === null ? null : originThrough(batch.origin, rows);
+    return { schema: this.#output, length, columns, selection: null, origin };
+  }
+
+  flush(): null {
+    return null;
+  }
+}
+
 /**
- * `map` and `flatMap`: a user's function from a row to a row object, or to an iterable of them. A row for which it throws, or whose
- * result does not fit the declared schema, is rejected whole; what it gave before that is left out.
+ * `map` and `flatMap` row by row: a user's function from a row to a row object, or to an iterable of them. A row for which it throws, or
+ * whose result does not fit the declared schema, is rejected whole; what it gave before that is left out.
  */
 export class MapRowsOperator implements Operator {
   readonly counts = noCounts();
@@ -45,11 +98,13 @@ export class MapRowsOperator implements Operator {
       this.#view.moveTo(row);
       try {
         const result = this.#fn(this.#view.row);
+        refusePromise(result, this.#name);
         if (this.#many) this.#takeMany(result, row);
         else this.#takeOne(result, row);
       } catch (thrown) {
+        const failure = failureIn(thrown, this.#name);
         this.counts.rejected++;
-        this.#context.reject(batch, row, this.#failure(thrown));
+        this.#context.reject(batch, row, failure);
       }
     }
     this.counts.rowsOut += this.#length;
@@ -64,13 +119,11 @@ export class MapRowsOperator implements Operator {
   }
 
   #takeOne(result: unknown, row: number): void {
-    this.#refusePromise(result);
     this.#collector.append(result);
     this.#mark(row);
   }
 
   #takeMany(result: unknown, row: number): void {
-    this.#refusePromise(result);
     if (typeof result !== "object" || result === null || !(Symbol.iterator in result)) {
       throw new ColumnFailure("NOT_ITERABLE", `${this.#name} must give an iterable of rows (an array, or a generator's)`, null);
     }
@@ -90,21 +143,22 @@ export class MapRowsOperator implements Operator {
     }
     this.#origins[this.#length++] = row;
   }
+}
 
-  #refusePromise(result: unknown): void {
-    if (!(result instanceof Promise)) return;
-    // Its failure is ours to ignore: the plan is wrong whatever it comes to.
-    result.catch(() => undefined);
-    throw planError("FUNCTION_ASYNC", `${this.#name} gives a promise, but rows are mapped one after the other`, {
-      hint: "Use mapBatches for functions that wait; it is called once a batch.",
-    });
-  }
+function refusePromise(result: unknown, name: string): void {
+  if (!(result instanceof Promise)) return;
+  // Its failure is ours to ignore: the plan is wrong whatever it comes to.
+  result.catch(() => undefined);
+  throw planError("FUNCTION_ASYNC", `${name} gives a promise, but rows are mapped one after the other`, {
+    hint: "Use mapBatches for functions that wait; it is called once a batch.",
+  });
+}
 
-  #failure(thrown: unknown): RowFailureData {
-    if (thrown instanceof ColumnFailure) {
-      return { code: thrown.code, message: thrown.message, column: thrown.column, functionName: this.#name };
-    }
-    if (thrown instanceof Error && (thrown as { code?: unknown }).code === "FUNCTION_ASYNC") throw thrown;
-    return failureOf(thrown, { column: null, functionName: this.#name });
+/** Why a row has no result. @throws what was thrown, where that says that the plan is wrong. */
+function failureIn(thrown: unknown, name: string): RowFailureData {
+  if (thrown instanceof ColumnFailure) {
+    return { code: thrown.code, message: thrown.message, column: thrown.column, functionName: name };
   }
+  if (thrown instanceof Error && (thrown as { code?: unknown }).code === "FUNCTION_ASYNC") throw thrown;
+  return failureOf(thrown, { column: null, functionName: name });
 }

@@ -1,4 +1,5 @@
 import type { Batch } from "../batch/column.js";
+import type { FileWritten } from "../task/protocol.js";
 import type { RowFailureData } from "../kernels/compileFailure.js";
 
 /** What an operator has done so far. `rowsIn` is `rowsOut + filtered + rejected` for every step that works row by row. */
@@ -14,11 +15,17 @@ export interface OperatorCounts {
 export interface Operator {
   /** Takes a batch; the rows that come out, or null when there are none yet. */
   push(batch: Batch): Batch | null | Promise<Batch | null>;
+  /** Further rows of the batch that `push` took last, until null: for steps that make many rows of one. */
+  more?(): Batch | null;
   /** Ends the input: the last rows, or null. */
   flush(): Batch | null | Promise<Batch | null>;
   readonly counts: OperatorCounts;
   /** True once no further input can make a difference, so that the reader may stop. */
   readonly done: boolean;
+  /** For steps that end in a file: what was written, once the input has ended. */
+  readonly files?: readonly FileWritten[];
+  /** Removes what was written. */
+  abort?(): void;
 }
 
 export interface OperatorContext {
@@ -27,6 +34,8 @@ export interface OperatorContext {
   /** Takes a row that could not be computed: physical row `row` of the batch that the step was given. */
   reject(source: Batch, row: number, failure: RowFailureData): void;
   readonly partition: number;
+  /** Which run this is part of: what tasks share on a thread is kept by it. */
+  readonly runId?: string;
 }
 
 export const noCounts = (): OperatorCounts => ({ rowsIn: 0, rowsOut: 0, filtered: 0, rejected: 0 });

@@ -58,9 +58,10 @@ function withGetters(names: readonly string[], getters: readonly (() => unknown)
 function fillerOf(names: readonly string[], getters: readonly (() => unknown)[]): (row: object) => void {
   const scope = new Scope();
   const stores = names.map((name, i) => `row[${scope.parameter(name)}] = ${scope.parameter(getters[i])}();`);
-  return compileText(scope.names, `"use strict"; return (row) => { ${stores.join(" ")} };`)(...scope.values) as (
-    row: object,
-  ) => void;
+  return compileText(
+    scope.names,
+    `"use strict"; ${scope.prologue} return (row) => { ${stores.join(" ")} };`,
+  )(...scope.values) as (row: object) => void;
 }
 
 interface Place {

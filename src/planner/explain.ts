@@ -163,8 +163,22 @@ function stepBody(step: Step, planned: PlannedStep): string {
       return `${step.name} [${fields(step.schema)}]`;
     case "limit":
       return `limit ${step.count} of each partition`;
+    case "join": {
+      const right =
+        planned.build?.kind === "exchange"
+          ? `exchange ${planned.build.exchange}`
+          : `${step.build.scan.source.spec.format} as it is`;
+      const on = step.on.map((pair) => planned.build?.schema[pair.right]?.name).join(", ");
+      return `${step.how} join with ${right} on ${on}, ${planned.build?.reason} [${names(step.schema)}]`;
+    }
     case "partialAggregate":
       return `aggregate each partition by ${columnsText(step.keys) || "nothing"}: ${aggregatesText(step.aggregates)}`;
+    case "groupExchange": {
+      const by = columnsText(step.keys) || "nothing";
+      return `write exchange ${planned.exchange} in ${step.buckets} buckets by ${by}: ${aggregatesText(step.aggregates)}`;
+    }
+    case "finalAggregate":
+      return `aggregate each bucket by ${step.keys.map((key) => key.name).join(", ") || "nothing"} [${names(step.schema)}]`;
     case "exchange":
       return `write exchange ${planned.exchange}`;
     case "sink":

@@ -1,7 +1,11 @@
 import { assertNever } from "../common/assert.js";
+import type { Bound } from "../expr/nodes.js";
 import { usesUserFunction } from "../expr/walk.js";
+import { isFallible } from "../functions/bind.js";
 import { topological } from "../optimize/rewrite.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
+import { BroadcastRule } from "./broadcast.js";
+import { aggregateReason, groupsInWorkers } from "./groupStages.js";
 
 /** Who computes a node, and why; `explain` prints the reason. */
 export interface Placement {
@@ -10,15 +14,48 @@ export interface Placement {
 }
 
 /**
- * Decides for every node whether workers or DuckDB compute it. Text input and anything with a user's function runs in workers;
- * Parquet whose row-wise steps can all be spelled in SQL stays in DuckDB, as does everything that needs more than one row.
+ * Decides for every node whether workers or DuckDB compute it. Text input and anything with a user's function runs in workers,
+ * and so do joins of their rows with a small right side; Parquet whose row-wise steps can all be spelled in SQL stays in DuckDB, as does
+ * everything else that needs more than one row.
  */
-export function placeNodes(outputs: readonly BoundNode[]): ReadonlyMap<BoundNode, Placement> {
+export function placeNodes(
+  outputs: readonly BoundNode[],
+  failures: RowFailures = "failQuery",
+  broadcastBytes = defaultBroadcastBytes,
+): ReadonlyMap<BoundNode, Placement> {
   const order = topological(outputs);
-  const wanted = scansNeededByWorkers(order);
+  const judges = failures === "rejectRows" ? mayRejectRows : () => false;
+  const wanted = scansNeededByWorkers(order, judges);
   const placed = new Map<BoundNode, Placement>();
-  for (const node of order) placed.set(node, place(node, placed, wanted));
+  const broadcasts = new BroadcastRule(broadcastBytes);
+  for (const node of order) {
+    placed.set(node, node.kind === "join" ? broadcasts.place(node, placed) : place(node, placed, wanted, judges));
+    broadcasts.note(node, placed);
+  }
   return placed;
+}
+
+/**
+ * Right sides of joins up to about this size go to every worker. The same on every machine and for any memory: where a join runs
+ * decides in which order later steps add up floats.
+ */
+export const defaultBroadcastBytes = 64 * 2 ** 20;
+
+/**
+ * What a row means whose value cannot be computed (a cast, an overflow). DuckDB can only fail the whole query, which is faster as long as there is no
+ * such row; `rejectRows` has workers compute whatever can fail, so that the row alone is rejected.
+ */
+export type RowFailures = "failQuery" | "rejectRows";
+
+/** Whether DuckDB computes something that a row can make fail, so that `rejectRows` may give another plan. */
+export function queriesMayFail(outputs: readonly BoundNode[], broadcastBytes = defaultBroadcastBytes): boolean {
+  const placed = placeNodes(outputs, "failQuery", broadcastBytes);
+  return topological(outputs).some((node) => placed.get(node)?.where === "duckdb" && mayRejectRows(node));
+}
+
+/** Whether some row can make a row-wise step or a key fail. What calls a user's function is in workers anyway. */
+function mayRejectRows(node: BoundNode): boolean {
+  return expressionsOf(node).some((expr) => isFallible(expr) && !usesUserFunction(expr));
 }
 
 export const isRowWise = (node: BoundNode): boolean =>
@@ -29,30 +66,32 @@ export const isRowWise = (node: BoundNode): boolean =>
   node.kind === "mapBatches";
 
 export function runsUserFunction(node: BoundNode): boolean {
+  if (node.kind === "map" || node.kind === "flatMap" || node.kind === "mapBatches") return true;
+  return expressionsOf(node).some(usesUserFunction);
+}
+
+/** What a node computes from single rows. */
+function expressionsOf(node: BoundNode): readonly Bound[] {
   switch (node.kind) {
     case "filter":
-      return usesUserFunction(node.predicate);
+      return [node.predicate];
     case "project":
-      return node.columns.some(({ expr }) => usesUserFunction(expr));
-    case "map":
-    case "flatMap":
-    case "mapBatches":
-      return true;
+      return node.columns.map(({ expr }) => expr);
     case "aggregate":
-      return [...node.keys.map((key) => key.expr), ...node.aggregates.flatMap((one) => one.args)].some(usesUserFunction);
+      return [...node.keys.map((key) => key.expr), ...node.aggregates.flatMap((one) => one.args)];
     case "sort":
-      return node.keys.some((key) => usesUserFunction(key.expr));
+      return node.keys.map((key) => key.expr);
     default:
-      return false;
+      return [];
   }
 }
 
 /** Scans whose row-wise chain ends in a user's function or in a file: their rows go through workers whatever the format. */
-function scansNeededByWorkers(order: readonly BoundNode[]): ReadonlySet<BoundNode> {
+function scansNeededByWorkers(order: readonly BoundNode[], judges: (node: BoundNode) => boolean): ReadonlySet<BoundNode> {
   const needed = new Set<BoundNode>();
   for (const node of order) {
     const toFile = node.kind === "sink" && node.sink.format !== "duckdb" && (isRowWise(node.input) || node.input.kind === "scan");
-    if (!runsUserFunction(node) && !toFile) continue;
+    if (!runsUserFunction(node) && !judges(node) && !toFile) continue;
     let at: BoundNode | undefined = boundInputs(node)[0];
     while (at !== undefined && isRowWise(at)) at = boundInputs(at)[0];
     if (at?.kind === "scan") needed.add(at);
@@ -60,7 +99,12 @@ function scansNeededByWorkers(order: readonly BoundNode[]): ReadonlySet<BoundNod
   return needed;
 }
 
-function place(node: BoundNode, placed: ReadonlyMap<BoundNode, Placement>, wanted: ReadonlySet<BoundNode>): Placement {
+function place(
+  node: Exclude<BoundNode, { kind: "join" }>,
+  placed: ReadonlyMap<BoundNode, Placement>,
+  wanted: ReadonlySet<BoundNode>,
+  judges: (node: BoundNode) => boolean,
+): Placement {
   const input = boundInputs(node)[0];
   const below = input === undefined ? undefined : placed.get(input);
   switch (node.kind) {
@@ -71,6 +115,7 @@ function place(node: BoundNode, placed: ReadonlyMap<BoundNode, Placement>, wante
     case "filter":
     case "project":
       if (runsUserFunction(node)) return { where: "worker", reason: "calls a user's function" };
+      if (below?.where !== "worker" && judges(node)) return { where: "worker", reason: "rejects rows that cannot be computed" };
       return below?.where === "worker"
         ? { where: "worker", reason: "row-wise, joins the loop of the step before it" }
         : { where: "duckdb", reason: "row-wise over rows that DuckDB has" };
@@ -80,8 +125,10 @@ function place(node: BoundNode, placed: ReadonlyMap<BoundNode, Placement>, wante
       return { where: "worker", reason: "runs a user's function" };
     case "sink":
       return below ?? { where: "duckdb", reason: "writes rows" };
-    case "join":
     case "aggregate":
+      return below?.where === "worker" && groupsInWorkers(node)
+        ? { where: "worker", reason: aggregateReason(node.aggregates) }
+        : { where: "duckdb", reason: "aggregate needs more than one row" };
     case "distinct":
     case "sort":
     case "limit":

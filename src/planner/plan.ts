@@ -1,12 +1,29 @@
-import { assertNever, required } from "../common/assert.js";
+import { required } from "../common/assert.js";
 import { aggregateFunction } from "../functions/registry.js";
+import { formSchema, sortedSchema } from "../kernels/groupForms.js";
 import { consumerCounts, topological, withInputs } from "../optimize/rewrite.js";
-import { type BoundNode, boundInputs } from "../plan/bound.js";
-import type { BoundAggregate } from "../expr/nodes.js";
+import { type BoundNode, boundInputs, type ResolvedSource } from "../plan/bound.js";
+import type { Bound, BoundAggregate } from "../expr/nodes.js";
+import { usesUserFunction } from "../expr/walk.js";
+import { isFallible } from "../functions/bind.js";
 import type { Field, Schema } from "../schema/types.js";
 import type { RowOp, Step } from "../task/protocol.js";
-import { type Placement, placeNodes } from "./placement.js";
-import type { DuckDbStage, Exchange, PhysicalPlan, PlannedOutput, PlannedStep, Stage, WorkerStage } from "./stages.js";
+import { broadcastHow, type JoinNode } from "./broadcast.js";
+import { type AggregateNode, bucketCount } from "./groupStages.js";
+import { fitsBlocks } from "../exchange/codec.js";
+import { hoistComputed } from "./hoist.js";
+import { defaultBroadcastBytes, type Placement, placeNodes, type RowFailures } from "./placement.js";
+import { inOrder } from "./stageOrder.js";
+import type {
+  DuckDbStage,
+  Exchange,
+  PhysicalPlan,
+  PlannedBuild,
+  PlannedOutput,
+  PlannedStep,
+  Stage,
+  WorkerStage,
+} from "./stages.js";
 
 /** Where in a worker stage the rows of a node are: after step `step`, or the scan itself where that is -1. */
 interface Pipe {
@@ -22,12 +39,21 @@ interface DraftStage {
   readonly steps: PlannedStep[];
 }
 
+/** Bytes of input for each task, where nobody says otherwise. */
+const defaultPartitionBytes = 32 * 2 ** 20;
+
 /**
  * Cuts an optimised plan into stages. Pure: the same plan gives the same stages.
  * Row-wise work is gathered into one worker stage per source; everything else becomes DuckDB queries over exchanges.
  */
-export function planStages(outputs: readonly BoundNode[]): PhysicalPlan {
-  return new StagePlanner(outputs).plan();
+export function planStages(
+  outputs: readonly BoundNode[],
+  failures: RowFailures = "failQuery",
+  broadcastBytes = defaultBroadcastBytes,
+  partitionBytes = defaultPartitionBytes,
+): PhysicalPlan {
+  const needsWorker = (expr: Bound) => usesUserFunction(expr) || (failures === "rejectRows" && isFallible(expr));
+  return new StagePlanner(hoistComputed(outputs, needsWorker), failures, broadcastBytes, partitionBytes).plan();
 }
 
 class StagePlanner {
@@ -39,8 +65,13 @@ class StagePlanner {
   private readonly materialised = new Map<BoundNode, number>();
   private readonly queries = new Map<BoundNode, BoundNode>();
 
-  constructor(private readonly outputs: readonly BoundNode[]) {
-    this.placed = placeNodes(outputs);
+  constructor(
+    private readonly outputs: readonly BoundNode[],
+    failures: RowFailures,
+    broadcastBytes: number,
+    private readonly partitionBytes: number,
+  ) {
+    this.placed = placeNodes(outputs, failures, broadcastBytes);
     this.consumers = consumerCounts(outputs);
   }
 
@@ -60,10 +91,12 @@ class StagePlanner {
     if (this.where(rows).where === "worker" && sink?.format !== "duckdb") {
       const pipe = this.pipe(rows);
       if (sink === null) {
-        return { kind: "rows", schema: rows.schema, exchange: this.writeExchange(pipe, rows.schema) };
+        if (!fitsBlocks(rows.schema))
+          return { kind: "rows", schema: rows.schema, exchange: this.writeExchange(pipe, rows.schema) };
+        return { kind: "rows", schema: rows.schema, exchange: this.writeExchange(pipe, rows.schema, "blocks"), blocks: true };
       }
       const step: Step = { op: "sink", input: pipe.step, name: `write ${sink.format}`, sink, directory: "" };
-      pipe.stage.steps.push({ step, exchange: null, output });
+      pipe.stage.steps.push({ step, exchange: null, output, build: null });
       return { kind: "sink", sink, schema: rows.schema };
     }
     const query = this.query(rows);
@@ -104,14 +137,86 @@ class StagePlanner {
         const { kind: op, fn, schema } = node;
         return this.addStep(input.stage, { op, input: input.step, name: `${op} ${fn.name}`, fn, schema });
       }
+      case "aggregate":
+        return this.aggregateInWorkers(node);
+      case "join":
+        return this.broadcastJoin(node);
       default:
         throw new TypeError(`a ${node.kind} does not run in workers`);
     }
   }
 
+  /**
+   * Partitions write their rows or partial states in buckets of the keys' hash; then each run of buckets is aggregated and sorted; then the sorted
+   * runs are merged, so that groups come in the order of their keys. One bucket is in that order by itself.
+   */
+  private aggregateInWorkers(node: AggregateNode): Pipe {
+    const input = this.pipe(node.input);
+    const { keys, aggregates, schema } = node;
+    const source = input.stage.input.kind === "source" ? input.stage.input.source : null;
+    const buckets = bucketCount(source, this.partitionBytes, keys);
+    const partial: Step = {
+      op: "groupExchange",
+      input: input.step,
+      name: "group partition",
+      keys,
+      aggregates,
+      buckets,
+      file: "",
+    };
+    const grouped = this.newExchange(formSchema(node, "states"));
+    this.addStep(input.stage, partial, grouped.id);
+    const merge = this.newStage("aggregate", this.where(node).reason, readBlocks(grouped.id, grouped.schema, "buckets"));
+    const sortKey = buckets > 1;
+    const sorted = sortKey ? sortedSchema(schema) : schema;
+    const name = "aggregate buckets";
+    const final = this.addStep(merge.stage, { op: "finalAggregate", input: -1, name, keys, aggregates, sortKey, schema: sorted });
+    if (!sortKey) return final;
+    const runs = this.writeExchange(final, sorted, "blocks");
+    return this.newStage("merge groups", "groups come in the order of their keys", readBlocks(runs, schema, "runs"));
+  }
+
+  private newExchange(schema: Schema): Exchange {
+    const exchange: Exchange = { id: this.exchanges.length, schema };
+    this.exchanges.push(exchange);
+    return exchange;
+  }
+
+  /** The engine fills in which partitions of the right side there are. */
+  private broadcastJoin(node: JoinNode): Pipe {
+    const { on, output, schema } = node;
+    const how = required(broadcastHow(node), "kind of a broadcast join");
+    const build = this.joinBuild(node);
+    const input = this.pipe(node.left);
+    const source = build.kind === "source" ? build.source : exchangeSource(build.schema);
+    const step: Step = {
+      op: "join",
+      input: input.step,
+      name: `${how} join`,
+      how,
+      on,
+      output,
+      build: { scan: { source, schema: build.schema }, parts: [] },
+      schema,
+    };
+    input.stage.steps.push({ step, exchange: null, output: null, build });
+    return { stage: input.stage, step: input.stage.steps.length - 1 };
+  }
+
+  /** A plain Parquet source is read as it is; everything else becomes an exchange first. */
+  private joinBuild(node: JoinNode): PlannedBuild {
+    const { right } = node;
+    const { reason } = this.where(node);
+    if (right.kind === "scan" && right.source.spec.format === "parquet" && this.where(right).where === "duckdb") {
+      return { kind: "source", source: right.source, schema: right.schema, reason };
+    }
+    const exchange = this.where(right).where === "worker" ? this.exchangeOf(right) : this.materialise(right);
+    return { kind: "exchange", exchange, schema: right.schema, reason };
+  }
+
   private pipeFromQuery(node: BoundNode): Pipe {
     const exchange = node.kind === "stageInput" ? node.stage : this.materialise(node);
-    return this.newStage("read exchange", "continues with a user's function", {
+    return this.newStage("read exchange", "continues row by row", {
       kind: "exchange",
       exchange,
       schema: node.schema,
@@ -125,7 +230,7 @@ class StagePlanner {
   }
 
   private addStep(stage: DraftStage, step: Step, exchange: number | null = null): Pipe {
-    stage.steps.push({ step, exchange, output: null });
+    stage.steps.push({ step, exchange, output: null, build: null });
     return { stage, step: stage.steps.length - 1 };
   }
 
@@ -137,16 +242,16 @@ class StagePlanner {
     if (before?.op === "rows" && alone) {
       const ops = [...before.ops, op];
       const step: Step = { ...before, name: rowsName(ops), ops, schema: node.schema };
-      input.stage.steps[input.step] = { step, exchange: null, output: null };
+      input.stage.steps[input.step] = { step, exchange: null, output: null, build: null };
       return input;
     }
     return this.addStep(input.stage, { op: "rows", input: input.step, name: rowsName([op]), ops: [op], schema: node.schema });
   }
 
-  private writeExchange(pipe: Pipe, schema: Schema): number {
-    const exchange: Exchange = { id: this.exchanges.length, schema };
-    this.exchanges.push(exchange);
-    this.addStep(pipe.stage, { op: "exchange", input: pipe.step, name: "write exchange", file: "" }, exchange.id);
+  private writeExchange(pipe: Pipe, schema: Schema, format?: "blocks"): number {
+    const exchange = this.newExchange(schema);
+    const blocks = format === undefined ? {} : { format };
+    this.addStep(pipe.stage, { op: "exchange", input: pipe.step, name: "write exchange", file: "", ...blocks }, exchange.id);
     return exchange.id;
   }
 
@@ -307,33 +412,12 @@ function queryName(node: BoundNode): string {
   return names.length > 0 ? names.join(", ") : "select";
 }
 
-/** Exchanges a stage writes and reads. */
-export function stageExchanges(stage: Stage): { readonly reads: readonly number[]; readonly writes: readonly number[] } {
-  switch (stage.kind) {
-    case "worker":
-      return {
-        reads: stage.input.kind === "exchange" ? [stage.input.exchange] : [],
-        writes: stage.steps.flatMap((step) => (step.exchange === null ? [] : [step.exchange])),
-      };
-    case "duckdb":
-      return { reads: stage.inputs, writes: stage.target.kind === "exchange" ? [stage.target.exchange] : [] };
-    case "ingest":
-      return { reads: [], writes: [stage.exchange] };
-    default:
-      return assertNever(stage, "stage");
-  }
-}
+const readBlocks = (exchange: number, schema: Schema, layout: "buckets" | "runs"): WorkerStage["input"] => {
+  return { kind: "exchange", exchange, schema, layout };
+};
 
-/** Sorts stages so that readers come after writers, and numbers them. */
-function inOrder(stages: readonly Stage[]): Stage[] {
-  const writer = new Map<number, Stage>();
-  for (const stage of stages) for (const exchange of stageExchanges(stage).writes) writer.set(exchange, stage);
-  const sorted: Stage[] = [];
-  const visit = (stage: Stage): void => {
-    if (sorted.includes(stage)) return;
-    for (const exchange of stageExchanges(stage).reads) visit(required(writer.get(exchange), "writer of an exchange"));
-    sorted.push(stage);
-  };
-  for (const stage of stages) visit(stage);
-  return sorted.map((stage, id) => ({ ...stage, id }));
+/** Stands for the exchange until its files are there. */
+function exchangeSource(schema: Schema): ResolvedSource {
+  const spec: ResolvedSource["spec"] = { format: "parquet", paths: [], schema, onReject: "fail", rejectLimits: {} };
+  return { spec, files: [], schema, partitionColumns: [], rows: null };
 }

@@ -9,6 +9,11 @@ export interface Exchange {
   readonly schema: Schema;
 }
 
+/** What every task of a broadcast join reads as its right side: an exchange, or a source of which nothing is left out. */
+export type PlannedBuild =
+  | { readonly kind: "exchange"; readonly exchange: number; readonly schema: Schema; readonly reason: string }
+  | { readonly kind: "source"; readonly source: ResolvedSource; readonly schema: Schema; readonly reason: string };
+
 /** A step of a worker stage; paths are filled in for every task attempt. */
 export interface PlannedStep {
   readonly step: Step;
@@ -16,6 +21,8 @@ export interface PlannedStep {
   readonly exchange: number | null;
   /** For `sink` steps: which output of the plan it writes. */
   readonly output: number | null;
+  /** For `join` steps: the right side. */
+  readonly build: PlannedBuild | null;
 }
 
 /** Reads one source (or exchange) in partitions and runs row-wise steps over them. */
@@ -26,7 +33,8 @@ export interface WorkerStage {
   readonly reason: string;
   readonly input:
     | { readonly kind: "source"; readonly source: ResolvedSource; readonly schema: Schema }
-    | { readonly kind: "exchange"; readonly exchange: number; readonly schema: Schema };
+    /** `layout`: block files instead of Parquet, read by buckets in many tasks or merged as sorted runs in one. */
+    | { readonly kind: "exchange"; readonly exchange: number; readonly schema: Schema; readonly layout?: "buckets" | "runs" };
   readonly steps: readonly PlannedStep[];
 }
 
@@ -62,7 +70,13 @@ export type Stage = WorkerStage | DuckDbStage | IngestStage;
 export type PlannedOutput =
   | { readonly kind: "sink"; readonly sink: SinkSpec; readonly schema: Schema }
   /** Rows for `collect` and `stream`: from an exchange, or straight from the DuckDB stage that says so. */
-  | { readonly kind: "rows"; readonly schema: Schema; readonly exchange: number | null };
+  | {
+      readonly kind: "rows";
+      readonly schema: Schema;
+      readonly exchange: number | null;
+      /** The exchange's files are blocks instead of Parquet. */
+      readonly blocks?: true;
+    };
 
 /** Stages in an order in which they can run: each one's inputs are made by stages before it. */
 export interface PhysicalPlan {

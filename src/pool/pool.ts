@@ -1,4 +1,5 @@
 import { Piscina } from "piscina";
+import { beside } from "../common/beside.js";
 import { MillraceError } from "../common/errors.js";
 import type { TaskAnswer, TaskResult, TaskSpec } from "../task/protocol.js";
 
@@ -48,7 +49,7 @@ export class WorkerPool {
 
   private start(): Piscina {
     this.piscina ??= new Piscina({
-      filename: new URL("../worker/main.js", import.meta.url).href,
+      filename: beside("worker", "worker.js").href,
       minThreads: 0,
       maxThreads: this.options.workers,
       idleTimeout: 2 ** 31 - 1,

@@ -36,10 +36,13 @@ export interface StageMetrics {
   readonly kind: "worker" | "duckdb" | "ingest";
   readonly startMs: number;
   readonly endMs: number;
+  /** Of `recordsIn`, those that come from sources of the plan and not from an earlier stage. */
+  readonly recordsRead: number;
   readonly recordsIn: number;
   readonly recordsOut: number;
   readonly filtered: number;
   readonly rejected: number;
+  /** Bytes of the sources that were read. */
   readonly bytes: number;
   readonly tasks: readonly TaskMetrics[];
   readonly steps: readonly StepMetrics[];

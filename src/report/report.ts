@@ -31,12 +31,9 @@ export class RunReport {
 export function buildReport(run: RunMetrics): RunReport {
   const durationMs = run.endMs - run.startMs;
   const stages = run.stages.map((stage) => stageReport(stage, durationMs));
-  const reads = run.stages.filter((stage) => stage.kind !== "duckdb");
-  const recordsRead = sum(
-    run.stages.filter((stage) => stage.bytes > 0 || stage.kind === "ingest").map((stage) => stage.recordsIn),
-  );
+  const recordsRead = sum(run.stages.map((stage) => stage.recordsRead));
   const recordsFailed = sum(run.stages.map((stage) => stage.rejected));
-  const bytes = sum(reads.map((stage) => stage.bytes));
+  const bytes = sum(run.stages.map((stage) => stage.bytes));
   const processed = Math.max(0, recordsRead - recordsFailed);
   const timed = stages.filter((stage) => stage.recordsPerSecond > 0);
   return new RunReport({

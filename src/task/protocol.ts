@@ -1,7 +1,7 @@
 import type { ErrorData } from "../common/errors.js";
 import type { Bound, BoundAggregate, BoundNamed, FunctionRef, JsonValue } from "../expr/nodes.js";
-import type { ResolvedSource } from "../plan/bound.js";
-import type { SinkSpec } from "../plan/nodes.js";
+import type { JoinOutput, ResolvedSource } from "../plan/bound.js";
+import type { JoinHow, SinkSpec } from "../plan/nodes.js";
 import type { Schema } from "../schema/types.js";
 
 /** The whole worker protocol: what a task is told and what it answers. Plain cloneable data; no behaviour. */
@@ -19,7 +19,11 @@ export type PartitionSpec =
   | { readonly kind: "wholeFile"; readonly file: number }
   | { readonly kind: "rowGroups"; readonly file: number; readonly groups: readonly number[]; readonly firstRow: number }
   /** Record batches of an Arrow IPC file. */
-  | { readonly kind: "batches"; readonly file: number; readonly first: number; readonly count: number };
+  | { readonly kind: "batches"; readonly file: number; readonly first: number; readonly count: number }
+  /** Buckets [from, to) of every block file of the source, which are what the partitions of a stage left for the final aggregation. */
+  | { readonly kind: "buckets"; readonly file: 0; readonly from: number; readonly to: number }
+  /** All block files of the source, each sorted by its first column, merged: rows whose key lies in [from, to) (hex; null: no bound), without it. */
+  | { readonly kind: "runs"; readonly file: 0; readonly from: string | null; readonly to: string | null };
 
 /** What a task reads: a source, or exchange files of an earlier stage. */
 export interface ScanSpec {
@@ -32,6 +36,15 @@ export interface ScanSpec {
 export type RowOp =
   | { readonly kind: "filter"; readonly predicate: Bound }
   | { readonly kind: "project"; readonly columns: readonly BoundNamed[] };
+
+/** The right side of a join that every task reads as a whole: partitions of one source, in order. */
+export interface JoinBuild {
+  readonly scan: ScanSpec;
+  readonly parts: readonly PartitionSpec[];
+}
+
+/** Kinds of join that each partition of the left side can do on its own. */
+export type BroadcastHow = Extract<JoinHow, "inner" | "left" | "semi" | "anti">;
 
 /** Steps of a task. Step i reads the step with index `input`, or the scan where that is -1; several may read the same one. */
 export type Step =
@@ -51,6 +64,20 @@ export type Step =
     }
   /** At most `count` rows of this partition. */
   | { readonly op: "limit"; readonly input: number; readonly name: string; readonly count: number; readonly schema: Schema }
+  /**
+   * Joins each row with the rows of `build` that have its key. `on`: pairs of column indexes of equal type; a null matches nothing.
+   * Output: in the order of the left rows, for each in the order of the right ones.
+   */
+  | {
+      readonly op: "join";
+      readonly input: number;
+      readonly name: string;
+      readonly how: BroadcastHow;
+      readonly on: readonly { readonly left: number; readonly right: number }[];
+      readonly output: readonly JoinOutput[];
+      readonly build: JoinBuild;
+      readonly schema: Schema;
+    }
   /** Output: keys, then each aggregate's state columns, one row a group in order of first appearance. */
   | {
       readonly op: "partialAggregate";
@@ -60,8 +87,40 @@ export type Step =
       readonly aggregates: readonly BoundAggregate[];
       readonly schema: Schema;
     }
-  /** Writes the rows as one exchange file. */
-  | { readonly op: "exchange"; readonly input: number; readonly name: string; readonly file: string }
+  /**
+   * Writes one block file of `buckets` (a power of two) buckets by the hash of the keys, for `finalAggregate` in a later stage: states of groups
+   * while keys repeat, rows otherwise; see `kernels/groupForms`.
+   */
+  | {
+      readonly op: "groupExchange";
+      readonly input: number;
+      readonly name: string;
+      readonly keys: readonly BoundNamed[];
+      readonly aggregates: readonly BoundAggregate[];
+      readonly buckets: number;
+      readonly file: string;
+    }
+  /**
+   * Reads what `groupExchange` wrote. Output: one row a group, ordered by its keys (ascending, nulls last): keys, then aggregates. With `sortKey`
+   * the first column holds byte strings that compare as the keys do, so that files of several tasks can be merged.
+   */
+  | {
+      readonly op: "finalAggregate";
+      readonly input: number;
+      readonly name: string;
+      readonly keys: readonly BoundNamed[];
+      readonly aggregates: readonly BoundAggregate[];
+      readonly sortKey: boolean;
+      readonly schema: Schema;
+    }
+  /** Writes the rows as one exchange file: Parquet, or blocks that only workers read. */
+  | {
+      readonly op: "exchange";
+      readonly input: number;
+      readonly name: string;
+      readonly file: string;
+      readonly format?: "blocks";
+    }
   /** Writes the rows as staged fragments of a sink under `directory`. */
   | { readonly op: "sink"; readonly input: number; readonly name: string; readonly sink: SinkSpec; readonly directory: string };
 
@@ -73,6 +132,8 @@ export interface TaskSpec {
   readonly partition: number;
   readonly attempt: number;
   readonly scan: ScanSpec;
+  /** Whether the rows come straight from a source of the plan, so that a place in its files means something to people. */
+  readonly fromSource: boolean;
   readonly part: PartitionSpec;
   readonly steps: readonly Step[];
   /** Where this attempt writes its rejects, without extension. */
@@ -112,7 +173,7 @@ export interface StepResult {
 /** A record that could not be read or computed. */
 export interface RejectRecord {
   readonly file: string;
-  /** 1-based, counted from the partition's first line where the task does not know the file's; see `TaskResult.scan.firstLine`. */
+  /** 1-based; a task counts from its partition's first line, and the engine adds the lines of the partitions before it. */
   readonly line: number | null;
   readonly byte: number | null;
   readonly length: number | null;
@@ -138,11 +199,15 @@ export interface ScanResult {
 
 export interface TaskResult {
   readonly scan: ScanResult;
+  /** The task stopped before its partition's end, because every branch has the rows that its limit asks for. */
+  readonly enough: boolean;
   readonly steps: readonly StepResult[];
   /** Rejects in all, and the first few of them. */
   readonly rejects: {
     readonly count: number;
     readonly byCode: { readonly [code: string]: number };
+    /** Rejects that name a column. */
+    readonly byColumn: { readonly [column: string]: number };
     readonly samples: readonly RejectRecord[];
     readonly file: string | null;
   };

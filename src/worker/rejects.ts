@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { dataError } from "../common/errors.js";
 import type { OnReject } from "../plan/nodes.js";
 import type { RejectRecord, TaskResult } from "../task/protocol.js";
@@ -8,7 +8,8 @@ const sampleSize = 10;
 /** Takes the rejects of one task attempt: counts them, keeps the first few, and writes all of them where they are kept. */
 export class RejectLog {
   private count = 0;
-  private readonly byCode: Record<string, number> = {};
+  private readonly byCode = new Map<string, number>();
+  private readonly byColumn = new Map<string, number>();
   private readonly samples: RejectRecord[] = [];
   private descriptor: number | null = null;
 
@@ -21,7 +22,8 @@ export class RejectLog {
   readonly take = (reject: RejectRecord, raw: Uint8Array | null): void => {
     if (this.policy === "fail") throw rejectError(reject);
     this.count++;
-    this.byCode[reject.code] = (this.byCode[reject.code] ?? 0) + 1;
+    this.byCode.set(reject.code, (this.byCode.get(reject.code) ?? 0) + 1);
+    if (reject.column !== null) this.byColumn.set(reject.column, (this.byColumn.get(reject.column) ?? 0) + 1);
     if (this.samples.length < sampleSize) this.samples.push(reject);
     if (this.policy === "quarantine") this.write(reject, raw);
   };
@@ -35,10 +37,19 @@ export class RejectLog {
   finish(): TaskResult["rejects"] {
     const written = this.descriptor !== null;
     this.close();
-    return { count: this.count, byCode: this.byCode, samples: this.samples, file: written ? `${this.file}.jsonl` : null };
+    const { count, samples } = this;
+    const [byCode, byColumn] = [Object.fromEntries(this.byCode), Object.fromEntries(this.byColumn)];
+    return { count, byCode, byColumn, samples, file: written ? `${this.file}.jsonl` : null };
   }
 
-  close(): void {
+  /** Ends a task that failed: what it rejected is not of a result. */
+  discard(): void {
+    const written = this.descriptor !== null;
+    this.close();
+    if (written) rmSync(`${this.file}.jsonl`, { force: true });
+  }
+
+  private close(): void {
     if (this.descriptor !== null) closeSync(this.descriptor);
     this.descriptor = null;
   }
@@ -46,7 +57,7 @@ export class RejectLog {
 
 function rejectError(reject: RejectRecord): Error {
   return dataError(reject.code, reject.message, {
-    file: reject.file,
+    ...(reject.file === "" ? {} : { file: reject.file }),
     ...(reject.line === null ? {} : { line: reject.line }),
     ...(reject.byte === null ? {} : { byte: reject.byte }),
     ...(reject.length === null ? {} : { length: reject.length }),

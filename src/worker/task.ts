@@ -6,7 +6,7 @@ import { MillraceError } from "../common/errors.js";
 import { exchangeWriter } from "../exchange/codec.js";
 import type { BatchReader, BatchWriter } from "../io/contracts.js";
 import { openWriter } from "../io/sinks.js";
-import { openReader } from "../io/sources.js";
+import { openPart } from "../exchange/openPart.js";
 import { createOperator } from "../operators/createOperator.js";
 import type { Operator } from "../operators/operator.js";
 import type { Schema } from "../schema/types.js";
@@ -46,6 +46,7 @@ class TaskRun {
   private readonly roots: number[] = [];
   private readonly rejects: RejectLog;
   private reader: BatchReader | null = null;
+  private enough = false;
   private readonly timing = { startMs: Date.now(), readMs: 0, computeMs: 0, writeMs: 0 };
 
   constructor(private readonly spec: TaskSpec) {
@@ -56,7 +57,7 @@ class TaskRun {
     const { spec } = this;
     if (spec.scan.source.spec.onReject === "quarantine") mkdirSync(dirname(spec.rejectFile), { recursive: true });
     for (const step of spec.steps) await this.addNode(step);
-    const reader = await openReader(spec.scan, spec.part, {
+    const reader = await openPart(spec.scan, spec.part, {
       batchRows: spec.options.batchRows,
       partition: spec.partition,
       reject: (reject, raw) => this.rejects.take({ ...reject, stage: spec.stageName, attempt: spec.attempt }, raw),
@@ -72,7 +73,8 @@ class TaskRun {
       this.timing.readMs += performance.now() - before;
       if (batch === null) break;
       for (const root of this.roots) await this.feed(root, batch);
-      if (this.roots.every((root) => this.isSatisfied(root))) break;
+      this.enough = this.roots.every((root) => this.isSatisfied(root));
+      if (this.enough) break;
     }
     await this.flush();
     await reader.close();
@@ -81,8 +83,11 @@ class TaskRun {
   }
 
   async abort(): Promise<void> {
-    this.rejects.close();
-    for (const node of this.nodes) await node.writer?.abort();
+    this.rejects.discard();
+    for (const node of this.nodes) {
+      await node.writer?.abort();
+      node.operator?.abort?.();
+    }
     await this.reader?.close();
   }
 
@@ -94,7 +99,7 @@ class TaskRun {
     let writer: BatchWriter | null = null;
     if (step.op === "exchange") {
       mkdirSync(dirname(step.file), { recursive: true });
-      writer = exchangeWriter(schema, step.file);
+      writer = exchangeWriter(schema, step.file, step.format);
     } else if (step.op === "sink") {
       mkdirSync(step.directory, { recursive: true });
       writer = openWriter(step.sink, schema, step.directory, spec.partition);
@@ -102,6 +107,7 @@ class TaskRun {
       operator = await createOperator(step, schema, {
         interpreted: spec.options.interpreted,
         partition: spec.partition,
+        runId: spec.runId,
         reject: (batch: Batch, row: number, failure: RowFailureData) => this.rejectRow(step, batch, row, failure),
       });
     }
@@ -117,7 +123,8 @@ class TaskRun {
   private schemaOf(input: number): Schema {
     if (input < 0) return this.spec.scan.schema;
     const { step } = this.node(input);
-    if (step.op === "exchange" || step.op === "sink") throw new TypeError("a writer gives no rows on");
+    if (step.op === "exchange" || step.op === "groupExchange" || step.op === "sink")
+      throw new TypeError("a writer gives no rows on");
     return step.schema;
   }
 
@@ -130,9 +137,12 @@ class TaskRun {
       this.timing.writeMs += performance.now() - before;
       return;
     }
-    const out = await node.operator?.push(batch);
+    let out = await node.operator?.push(batch);
     this.timing.computeMs += performance.now() - before;
-    if (out != null && rowCount(out) > 0) for (const reader of node.readers) await this.feed(reader, out);
+    while (out != null && rowCount(out) > 0) {
+      for (const reader of node.readers) await this.feed(reader, out);
+      out = node.operator?.more?.();
+    }
   }
 
   /** Operators first, in step order, so that what one gives up at its end still passes the later ones; then the writers. */
@@ -158,9 +168,10 @@ class TaskRun {
   }
 
   private rejectRow(step: Step, batch: Batch, row: number, failure: RowFailureData): void {
-    const place = batch.origin?.place(row) ?? null;
+    // Rows of an earlier stage have lost their place; the name of a scratch file would mislead.
+    const place = this.spec.fromSource ? (batch.origin?.place(row) ?? null) : null;
     const reject: RejectRecord = {
-      file: place?.file ?? this.spec.stageName,
+      file: place?.file ?? "",
       line: place?.line ?? null,
       byte: place?.byte ?? null,
       length: place?.length ?? null,
@@ -171,7 +182,7 @@ class TaskRun {
       functionName: failure.functionName ?? null,
       attempt: this.spec.attempt,
     };
-    this.rejects.take(reject, batch.origin?.raw(row) ?? null);
+    this.rejects.take(reject, this.spec.fromSource ? (batch.origin?.raw(row) ?? null) : null);
   }
 
   private result(reader: BatchReader): TaskResult {
@@ -186,11 +197,12 @@ class TaskRun {
         rowsOut: counts.rowsOut,
         filtered: counts.filtered,
         rejected: counts.rejected,
-        files: [],
+        files: node.operator?.files ?? [],
       };
     });
     return {
       scan: reader.result(),
+      enough: this.enough,
       steps,
       rejects: this.rejects.finish(),
       timing: { ...this.timing, endMs: Date.now(), cpuMs: this.timing.computeMs },

@@ -132,7 +132,7 @@ describe("the house", () => {
   });
 
   it("keeps the coordinator's folders out of the worker", () => {
-    const reached = closure(join(source, "worker/main.ts"));
+    const reached = closure(join(source, "worker/worker.ts"));
     const wrong = [...reached].filter((file) => ["duckdb", "pool", "engine", "cli"].includes(folderOf(file)));
     const reason = "a worker that loads DuckDB or the pool starts slowly, and could act on its own";
     expect(wrong.map(shown), reason).toEqual([]);

@@ -1,10 +1,24 @@
 // Kernels compiled to one small WebAssembly module. They work on memory that the host hands them and never allocate.
+import { doubleRoom } from "./double";
+
+export { powersOfFive } from "./double";
 export * from "./text";
 export * from "./csv";
 export * from "./columns";
+export * from "./textColumns";
+export * from "./infer";
+export * from "./json";
+export * from "./jsonColumns";
 export * from "./snappy";
+export * from "./join";
+export * from "./parquetRows";
+export * from "./parquetBounds";
+export * from "./parquetDictionary";
+export * from "./parquetPack";
+export * from "./group";
+export * from "./groupOrder";
 
-/** First byte after the module's own static data. */
+/** First byte after the module's own static data and tables. */
 export function heapBase(): usize {
-  return __heap_base;
+  return __heap_base + doubleRoom;
 }

@@ -12,7 +12,18 @@ function slot(table: usize, word: u32): usize {
   return table + (<usize>((word * MULTIPLIER) >> (32 - HASH_BITS)) << 1);
 }
 
+/** Copies 16 bytes at a time: up to 15 bytes behind the literal are read and written as well. */
+@inline
 function emitLiteral(to: usize, from: usize, length: usize): usize {
+  if (length <= 16) {
+    store<u8>(to, <u8>((length - 1) << 2));
+    v128.store(to, v128.load(from), 1);
+    return to + 1 + length;
+  }
+  return emitLongLiteral(to, from, length);
+}
+
+function emitLongLiteral(to: usize, from: usize, length: usize): usize {
   const n = length - 1;
   if (n < 60) {
     store<u8>(to++, <u8>(n << 2));
@@ -25,33 +36,38 @@ function emitLiteral(to: usize, from: usize, length: usize): usize {
     store<u16>(to, <u16>n, 1);
     to += 3;
   }
-  memory.copy(to, from, length);
+  if (length > 256) memory.copy(to, from, length);
+  else for (let at: usize = 0; at < length; at += 16) v128.store(to + at, v128.load(from + at));
   return to + length;
 }
 
+@inline
 function emitCopy(to: usize, distance: usize, length: usize): usize {
+  if (length < 12 && distance < 2048) {
+    store<u16>(to, <u16>(1 | ((length - 4) << 2) | ((distance >> 8) << 5) | ((distance & 255) << 8)));
+    return to + 2;
+  }
+  if (length > 64) return emitLongCopy(to, distance, length);
+  store<u32>(to, <u32>((length - 1) << 2) | 2 | (<u32>distance << 8));
+  return to + 3;
+}
+
+function emitLongCopy(to: usize, distance: usize, length: usize): usize {
   while (length >= 68) {
-    store<u8>(to, (63 << 2) | 2);
-    store<u16>(to, <u16>distance, 1);
+    store<u32>(to, (63 << 2) | 2 | (<u32>distance << 8));
     to += 3;
     length -= 64;
   }
   if (length > 64) {
-    store<u8>(to, (59 << 2) | 2);
-    store<u16>(to, <u16>distance, 1);
+    store<u32>(to, (59 << 2) | 2 | (<u32>distance << 8));
     to += 3;
     length -= 60;
   }
-  if (length < 12 && distance < 2048) {
-    store<u8>(to, <u8>(1 | ((length - 4) << 2) | ((distance >> 8) << 5)));
-    store<u8>(to, <u8>distance, 1);
-    return to + 2;
-  }
-  store<u8>(to, <u8>(((length - 1) << 2) | 2));
-  store<u16>(to, <u16>distance, 1);
+  store<u32>(to, <u32>((length - 1) << 2) | 2 | (<u32>distance << 8));
   return to + 3;
 }
 
+@inline
 function matchLength(a: usize, b: usize, end: usize): usize {
   const start = a;
   while (a + 8 <= end) {
@@ -79,13 +95,13 @@ function compressBlock(base: usize, end: usize, to: usize, table: usize): usize 
       const entry = slot(table, word);
       const candidate = base + <usize>load<u16>(entry);
       store<u16>(entry, <u16>(at - base));
-      if (candidate >= at || load<u32>(candidate) != word) {
+      if (load<u32>(candidate) != word) {
         // The longer nothing matches, the larger the steps: incompressible data passes quickly.
         at += <usize>(skip++ >> 5);
         continue;
       }
       if (at > literal) to = emitLiteral(to, literal, at - literal);
-      const length = 4 + matchLength(at + 4, candidate + 4, end);
+      const length: usize = 4 + matchLength(at + 4, candidate + 4, end);
       to = emitCopy(to, at - candidate, length);
       at += length;
       literal = at;
@@ -96,16 +112,13 @@ function compressBlock(base: usize, end: usize, to: usize, table: usize): usize 
   return literal < end ? emitLiteral(to, literal, end - literal) : to;
 }
 
-/** Most bytes that `snappyCompress` writes for `length` bytes of input. */
+/** Bytes of room that `snappyBlocks` and `snappyLength` together need for `length` bytes of input. */
 export function snappyBound(length: u32): u32 {
-  return 32 + length + length / 6;
+  return 64 + length + length / 6;
 }
 
-/**
- * Compresses `length` bytes at `from` to `to` (room for `snappyBound(length)`), with `table` as 32 KiB of scratch space.
- * Returns the bytes written. The result depends on the input alone.
- */
-export function snappyCompress(from: usize, length: usize, to: usize, table: usize): u32 {
+/** Begins a stream of `length` bytes: stores its length at `to`, and returns the bytes stored. */
+export function snappyLength(length: u32, to: usize): u32 {
   const start = to;
   let rest = length;
   while (rest >= 128) {
@@ -113,6 +126,15 @@ export function snappyCompress(from: usize, length: usize, to: usize, table: usi
     rest >>= 7;
   }
   store<u8>(to++, <u8>rest);
+  return <u32>(to - start);
+}
+
+/**
+ * Compresses `length` bytes at `from` to `to`, with `table` as 32 KiB of scratch space: blocks of a stream whose length stands before
+ * them. Up to 15 bytes behind the input are read. Returns the bytes written. The result depends on the input alone.
+ */
+export function snappyBlocks(from: usize, length: usize, to: usize, table: usize): u32 {
+  const start = to;
   const end = from + length;
   while (from < end) {
     const blockEnd = from + min<usize>(BLOCK, end - from);

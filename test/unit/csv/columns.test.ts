@@ -95,7 +95,7 @@ test.each(typesToTry.split(" "))("the kernel of %s says what the definition of t
       expect(rows).toEqual(expected.map((value) => [value, value]));
       expect(rejects.length).toBe(values.length - expected.length);
     }),
-    { numRuns: Number(process.env.MILLRACE_RUNS ?? 60) },
+    { numRuns: Number(process.env.MILLRACE_PROPERTY_RUNS ?? 60) },
   );
 });
 

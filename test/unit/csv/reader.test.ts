@@ -148,6 +148,11 @@ describe("records", () => {
     expect(results).toMatchObject([{ rows: 5000, rejected: 0, start: 0, end: 6 + 30000, lines: 5001 }]);
   });
 
+  test("a compressed header without a line end has no record behind it", async () => {
+    const path = writeText(folder.path, gzipSync("a"), "head.csv.gz");
+    expect((await readAll(resolveOne(path, {}, [utf8("a")]))).rows).toEqual([]);
+  });
+
   test("a record larger than the block, and one larger than allowed", async () => {
     const long = "x".repeat(5000);
     expect((await read(`a,b,c\n${long},2,3\n`, {}, abc)).rows).toEqual([[long, "2", "3"]]);

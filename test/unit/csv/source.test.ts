@@ -2,9 +2,10 @@ import { appendFileSync, mkdirSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
+import { parseHead } from "../../../src/io/csvHead.js";
 import { openReader, planPartitions, resolveSource } from "../../../src/io/sources.js";
 import { type Schema, typeName, types } from "../../../src/schema/types.js";
-import { batchRows, csvSpec, readAll, resolveOne, tempFolder, writeText } from "./support.js";
+import { batchRows, csvDefaults, csvSpec, readAll, resolveOne, tempFolder, writeText } from "./support.js";
 
 const folder = tempFolder();
 afterAll(folder.remove);
@@ -54,7 +55,15 @@ describe("schema", () => {
 
   test("a dialect that cannot be is refused", () => {
     const path = writeText(folder.path, "a,b\n1,2\n");
-    for (const options of [{ delimiter: ",," }, { delimiter: '"' }, { quote: "é" }, { comment: "," }, { encoding: "utf-16" }]) {
+    for (const options of [
+      { delimiter: ",," },
+      { delimiter: '"' },
+      { quote: "é" },
+      { comment: "," },
+      { quote: "0" },
+      { escape: "e" },
+      { encoding: "utf-16" },
+    ]) {
       expect(() => resolveOne(path, options)).toThrow(expect.objectContaining({ code: "INVALID_CSV_OPTION" }));
     }
   });
@@ -114,4 +123,34 @@ test("partitions cover a file and do not depend on anything but its size", async
     [3003, 4004, false],
   ]);
   expect((await readAll(source, { parts })).rows.length).toBe(1000);
+});
+
+test("a first record whose quote is never closed is no header, and no hindrance where none is needed", async () => {
+  const path = writeText(folder.path, `a,"b\n${"1,2\n".repeat(20)}`);
+  expect(() => resolveOne(path)).toThrow(expect.objectContaining({ code: "CSV_NO_HEADER" }));
+  expect(() => resolveOne(path, { header: false })).toThrow(expect.objectContaining({ code: "CSV_NO_HEADER" }));
+  const schema = ["a", "b"].map((name) => ({ name, type: types.int32, nullable: true }));
+  const { rows, rejects } = await readAll(resolveOne(path, { header: false }, schema));
+  expect(rows.length).toBe(20);
+  expect(rejects).toMatchObject([{ code: "CSV_UNCLOSED_QUOTE", line: 1 }]);
+});
+
+test("a head whose first bytes end between CR and LF has lines that end with LF", () => {
+  const head = (text: string, whole: boolean) => parseHead(Buffer.from(text), csvDefaults, whole)?.dialect.newline;
+  expect(head("a,b\r", false)).toBeUndefined();
+  expect(head("a,b\r\n", false)).toBe(10);
+  expect(head("a,b\r", true)).toBe(13);
+});
+
+test("a header keeps a character that begins inside its quotes and ends behind them", () => {
+  const bytes = Buffer.concat([Buffer.from('"'), Buffer.from([0xc3]), Buffer.from('"'), Buffer.from([0xa9, 0x0a])]);
+  expect(parseHead(bytes, csvDefaults, true)?.names).toEqual(["é"]);
+});
+
+test("more skipped lines than fit the first read", async () => {
+  const skipped = 'no, "data\n'.repeat(60_000);
+  const path = writeText(folder.path, `${skipped}1,2\n`);
+  const schema = ["a", "b"].map((name) => ({ name, type: types.int32, nullable: true }));
+  const { rows, rejects } = await readAll(resolveOne(path, { header: false, skipLines: 60_000 }, schema));
+  expect([rows, rejects]).toEqual([[[1, 2]], []]);
 });

@@ -35,17 +35,26 @@ function emitted(fn: string, call: CallTypes): ((...args: Value[]) => Value) | n
   const definition = scalarFunction(fn);
   if (definition.emit === undefined) return null;
   const constants = new Map<string, { name: string; value: unknown }>();
+  const lines: string[] = [];
   const context: EmitContext = {
     constant(key, value) {
       const known = constants.get(key) ?? { name: `k${constants.size}`, value };
       constants.set(key, known);
       return known.name;
     },
+    name(text) {
+      lines.push(`const n${lines.length} = ${text};`);
+      return `n${lines.length - 1}`;
+    },
+    line: (text) => void lines.push(text),
   };
   const params = call.args.map((_, i) => `a${i}`);
   const text = definition.emit(params, call, context);
   const all = [...constants.values()];
-  const make = new Function(...all.map((c) => c.name), `return (${params.join(", ")}) => ${text};`);
+  const make = new Function(
+    ...all.map((c) => c.name),
+    `return (${params.join(", ")}) => { ${lines.join(" ")} return ${text}; };`,
+  );
   return make(...all.map((c) => c.value)) as (...args: Value[]) => Value;
 }
 

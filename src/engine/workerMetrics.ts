@@ -1,0 +1,61 @@
+import type { WorkerStage } from "../planner/stages.js";
+import type { StageMetrics, TaskMetrics } from "../report/model.js";
+import type { TaskResult } from "../task/protocol.js";
+
+/** A partition's result that counts. */
+export interface AttemptedTask {
+  readonly partition: number;
+  readonly result: TaskResult;
+  readonly attempts: number;
+}
+
+/** What a worker stage tells the report. */
+export function workerStageMetrics(stage: WorkerStage, startMs: number, tasks: readonly AttemptedTask[]): StageMetrics {
+  const results = tasks.map(({ result }) => result);
+  const fromSource = stage.input.kind === "source";
+  const steps = stage.steps.map(({ step }, i) => {
+    const of = (name: "rowsIn" | "rowsOut" | "filtered" | "rejected") => sum(results.map((one) => one.steps[i]?.[name] ?? 0));
+    return { name: step.name, rowsIn: of("rowsIn"), rowsOut: of("rowsOut"), filtered: of("filtered"), rejected: of("rejected") };
+  });
+  const rows = sum(results.map((one) => one.scan.rows));
+  return {
+    id: stage.id,
+    name: stage.name,
+    kind: "worker",
+    startMs,
+    endMs: Date.now(),
+    recordsRead: fromSource ? rows : 0,
+    recordsIn: rows,
+    recordsOut: sum(
+      stage.steps.map(({ step }, i) =>
+        step.op === "exchange" || step.op === "groupExchange" || step.op === "sink" ? (steps[i]?.rowsOut ?? 0) : 0,
+      ),
+    ),
+    filtered: sum(steps.map((step) => step.filtered)),
+    rejected: sum(results.map((one) => one.rejects.count)),
+    bytes: fromSource ? sum(results.map((one) => one.scan.bytes)) : 0,
+    tasks: tasks.map(taskMetrics),
+    steps,
+  };
+}
+
+/** Whether partitions in order have given all rows that the limits ask for, where every branch of the stage ends in one. */
+export function hasEnough(stage: WorkerStage, tasks: readonly AttemptedTask[]): boolean {
+  const steps = stage.steps.map(({ step }) => step);
+  const limitAbove = (index: number): number =>
+    index < 0 || steps[index]?.op === "limit" ? index : limitAbove(steps[index]?.input ?? -1);
+  const writers = steps.filter((step) => step.op === "exchange" || step.op === "groupExchange" || step.op === "sink");
+  const limits = new Set(writers.map((step) => limitAbove(step.input)));
+  return [...limits].every((index) => {
+    const step = steps[index];
+    return step?.op === "limit" && sum(tasks.map(({ result }) => result.steps[index]?.rowsOut ?? 0)) >= step.count;
+  });
+}
+
+function taskMetrics({ partition, result, attempts }: AttemptedTask): TaskMetrics {
+  const { startMs, endMs, readMs, computeMs, writeMs } = result.timing;
+  const { rows, bytes } = result.scan;
+  return { partition, rows, bytes, rejected: result.rejects.count, attempts, startMs, endMs, readMs, computeMs, writeMs };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);

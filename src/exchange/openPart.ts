@@ -1,0 +1,60 @@
+import type { Batch } from "../batch/column.js";
+import type { BatchReader } from "../io/contracts.js";
+import { openReader, planPartitions, type ReaderOptions } from "../io/sources.js";
+import type { ResolvedSource } from "../plan/bound.js";
+import type { Schema } from "../schema/types.js";
+import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
+import { BlockFile, ReadMemory } from "./blockFile.js";
+import { BucketReader, planBuckets } from "./bucketReader.js";
+import { planRuns } from "./runRanges.js";
+import { RunReader } from "./runReader.js";
+
+/** How the block files of an exchange are read. */
+export type BlockLayout = "buckets" | "runs";
+
+/** The block files of an exchange as a source. */
+export function blockSource(paths: readonly string[], schema: Schema): ResolvedSource {
+  const files = paths.map((path) => ({ path, bytes: 0, modifiedMs: 0, partitionValues: [] }));
+  return {
+    // No format of a user's: only `openPart` reads it.
+    spec: { format: "arrow", paths, schema, onReject: "fail", rejectLimits: {} },
+    files,
+    schema,
+    partitionColumns: [],
+    rows: null,
+  };
+}
+
+/** Partitions of a source, or of the block files of an exchange. */
+export async function planParts(
+  source: ResolvedSource,
+  layout: BlockLayout | null,
+  targetBytes: number,
+): Promise<PartitionSpec[]> {
+  if (layout === null) return planPartitions(source, targetBytes);
+  return layout === "buckets" ? planBuckets(pathsOf(source)) : planRuns(pathsOf(source));
+}
+
+/** Opens one partition of a source or of an exchange. */
+export async function openPart(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): Promise<BatchReader> {
+  if (part.kind === "buckets") return new BucketReader(pathsOf(scan.source), part);
+  if (part.kind === "runs") return new RunReader(pathsOf(scan.source), scan.schema, part);
+  return openReader(scan, part, options);
+}
+
+/** Every row of block files, in order, in batches that own their memory. */
+export function* readBlocks(paths: readonly string[]): Generator<Batch> {
+  for (const path of paths) {
+    const file = new BlockFile(path);
+    try {
+      for (const block of file.blocks) {
+        const columns = file.read(block, 0, block.rows, new ReadMemory());
+        yield { schema: file.schemaOf(block), length: block.rows, columns, selection: null, origin: null };
+      }
+    } finally {
+      file.close();
+    }
+  }
+}
+
+const pathsOf = (source: ResolvedSource): string[] => source.files.map((file) => file.path);

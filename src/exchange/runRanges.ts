@@ -1,0 +1,74 @@
+import { required } from "../common/assert.js";
+import { internalError } from "../common/errors.js";
+import type { PartitionSpec } from "../task/protocol.js";
+import { type Block, BlockFile, ReadMemory } from "./blockFile.js";
+
+type RunsPart = Extract<PartitionSpec, { kind: "runs" }>;
+
+/** Rows that one task merges, about. */
+const rangeRows = 2 ** 18;
+/** Keys of each file that are looked at to find where the ranges meet. */
+const samplesPerRun = 32;
+
+/** Cuts sorted files into ranges of keys of about the same number of rows. It depends on the files alone. */
+export function planRuns(paths: readonly string[]): RunsPart[] {
+  const samples: Buffer[] = [];
+  let rows = 0;
+  for (const path of paths) {
+    const file = new BlockFile(path);
+    const keys = new SortedKeys(file);
+    rows += keys.rows;
+    const count = Math.min(samplesPerRun, keys.rows);
+    for (let i = 0; i < count; i++) samples.push(keys.at(Math.floor((i * keys.rows) / count)));
+    file.close();
+  }
+  const ranges = Math.min(Math.ceil(rows / rangeRows), samples.length);
+  samples.sort(Buffer.compare);
+  const borders: string[] = [];
+  for (let i = 1; i < ranges; i++) {
+    const border = required(samples[Math.floor((i * samples.length) / ranges)], "sample").toString("hex");
+    if (border !== borders.at(-1)) borders.push(border);
+  }
+  return [null, ...borders].map((from, i) => ({ kind: "runs", file: 0, from, to: borders[i] ?? null }));
+}
+
+/** The first column of a sorted file. */
+export class SortedKeys {
+  readonly rows: number;
+  readonly #file: BlockFile;
+  readonly #memory = new ReadMemory();
+
+  constructor(file: BlockFile) {
+    this.#file = file;
+    this.rows = file.blocks.reduce((sum, block) => sum + block.rows, 0);
+  }
+
+  /** A copy of one row's key. */
+  at(row: number): Buffer {
+    let first = 0;
+    let found: Block | undefined;
+    for (const block of this.#file.blocks) {
+      if (row < first + block.rows) {
+        found = block;
+        break;
+      }
+      first += block.rows;
+    }
+    const key = this.#file.readColumn(required(found, "block"), 0, row - first, row - first + 1, this.#memory);
+    if (key.layout !== "bytes") throw internalError("sorted files begin with their keys");
+    return Buffer.from(key.bytes.subarray(key.starts[0], key.ends[0]));
+  }
+
+  /** The first row whose key is not before `key`. */
+  lowerBound(key: string): number {
+    const wanted = Buffer.from(key, "hex");
+    let low = 0;
+    let high = this.rows;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (Buffer.compare(this.at(middle), wanted) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

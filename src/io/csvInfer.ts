@@ -1,0 +1,127 @@
+import { required } from "../common/assert.js";
+import { type CsvKernels, kindBits } from "../kernels/csvKernels.js";
+import type { KernelMemory, Kernels } from "../kernels/wasm.js";
+import type { SourceFile } from "../plan/bound.js";
+import type { CsvOptions } from "../plan/nodes.js";
+import { type Field, type Schema, types } from "../schema/types.js";
+import { CsvColumns } from "./csvColumns.js";
+import type { CsvHead } from "./csvHead.js";
+import { CsvIndex } from "./csvIndex.js";
+import { TextBlock } from "./textBlock.js";
+import { TypeGuess } from "./textInfer.js";
+import { giveKernels, takeKernels } from "./textKernels.js";
+import { type SamplePiece, sampleText } from "./textPartitions.js";
+
+/** Records of one piece of the sample. */
+const sampleRecords = 2_000;
+/** Bytes of one piece that are looked at: a piece of a compressed file can be much larger. */
+const sampleBytes = 1 << 20;
+
+/** Names and types of a file's columns, from a sample of the first file that has records. */
+export function inferCsvSchema(options: CsvOptions, files: readonly SourceFile[], heads: readonly CsvHead[]): Schema {
+  const head = required(heads[0], "file");
+  const names = head.names ?? Array.from({ length: head.fields }, (_, i) => `column${i}`);
+  const guesses = names.map(() => new TypeGuess());
+  const kernels = takeKernels();
+  try {
+    let seen = 0;
+    for (let i = 0; i < files.length && seen === 0; i++) {
+      const fileHead = required(heads[i], "head");
+      for (const piece of sampleText(required(files[i], "file"), fileHead.dataStart, fileHead.dialect.newline)) {
+        seen += guessFrom(kernels, firstOf(piece), fileHead, guesses, options.nullValues);
+      }
+    }
+  } finally {
+    giveKernels(kernels);
+  }
+  return names.map((name, i) => ({ name, type: required(guesses[i], "guess").type, nullable: true }));
+}
+
+/** Adds the values of one sampled piece; answers how many records it had. Records of another length say nothing. */
+function guessFrom(
+  kernels: Kernels,
+  piece: SamplePiece,
+  head: CsvHead,
+  guesses: readonly TypeGuess[],
+  nullValues: readonly string[],
+): number {
+  const { memory } = kernels;
+  const csv = kernels.functions<CsvKernels>();
+  const block = blockOf(memory, piece, head);
+  const index = new CsvIndex(memory, csv, head.dialect);
+  const fields = guesses.length;
+  const columns = new CsvColumns({
+    memory,
+    kernels: csv,
+    dialect: head.dialect,
+    fields,
+    nullValues: [],
+    capacity: sampleRecords,
+  });
+  const nulls = nullTable(memory, nullValues);
+  try {
+    index.build(block, fields, block.length, piece.last);
+    const planned = columns.plan(sampleField, 0);
+    const count = Math.min(index.good, sampleRecords);
+    const { base, scratch, capacity } = block;
+    const span = scratch + capacity - base;
+    const slice = { base, seps: index.seps, rows: index.rows, count, scratch, span, needsUtf8Check: false };
+    guesses.forEach((guess, i) => {
+      columns.begin(slice);
+      columns.read({ ...planned, index: i }, slice, []);
+      guess.narrow(csv.inferKinds(base, planned.values, planned.ends, count, nulls.table, nulls.count, guess.kinds));
+    });
+    // A blank line is a record only where there is one column, and says nothing about it.
+    return fields === 1 ? ((guesses[0] as TypeGuess).kinds & kindBits.seen ? count : 0) : count;
+  } finally {
+    for (const address of nulls.owned) memory.free(address);
+    columns.free();
+    index.free();
+    block.free();
+  }
+}
+
+function firstOf(piece: SamplePiece): SamplePiece {
+  return piece.bytes.length <= sampleBytes ? piece : { bytes: piece.bytes.subarray(0, sampleBytes), last: false };
+}
+
+const sampleField: Field = { name: "sample", type: types.binary, nullable: true };
+
+/** The piece in kernel memory, with a line end behind it only where the file ends. */
+function blockOf(memory: KernelMemory, piece: SamplePiece, head: CsvHead): TextBlock {
+  const { bytes } = piece;
+  let given = 0;
+  const block = new TextBlock({
+    memory,
+    source: {
+      read(target, to) {
+        target.set(bytes.subarray(given), to);
+        const count = bytes.length - given;
+        given = bytes.length;
+        return count;
+      },
+      close() {},
+    },
+    file: "sample",
+    blockBytes: bytes.length + 2,
+    offset: 0,
+    partEnd: bytes.length,
+    newline: head.dialect.newline,
+    scratch: true,
+  });
+  block.advance(0);
+  if (piece.last) block.advance(0);
+  return block;
+}
+
+/** Length and address of each text that means null. */
+function nullTable(memory: KernelMemory, nullValues: readonly string[]) {
+  const texts = nullValues.map((text) => Buffer.from(text, "utf8"));
+  const addresses = texts.map((text) => memory.alloc(text.length));
+  const table = memory.alloc(texts.length * 8);
+  texts.forEach((text, i) => {
+    memory.u8().set(text, addresses[i] as number);
+    memory.u32().set([text.length, addresses[i] as number], (table >>> 2) + i * 2);
+  });
+  return { table, count: texts.length, owned: [table, ...addresses] };
+}

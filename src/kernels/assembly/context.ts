@@ -1,0 +1,20 @@
+// The context that the column kernels of text formats take: u32 each.
+export const BASE: usize = 0; // block
+export const SEPS: usize = 4; // index
+export const ROWS: usize = 8; // ordinals of first separators, one a row
+export const COUNT: usize = 12; // rows
+export const FIELD: usize = 16; // which field of the record
+export const STRIP: usize = 20; // 1: the record's last field; a CR before the line end is not part of it
+export const QUOTE: usize = 24; // quote byte, or -1
+export const ESCAPE: usize = 28; // escape byte, or -1
+export const MARKED: usize = 32; // 1: `valid` was filled by `matchNulls`; rows with 0 are null already
+export const VALUES: usize = 36;
+export const VALID: usize = 40;
+export const SLOW: usize = 44; // row numbers
+export const NULLS: usize = 48; // out: nulls
+export const SLOWS: usize = 52; // out: slow rows
+export const PARAM: usize = 56; // decimal: scale
+export const ENDS: usize = 60; // utf8: ends (starts are VALUES)
+export const ORIGIN: usize = 64; // utf8: address that starts and ends count from
+export const SCRATCH: usize = 68; // utf8: where unescaped text goes; moved on by the kernel
+export const LIMIT: usize = 72; // decimal: address of the first unscaled value (u64) that is too large

@@ -1,0 +1,101 @@
+// Dates and times from text.
+import { combine, digitsBefore, integerPowers, notDigits } from "./numbers";
+
+/** Whether the function called last found no value. */
+export let noTime: bool = false;
+
+/** Days since 1970-01-01 in the Gregorian calendar. */
+@inline
+function daysFromCivil(year: i32, month: i32, day: i32): i32 {
+  const y = year - <i32>(month <= 2);
+  const era = y / 400;
+  const yoe = y - era * 400;
+  const doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+  return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+@inline
+function two(word: u64, shift: u64): i32 {
+  const w = <u32>(word >> shift);
+  return <i32>((w & 15) * 10 + ((w >> 8) & 15));
+}
+
+// The day read last, as text and as a number: neighbouring records often share it.
+let dayText: u64 = 0x2d31302d30373931; // "1970-01-"
+let dayTail: u32 = 0x3130; // "01"
+let dayNumber: i32 = 0;
+
+/** `YYYY-MM-DD` with a year of 1 to 9999 at `s`; sets `noTime`. */
+@inline
+export function civil(s: usize): i32 {
+  const text = load<u64>(s);
+  const tail = <u32>load<u16>(s, 8);
+  if (text != dayText || tail != dayTail) return otherDay(text, tail);
+  noTime = false;
+  return dayNumber;
+}
+
+function otherDay(text: u64, tail: u32): i32 {
+  // "0000-00-": digits become their values and hyphens zero.
+  const a = text ^ 0x2d30302d30303030;
+  const b = <u64>tail ^ 0x3030;
+  const year = two(a, 0) * 100 + two(a, 16);
+  const month = two(a, 40);
+  const day = two(b, 0);
+  const leap = (year & 3) == 0 && (year % 100 != 0 || year % 400 == 0);
+  const most = month == 2 ? 28 + <i32>leap : 30 + ((month + (month >> 3)) & 1);
+  noTime = (notDigits(a) | (a & 0xff0000ff00000000) | notDigits(b)) != 0 || year == 0 || <u32>(month - 1) >= 12 || <u32>(day - 1) >= <u32>most;
+  if (noTime) return 0;
+  dayText = text;
+  dayTail = tail;
+  dayNumber = daysFromCivil(year, month, day);
+  return dayNumber;
+}
+
+@inline
+export function date(s: usize, e: usize): i32 {
+  if (e - s != 10) {
+    noTime = true;
+    return 0;
+  }
+  return civil(s);
+}
+
+/** `YYYY-MM-DD`, or that with `T` or a space, `HH:MM:SS`, and up to six digits of a second. */
+@inline
+export function timestamp(s: usize, e: usize): i64 {
+  const n = <u32>(e - s);
+  if (n < 19) {
+    if (n == 10) return <i64>civil(s) * 86400000000;
+    noTime = true;
+    return 0;
+  }
+  const days = civil(s);
+  const gap = <u32>load<u8>(s, 10);
+  // "00:00:00"
+  const t = load<u64>(s, 11) ^ 0x30303a30303a3030;
+  const hour = two(t, 0);
+  const minute = two(t, 24);
+  const second = two(t, 48);
+  noTime =
+    noTime ||
+    (gap != 32 && gap != 84) ||
+    (notDigits(t) | (t & 0x0000ff0000ff0000)) != 0 ||
+    hour > 23 ||
+    minute > 59 ||
+    second > 59;
+  let micros = (<i64>days * 86400 + hour * 3600 + minute * 60 + second) * 1000000;
+  if (n > 19) micros += microseconds(s + 19, e);
+  return micros;
+}
+
+function microseconds(s: usize, e: usize): i64 {
+  const n = <u32>(e - s - 1);
+  if (load<u8>(s) != 46 || n - 1 >= 6) {
+    noTime = true;
+    return 0;
+  }
+  const x = digitsBefore(e, n);
+  noTime = noTime || notDigits(x) != 0;
+  return <i64>((combine(x) & 0xffffffff) * unchecked(integerPowers[6 - n]));
+}

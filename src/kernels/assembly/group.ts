@@ -1,0 +1,293 @@
+// Groups rows by keys. The keys of a row become one string of 8-byte words that is equal for equal keys and for no others; those are hashed,
+// compared and kept. See `groupKernels.ts` for the structures.
+
+const K0: u64 = 0x9e3779b97f4a7c15;
+const K1: u64 = 0xd6e8feb86659fd93;
+const longText: u64 = 0xff00000000000000;
+const nullText: u64 = 0xfe00000000000000;
+
+@inline
+function mixWord(h: u64, w: u64): u64 {
+  return rotl((h ^ w) * K0, 29);
+}
+
+/** Every bit of the words reaches every bit of the result. */
+@inline
+function finishHash(h: u64): u32 {
+  const x = (h ^ (h >> 32)) * K1;
+  return <u32>(x >> 32) ^ <u32>x;
+}
+
+/**
+ * A text's first word says what it is by its upper byte: 0 to 7, a text of that length, its bytes below; 254 null; 255 a longer text, its length
+ * below and its bytes in the words that follow. Every other upper byte is the last one of a text of 8 bytes, which is the whole word.
+ */
+@inline
+function isOneWord(w: u64): bool {
+  return w >= 0x0800000000000000 && w < nullText;
+}
+
+/** The first `n` bytes (0 to 7) at `p`; reads up to 8. */
+@inline
+function lowBytes(p: usize, n: u32): u64 {
+  return n == 0 ? 0 : load<u64>(p) & (~(<u64>0) >> <u64>((8 - n) << 3));
+}
+
+/** A fixed value as the word that stands for it: one NaN, no -0. */
+@inline
+function fixedWord(kind: u32, values: usize, row: usize): u64 {
+  switch (kind) {
+    case 0:
+      return <u64>load<u8>(values + row);
+    case 1:
+      return <u64>load<u16>(values + (row << 1));
+    case 2:
+      return <u64>load<u32>(values + (row << 2));
+    case 3:
+      return load<u64>(values + (row << 3));
+    case 4: {
+      const f = load<f32>(values + (row << 2));
+      return f != f ? 0x7fc00000 : f == 0 ? 0 : <u64>reinterpret<u32>(f);
+    }
+    default: {
+      const d = load<f64>(values + (row << 3));
+      return d != d ? 0x7ff8000000000000 : d == 0 ? 0 : reinterpret<u64>(d);
+    }
+  }
+}
+
+/**
+ * Packs the keys of `n` rows: words to `out`, the index of each row's first word to `offsets` (and the end of the last), hashes to `hashes`.
+ * A row begins with a word of null bits when `flags` is 1. `at` is the index of the first word written. Answers the end.
+ */
+export function packKeys(
+  columns: usize,
+  count: u32,
+  flags: u32,
+  selection: usize,
+  n: u32,
+  out: usize,
+  at: u32,
+  offsets: usize,
+  hashes: usize,
+): u32 {
+  let cursor = at;
+  const columnsEnd = columns + <usize>count * 24;
+  for (let i: u32 = 0; i < n; i++) {
+    const row = selection == 0 ? <usize>i : <usize>load<u32>(selection + (<usize>i << 2));
+    const first = cursor;
+    store<u32>(offsets + (<usize>i << 2), first);
+    let nulls: u64 = 0;
+    let bit: u64 = 1;
+    cursor += flags;
+    for (let c = columns; c < columnsEnd; c += 24) {
+      const kind = load<u32>(c);
+      const values = <usize>load<u32>(c, 4);
+      const valid = <usize>load<u32>(c, 16);
+      const isNull = valid != 0 && load<u8>(valid + row) == 0;
+      const p = out + (<usize>cursor << 3);
+      if (kind == 7) {
+        if (isNull) {
+          store<u64>(p, nullText);
+          cursor++;
+        } else {
+          const start = <usize>load<u32>(values + (row << 2));
+          const length = load<u32>(<usize>load<u32>(c, 8) + (row << 2)) - <u32>start;
+          const text = <usize>load<u32>(c, 12) + start;
+          if (length < 8) {
+            store<u64>(p, lowBytes(text, length) | (<u64>length << 56));
+            cursor++;
+          } else if (length == 8 && isOneWord(load<u64>(text))) {
+            store<u64>(p, load<u64>(text));
+            cursor++;
+          } else {
+            store<u64>(p, longText | <u64>length);
+            const whole = length & ~7;
+            let j: u32 = 0;
+            for (; j < whole; j += 8) store<u64>(p + 8 + j, load<u64>(text + j));
+            cursor += 1 + (length >> 3);
+            if (length & 7) {
+              store<u64>(p + 8 + j, lowBytes(text + j, length & 7));
+              cursor++;
+            }
+          }
+        }
+      } else {
+        if (isNull) nulls |= bit;
+        if (kind == 6) {
+          store<u64>(p, isNull ? 0 : load<u64>(values + (row << 4)));
+          store<u64>(p, isNull ? 0 : load<u64>(values + (row << 4), 8), 8);
+          cursor += 2;
+        } else {
+          store<u64>(p, isNull ? 0 : fixedWord(kind, values, row));
+          cursor++;
+        }
+        bit = rotl(bit, 1);
+      }
+    }
+    if (flags) store<u64>(out + (<usize>first << 3), nulls);
+    let h: u64 = K1;
+    for (let w = out + (<usize>first << 3), e = out + (<usize>cursor << 3); w < e; w += 8) h = mixWord(h, load<u64>(w));
+    store<u32>(hashes + (<usize>i << 2), finishHash(h));
+  }
+  store<u32>(offsets + (<usize>n << 2), cursor);
+  return cursor;
+}
+
+/** Hashes of packed rows. `offsets` count words from `words`. */
+export function hashKeys(words: usize, offsets: usize, n: u32, hashes: usize): void {
+  for (let i: u32 = 0; i < n; i++) {
+    const e = words + (<usize>load<u32>(offsets + (<usize>i << 2), 4) << 3);
+    let h: u64 = K1;
+    for (let w = words + (<usize>load<u32>(offsets + (<usize>i << 2)) << 3); w < e; w += 8) h = mixWord(h, load<u64>(w));
+    store<u32>(hashes + (<usize>i << 2), finishHash(h));
+  }
+}
+
+/**
+ * Gives packed rows [from, n) their groups. Table (u32): slots, mask, count, limit, hashes, offsets, arena. A slot is 0 or the group + 1 with
+ * its hash above. Stops before a row that would make the group `limit`; answers the first row that was not done.
+ */
+export function assignGroups(table: usize, words: usize, offsets: usize, hashes: usize, from: u32, n: u32, groups: usize): u32 {
+  const slots = <usize>load<u32>(table);
+  const mask = load<u32>(table, 4);
+  let count = load<u32>(table, 8);
+  const limit = load<u32>(table, 12);
+  const groupHashes = <usize>load<u32>(table, 16);
+  const groupOffsets = <usize>load<u32>(table, 20);
+  const arena = <usize>load<u32>(table, 24);
+  let i = from;
+  for (; i < n; i++) {
+    const hash = load<u32>(hashes + (<usize>i << 2));
+    const start = load<u32>(offsets + (<usize>i << 2));
+    const length = load<u32>(offsets + (<usize>i << 2), 4) - start;
+    const row = words + (<usize>start << 3);
+    let slot = hash & mask;
+    let group: u32 = 0;
+    for (;;) {
+      const found = load<u64>(slots + (<usize>slot << 3));
+      if (found == 0) break;
+      if (<u32>(found >> 32) == hash) {
+        const candidate = <u32>found - 1;
+        const mine = load<u32>(groupOffsets + (<usize>candidate << 2));
+        if (load<u32>(groupOffsets + (<usize>candidate << 2), 4) - mine == length && sameWords(arena + (<usize>mine << 3), row, length)) {
+          group = candidate + 1;
+          break;
+        }
+      }
+      slot = (slot + 1) & mask;
+    }
+    if (group == 0) {
+      if (count == limit) break;
+      const at = load<u32>(groupOffsets + (<usize>count << 2));
+      for (let k: u32 = 0; k < length; k++) store<u64>(arena + ((<usize>at + k) << 3), load<u64>(row + (<usize>k << 3)));
+      store<u32>(groupHashes + (<usize>count << 2), hash);
+      group = ++count;
+      store<u32>(groupOffsets + (<usize>count << 2), at + length);
+      store<u64>(slots + (<usize>slot << 3), (<u64>hash << 32) | <u64>group);
+    }
+    store<u32>(groups + (<usize>i << 2), group - 1);
+  }
+  store<u32>(table, count, 8);
+  return i;
+}
+
+@inline
+function sameWords(a: usize, b: usize, n: u32): bool {
+  if (n == 1) return load<u64>(a) == load<u64>(b);
+  for (let k: usize = 0; k < <usize>n << 3; k += 8) if (load<u64>(a + k) != load<u64>(b + k)) return false;
+  return true;
+}
+
+/** Fills empty slots with `count` groups. */
+export function fillSlots(slots: usize, mask: u32, hashes: usize, count: u32): void {
+  for (let g: u32 = 0; g < count; g++) {
+    const hash = load<u32>(hashes + (<usize>g << 2));
+    let slot = hash & mask;
+    while (load<u64>(slots + (<usize>slot << 3)) != 0) slot = (slot + 1) & mask;
+    store<u64>(slots + (<usize>slot << 3), (<u64>hash << 32) | <u64>(g + 1));
+  }
+}
+
+/**
+ * Packed keys as columns again, row i from packed row `order[i]`. A column (u32): kind, values, ends, bytes, valid, bytes so far; byte strings
+ * are laid out one after the other, their ends in `ends`, and `values` gets their starts.
+ */
+export function unpackKeys(columns: usize, count: u32, flags: u32, words: usize, offsets: usize, order: usize, n: u32): void {
+  const columnsEnd = columns + <usize>count * 24;
+  for (let i: u32 = 0; i < n; i++) {
+    const source = order == 0 ? <usize>i : <usize>load<u32>(order + (<usize>i << 2));
+    let p = words + (<usize>load<u32>(offsets + (source << 2)) << 3);
+    const nulls: u64 = flags ? load<u64>(p) : 0;
+    p += <usize>flags << 3;
+    let bit: u64 = 1;
+    for (let c = columns; c < columnsEnd; c += 24) {
+      const kind = load<u32>(c);
+      const values = <usize>load<u32>(c, 4);
+      const valid = <usize>load<u32>(c, 16);
+      const word = load<u64>(p);
+      if (kind == 7) {
+        const used = load<u32>(c, 20);
+        let length: u32 = 0;
+        store<u8>(valid + i, <u8>(word != nullText));
+        if (word >= longText) length = <u32>word;
+        else if (isOneWord(word)) length = 8;
+        else if (word < nullText) length = <u32>(word >> 56);
+        const to = <usize>load<u32>(c, 12) + used;
+        if (word >= longText) {
+          for (let j: u32 = 0; j < length; j += 8) store<u64>(to + j, load<u64>(p + 8 + j));
+          p += 8 + <usize>((length + 7) & ~7);
+        } else {
+          store<u64>(to, word);
+          p += 8;
+        }
+        store<u32>(values + (<usize>i << 2), used);
+        store<u32>(<usize>load<u32>(c, 8) + (<usize>i << 2), used + length);
+        store<u32>(c, used + length, 20);
+        continue;
+      }
+      store<u8>(valid + i, <u8>((nulls & bit) == 0));
+      bit = rotl(bit, 1);
+      switch (kind) {
+        case 0:
+          store<u8>(values + i, <u8>word);
+          break;
+        case 1:
+          store<u16>(values + (<usize>i << 1), <u16>word);
+          break;
+        case 2:
+        case 4:
+          store<u32>(values + (<usize>i << 2), <u32>word);
+          break;
+        case 6:
+          store<u64>(values + (<usize>i << 4), word);
+          store<u64>(values + (<usize>i << 4), load<u64>(p, 8), 8);
+          p += 8;
+          break;
+        default:
+          store<u64>(values + (<usize>i << 3), word);
+      }
+      p += 8;
+    }
+  }
+}
+
+/** Sums the lengths of byte strings (u32 pairs) whose rows are live; answer (u32): least start, greatest end; null rows may hold anything. */
+export function keySpan(starts: usize, ends: usize, valid: usize, selection: usize, n: u32, answer: usize): f64 {
+  let total: u64 = 0;
+  let low: u32 = 0xffffffff;
+  let high: u32 = 0;
+  for (let i: u32 = 0; i < n; i++) {
+    const row = selection == 0 ? <usize>i : <usize>load<u32>(selection + (<usize>i << 2));
+    if (valid != 0 && load<u8>(valid + row) == 0) continue;
+    const s = load<u32>(starts + (row << 2));
+    const e = load<u32>(ends + (row << 2));
+    if (e == s) continue;
+    total += <u64>(e - s);
+    low = min<u32>(low, s);
+    high = max<u32>(high, e);
+  }
+  store<u32>(answer, low);
+  store<u32>(answer, high, 4);
+  return <f64>total;
+}

@@ -1,0 +1,268 @@
+// Puts rows into another order: by bucket of their hash, or by their keys.
+
+/** Rows [0, n) in the order of the upper `bits` of their hashes, stable. `bounds` (u32, 2^bits + 1 of them) gets where each bucket begins. */
+export function bucketOrder(hashes: usize, n: u32, bits: u32, bounds: usize, order: usize): void {
+  const buckets: u32 = 1 << bits;
+  memory.fill(bounds, 0, (<usize>buckets + 1) << 2);
+  if (bits == 0) {
+    for (let i: u32 = 0; i < n; i++) store<u32>(order + (<usize>i << 2), i);
+    store<u32>(bounds, n, 4);
+    return;
+  }
+  const shift: u32 = 32 - bits;
+  for (let i: u32 = 0; i < n; i++) {
+    const b = bounds + (<usize>(load<u32>(hashes + (<usize>i << 2)) >> shift) << 2);
+    store<u32>(b, load<u32>(b) + 1);
+  }
+  let sum: u32 = 0;
+  for (let b: u32 = 0; b <= buckets; b++) {
+    const p = bounds + (<usize>b << 2);
+    const size = load<u32>(p);
+    store<u32>(p, sum);
+    sum += size;
+  }
+  for (let i: u32 = 0; i < n; i++) {
+    const b = bounds + (<usize>(load<u32>(hashes + (<usize>i << 2)) >> shift) << 2);
+    const at = load<u32>(b);
+    store<u32>(b, at + 1);
+    store<u32>(order + (<usize>at << 2), i);
+  }
+  // Each bucket's cursor now stands where the next one began.
+  for (let b = buckets; b > 0; b--) store<u32>(bounds + (<usize>b << 2), load<u32>(bounds + (<usize>(b - 1) << 2)));
+  store<u32>(bounds, 0);
+}
+
+/** out[i] = values[order[i]] for values of `width` bytes (1, 2, 4, 8 or 16). */
+export function permuteFixed(values: usize, width: u32, order: usize, n: u32, out: usize): void {
+  const end = order + (<usize>n << 2);
+  switch (width) {
+    case 1:
+      for (; order < end; order += 4) store<u8>(out++, load<u8>(values + <usize>load<u32>(order)));
+      break;
+    case 2:
+      for (; order < end; order += 4, out += 2) store<u16>(out, load<u16>(values + (<usize>load<u32>(order) << 1)));
+      break;
+    case 4:
+      for (; order < end; order += 4, out += 4) store<u32>(out, load<u32>(values + (<usize>load<u32>(order) << 2)));
+      break;
+    case 8:
+      for (; order < end; order += 4, out += 8) store<u64>(out, load<u64>(values + (<usize>load<u32>(order) << 3)));
+      break;
+    default:
+      for (; order < end; order += 4, out += 16) v128.store(out, v128.load(values + (<usize>load<u32>(order) << 4)));
+  }
+}
+
+/** Byte strings in another order, one after the other; `outOffsets` has n + 1 entries. Reads and writes up to 7 bytes past the ends. */
+export function permuteBytes(bytes: usize, offsets: usize, order: usize, n: u32, out: usize, outOffsets: usize): void {
+  let at: u32 = 0;
+  for (let i: u32 = 0; i < n; i++) {
+    store<u32>(outOffsets + (<usize>i << 2), at);
+    const row = offsets + (<usize>load<u32>(order + (<usize>i << 2)) << 2);
+    const start = load<u32>(row);
+    const length = load<u32>(row, 4) - start;
+    const from = bytes + start;
+    const to = out + at;
+    if (length > 64) memory.copy(to, from, length);
+    else for (let j: u32 = 0; j < length; j += 8) store<u64>(to + j, load<u64>(from + j));
+    at += length;
+  }
+  store<u32>(outOffsets + (<usize>n << 2), at);
+}
+
+/** Appends the byte strings of n rows; `offsets` gets n + 1 entries that begin with `at`. Null rows are empty. */
+export function appendTexts(
+  bytes: usize,
+  starts: usize,
+  ends: usize,
+  valid: usize,
+  selection: usize,
+  n: u32,
+  out: usize,
+  at: u32,
+  offsets: usize,
+): void {
+  for (let i: u32 = 0; i < n; i++) {
+    store<u32>(offsets + (<usize>i << 2), at);
+    const row = selection == 0 ? <usize>i : <usize>load<u32>(selection + (<usize>i << 2));
+    if (valid != 0 && load<u8>(valid + row) == 0) continue;
+    const start = load<u32>(starts + (row << 2));
+    const length = load<u32>(ends + (row << 2)) - start;
+    const from = bytes + start;
+    if (length > 64) memory.copy(out + at, from, length);
+    else for (let j: u32 = 0; j < length; j += 8) store<u64>(out + at + j, load<u64>(from + j));
+    at += length;
+  }
+  store<u32>(offsets + (<usize>n << 2), at);
+}
+
+@inline
+function bigEndian(w: u64): u64 {
+  return (
+    (w >> 56) |
+    ((w >> 40) & 0xff00) |
+    ((w >> 24) & 0xff0000) |
+    ((w >> 8) & 0xff000000) |
+    ((w << 8) & 0xff00000000) |
+    ((w << 24) & 0xff0000000000) |
+    ((w << 40) & 0xff000000000000) |
+    (w << 56)
+  );
+}
+
+/** The word of a fixed key so that unsigned order is the order of its values. Orders: 0 unsigned, 1 to 4 signed of that many 16-bit units, 5 float32, 6 float64. */
+@inline
+function orderedWord(order: u32, w: u64): u64 {
+  switch (order) {
+    case 1:
+      return <u64>(<i64>w << 56) ^ 0x8000000000000000;
+    case 2:
+      return <u64>(<i64>w << 48) ^ 0x8000000000000000;
+    case 3:
+      return <u64>(<i64>w << 32) ^ 0x8000000000000000;
+    case 4:
+      return w ^ 0x8000000000000000;
+    case 5: {
+      const f = w << 32;
+      return f & 0x8000000000000000 ? ~f : f ^ 0x8000000000000000;
+    }
+    case 6:
+      return w & 0x8000000000000000 ? ~w : w ^ 0x8000000000000000;
+    default:
+      return w;
+  }
+}
+
+/**
+ * Packed keys as byte strings whose order is that of the keys: ascending, nulls last. A column (u32 of 24 bytes): kind, order. `out` must
+ * hold twice the bytes of the words and 16 more a key. Answers the bytes used.
+ */
+export function orderedKeys(columns: usize, count: u32, flags: u32, words: usize, offsets: usize, n: u32, out: usize, outOffsets: usize): u32 {
+  const columnsEnd = columns + <usize>count * 24;
+  let o = out;
+  for (let i: u32 = 0; i < n; i++) {
+    store<u32>(outOffsets + (<usize>i << 2), <u32>(o - out));
+    let p = words + (<usize>load<u32>(offsets + (<usize>i << 2)) << 3);
+    const nulls: u64 = flags ? load<u64>(p) : 0;
+    p += <usize>flags << 3;
+    let bit: u64 = 1;
+    for (let c = columns; c < columnsEnd; c += 24) {
+      const kind = load<u32>(c);
+      const word = load<u64>(p);
+      p += 8;
+      if (kind == 7) {
+        store<u8>(o++, <u8>(word == 0xfe00000000000000));
+        if (word == 0xfe00000000000000) continue;
+        const long = word >= 0xff00000000000000;
+        const length: u32 = long ? <u32>word : min(<u32>(word >> 56), 8);
+        const text = long ? p : p - 8;
+        for (let j: u32 = 0; j < length; j++) {
+          const b = load<u8>(text + j);
+          store<u8>(o++, b);
+          // A zero byte is followed by 255 and the end by 0, so that a text sorts before its longer forms.
+          if (b == 0) store<u8>(o++, 255);
+        }
+        store<u16>(o, 0);
+        o += 2;
+        if (long) p += <usize>((length + 7) & ~7);
+        continue;
+      }
+      const isNull = (nulls & bit) != 0;
+      bit = rotl(bit, 1);
+      store<u8>(o++, <u8>isNull);
+      if (kind == 6) {
+        if (!isNull) {
+          store<u64>(o, bigEndian(load<u64>(p) ^ 0x8000000000000000));
+          store<u64>(o, bigEndian(word), 8);
+          o += 16;
+        }
+        p += 8;
+      } else if (!isNull) {
+        store<u64>(o, bigEndian(orderedWord(load<u32>(c, 4), word)));
+        o += 8;
+      }
+    }
+  }
+  store<u32>(outOffsets + (<usize>n << 2), <u32>(o - out));
+  return <u32>(o - out);
+}
+
+/** Whether row a (its first 8 bytes as a number, and its place) sorts at or before row b. */
+@inline
+function notAfter(pa: u64, a: u32, pb: u64, b: u32, bytes: usize, offsets: usize): bool {
+  return pa < pb || (pa == pb && tailNotAfter(a, b, bytes, offsets));
+}
+
+function tailNotAfter(a: u32, b: u32, bytes: usize, offsets: usize): bool {
+  const sa = load<u32>(offsets + (<usize>a << 2));
+  const sb = load<u32>(offsets + (<usize>b << 2));
+  const la = load<u32>(offsets + (<usize>a << 2), 4) - sa;
+  const lb = load<u32>(offsets + (<usize>b << 2), 4) - sb;
+  const shared = min(la, lb);
+  for (let j: u32 = 8; j < shared; j++) {
+    const x = load<u8>(bytes + sa + j);
+    const y = load<u8>(bytes + sb + j);
+    if (x != y) return x < y;
+  }
+  return la <= lb;
+}
+
+/**
+ * Sorts rows by their byte strings, stable: `order` gets the rows. `records` and `spare` hold 16 bytes a row. Reads up to 7 bytes past the
+ * last string.
+ */
+export function sortKeys(bytes: usize, offsets: usize, n: u32, records: usize, spare: usize, order: usize): void {
+  for (let i: u32 = 0; i < n; i++) {
+    const start = load<u32>(offsets + (<usize>i << 2));
+    const length = load<u32>(offsets + (<usize>i << 2), 4) - start;
+    const word = length >= 8 ? load<u64>(bytes + start) : length == 0 ? 0 : load<u64>(bytes + start) & (~(<u64>0) >> <u64>((8 - length) << 3));
+    store<u64>(records + (<usize>i << 4), bigEndian(word));
+    store<u32>(records + (<usize>i << 4), i, 8);
+  }
+  const run: u32 = 8;
+  for (let from: u32 = 0; from < n; from += run) insertionSort(records, from, min(from + run, n), bytes, offsets);
+  let a = records;
+  let b = spare;
+  for (let size = run; size < n; size <<= 1) {
+    for (let from: u32 = 0; from < n; from += size << 1) {
+      const middle = min(from + size, n);
+      merge(a, from, middle, min(middle + size, n), b, bytes, offsets);
+    }
+    const swap = a;
+    a = b;
+    b = swap;
+  }
+  for (let i: u32 = 0; i < n; i++) store<u32>(order + (<usize>i << 2), load<u32>(a + (<usize>i << 4), 8));
+}
+
+function insertionSort(records: usize, from: u32, to: u32, bytes: usize, offsets: usize): void {
+  for (let i = from + 1; i < to; i++) {
+    const p = load<u64>(records + (<usize>i << 4));
+    const r = load<u32>(records + (<usize>i << 4), 8);
+    let j = i;
+    for (; j > from; j--) {
+      const q = records + (<usize>(j - 1) << 4);
+      if (notAfter(load<u64>(q), load<u32>(q, 8), p, r, bytes, offsets)) break;
+      v128.store(records + (<usize>j << 4), v128.load(q));
+    }
+    store<u64>(records + (<usize>j << 4), p);
+    store<u32>(records + (<usize>j << 4), r, 8);
+  }
+}
+
+function merge(from: usize, start: u32, middle: u32, end: u32, to: usize, bytes: usize, offsets: usize): void {
+  let a = from + (<usize>start << 4);
+  const aEnd = from + (<usize>middle << 4);
+  let b = aEnd;
+  const bEnd = from + (<usize>end << 4);
+  let o = to + (<usize>start << 4);
+  while (a < aEnd && b < bEnd) {
+    const left = notAfter(load<u64>(a), load<u32>(a, 8), load<u64>(b), load<u32>(b, 8), bytes, offsets);
+    v128.store(o, v128.load(left ? a : b));
+    o += 16;
+    if (left) a += 16;
+    else b += 16;
+  }
+  if (a < aEnd) memory.copy(o, a, aEnd - a);
+  else memory.copy(o, b, bEnd - b);
+}

@@ -1,0 +1,109 @@
+// Text columns out of the pairs that `jsonLines` stores. Other types go through the kernels of `columns.ts`, whose context this takes.
+import { hexUnit } from "./jsonScan";
+
+const BASE: usize = 0;
+const SEPS: usize = 4;
+const ROWS: usize = 8;
+const COUNT: usize = 12;
+const FIELD: usize = 16;
+const VALUES: usize = 36; // starts
+const VALID: usize = 40;
+const NULLS: usize = 48; // out
+const ENDS: usize = 60;
+const ORIGIN: usize = 64;
+const SCRATCH: usize = 68; // moved on
+
+/** Writes a code point as UTF-8; answers the address after it. */
+@inline
+function putCodePoint(out: usize, code: u32): usize {
+  if (code < 0x80) {
+    store<u8>(out, <u8>code);
+    return out + 1;
+  }
+  if (code < 0x800) {
+    store<u8>(out, <u8>(0xc0 | (code >> 6)));
+    store<u8>(out, <u8>(0x80 | (code & 63)), 1);
+    return out + 2;
+  }
+  if (code < 0x10000) {
+    store<u8>(out, <u8>(0xe0 | (code >> 12)));
+    store<u8>(out, <u8>(0x80 | ((code >> 6) & 63)), 1);
+    store<u8>(out, <u8>(0x80 | (code & 63)), 2);
+    return out + 3;
+  }
+  store<u8>(out, <u8>(0xf0 | (code >> 18)));
+  store<u8>(out, <u8>(0x80 | ((code >> 12) & 63)), 1);
+  store<u8>(out, <u8>(0x80 | ((code >> 6) & 63)), 2);
+  store<u8>(out, <u8>(0x80 | (code & 63)), 3);
+  return out + 4;
+}
+
+/** The character that a one-letter escape stands for. */
+@inline
+function escapedChar(c: u8): u8 {
+  if (c == 110) return 10;
+  if (c == 116) return 9;
+  if (c == 114) return 13;
+  if (c == 98) return 8;
+  return c == 102 ? 12 : c;
+}
+
+/** Copies a string whose escapes are known to be valid and paired, without them; answers the end of the copy. */
+function unescapeJson(s: usize, e: usize, to: usize): usize {
+  let out = to;
+  while (s < e) {
+    const c = load<u8>(s);
+    if (c != 92) {
+      store<u8>(out++, c);
+      s++;
+      continue;
+    }
+    const kind = load<u8>(s, 1);
+    if (kind != 117) {
+      store<u8>(out++, escapedChar(kind));
+      s += 2;
+      continue;
+    }
+    let code = <u32>hexUnit(s + 2);
+    s += 6;
+    if ((code & 0xfc00) == 0xd800) {
+      code = 0x10000 + ((code & 0x3ff) << 10) + (<u32>hexUnit(s + 2) & 0x3ff);
+      s += 6;
+    }
+    out = putCodePoint(out, code);
+  }
+  return out;
+}
+
+/** utf8 and binary: views on the block, text with escapes in the scratch space. An empty string is not null. */
+export function jsonTextColumn(context: usize): void {
+  const base = <usize>load<u32>(context, BASE);
+  const field = <usize>load<u32>(context, SEPS) + (<usize>load<u32>(context, FIELD) << 2);
+  const rows = <usize>load<u32>(context, ROWS);
+  const count = load<u32>(context, COUNT);
+  const valid = <usize>load<u32>(context, VALID);
+  const starts = <usize>load<u32>(context, VALUES);
+  const ends = <usize>load<u32>(context, ENDS);
+  const shift = <u32>(base - <usize>load<u32>(context, ORIGIN));
+  let scratch = <usize>load<u32>(context, SCRATCH);
+  let nulls: u32 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const at = field + (<usize>load<u32>(rows + (<usize>i << 2)) << 2);
+    let s = load<u32>(at - 4) + 1;
+    let e = load<u32>(at);
+    // A value that stands somewhere ends after the line's opening brace at the least.
+    const present = <u32>(e != 0);
+    store<u8>(valid + i, <u8>present);
+    nulls += 1 - present;
+    if (<i32>e < 0) {
+      const end = unescapeJson(base + s, base + (e & 0x7fffffff), scratch);
+      s = <u32>(scratch - base);
+      e = <u32>(end - base);
+      scratch = end;
+    }
+    store<u32>(starts + (<usize>i << 2), s + shift);
+    store<u32>(ends + (<usize>i << 2), e + shift);
+  }
+  store<u32>(context, nulls, NULLS);
+  store<u32>(context, <u32>scratch, SCRATCH);
+}

@@ -1,0 +1,273 @@
+import { fixedArrayOf, layoutOf } from "../batch/builder.js";
+import type { BytesColumn, Column } from "../batch/column.js";
+import { gatherColumn } from "../batch/gather.js";
+import { required } from "../common/assert.js";
+import { internalError, resourceError } from "../common/errors.js";
+import type { DataType } from "../schema/types.js";
+import { columnBytes, columnSlot, type GroupKernels, padding } from "./groupKernels.js";
+import { bytesOf, Region } from "./groupMemory.js";
+import type { KernelMemory, Kernels } from "./wasm.js";
+
+export interface KeyType {
+  readonly type: DataType;
+  readonly nullable: boolean;
+}
+
+/** Most words of packed keys at one place: 2 GiB. */
+const mostWords = 2 ** 28;
+/** Past this many bytes of text block for each byte of key, keys are copied one by one. */
+const sparseBlock = 24;
+
+const kindOf = { bytes: 7, wide: 6 } as const;
+
+/** How a key column lies in packed keys. */
+function kindOfType(type: DataType): number {
+  const layout = layoutOf(type);
+  if (layout === "object") throw internalError("nested keys are not packed");
+  if (layout !== "fixed") return kindOf[layout];
+  if (type.kind === "float32") return 4;
+  if (type.kind === "float64") return 5;
+  return Math.log2(widthOfType(type));
+}
+
+/** Bytes of a value of a fixed or wide type. */
+export function widthOfType(type: DataType): number {
+  if (layoutOf(type) === "wide") return 16;
+  const make = fixedArrayOf(type);
+  if (make === null) throw internalError("only fixed types have a width");
+  return (make as unknown as { readonly BYTES_PER_ELEMENT: number }).BYTES_PER_ELEMENT;
+}
+
+/** Which order the words of a fixed type have; see `orderedWord` in the kernels. */
+function orderOfType(type: DataType): number {
+  switch (type.kind) {
+    case "int8":
+      return 1;
+    case "int16":
+      return 2;
+    case "int32":
+    case "date":
+      return 3;
+    case "int64":
+    case "timestamp":
+    case "decimal":
+      return 4;
+    case "float32":
+      return 5;
+    case "float64":
+      return 6;
+    default:
+      return 0;
+  }
+}
+
+/** Whether keys of these types can be packed: everything but lists and structs. */
+export const canPack = (types: readonly DataType[]): boolean => types.every((type) => layoutOf(type) !== "object");
+
+/** Describes key columns to the kernels. */
+export class KeyLayout {
+  readonly kernels: Kernels;
+  readonly functions: GroupKernels;
+  readonly keys: readonly KeyType[];
+  /** 1 where packed keys begin with a word of null bits. */
+  readonly flags: 0 | 1;
+  /** Address of the columns' descriptions. */
+  readonly columns: number;
+  readonly #kinds: readonly number[];
+
+  constructor(kernels: Kernels, keys: readonly KeyType[]) {
+    this.kernels = kernels;
+    this.functions = kernels.functions<GroupKernels>();
+    this.keys = keys;
+    this.#kinds = keys.map((key) => kindOfType(key.type));
+    this.flags = keys.some((key, i) => key.nullable && this.#kinds[i] !== kindOf.bytes) ? 1 : 0;
+    this.columns = kernels.memory.alloc(Math.max(1, keys.length) * columnBytes);
+  }
+
+  /** Words of a row without its texts. */
+  get fixedWords(): number {
+    return this.flags + this.#kinds.reduce((sum, kind) => sum + (kind === kindOf.wide ? 2 : 1), 0);
+  }
+
+  describe(key: number, values: number, ends: number, bytes: number, valid: number): void {
+    const u32 = this.kernels.memory.u32();
+    u32.set([this.#kinds[key] as number, values, ends, bytes, valid, 0], (this.columns >>> 2) + key * 6);
+  }
+
+  describeOrder(): void {
+    const u32 = this.kernels.memory.u32();
+    this.keys.forEach((key, i) => {
+      const at = (this.columns >>> 2) + i * 6;
+      u32[at + columnSlot.kind] = this.#kinds[i] as number;
+      u32[at + columnSlot.order] = orderOfType(key.type);
+    });
+  }
+
+  free(): void {
+    this.kernels.memory.free(this.columns);
+  }
+}
+
+/** Packed keys of rows: words, where each row begins, and hashes. */
+export class PackedRows {
+  readonly words: Region;
+  readonly offsets: Region;
+  readonly hashes: Region;
+  rows = 0;
+  wordCount = 0;
+  readonly #layout: KeyLayout;
+  readonly #staging: readonly ColumnStaging[];
+  readonly #selection: Region;
+
+  constructor(layout: KeyLayout) {
+    const { memory } = layout.kernels;
+    this.#layout = layout;
+    this.words = new Region(memory);
+    this.offsets = new Region(memory);
+    this.hashes = new Region(memory);
+    this.#selection = new Region(memory);
+    this.#staging = layout.keys.map(() => new ColumnStaging(layout.kernels));
+  }
+
+  /** Packs the keys of the live rows of a batch behind those that are there. */
+  append(columns: readonly Column[], selection: Int32Array | null, length: number): void {
+    const { functions, keys, flags, fixedWords } = this.#layout;
+    const live = selection === null ? length : selection.length;
+    const chosen = this.#stageSelection(selection);
+    const staged = keys.map((_, i) =>
+      required(this.#staging[i], "staging").stage(required(columns[i], "key column"), chosen, live),
+    );
+    const textBytes = staged.reduce((sum, column) => sum + column.textBytes, 0);
+    const words = this.wordCount + live * fixedWords + Math.ceil(textBytes / 8) + live * keys.length;
+    if (words > mostWords) throw tooManyKeys();
+    this.words.reserve(words * 8 + padding, this.wordCount * 8);
+    this.offsets.reserve((this.rows + live + 1) * 4, this.rows * 4);
+    this.hashes.reserve((this.rows + live) * 4, this.rows * 4);
+    for (const [i, { values, ends, bytes, valid }] of staged.entries()) this.#layout.describe(i, values, ends, bytes, valid);
+    const offsets = this.offsets.address + this.rows * 4;
+    const hashes = this.hashes.address + this.rows * 4;
+    const { columns: described } = this.#layout;
+    const end = functions.packKeys(
+      described,
+      keys.length,
+      flags,
+      chosen,
+      live,
+      this.words.address,
+      this.wordCount,
+      offsets,
+      hashes,
+    );
+    this.wordCount = end >>> 0;
+    this.rows += live;
+  }
+
+  /** Takes rows that were packed before: `packed` holds their words one after the other. */
+  load(packed: BytesColumn): void {
+    const { kernels, functions } = this.#layout;
+    const { memory } = kernels;
+    const rows = packed.length;
+    const first = rows === 0 ? 0 : (packed.starts[0] as number);
+    const end = rows === 0 ? 0 : (packed.ends[rows - 1] as number);
+    this.words.reserve(end - first + padding);
+    this.offsets.reserve((rows + 1) * 4);
+    this.hashes.reserve(rows * 4);
+    memory.u8().set(packed.bytes.subarray(first, end), this.words.address);
+    const offsets = memory.u32().subarray(this.offsets.address >>> 2, (this.offsets.address >>> 2) + rows + 1);
+    for (let i = 0; i < rows; i++) offsets[i] = ((packed.starts[i] as number) - first) >>> 3;
+    offsets[rows] = (end - first) >>> 3;
+    functions.hashKeys(this.words.address, this.offsets.address, rows, this.hashes.address);
+    this.rows = rows;
+    this.wordCount = (end - first) >>> 3;
+  }
+
+  clear(): void {
+    this.rows = 0;
+    this.wordCount = 0;
+  }
+
+  free(): void {
+    for (const region of [this.words, this.offsets, this.hashes, this.#selection]) region.free();
+    for (const staging of this.#staging) staging.free();
+  }
+
+  #stageSelection(selection: Int32Array | null): number {
+    if (selection === null) return 0;
+    const address = this.#selection.reserve(Math.max(1, selection.length) * 4);
+    this.#layout.kernels.memory.i32().set(selection, address >>> 2);
+    return address;
+  }
+}
+
+export const tooManyKeys = () =>
+  resourceError("TOO_MANY_GROUPS", "the keys of one partition hold more than 2 GiB", { hint: "Lower the partition size." });
+
+/** Addresses of a column in kernel memory; 0 where it has no such part. */
+export interface StagedColumn {
+  readonly values: number;
+  readonly ends: number;
+  readonly bytes: number;
+  readonly valid: number;
+  /** Bytes of the texts of live rows. */
+  readonly textBytes: number;
+}
+
+const none = { values: 0, ends: 0, bytes: 0, valid: 0, textBytes: 0 } as const;
+
+/** Copies a column of a batch into kernel memory, where the kernels can read it. */
+export class ColumnStaging {
+  readonly #memory: KernelMemory;
+  readonly #functions: GroupKernels;
+  readonly #values: Region;
+  readonly #ends: Region;
+  readonly #bytes: Region;
+  readonly #valid: Region;
+
+  constructor(kernels: Kernels) {
+    this.#memory = kernels.memory;
+    this.#functions = kernels.functions<GroupKernels>();
+    this.#values = new Region(kernels.memory);
+    this.#ends = new Region(kernels.memory);
+    this.#bytes = new Region(kernels.memory);
+    this.#valid = new Region(kernels.memory);
+  }
+
+  /** `selection`: address of the `live` rows, 0 for all of them. */
+  stage(column: Column, selection: number, live: number): StagedColumn {
+    if (column.layout === "object") throw internalError("nested values are not staged");
+    const valid = column.valid === null ? 0 : this.#put(this.#valid, column.valid);
+    if (column.layout === "bytes") return this.#stageBytes(column, valid, selection, live);
+    return { ...none, values: this.#put(this.#values, bytesOf(column.values)), valid };
+  }
+
+  free(): void {
+    for (const region of [this.#values, this.#ends, this.#bytes, this.#valid]) region.free();
+  }
+
+  #stageBytes(column: BytesColumn, valid: number, selection: number, live: number): StagedColumn {
+    const answer = this.#bytes.reserve(padding);
+    const values = this.#put(this.#values, bytesOf(column.starts));
+    const ends = this.#put(this.#ends, bytesOf(column.ends));
+    const textBytes = this.#functions.keySpan(values, ends, valid, selection, live, answer);
+    if (textBytes === 0) return { ...none, values, ends, bytes: answer, valid };
+    const [low = 0, high = 0] = this.#memory.u32().subarray(answer >>> 2, (answer >>> 2) + 2);
+    const span = high - low;
+    if (span > 2 ** 16 && span > textBytes * sparseBlock) {
+      const dense = gatherColumn(
+        column,
+        Int32Array.from({ length: column.length }, (_, row) => row),
+      );
+      if (dense.layout === "bytes" && dense.bytes.length < span) return this.#stageBytes(dense, valid, selection, live);
+    }
+    const bytes = this.#bytes.reserve(span + padding);
+    this.#memory.u8().set(column.bytes.subarray(low, high), bytes);
+    // Starts count from the block's first byte. An address below the region is fine: no kernel reads there.
+    return { values, ends, bytes: bytes - low, valid, textBytes };
+  }
+
+  #put(region: Region, source: Uint8Array): number {
+    const address = region.reserve(source.length + padding);
+    this.#memory.u8().set(source, address);
+    return address;
+  }
+}

@@ -1,0 +1,59 @@
+import type { FixedValues } from "../batch/column.js";
+import { createKernels, type KernelMemory, type Kernels } from "./wasm.js";
+
+// A worker runs one partition after another: memory that has grown once is worth keeping, but not more of it than one task uses.
+const idle: Kernels[] = [];
+const mostIdle = 2;
+const mostKeptBytes = 256 * 2 ** 20;
+
+/** Kernels with a memory for one grouping. */
+export const takeGroupKernels = (): Kernels => idle.pop() ?? createKernels();
+
+/** Gives kernels back whose memory is free again. */
+export function giveGroupKernels(kernels: Kernels): void {
+  if (idle.length < mostIdle && kernels.memory.byteLength <= mostKeptBytes) idle.push(kernels);
+}
+
+/** A piece of kernel memory that moves when it grows. */
+export class Region {
+  readonly #memory: KernelMemory;
+  #address = 0;
+  #capacity = 0;
+
+  constructor(memory: KernelMemory) {
+    this.#memory = memory;
+  }
+
+  get address(): number {
+    return this.#address;
+  }
+
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** Makes room for `bytes`, of which the first `keep` are in use and stay. @throws MillraceError Resource/OUT_OF_MEMORY */
+  reserve(bytes: number, keep = 0): number {
+    if (bytes <= this.#capacity) return this.#address;
+    const capacity = Math.max(bytes, Math.min(this.#capacity * 2, this.#capacity + 2 ** 28), 4096);
+    const old = this.#address;
+    if (keep === 0) this.free();
+    const address = this.#memory.alloc(capacity);
+    if (keep > 0) {
+      this.#memory.u8().copyWithin(address, old, old + keep);
+      this.#memory.free(old);
+    }
+    this.#address = address;
+    this.#capacity = capacity;
+    return address;
+  }
+
+  free(): void {
+    if (this.#capacity > 0) this.#memory.free(this.#address);
+    this.#address = 0;
+    this.#capacity = 0;
+  }
+}
+
+export const bytesOf = (values: FixedValues | Int32Array): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

@@ -1,0 +1,254 @@
+import { layoutOf } from "../batch/builder.js";
+import type { BytesColumn, Column, FixedValues } from "../batch/column.js";
+import { required } from "../common/assert.js";
+import { fixedView } from "./fixedView.js";
+import { padding, tableSlot } from "./groupKernels.js";
+import { KeyLayout, type KeyType, PackedRows, tooManyKeys, widthOfType } from "./groupKeys.js";
+import { giveGroupKernels, Region, takeGroupKernels } from "./groupMemory.js";
+import type { Kernels } from "./wasm.js";
+
+const leastSlots = 1024;
+const mostGroups = 2 ** 28;
+const mostArenaBytes = 2 ** 31;
+
+/**
+ * Groups rows by packed keys, in kernel memory. Group ids are dense, in the order in which groups first appeared. Open addressing with linear
+ * probing; a slot holds a group beside its hash, so that most misses never look at a key.
+ */
+export class WordGroupTable {
+  readonly #kernels: Kernels = takeGroupKernels();
+  readonly #layout: KeyLayout;
+  readonly #rows: PackedRows;
+  readonly #table: number;
+  readonly #slots: Region;
+  readonly #hashes: Region;
+  readonly #offsets: Region;
+  readonly #arena: Region;
+  readonly #groups: Region;
+  #slotCount = 0;
+
+  constructor(keys: readonly KeyType[]) {
+    const { memory } = this.#kernels;
+    this.#layout = new KeyLayout(this.#kernels, keys);
+    this.#rows = new PackedRows(this.#layout);
+    this.#table = memory.alloc(32);
+    this.#slots = new Region(memory);
+    this.#hashes = new Region(memory);
+    this.#offsets = new Region(memory);
+    this.#arena = new Region(memory);
+    this.#groups = new Region(memory);
+    memory.u32().fill(0, this.#table >>> 2, (this.#table >>> 2) + 8);
+    this.#grow(leastSlots);
+  }
+
+  /** Groups so far. */
+  get count(): number {
+    return this.#field("count");
+  }
+
+  /** The group of each live row; rows with new keys make new groups. The array is good until the next call. */
+  assign(columns: readonly Column[], selection: Int32Array | null, length: number): Int32Array {
+    this.#rows.clear();
+    this.#rows.append(columns, selection, length);
+    return this.#assignRows();
+  }
+
+  /** As `assign`, for keys that `packedKeys` of another table or `PackedRows` gave. */
+  assignPacked(packed: BytesColumn): Int32Array {
+    this.#rows.load(packed);
+    return this.#assignRows();
+  }
+
+  /** The packed keys, one row a group; a view on kernel memory, good until `free`. */
+  packedKeys(): BytesColumn {
+    const { memory } = this.#kernels;
+    const { count } = this;
+    const offsets = memory.i32().slice(this.#offsets.address >>> 2, (this.#offsets.address >>> 2) + count + 1);
+    for (let i = 0; i <= count; i++) offsets[i] = (offsets[i] as number) * 8;
+    const bytes = memory.u8().subarray(this.#arena.address, this.#arena.address + (offsets[count] as number));
+    return {
+      layout: "bytes",
+      type: { kind: "binary" },
+      length: count,
+      bytes,
+      starts: offsets.subarray(0, count),
+      ends: offsets.subarray(1, count + 1),
+      valid: null,
+    };
+  }
+
+  /** Groups in the order of their keys, ascending and nulls last, with byte strings that compare as the keys do. */
+  sorted(): { readonly order: Int32Array; readonly keys: BytesColumn } {
+    const { memory } = this.#kernels;
+    const { functions, keys, flags, columns } = this.#layout;
+    const { count } = this;
+    const regions: Region[] = [];
+    const region = () => {
+      const made = new Region(memory);
+      regions.push(made);
+      return made;
+    };
+    const [bytes, offsets, records, spare] = [region(), region(), region(), region()];
+    const [order, sortedBytes, sortedOffsets] = [region(), region(), region()];
+    const bound = this.#usedWords() * 16 + count * keys.length * 16 + padding;
+    bytes.reserve(bound);
+    offsets.reserve((count + 1) * 4);
+    for (const one of [records, spare]) one.reserve(count * 16);
+    order.reserve(count * 4);
+    sortedOffsets.reserve((count + 1) * 4);
+    this.#layout.describeOrder();
+    const used = functions.orderedKeys(
+      columns,
+      keys.length,
+      flags,
+      this.#arena.address,
+      this.#offsets.address,
+      count,
+      bytes.address,
+      offsets.address,
+    );
+    functions.sortKeys(bytes.address, offsets.address, count, records.address, spare.address, order.address);
+    sortedBytes.reserve(used + padding);
+    functions.permuteBytes(bytes.address, offsets.address, order.address, count, sortedBytes.address, sortedOffsets.address);
+    const ends = memory.i32().slice(sortedOffsets.address >>> 2, (sortedOffsets.address >>> 2) + count + 1);
+    const result = {
+      order: memory.i32().slice(order.address >>> 2, (order.address >>> 2) + count),
+      keys: bytesColumn(memory.u8().slice(sortedBytes.address, sortedBytes.address + used), ends),
+    };
+    for (const one of regions) one.free();
+    return result;
+  }
+
+  /** The key columns, row i from group `order[i]` (null: from group i), in memory of their own. */
+  keyColumns(order: Int32Array | null): Column[] {
+    const { memory } = this.#kernels;
+    const { functions, keys, flags, columns } = this.#layout;
+    const { count } = this;
+    const placed = new Region(memory);
+    if (order !== null) memory.i32().set(order, placed.reserve(count * 4) >>> 2);
+    const outputs = keys.map((key) => new KeyOutput(this.#kernels, key.type, count, this.#usedWords() * 8));
+    for (const [i, { values, ends, bytes, valid }] of outputs.entries()) {
+      this.#layout.describe(i, values.address, ends.address, bytes.address, valid.address);
+    }
+    const ordered = order === null ? 0 : placed.address;
+    functions.unpackKeys(columns, keys.length, flags, this.#arena.address, this.#offsets.address, ordered, count);
+    const result = outputs.map((output) => output.column());
+    placed.free();
+    return result;
+  }
+
+  /** Ends the table's use of its memory. */
+  free(): void {
+    const { memory } = this.#kernels;
+    this.#rows.free();
+    this.#layout.free();
+    memory.free(this.#table);
+    for (const region of [this.#slots, this.#hashes, this.#offsets, this.#arena, this.#groups]) region.free();
+    giveGroupKernels(this.#kernels);
+  }
+
+  #assignRows(): Int32Array {
+    const { functions } = this.#layout;
+    const { rows, wordCount, words, offsets, hashes } = this.#rows;
+    const needed = (this.#usedWords() + wordCount) * 8;
+    if (needed > mostArenaBytes) throw tooManyKeys();
+    this.#arena.reserve(needed + padding, this.#usedWords() * 8);
+    this.#set("arena", this.#arena.address);
+    this.#groups.reserve(Math.max(1, rows) * 4);
+    const { address } = this.#groups;
+    let done = 0;
+    for (;;) {
+      done = functions.assignGroups(this.#table, words.address, offsets.address, hashes.address, done, rows, address);
+      if (done >= rows) break;
+      this.#grow(this.#slotCount * 2);
+    }
+    return this.#kernels.memory.i32().subarray(address >>> 2, (address >>> 2) + rows);
+  }
+
+  #usedWords(): number {
+    return required(this.#kernels.memory.u32()[(this.#offsets.address >>> 2) + this.count], "end of the keys");
+  }
+
+  /** Half of the slots stay empty. */
+  #grow(slots: number): void {
+    const { memory } = this.#kernels;
+    const { count } = this;
+    const limit = slots / 2;
+    if (limit > mostGroups) throw tooManyKeys();
+    const first = this.#slotCount === 0;
+    this.#slots.reserve(slots * 8);
+    this.#hashes.reserve(limit * 4, count * 4);
+    this.#offsets.reserve((limit + 1) * 4, first ? 0 : (count + 1) * 4);
+    memory.u8().fill(0, this.#slots.address, this.#slots.address + slots * 8);
+    if (first) memory.u32()[this.#offsets.address >>> 2] = 0;
+    this.#slotCount = slots;
+    this.#set("slots", this.#slots.address);
+    this.#set("mask", slots - 1);
+    this.#set("limit", limit);
+    this.#set("hashes", this.#hashes.address);
+    this.#set("offsets", this.#offsets.address);
+    this.#layout.functions.fillSlots(this.#slots.address, slots - 1, this.#hashes.address, count);
+  }
+
+  #field(name: keyof typeof tableSlot): number {
+    return this.#kernels.memory.u32()[(this.#table >>> 2) + tableSlot[name]] as number;
+  }
+
+  #set(name: keyof typeof tableSlot, value: number): void {
+    this.#kernels.memory.u32()[(this.#table >>> 2) + tableSlot[name]] = value;
+  }
+}
+
+/** A column of byte strings that lie one after the other; `offsets` has one entry more than there are rows. */
+export function bytesColumn(bytes: Uint8Array, offsets: Int32Array): BytesColumn {
+  const length = offsets.length - 1;
+  const [starts, ends] = [offsets.subarray(0, length), offsets.subarray(1)];
+  return { layout: "bytes", type: { kind: "binary" }, length, bytes, starts, ends, valid: null };
+}
+
+/** Where one key column is unpacked to. */
+class KeyOutput {
+  readonly values: Region;
+  readonly ends: Region;
+  readonly bytes: Region;
+  readonly valid: Region;
+
+  constructor(
+    private readonly kernels: Kernels,
+    private readonly type: KeyType["type"],
+    private readonly rows: number,
+    mostBytes: number,
+  ) {
+    const { memory } = kernels;
+    this.values = new Region(memory);
+    this.ends = new Region(memory);
+    this.bytes = new Region(memory);
+    this.valid = new Region(memory);
+    const isBytes = layoutOf(type) === "bytes";
+    this.values.reserve(rows * (isBytes ? 4 : widthOfType(type)) + padding);
+    this.valid.reserve(rows + padding);
+    if (isBytes) this.ends.reserve(rows * 4 + padding);
+    if (isBytes) this.bytes.reserve(mostBytes + padding);
+  }
+
+  /** A copy of the column; gives the memory back. */
+  column(): Column {
+    const { type, rows: length } = this;
+    const { memory } = this.kernels;
+    const bits = memory.u8().slice(this.valid.address, this.valid.address + length);
+    const valid = bits.includes(0) ? bits : null;
+    const made = ((): Column => {
+      if (layoutOf(type) === "bytes") {
+        const starts = memory.i32().slice(this.values.address >>> 2, (this.values.address >>> 2) + length);
+        const ends = memory.i32().slice(this.ends.address >>> 2, (this.ends.address >>> 2) + length);
+        const bytes = memory.u8().slice(this.bytes.address, this.bytes.address + (ends[length - 1] ?? 0));
+        return { layout: "bytes", type, length, bytes, starts, ends, valid };
+      }
+      const bytes = memory.u8().slice(this.values.address, this.values.address + length * widthOfType(type));
+      if (layoutOf(type) === "wide") return { layout: "wide", type, length, values: new BigInt64Array(bytes.buffer), valid };
+      return { layout: "fixed", type, length, values: fixedView(type, bytes) as FixedValues, valid };
+    })();
+    for (const region of [this.values, this.ends, this.bytes, this.valid]) region.free();
+    return made;
+  }
+}

@@ -1,0 +1,30 @@
+/** The join kernels as JavaScript calls them. Addresses and lengths are bytes in the kernels' memory; see `assembly/join.ts`. */
+export interface JoinKernels {
+  joinInsert(
+    bytes: number,
+    offsets: number,
+    valid: number,
+    rows: number,
+    slots: number,
+    mask: number,
+    rowMask: number,
+    next: number,
+    last: number,
+  ): number;
+  joinProbe(
+    probe: number,
+    starts: number,
+    ends: number,
+    width: number,
+    valid: number,
+    selection: number,
+    count: number,
+    bytes: number,
+    offsets: number,
+    uniform: number,
+    slots: number,
+    mask: number,
+    rowMask: number,
+    out: number,
+  ): number;
+}

@@ -1,0 +1,192 @@
+import type { Column } from "../batch/column.js";
+import type { JoinKernels } from "./joinKernels.js";
+import { type KeySpans, keySpans, packedKeys } from "./joinKeys.js";
+import { createKernels, type KernelMemory } from "./wasm.js";
+
+/** A span is read a word at a time, up to this many bytes past its end. */
+const padding = 8;
+/** Past this many bytes of block for each byte of key, copying the block costs more than copying the keys. */
+const sparseBlock = 16;
+
+/** Finds the rows of a join's right side by key. Lives in kernel memory of its own; holds the keys and no other column. */
+export class JoinTable {
+  readonly #memory: KernelMemory;
+  readonly #kernels: JoinKernels;
+  readonly #bytes: number;
+  readonly #offsets: number;
+  /** The length of every key; 0 where they differ. */
+  readonly #uniform: number;
+  readonly #slots: number;
+  readonly #mask: number;
+  /** Bits of a slot that hold a row; those above hold a part of its key's hash. */
+  readonly #rowMask: number;
+  readonly #next: number;
+  readonly #scratch = new Map<string, { readonly address: number; readonly bytes: number }>();
+  readonly #rows: number;
+  /** No two rows have the same key. */
+  readonly unique: boolean;
+
+  /** Over `rows` rows whose key columns are `columns`; rows with a null in one are never found. */
+  constructor(columns: readonly Column[], rows: number) {
+    const kernels = createKernels();
+    const memory = kernels.memory;
+    this.#memory = memory;
+    this.#kernels = kernels.functions<JoinKernels>();
+    this.#rows = rows;
+    const keys = keySpans(columns, null, rows);
+    const packed = packedKeys(keys, rows);
+    this.#uniform = uniformLength(packed.offsets);
+    let slots = 16;
+    while (slots < rows * 2) slots *= 2;
+    this.#mask = slots - 1;
+    this.#rowMask = slots - 1;
+    this.#bytes = this.#put(packed.bytes, padding);
+    this.#offsets = this.#put(bytesOf(packed.offsets));
+    this.#slots = memory.alloc(slots * 4);
+    memory.u8().fill(0, this.#slots, this.#slots + slots * 4);
+    const next = memory.alloc(rows * 4);
+    const last = memory.alloc(rows * 4);
+    const valid = keys.valid === null ? 0 : this.#put(keys.valid);
+    const insert = this.#kernels.joinInsert;
+    const chained = insert(this.#bytes, this.#offsets, valid, rows, this.#slots, this.#mask, this.#rowMask, next, last);
+    this.unique = chained === 0;
+    memory.free(valid);
+    memory.free(last);
+    if (this.unique) memory.free(next);
+    this.#next = this.unique ? 0 : next;
+  }
+
+  /** Bytes it occupies. */
+  get bytes(): number {
+    return this.#memory.byteLength;
+  }
+
+  /** Of each row the next one with the same key, or -1; null where keys are unique. Valid until the next call of `probe`. */
+  next(): Int32Array | null {
+    return this.unique ? null : this.#memory.i32().subarray(this.#next >>> 2, (this.#next >>> 2) + this.#rows);
+  }
+
+  /** The first row with the key of each live row, or -1. Valid until the next call. */
+  probe(columns: readonly Column[], selection: Int32Array | null, length: number): Int32Array {
+    const live = selection === null ? length : selection.length;
+    const keys = keySpans(columns, selection, length);
+    const select = keys.dense ? null : selection;
+    const { base, starts, ends, width } = this.#putKeys(keys, select, live);
+    const valid = keys.valid === null ? 0 : this.#load("valid", keys.valid);
+    const selected = select === null ? 0 : this.#load("selection", bytesOf(select));
+    const out = this.#reserve("out", live * 4);
+    this.#kernels.joinProbe(
+      base,
+      starts,
+      ends,
+      width,
+      valid,
+      selected,
+      live,
+      this.#bytes,
+      this.#offsets,
+      this.#uniform,
+      this.#slots,
+      this.#mask,
+      this.#rowMask,
+      out,
+    );
+    return this.#memory.i32().subarray(out >>> 2, (out >>> 2) + live);
+  }
+
+  #putKeys(keys: KeySpans, selection: Int32Array | null, live: number) {
+    const { place, bytes } = keys;
+    if ("width" in place) return { base: this.#load("bytes", bytes), starts: 0, ends: 0, width: place.width };
+    const span = spanOf(place.starts, place.ends, keys.valid, selection, live);
+    const { starts, ends } = {
+      starts: this.#load("starts", bytesOf(place.starts)),
+      ends: this.#load("ends", bytesOf(place.ends)),
+    };
+    if (span.high - span.low <= 4096 + span.total * sparseBlock) {
+      // Addresses wrap around in 32 bits: the base may lie below the block, even below zero.
+      const base = this.#load("bytes", bytes.subarray(span.low, span.high)) - span.low;
+      return { base, starts, ends, width: 0 };
+    }
+    return { base: this.#gather(keys, place, selection, live, span.total), starts, ends, width: 0 };
+  }
+
+  /** Copies the keys of live rows alone and says where they are now. */
+  #gather(
+    { bytes, valid }: KeySpans,
+    place: { readonly starts: Int32Array; readonly ends: Int32Array },
+    selection: Int32Array | null,
+    live: number,
+    total: number,
+  ): number {
+    const base = this.#reserve("bytes", total);
+    const u8 = this.#memory.u8();
+    const i32 = this.#memory.i32();
+    const [starts, ends] = [(this.#scratch.get("starts")?.address ?? 0) >>> 2, (this.#scratch.get("ends")?.address ?? 0) >>> 2];
+    let at = 0;
+    for (let j = 0; j < live; j++) {
+      const row = selection === null ? j : (selection[j] as number);
+      if (valid !== null && valid[row] === 0) continue;
+      const key = bytes.subarray(place.starts[row], place.ends[row]);
+      u8.set(key, base + at);
+      i32[starts + row] = at;
+      at += key.length;
+      i32[ends + row] = at;
+    }
+    return base;
+  }
+
+  #put(bytes: Uint8Array, extra = 0): number {
+    const address = this.#memory.alloc(bytes.length + extra);
+    this.#memory.u8().set(bytes, address);
+    return address;
+  }
+
+  #load(name: string, bytes: Uint8Array): number {
+    const address = this.#reserve(name, bytes.length);
+    this.#memory.u8().set(bytes, address);
+    return address;
+  }
+
+  /** A buffer that is used again by the next probe. */
+  #reserve(name: string, bytes: number): number {
+    const known = this.#scratch.get(name);
+    if (known !== undefined && known.bytes >= bytes + padding) return known.address;
+    if (known !== undefined) this.#memory.free(known.address);
+    const size = Math.ceil((bytes + padding) * 1.25);
+    const address = this.#memory.alloc(size);
+    this.#scratch.set(name, { address, bytes: size });
+    return address;
+  }
+}
+
+/** The length that all keys have; 0 where they differ, or are empty. */
+function uniformLength(offsets: Int32Array): number {
+  const length = offsets[1] ?? 0;
+  for (let i = 1; i < offsets.length; i++) if ((offsets[i] as number) !== i * length) return 0;
+  return length;
+}
+
+const bytesOf = (values: Int32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+
+/** The part of a block that keys of live rows lie in. */
+function spanOf(
+  starts: Int32Array,
+  ends: Int32Array,
+  valid: Uint8Array | null,
+  selection: Int32Array | null,
+  live: number,
+): { readonly low: number; readonly high: number; readonly total: number } {
+  let low = 0x7fff_ffff;
+  let high = 0;
+  let total = 0;
+  for (let j = 0; j < live; j++) {
+    const row = selection === null ? j : (selection[j] as number);
+    if (valid !== null && valid[row] === 0) continue;
+    const start = starts[row] as number;
+    const end = ends[row] as number;
+    if (start < low) low = start;
+    if (end > high) high = end;
+    total += end - start;
+  }
+  return low > high ? { low: 0, high: 0, total: 0 } : { low, high, total };
+}

@@ -1,0 +1,134 @@
+import type { BytesColumn, Column } from "../batch/column.js";
+import { required } from "../common/assert.js";
+import type { DataType } from "../schema/types.js";
+import type { GroupKernels } from "./groupKernels.js";
+import { KeyLayout, type KeyType, PackedRows } from "./groupKeys.js";
+import { giveGroupKernels, Region, takeGroupKernels } from "./groupMemory.js";
+import { type ColumnParts, ValueBuffer } from "./valueBuffer.js";
+import type { Kernels } from "./wasm.js";
+
+/** Rows with packed keys, put together by the upper bits of their keys' hash. */
+export interface BucketedRows {
+  readonly rows: number;
+  /** Where each bucket begins, and the end of the last. */
+  readonly bounds: readonly number[];
+  /** The packed keys, then the values. Views on kernel memory, good until the next call. */
+  readonly columns: readonly ColumnParts[];
+}
+
+/** Collects rows and gives them out bucket by bucket; within a bucket they keep their order. */
+export class RowBuckets {
+  readonly #kernels: Kernels = takeGroupKernels();
+  readonly #functions: GroupKernels;
+  readonly #layout: KeyLayout;
+  readonly #keys: PackedRows;
+  readonly #values: readonly ValueBuffer[];
+  readonly #bits: number;
+  readonly #selection: Region;
+  readonly #order: Region;
+  readonly #bounds: Region;
+  readonly #keyOut: Region;
+  readonly #keyOffsets: Region;
+
+  /** 2^`bits` buckets. */
+  constructor(keys: readonly KeyType[], values: readonly DataType[], bits: number) {
+    const { memory } = this.#kernels;
+    this.#functions = this.#kernels.functions<GroupKernels>();
+    this.#layout = new KeyLayout(this.#kernels, keys);
+    this.#keys = new PackedRows(this.#layout);
+    this.#values = values.map((type) => new ValueBuffer(this.#kernels, type));
+    this.#bits = bits;
+    this.#selection = new Region(memory);
+    this.#order = new Region(memory);
+    this.#bounds = new Region(memory);
+    this.#keyOut = new Region(memory);
+    this.#keyOffsets = new Region(memory);
+  }
+
+  get rows(): number {
+    return this.#keys.rows;
+  }
+
+  /** Bytes of what was collected. */
+  get bytes(): number {
+    return this.#values.reduce((sum, buffer) => sum + buffer.bytes, this.#keys.wordCount * 8);
+  }
+
+  /** Appends live rows: their keys, which are packed, and their values. */
+  append(keys: readonly Column[], values: readonly Column[], selection: Int32Array | null, length: number): void {
+    this.#keys.append(keys, selection, length);
+    this.#appendValues(values, selection, length);
+  }
+
+  /** Takes groups with packed keys; nothing else may have been collected. */
+  load(packed: BytesColumn, values: readonly Column[]): void {
+    this.#keys.load(packed);
+    this.#appendValues(values, null, packed.length);
+  }
+
+  /** What was collected, by bucket. `clear` begins anew. */
+  take(): BucketedRows {
+    const { rows } = this;
+    const { memory } = this.#kernels;
+    const buckets = 2 ** this.#bits;
+    const bounds = this.#bounds.reserve((buckets + 1) * 4);
+    this.#order.reserve(Math.max(1, rows) * 4);
+    this.#functions.bucketOrder(this.#keys.hashes.address, rows, this.#bits, bounds, this.#order.address);
+    const order = this.#bits === 0 ? 0 : this.#order.address;
+    const key = this.#gatherKeys(order);
+    // Every view is made after the last piece of memory was asked for.
+    for (const buffer of this.#values) buffer.parts(order);
+    const columns = [key(), ...this.#values.map((buffer) => buffer.parts(order))];
+    return { rows, bounds: [...memory.u32().subarray(bounds >>> 2, (bounds >>> 2) + buckets + 1)], columns };
+  }
+
+  clear(): void {
+    this.#keys.clear();
+    for (const buffer of this.#values) buffer.clear();
+  }
+
+  /** Ends the use of the memory. */
+  free(): void {
+    this.#keys.free();
+    this.#layout.free();
+    for (const buffer of this.#values) buffer.free();
+    for (const region of [this.#selection, this.#order, this.#bounds, this.#keyOut, this.#keyOffsets]) region.free();
+    giveGroupKernels(this.#kernels);
+  }
+
+  #appendValues(values: readonly Column[], selection: Int32Array | null, length: number): void {
+    let chosen = 0;
+    if (selection !== null) {
+      chosen = this.#selection.reserve(Math.max(1, selection.length) * 4);
+      this.#kernels.memory.i32().set(selection, chosen >>> 2);
+    }
+    const live = selection === null ? length : selection.length;
+    for (const [i, buffer] of this.#values.entries()) {
+      buffer.append(required(values[i], "value column"), selection, chosen, live);
+    }
+  }
+
+  /** Packed keys as byte strings. */
+  #gatherKeys(order: number): () => ColumnParts {
+    const { rows, wordCount, words, offsets } = this.#keys;
+    const { memory } = this.#kernels;
+    const view = (address: number, bytes: number) => memory.u8().subarray(address, address + bytes);
+    // No key that has a column is shorter than a word, so that this many words are one each.
+    if (wordCount === rows && this.#layout.keys.length > 0) {
+      const gathered = order === 0 ? words.address : this.#keyOut.reserve(rows * 8 + 16);
+      if (order !== 0) this.#functions.permuteFixed(words.address, 8, order, rows, gathered);
+      return () => ({ values: view(gathered, rows * 8), offsets: null, stride: 8, valid: null });
+    }
+    const u32 = memory.u32();
+    const first = offsets.address >>> 2;
+    for (let i = 0; i <= rows; i++) u32[first + i] = (u32[first + i] as number) * 8;
+    const parts = (at: number, ends: number) => () => {
+      return { values: view(at, wordCount * 8), offsets: view(ends, (rows + 1) * 4), valid: null };
+    };
+    if (order === 0) return parts(words.address, offsets.address);
+    const out = this.#keyOut.reserve(wordCount * 8 + 16);
+    const bounds = this.#keyOffsets.reserve((rows + 1) * 4);
+    this.#functions.permuteBytes(words.address, offsets.address, order, rows, out, bounds);
+    return parts(out, bounds);
+  }
+}

@@ -1,0 +1,143 @@
+import { layoutOf } from "../batch/builder.js";
+import type { Column } from "../batch/column.js";
+import { internalError } from "../common/errors.js";
+import type { DataType } from "../schema/types.js";
+import { type GroupKernels, padding } from "./groupKernels.js";
+import { ColumnStaging, widthOfType } from "./groupKeys.js";
+import { bytesOf, Region } from "./groupMemory.js";
+import type { Kernels } from "./wasm.js";
+
+/** A column as plain bytes. Values of a fixed width lie one after the other; byte strings too, and `offsets` (u32, one more than rows) bound them. */
+export interface ColumnParts {
+  readonly values: Uint8Array;
+  readonly offsets: Uint8Array | null;
+  /** Instead of offsets, for byte strings that all have this many bytes. */
+  readonly stride?: number;
+  /** One byte a row; null where there are no nulls. */
+  readonly valid: Uint8Array | null;
+}
+
+/** Collects the values of one column in kernel memory and gives them back in another order. */
+export class ValueBuffer {
+  readonly #memory: Kernels["memory"];
+  readonly #functions: GroupKernels;
+  readonly #isBytes: boolean;
+  readonly #width: number;
+  readonly #staging: ColumnStaging;
+  readonly #values: Region;
+  readonly #offsets: Region;
+  readonly #valid: Region;
+  readonly #out: readonly Region[];
+  #rows = 0;
+  #used = 0;
+  #hasNulls = false;
+
+  constructor(kernels: Kernels, type: DataType) {
+    const { memory } = kernels;
+    this.#memory = memory;
+    this.#functions = kernels.functions<GroupKernels>();
+    if (layoutOf(type) === "object") throw internalError("nested values are not buffered");
+    this.#isBytes = layoutOf(type) === "bytes";
+    this.#width = this.#isBytes ? 0 : widthOfType(type);
+    this.#staging = new ColumnStaging(kernels);
+    this.#values = new Region(memory);
+    this.#offsets = new Region(memory);
+    this.#valid = new Region(memory);
+    this.#out = [new Region(memory), new Region(memory), new Region(memory)];
+  }
+
+  /** Bytes of the values so far. */
+  get bytes(): number {
+    return this.#isBytes ? this.#used : this.#rows * this.#width;
+  }
+
+  /** Appends the `live` rows of a column. `selection`: the same rows in kernel memory, 0 for all. */
+  append(column: Column, rows: Int32Array | null, selection: number, live: number): void {
+    if (column.layout === "object") throw internalError("nested values are not buffered");
+    this.#appendValidity(column.valid, rows, live);
+    if (column.layout === "bytes") this.#appendBytes(column, selection, live);
+    else this.#appendFixed(column, selection, live);
+    this.#rows += live;
+  }
+
+  /** The rows in this order (an address; 0: as they came). Views on kernel memory, good until the next call. */
+  parts(order: number): ColumnParts {
+    const [values, offsets, valid] = this.#out as [Region, Region, Region];
+    const rows = this.#rows;
+    const bits = this.#hasNulls ? this.#gathered(this.#valid, 1, order, valid) : null;
+    if (!this.#isBytes) {
+      const fixed = this.#gathered(this.#values, this.#width, order, values);
+      return {
+        values: this.#view(fixed, rows * this.#width),
+        offsets: null,
+        valid: bits === null ? null : this.#view(bits, rows),
+      };
+    }
+    let [text, bounds] = [this.#values.address, this.#offsets.address];
+    if (order !== 0) {
+      text = values.reserve(this.#used + padding);
+      bounds = offsets.reserve((rows + 1) * 4);
+      this.#functions.permuteBytes(this.#values.address, this.#offsets.address, order, rows, text, bounds);
+    }
+    return {
+      values: this.#view(text, this.#used),
+      offsets: this.#view(bounds, (rows + 1) * 4),
+      valid: bits === null ? null : this.#view(bits, rows),
+    };
+  }
+
+  clear(): void {
+    this.#rows = 0;
+    this.#used = 0;
+    this.#hasNulls = false;
+  }
+
+  free(): void {
+    this.#staging.free();
+    for (const region of [this.#values, this.#offsets, this.#valid, ...this.#out]) region.free();
+  }
+
+  #view(address: number, bytes: number): Uint8Array {
+    return this.#memory.u8().subarray(address, address + bytes);
+  }
+
+  #gathered(source: Region, width: number, order: number, out: Region): number {
+    if (order === 0) return source.address;
+    const address = out.reserve(this.#rows * width + padding);
+    this.#functions.permuteFixed(source.address, width, order, this.#rows, address);
+    return address;
+  }
+
+  #appendValidity(valid: Uint8Array | null, rows: Int32Array | null, live: number): void {
+    if (valid === null && !this.#hasNulls) return;
+    const from = this.#rows;
+    const at = this.#valid.reserve(from + live + padding, this.#hasNulls ? from : 0);
+    const u8 = this.#memory.u8();
+    if (!this.#hasNulls) u8.fill(1, at, at + from);
+    this.#hasNulls = true;
+    if (valid === null) u8.fill(1, at + from, at + from + live);
+    else if (rows === null) u8.set(valid.subarray(0, live), at + from);
+    else for (let j = 0; j < live; j++) u8[at + from + j] = valid[rows[j] as number] as number;
+  }
+
+  #appendFixed(column: Extract<Column, { layout: "fixed" | "wide" }>, selection: number, live: number): void {
+    const width = this.#width;
+    const used = this.#rows * width;
+    const at = this.#values.reserve(used + live * width + padding, used) + used;
+    if (selection === 0) {
+      this.#memory.u8().set(bytesOf(column.values).subarray(0, live * width), at);
+      return;
+    }
+    const staged = this.#staging.stage({ ...column, valid: null }, selection, live);
+    this.#functions.permuteFixed(staged.values, width, selection, live, at);
+  }
+
+  #appendBytes(column: Extract<Column, { layout: "bytes" }>, selection: number, live: number): void {
+    const staged = this.#staging.stage(column, selection, live);
+    const at = this.#values.reserve(this.#used + staged.textBytes + padding, this.#used);
+    const offsets = this.#offsets.reserve((this.#rows + live + 1) * 4, this.#rows * 4) + this.#rows * 4;
+    const { values, ends, bytes, valid } = staged;
+    this.#functions.appendTexts(bytes, values, ends, valid, selection, live, at, this.#used, offsets);
+    this.#used += staged.textBytes;
+  }
+}

@@ -1,0 +1,171 @@
+import { layoutOf, newFixed } from "../batch/builder.js";
+import { copyBatch } from "../batch/gather.js";
+import type { Batch, BytesColumn, Column, FixedColumn, ObjectColumn, WideColumn } from "../batch/column.js";
+import { assertNever, required } from "../common/assert.js";
+import { resourceError } from "../common/errors.js";
+import { JoinTable } from "../kernels/joinTable.js";
+import type { DataType } from "../schema/types.js";
+
+/** The live rows in memory of their own. Whole blocks are copied where that is not much more than the rows. */
+export function ownBatch(batch: Batch): Batch {
+  if (batch.selection !== null) return copyBatch(batch);
+  const columns = batch.columns.map(
+    (column, index) => ownColumn(column) ?? required(copyBatch({ ...batch, columns: [column] }).columns[0], `column ${index}`),
+  );
+  return { ...batch, columns, origin: null };
+}
+
+/** null where a copy of the block would be mostly of other rows. */
+function ownColumn(column: Column): Column | null {
+  const { length } = column;
+  const valid = column.valid === null ? null : column.valid.slice(0, length);
+  switch (column.layout) {
+    case "fixed":
+      return { ...column, values: column.values.slice(0, length), valid };
+    case "wide":
+      return { ...column, values: column.values.slice(0, length * 2), valid };
+    case "object":
+      return { ...column, values: column.values.slice(0, length), valid };
+    case "bytes": {
+      const { bytes, starts, ends } = column;
+      let total = 0;
+      for (let i = 0; i < length; i++) total += (ends[i] as number) - (starts[i] as number);
+      if (bytes.length > 4096 + total * 2) return null;
+      return { ...column, bytes: bytes.slice(), starts: starts.slice(0, length), ends: ends.slice(0, length), valid };
+    }
+    default:
+      return assertNever(column, "column layout");
+  }
+}
+
+/** Columns of all rows, from those of their batches. */
+export function concatColumns(type: DataType, parts: readonly Column[]): Column {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only;
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const valid = concatValid(parts, length);
+  const layout = layoutOf(type);
+  switch (layout) {
+    case "fixed": {
+      const values = newFixed(type, length) as Float64Array;
+      let at = 0;
+      for (const part of parts as readonly FixedColumn[]) {
+        values.set(part.values as Float64Array, at);
+        at += part.length;
+      }
+      return { layout, type, length, values, valid };
+    }
+    case "wide": {
+      const values = new BigInt64Array(length * 2);
+      let at = 0;
+      for (const part of parts as readonly WideColumn[]) {
+        values.set(part.values, at);
+        at += part.length * 2;
+      }
+      return { layout, type, length, values, valid };
+    }
+    case "bytes":
+      return concatBytes(type, parts as readonly BytesColumn[], length, valid);
+    case "object":
+      return { layout, type, length, values: (parts as readonly ObjectColumn[]).flatMap((part) => part.values), valid };
+    default:
+      return assertNever(layout, "layout");
+  }
+}
+
+function concatValid(parts: readonly Column[], length: number): Uint8Array | null {
+  if (parts.every((part) => part.valid === null)) return null;
+  const valid = new Uint8Array(length).fill(1);
+  let at = 0;
+  for (const part of parts) {
+    if (part.valid !== null) valid.set(part.valid.subarray(0, part.length), at);
+    at += part.length;
+  }
+  return valid;
+}
+
+function concatBytes(type: DataType, parts: readonly BytesColumn[], length: number, valid: Uint8Array | null): BytesColumn {
+  const total = parts.reduce((sum, part) => sum + part.bytes.length, 0);
+  if (total > 0x7fff_ffff) {
+    throw resourceError("BROADCAST_TOO_LARGE", "a column of a join's right side holds more than 2 GiB of text", {
+      hint: "Set broadcastBytes to 0, so that the join runs in DuckDB.",
+    });
+  }
+  const bytes = new Uint8Array(total);
+  const starts = new Int32Array(length);
+  const ends = new Int32Array(length);
+  let at = 0;
+  let row = 0;
+  for (const part of parts) {
+    bytes.set(part.bytes, at);
+    for (let i = 0; i < part.length; i++, row++) {
+      starts[row] = (part.starts[i] as number) + at;
+      ends[row] = (part.ends[i] as number) + at;
+    }
+    at += part.bytes.length;
+  }
+  return { layout: "bytes", type, length, bytes, starts, ends, valid };
+}
+
+/**
+ * A column of a join's right side, ready to be gathered. A text column of few different values keeps each once: `codes` says which one a
+ * row has, and `texts` then holds these alone, which stay in the processor's cache.
+ */
+export interface BuildColumn {
+  readonly column: Column;
+  readonly codes: Uint8Array | Uint16Array | null;
+}
+
+const sampleRows = 4096;
+const mostTexts = 4096;
+
+export function buildColumn(column: Column): BuildColumn {
+  if (column.layout !== "bytes" || column.length < sampleRows) return { column, codes: null };
+  const sample = firstOfEach({ ...column, length: sampleRows });
+  return sample.texts > mostTexts / 4 ? { column, codes: null } : (codedColumn(column) ?? { column, codes: null });
+}
+
+/** Of each row the first one with the same text (-1: null), and how many texts there are. */
+function firstOfEach(column: BytesColumn): { readonly first: Int32Array; readonly texts: number } {
+  const first = new JoinTable([column], column.length).probe([column], null, column.length);
+  let texts = 0;
+  for (let i = 0; i < first.length; i++) if (first[i] === i) texts++;
+  return { first, texts };
+}
+
+/** null where there are too many texts after all. */
+function codedColumn(column: BytesColumn): BuildColumn | null {
+  const { first, texts } = firstOfEach(column);
+  if (texts > mostTexts) return null;
+  const codes = new Uint16Array(column.length);
+  const rows: number[] = [];
+  let nulls = -1;
+  for (let i = 0; i < codes.length; i++) {
+    const from = first[i] as number;
+    if (from === i) codes[i] = rows.push(i) - 1;
+    else if (from >= 0) codes[i] = codes[from] as number;
+    else {
+      if (nulls < 0) nulls = rows.push(-1) - 1;
+      codes[i] = nulls;
+    }
+  }
+  return { column: textsAt(column, rows), codes: rows.length <= 256 ? Uint8Array.from(codes) : codes };
+}
+
+/** The texts of some rows; row -1 is null. */
+function textsAt(column: BytesColumn, rows: readonly number[]): BytesColumn {
+  const parts = rows.map((row) => (row < 0 ? new Uint8Array(0) : column.bytes.subarray(column.starts[row], column.ends[row])));
+  const ends = new Int32Array(rows.length);
+  let at = 0;
+  parts.forEach((part, i) => {
+    at += part.length;
+    ends[i] = at;
+  });
+  const bytes = new Uint8Array(at);
+  parts.forEach((part, i) => {
+    bytes.set(part, required(ends[i], "end") - part.length);
+  });
+  const starts = ends.map((end, i) => end - (parts[i]?.length ?? 0));
+  const valid = rows.includes(-1) ? Uint8Array.from(rows, (row) => (row < 0 ? 0 : 1)) : null;
+  return { ...column, length: rows.length, bytes, starts, ends, valid };
+}

@@ -1,0 +1,88 @@
+import { required } from "../common/assert.js";
+import { topological } from "../optimize/rewrite.js";
+import type { BoundNode } from "../plan/bound.js";
+import type { BroadcastHow } from "../task/protocol.js";
+import type { Placement } from "./placement.js";
+import { boundBytes, type SizeBound, sizeBound } from "./size.js";
+
+export type JoinNode = Extract<BoundNode, { readonly kind: "join" }>;
+
+/** The kind of a join that each partition of the left side can do on its own; null for those that must see all left rows. */
+export const broadcastHow = (node: JoinNode): BroadcastHow | null =>
+  node.how === "right" || node.how === "full" ? null : node.how;
+
+/**
+ * Decides which joins run in the workers: those whose left rows are there already and whose right side is small enough for every worker
+ * to hold. Joins are asked about in an order in which inputs come before their consumers.
+ */
+export class BroadcastRule {
+  private readonly sizes = new Map<BoundNode, SizeBound | null>();
+  /** Which worker pass each node's rows come from, by the node whose rows that pass reads. */
+  private readonly passes = new Map<BoundNode, BoundNode>();
+  /** Passes that have to end before a pass can begin. */
+  private readonly after = new Map<BoundNode, Set<BoundNode>>();
+
+  /** `limitBytes`: the largest right side; 0 for no broadcast at all. */
+  constructor(private readonly limitBytes: number) {}
+
+  place(node: JoinNode, placed: ReadonlyMap<BoundNode, Placement>): Placement {
+    const inDuckDb = (reason: string): Placement => ({ where: "duckdb", reason });
+    if (broadcastHow(node) === null || this.limitBytes === 0 || placed.get(node.left)?.where !== "worker") {
+      return inDuckDb("join needs more than one row");
+    }
+    const bound = sizeBound(node.right, this.sizes);
+    if (bound === null) return inDuckDb("join: how large its right side gets is not known");
+    const bytes = boundBytes(bound);
+    if (bytes > this.limitBytes) {
+      return inDuckDb(
+        `join: its right side of about ${megabytes(bytes)} is over the ${megabytes(this.limitBytes)} that workers hold`,
+      );
+    }
+    const pass = this.passOf(node.left);
+    const needed = this.passesBelow(node.right, placed);
+    if ([...needed].some((other) => other === pass || this.waitsFor(other, pass))) {
+      return inDuckDb("join: both sides come from the same pass over the input");
+    }
+    this.wait(pass, needed);
+    return { where: "worker", reason: `broadcast: right side about ${megabytes(bytes)}` };
+  }
+
+  /** To be told every node once it is placed. */
+  note(node: BoundNode, placed: ReadonlyMap<BoundNode, Placement>): void {
+    if (placed.get(node)?.where !== "worker" || node.kind === "sink") return;
+    if (node.kind === "aggregate") {
+      // Groups come from a pass of their own, over what that of their rows wrote.
+      this.passes.set(node, node);
+      this.wait(node, this.passesBelow(node.input, placed));
+      return;
+    }
+    const input = node.kind === "join" ? node.left : "input" in node ? node.input : null;
+    if (input === null) {
+      this.passes.set(node, node);
+      return;
+    }
+    const pass = this.passes.get(input) ?? input;
+    this.passes.set(node, pass);
+    // A pass over what DuckDB computed comes after all that went into it.
+    if (pass === input && !this.passes.has(input)) this.wait(pass, this.passesBelow(input, placed));
+  }
+
+  private passOf(node: BoundNode): BoundNode {
+    return required(this.passes.get(node), "worker pass");
+  }
+
+  private passesBelow(node: BoundNode, placed: ReadonlyMap<BoundNode, Placement>): Set<BoundNode> {
+    const workers = topological([node]).filter((below) => placed.get(below)?.where === "worker");
+    return new Set(workers.map((below) => this.passOf(below)));
+  }
+
+  private wait(pass: BoundNode, needed: ReadonlySet<BoundNode>): void {
+    this.after.set(pass, new Set([...(this.after.get(pass) ?? []), ...needed]));
+  }
+
+  private waitsFor(pass: BoundNode, other: BoundNode): boolean {
+    return [...(this.after.get(pass) ?? [])].some((before) => before === other || this.waitsFor(before, other));
+  }
+}
+
+const megabytes = (bytes: number): string => (bytes < 1e6 ? "1 MB" : `${Math.round(bytes / 1e6)} MB`);

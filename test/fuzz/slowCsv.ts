@@ -1,0 +1,158 @@
+/**
+ * A CSV reader that is slow and plain: RFC 4180, and what docs/SEMANTICS.md says about all that the RFC leaves open. It works byte by
+ * byte on the whole file and shares nothing with the reader under test.
+ */
+export interface SlowDialect {
+  readonly delimiter: string;
+  readonly quote: string | null;
+  readonly escape: string | null;
+  readonly comment: string | null;
+  readonly header: boolean;
+  readonly skipLines: number;
+  readonly quotes: "strict" | "lenient";
+}
+
+/** Bytes are kept as text of one character each (latin1). */
+export interface SlowField {
+  /** As it stands in the file. */
+  readonly raw: string;
+  /** Without quotes and escapes. */
+  readonly text: string;
+  readonly quoted: boolean;
+}
+
+export interface SlowRecord {
+  readonly start: number;
+  /** Without the line end. */
+  readonly end: number;
+  readonly line: number;
+  readonly fields: readonly SlowField[];
+  readonly reject: "CSV_UNCLOSED_QUOTE" | "CSV_STRAY_QUOTE" | "CSV_TOO_FEW_FIELDS" | "CSV_TOO_MANY_FIELDS" | null;
+}
+
+export interface SlowFile {
+  readonly newline: "\n" | "\r";
+  /** null: a header was asked for and there is none. */
+  readonly header: readonly SlowField[] | null;
+  readonly records: readonly SlowRecord[];
+  /** Every byte of the file in order: byte order mark, skipped lines, header, comments, blank lines, records with their line ends. */
+  readonly pieces: readonly { readonly kind: string; readonly start: number; readonly end: number }[];
+}
+
+interface Parsed {
+  readonly fields: readonly SlowField[];
+  readonly stray: boolean;
+  readonly end: number;
+  readonly next: number;
+}
+
+/** Reads all of a file. `fieldCount` 0: as many as the header has. */
+export function readSlowly(file: string, dialect: SlowDialect, fieldCount: number): SlowFile {
+  const newline = !file.includes("\n") && file.includes("\r") ? "\r" : "\n";
+  const pieces: { kind: string; start: number; end: number }[] = [];
+  const records: SlowRecord[] = [];
+  let at = 0;
+  const take = (kind: string, end: number): void => {
+    pieces.push({ kind, start: at, end });
+    at = end;
+  };
+  if (file.startsWith("\xef\xbb\xbf")) take("mark", 3);
+  for (let i = 0; i < dialect.skipLines && at < file.length; i++) take("skipped", afterLine(file, at, newline));
+  let header: readonly SlowField[] | null = null;
+  while (dialect.header && header === null) {
+    if (at >= file.length) return { newline, header, records, pieces };
+    if (file[at] === dialect.comment) {
+      take("comment", afterLine(file, at, newline));
+      continue;
+    }
+    const parsed = parseRecord(file, at, newline, dialect);
+    if (parsed === null) return { newline, header, records, pieces };
+    if (isBlank(parsed)) take("blank", parsed.next);
+    else {
+      header = parsed.fields;
+      take("header", parsed.next);
+    }
+  }
+  const count = fieldCount === 0 ? (header?.length ?? 0) : fieldCount;
+  while (at < file.length) {
+    if (file[at] === dialect.comment) {
+      take("comment", afterLine(file, at, newline));
+      continue;
+    }
+    const parsed = parseRecord(file, at, newline, dialect);
+    if (parsed !== null && count > 1 && isBlank(parsed)) {
+      take("blank", parsed.next);
+      continue;
+    }
+    const next = parsed === null ? afterLine(file, at, newline) : parsed.next;
+    const end = parsed === null ? withoutEnd(file, at, next, newline) : parsed.end;
+    const line = file.slice(0, at).split(newline).length;
+    records.push({ start: at, end, line, fields: parsed?.fields ?? [], reject: rejectOf(parsed, count, dialect) });
+    take("record", next);
+  }
+  return { newline, header, records, pieces };
+}
+
+function rejectOf(parsed: Parsed | null, count: number, dialect: SlowDialect): SlowRecord["reject"] {
+  if (parsed === null) return "CSV_UNCLOSED_QUOTE";
+  if (parsed.stray && dialect.quotes === "strict") return "CSV_STRAY_QUOTE";
+  if (parsed.fields.length < count) return "CSV_TOO_FEW_FIELDS";
+  return parsed.fields.length > count ? "CSV_TOO_MANY_FIELDS" : null;
+}
+
+/** Nothing between two line ends: one field without a character. A field of two quotes is a character. */
+const isBlank = (parsed: Parsed): boolean => parsed.fields.length === 1 && parsed.fields[0]?.raw === "";
+
+function afterLine(file: string, at: number, newline: string): number {
+  const end = file.indexOf(newline, at);
+  return end < 0 ? file.length : end + 1;
+}
+
+/** Where a line's content ends: before LF, CRLF, or the end of the file (a CR there counts as a line end cut short). */
+function withoutEnd(file: string, start: number, next: number, newline: string): number {
+  let end = next;
+  if (end > start && file[end - 1] === newline) end--;
+  if (newline === "\n" && end > start && file[end - 1] === "\r") end--;
+  return end;
+}
+
+/** null: a quote that nothing closes. */
+function parseRecord(file: string, start: number, newline: string, dialect: SlowDialect): Parsed | null {
+  const { delimiter, quote } = dialect;
+  const escaping = dialect.escape ?? quote;
+  const fields: SlowField[] = [];
+  let stray = false;
+  let at = start;
+  for (;;) {
+    const first = at;
+    let text = "";
+    const quoted = quote !== null && file[at] === quote;
+    if (quoted) {
+      at++;
+      for (;;) {
+        if (at >= file.length) return null;
+        const c = file[at] as string;
+        const next = file[at + 1];
+        if (c === escaping && next !== undefined && (next === quote || (escaping !== quote && next === escaping))) {
+          text += next;
+          at += 2;
+        } else if (c === quote) {
+          at++;
+          break;
+        } else {
+          text += c;
+          at++;
+        }
+      }
+    }
+    const tail = at;
+    while (at < file.length && file[at] !== delimiter && file[at] !== newline) at++;
+    const last = file[at] !== delimiter;
+    const end = last && newline === "\n" && at > tail && file[at - 1] === "\r" ? at - 1 : at;
+    const rest = file.slice(tail, end);
+    if (quote !== null && (quoted ? rest !== "" : rest.includes(quote))) stray = true;
+    fields.push({ raw: file.slice(first, end), text: text + rest, quoted });
+    if (last) return { fields, stray, end, next: Math.min(at + 1, file.length) };
+    at++;
+  }
+}

@@ -1,0 +1,141 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { builderFor } from "../../../src/batch/builder.js";
+import type { Batch } from "../../../src/batch/column.js";
+import { columnReader } from "../../../src/batch/reader.js";
+import { MillraceError } from "../../../src/common/errors.js";
+import { BlockFile, BlockFileWriter, columnParts, ReadMemory } from "../../../src/exchange/blockFile.js";
+import { planBuckets } from "../../../src/exchange/bucketReader.js";
+import { blockExchange } from "../../../src/exchange/codec.js";
+import { readBlocks } from "../../../src/exchange/openPart.js";
+import { planRuns } from "../../../src/exchange/runRanges.js";
+import { RunReader } from "../../../src/exchange/runReader.js";
+import { type Schema, types, type Value } from "../../../src/schema/types.js";
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "millrace-blocks-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const schema: Schema = [
+  { name: "text", type: types.utf8, nullable: true },
+  { name: "small", type: types.int8, nullable: true },
+  { name: "big", type: types.int64, nullable: true },
+  { name: "wide", type: types.decimal(30, 2), nullable: true },
+  { name: "real", type: types.float64, nullable: true },
+];
+
+function batchOf(of: Schema, rows: readonly (readonly Value[])[]): Batch {
+  const columns = of.map((field, i) => {
+    const builder = builderFor(field.type);
+    for (const row of rows) builder.append(row[i] ?? null);
+    return builder.finish();
+  });
+  return { schema: of, length: rows.length, columns, selection: null, origin: null };
+}
+
+const rowsOf = (batch: Batch): Value[][] => {
+  const readers = batch.columns.map(columnReader);
+  return Array.from({ length: batch.length }, (_, row) => readers.map((read) => read(row)));
+};
+
+const sample: Value[][] = Array.from({ length: 50 }, (_, i) => [
+  i % 7 === 0 ? null : "ä".repeat(i % 5),
+  i - 25,
+  i % 5 === 0 ? null : BigInt(i) ** 11n,
+  -(10n ** 20n) * BigInt(i),
+  i === 3 ? Number.NaN : i / 3,
+]);
+
+function numbersOf(reader: RunReader): number[] {
+  const found: number[] = [];
+  for (let batch = reader.next(); batch !== null; batch = reader.next())
+    found.push(...rowsOf(batch).map((row) => Number(row[4])));
+  reader.close();
+  return found;
+}
+
+describe("block files", () => {
+  it("give back rows of every layout, whole and in parts", () => {
+    const file = join(folder, "rows.blocks");
+    const writer = blockExchange.writer(schema, file);
+    writer.write(batchOf(schema, sample));
+    writer.write({ ...batchOf(schema, sample), selection: Int32Array.of(1, 7, 49) });
+    expect(writer.finish()).toMatchObject([{ path: file, rows: 53, bytes: readFileSync(file).length }]);
+    const expected = [...sample, ...[1, 7, 49].map((i) => sample[i] as Value[])];
+    expect([...readBlocks([file])].flatMap(rowsOf)).toEqual(expected);
+    const open = new BlockFile(file);
+    const [block] = open.blocks;
+    if (block === undefined) throw new Error("no block");
+    const columns = open.read(block, 10, 20, new ReadMemory());
+    expect(rowsOf({ schema, length: 10, columns, selection: null, origin: null })).toEqual(sample.slice(10, 20));
+    open.close();
+  });
+
+  it("say what is wrong with a file that was cut or changed", () => {
+    const file = join(folder, "broken.blocks");
+    const writer = blockExchange.writer(schema, file);
+    writer.write(batchOf(schema, sample));
+    writer.finish();
+    const bytes = readFileSync(file);
+    for (const broken of [bytes.subarray(0, 10), bytes.subarray(0, bytes.length - 3), Buffer.concat([Buffer.from("x"), bytes])]) {
+      writeFileSync(file, broken);
+      expect(() => new BlockFile(file)).toThrow(MillraceError);
+    }
+    expect(() => new BlockFile(join(folder, "missing.blocks"))).toThrow(/cannot be opened/);
+  });
+
+  it("merge as sorted runs, whatever their lengths", () => {
+    const keyed: Schema = [{ name: "__order", type: types.binary, nullable: false }, ...schema];
+    const all = Array.from({ length: 40_000 }, (_, i) => i);
+    const files = [0, 1, 2, 3, 4].map((run) => {
+      const file = join(folder, `run-${run}.blocks`);
+      const writer = blockExchange.writer(keyed, file);
+      const mine = all.filter((i) => (i > 39_000 && i % 2 === 1 ? 3 : i % 3) === run);
+      const key = (i: number) => Buffer.from(`prefix that is long ${String(i).padStart(6, "0")}`);
+      for (let from = 0; from < mine.length; from += 3000) {
+        const part = mine.slice(from, from + 3000).map((i): Value[] => [key(i), `t${i}`, i % 100, BigInt(i), BigInt(i), i]);
+        writer.write(batchOf(keyed, part));
+      }
+      writer.finish();
+      return file;
+    });
+    const reader = new RunReader(files, schema, { from: null, to: null });
+    const found: Value[] = [];
+    for (let batch = reader.next(); batch !== null; batch = reader.next())
+      found.push(...rowsOf(batch).map((row) => row[4] ?? null));
+    expect(found.map(Number)).toEqual(all);
+    expect(reader.result().rows).toBe(found.length);
+    const key = (i: number) => Buffer.from(`prefix that is long ${String(i).padStart(6, "0")}`).toString("hex");
+    const borders = [null, key(0), key(1), key(17_001), key(39_998), key(50_000), null];
+    const parts = borders.slice(1).flatMap((to, i) => numbersOf(new RunReader(files, schema, { from: borders[i] ?? null, to })));
+    expect(parts).toEqual(all);
+    expect(planRuns(files)).toEqual([{ kind: "runs", file: 0, from: null, to: null }]);
+    reader.close();
+  });
+
+  it("cut their buckets into runs by their rows alone", () => {
+    const keyed: Schema = [{ name: "__rows", type: types.int64, nullable: false }];
+    const counts = [10, 100_000, 50_000, 0, 200_000, 5, 5, 5];
+    const bounds = [0];
+    for (const more of counts) bounds.push((bounds.at(-1) ?? 0) + more);
+    const rows = bounds.at(-1) ?? 0;
+    const file = join(folder, "buckets.blocks");
+    const writer = new BlockFileWriter(file);
+    writer.write(keyed, rows, bounds, [
+      columnParts({ layout: "fixed", type: types.int64, length: rows, values: new BigInt64Array(rows), valid: null }),
+    ]);
+    writer.finish();
+    const runs = planBuckets([file]).map(({ from, to }) => [from, to]);
+    expect(runs).toEqual([
+      [0, 2],
+      [2, 4],
+      [4, 5],
+      [5, 8],
+    ]);
+    expect(planBuckets([])).toEqual([{ kind: "buckets", file: 0, from: 0, to: 1 }]);
+  });
+});

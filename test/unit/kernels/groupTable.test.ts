@@ -1,0 +1,159 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { builderFor } from "../../../src/batch/builder.js";
+import type { Column } from "../../../src/batch/column.js";
+import { columnReader } from "../../../src/batch/reader.js";
+import { compareValues } from "../../../src/functions/compare.js";
+import { canPack } from "../../../src/kernels/groupKeys.js";
+import { WordGroupTable } from "../../../src/kernels/groupTable.js";
+import { RowBuckets } from "../../../src/kernels/rowBuckets.js";
+import { type DataType, types, type Value } from "../../../src/schema/types.js";
+import { arbitraryOf, everyType } from "../batch/values.js";
+
+const packable = everyType.filter((type) => canPack([type]));
+
+function columnOf(type: DataType, values: readonly Value[]): Column {
+  const builder = builderFor(type, values.length);
+  for (const value of values) builder.append(value);
+  return builder.finish();
+}
+
+const keys = (all: readonly DataType[]) => all.map((type) => ({ type, nullable: true }));
+
+const compareRows = (a: readonly Value[], b: readonly Value[]): number => {
+  for (const [i, value] of a.entries()) {
+    const order = compareValues(value, b[i] ?? null);
+    if (order !== 0) return order;
+  }
+  return 0;
+};
+
+const rowsCase = fc
+  .array(fc.constantFrom(...packable), { minLength: 1, maxLength: 3 })
+  .chain((all) =>
+    fc.tuple(
+      fc.constant(all),
+      fc.array(fc.tuple(...all.map((type) => fc.option(arbitraryOf(type), { freq: 8 }))), { maxLength: 60 }),
+    ),
+  );
+
+describe("groups of packed keys", () => {
+  it("come in the order that values compare in, nulls last", () => {
+    fc.assert(
+      fc.property(rowsCase, ([all, rows]) => {
+        const table = new WordGroupTable(keys(all));
+        const columns = all.map((type, i) =>
+          columnOf(
+            type,
+            rows.map((row) => row[i] ?? null),
+          ),
+        );
+        const groups = [...table.assign(columns, null, rows.length)];
+        const { order, keys: sortKeys } = table.sorted();
+        const readers = table.keyColumns(order).map(columnReader);
+        const sorted = [...order].map((_, i) => readers.map((read) => read(i)));
+        for (let i = 1; i < sorted.length; i++) {
+          expect(compareRows(sorted[i - 1] ?? [], sorted[i] ?? [])).toBeLessThan(0);
+          const [a, b] = [i - 1, i].map((j) => sortKeys.bytes.subarray(sortKeys.starts[j], sortKeys.ends[j]));
+          expect(Buffer.compare(a as Uint8Array, b as Uint8Array)).toBe(-1);
+        }
+        const place = new Map([...order].map((group, i) => [group, i]));
+        rows.forEach((row, i) => {
+          const found = sorted[place.get(groups[i] as number) ?? -1] ?? [];
+          expect(compareRows(row, found)).toBe(0);
+        });
+        table.free();
+      }),
+    );
+  });
+
+  it("tell texts apart by length and by every byte, also where they fill words", () => {
+    const texts = [
+      "",
+      "a",
+      "a\0",
+      "abcdefg",
+      "abcdefgh",
+      "abcdefg\0",
+      "abcdefg\x07",
+      "abcdefg\x08",
+      "abcdefghi",
+      "abcdefghijklmnop",
+      "ÿÿÿÿ",
+    ];
+    const bytes = [...texts.map((text) => Buffer.from(text)), Buffer.alloc(8, 255), Buffer.alloc(8, 254), Buffer.alloc(7, 254)];
+    const table = new WordGroupTable(keys([types.binary]));
+    const column = columnOf(types.binary, [...bytes, null]);
+    expect([...table.assign([column], null, column.length)]).toEqual(Array.from({ length: column.length }, (_, i) => i));
+    const [back] = table.keyColumns(null);
+    const read = columnReader(back as Column);
+    for (const [i, one] of bytes.entries()) expect(Buffer.from(read(i) as Uint8Array)).toEqual(Buffer.from(one));
+    expect(read(bytes.length)).toBeNull();
+    table.free();
+  });
+
+  it("grow past a million", () => {
+    const table = new WordGroupTable(keys([types.int64]));
+    const rows = 100_000;
+    for (let batch = 0; batch < 11; batch++) {
+      const values = BigInt64Array.from({ length: rows }, (_, i) => BigInt(batch * rows + i) * 7n);
+      const column: Column = { layout: "fixed", type: types.int64, length: rows, values, valid: null };
+      const groups = table.assign([column], null, rows);
+      expect(groups[rows - 1]).toBe((batch + 1) * rows - 1);
+    }
+    expect(table.count).toBe(1_100_000);
+    table.free();
+  });
+
+  it("go to another table with their packed keys", () => {
+    const first = new WordGroupTable(keys([types.utf8, types.int32]));
+    const columns = [columnOf(types.utf8, ["x", null, "longer than a word", "x"]), columnOf(types.int32, [1, 2, null, 1])];
+    first.assign(columns, null, 4);
+    const second = new WordGroupTable(keys([types.utf8, types.int32]));
+    expect([...second.assignPacked(first.packedKeys())]).toEqual([0, 1, 2]);
+    expect([...second.assign(columns, Int32Array.of(2, 3), 4)]).toEqual([2, 0]);
+  });
+});
+
+describe("row buckets", () => {
+  it("keep all rows, in order within a bucket, and equal keys together", () => {
+    const cases = fc.tuple(
+      fc.integer({ min: 0, max: 6 }),
+      fc.array(fc.tuple(fc.string({ maxLength: 12 }), fc.option(fc.string())), { maxLength: 80 }),
+    );
+    fc.assert(
+      fc.property(cases, fc.boolean(), ([bits, rows], selected) => {
+        const selection = selected ? Int32Array.from(rows.keys()).filter((i) => i % 3 !== 1) : null;
+        const live = selection === null ? rows : [...selection].map((i) => rows[i] as (typeof rows)[number]);
+        const buckets = new RowBuckets(keys([types.utf8]), [types.utf8, types.int32], bits);
+        const key = columnOf(
+          types.utf8,
+          rows.map(([text]) => text),
+        );
+        const text = columnOf(
+          types.utf8,
+          rows.map(([, value]) => value),
+        );
+        const number = columnOf(types.int32, [...rows.keys()]);
+        for (let part = 0; part < 2; part++) buckets.append([key], [text, number], selection, rows.length);
+        const { rows: count, bounds, columns } = buckets.take();
+        expect(count).toBe(live.length * 2);
+        expect(bounds).toHaveLength(2 ** bits + 1);
+        expect([bounds[0], bounds.at(-1)]).toEqual([0, count]);
+        const numbers = new Int32Array(columns[2]?.values.slice().buffer ?? new ArrayBuffer(0));
+        const bucketOf = new Map<string, number>();
+        for (let b = 0; b < 2 ** bits; b++) {
+          for (let i = bounds[b] as number; i < (bounds[b + 1] as number); i++) {
+            const row = rows[numbers[i] as number] as (typeof rows)[number];
+            expect(bucketOf.get(row[0]) ?? b).toBe(b);
+            bucketOf.set(row[0], b);
+          }
+        }
+        expect([...numbers].sort((a, b) => a - b)).toEqual(
+          [...live, ...live].map((row) => rows.indexOf(row)).sort((a, b) => a - b),
+        );
+        buckets.free();
+      }),
+    );
+  });
+});
