@@ -18,5 +18,6 @@ const bundle = await rolldown({
 });
 await bundle.write({ dir: "dist/run", format: "esm", entryFileNames: "[name].js", chunkFileNames: "chunk-[hash].js" });
 await bundle.close();
-copyFileSync("src/kernels/kernels.wasm", "dist/run/kernels.wasm");
+// The modules beside the bundles are for types and for benchmarks of single kernels.
+for (const folder of ["run", "kernels"]) copyFileSync("src/kernels/kernels.wasm", `dist/${folder}/kernels.wasm`);
 chmodSync("dist/run/cli.js", 0o755);

@@ -1,4 +1,5 @@
-import * as arrow from "apache-arrow";
+import type * as Arrow from "apache-arrow";
+import { arrow } from "./arrowLibrary.js";
 import { assertNever } from "../common/assert.js";
 import type { Schema, Value } from "../schema/types.js";
 import { arrowSchema, arrowType } from "./arrowSchema.js";
@@ -10,7 +11,7 @@ import { compactBatch, copyBatch, gatherColumn } from "./gather.js";
  * The live rows as an Arrow record batch. Memory of fixed and contiguous columns is shared with the batch; give a copy
  * (`copyBatch`) to keep the result for longer.
  */
-export function toRecordBatch(batch: Batch): arrow.RecordBatch {
+export function toRecordBatch(batch: Batch): Arrow.RecordBatch {
   const { columns, length } = compactBatch(batch);
   const schema = arrowSchema(batch.schema);
   const children = columns.map(toData);
@@ -19,14 +20,14 @@ export function toRecordBatch(batch: Batch): arrow.RecordBatch {
 }
 
 /** All live rows as an Arrow table with memory of its own. */
-export function toTable(schema: Schema, batches: readonly Batch[]): arrow.Table {
+export function toTable(schema: Schema, batches: readonly Batch[]): Arrow.Table {
   return new arrow.Table(
     arrowSchema(schema),
     batches.map((batch) => toRecordBatch(copyBatch(batch))),
   );
 }
 
-function toData(column: Column): arrow.Data {
+function toData(column: Column): Arrow.Data {
   switch (column.layout) {
     case "fixed":
       return fixedData(column);
@@ -41,9 +42,9 @@ function toData(column: Column): arrow.Data {
   }
 }
 
-type Buffers = { [K in arrow.BufferType]?: ArrayBufferView };
+type Buffers = { [K in Arrow.BufferType]?: ArrayBufferView };
 
-function makeData(column: Column, buffers: Buffers, children: arrow.Data[] = []): arrow.Data {
+function makeData(column: Column, buffers: Buffers, children: Arrow.Data[] = []): Arrow.Data {
   const { valid, length } = column;
   const nulls = valid === null ? 0 : countNulls(valid);
   if (valid !== null && nulls > 0) buffers[arrow.BufferType.VALIDITY] = packBits(valid);
@@ -52,7 +53,7 @@ function makeData(column: Column, buffers: Buffers, children: arrow.Data[] = [])
     0,
     length,
     nulls,
-    buffers as ConstructorParameters<typeof arrow.Data>[4],
+    buffers as ConstructorParameters<typeof Arrow.Data>[4],
     children,
   );
 }
@@ -70,7 +71,7 @@ export function packBits(bytes: Uint8Array): Uint8Array {
   return bits;
 }
 
-function fixedData(column: FixedColumn): arrow.Data {
+function fixedData(column: FixedColumn): Arrow.Data {
   const { type, length } = column;
   if (type.kind === "null") return new arrow.Data(new arrow.Null(), 0, length, length);
   if (type.kind === "bool") return makeData(column, { [arrow.BufferType.DATA]: packBits(column.values as Uint8Array) });
@@ -86,7 +87,7 @@ function fixedData(column: FixedColumn): arrow.Data {
 
 const wordsOf = (column: WideColumn): BigInt64Array => column.values.slice(0, column.length * 2);
 
-function bytesData(column: BytesColumn): arrow.Data {
+function bytesData(column: BytesColumn): Arrow.Data {
   const contiguous = isContiguous(column) ? column : (gatherColumn(column, allRows(column.length)) as BytesColumn);
   const { starts, ends, length } = contiguous;
   const shared = length > 0 && ends.buffer === starts.buffer && ends.byteOffset === starts.byteOffset + 4;
@@ -108,7 +109,7 @@ function offsetsOf({ starts, ends, length }: BytesColumn): Int32Array {
 
 const allRows = (length: number): Int32Array => Int32Array.from({ length }, (_, i) => i);
 
-function listData(column: ObjectColumn): arrow.Data {
+function listData(column: ObjectColumn): Arrow.Data {
   if (column.type.kind !== "list") throw new TypeError("not a list column");
   const items = builderFor(column.type.item, column.length);
   const offsets = new Int32Array(column.length + 1);
@@ -119,7 +120,7 @@ function listData(column: ObjectColumn): arrow.Data {
   return makeData(column, { [arrow.BufferType.OFFSET]: offsets }, [toData(items.finish())]);
 }
 
-function structData(column: ObjectColumn): arrow.Data {
+function structData(column: ObjectColumn): Arrow.Data {
   if (column.type.kind !== "struct") throw new TypeError("not a struct column");
   const children = column.type.fields.map((field) => {
     const child = builderFor(field.type, column.length);

@@ -1,4 +1,5 @@
-import * as arrow from "apache-arrow";
+import type * as Arrow from "apache-arrow";
+import { arrow } from "./arrowLibrary.js";
 import { dataError } from "../common/errors.js";
 import type { DataType, Value } from "../schema/types.js";
 import { schemaFromArrow, typeFromArrow, unsupported } from "./arrowSchema.js";
@@ -12,14 +13,14 @@ import { columnReader } from "./reader.js";
  * units other than microseconds and days are converted.
  * @throws MillraceError Data/UNSUPPORTED_ARROW_TYPE, Data/VALUE_OUT_OF_RANGE
  */
-export function fromRecordBatch(record: arrow.RecordBatch): Batch {
+export function fromRecordBatch(record: Arrow.RecordBatch): Batch {
   const schema = schemaFromArrow(record.schema);
-  const columns = schema.map((field, i) => fromData(record.data.children[i] as arrow.Data, field.name));
+  const columns = schema.map((field, i) => fromData(record.data.children[i] as Arrow.Data, field.name));
   return { schema, length: record.numRows, columns, selection: null, origin: null };
 }
 
 /** One Arrow array as a column. `name` is for messages. */
-export function fromData(data: arrow.Data, name: string): Column {
+export function fromData(data: Arrow.Data, name: string): Column {
   const { type, length } = data;
   if (arrow.DataType.isDictionary(type)) return fromDictionary(data, name);
   const target = typeFromArrow(type, name);
@@ -47,7 +48,7 @@ export function fromData(data: arrow.Data, name: string): Column {
   }
 }
 
-function unpackValid(data: arrow.Data): Uint8Array | null {
+function unpackValid(data: Arrow.Data): Uint8Array | null {
   const bits = data.nullBitmap as Uint8Array | null | undefined;
   if (data.length === 0 || !bits || bits.length === 0 || data.nullCount === 0) return null;
   return unpackBits(bits, data.offset, data.length);
@@ -63,15 +64,15 @@ export function unpackBits(bits: Uint8Array, offset: number, length: number): Ui
   return bytes;
 }
 
-function words64(data: arrow.Data, wordsPerRow: number): BigInt64Array {
+function words64(data: Arrow.Data, wordsPerRow: number): BigInt64Array {
   const values = data.values as Uint32Array;
   const length = data.length * wordsPerRow;
   if (values.byteOffset % 8 === 0) return new BigInt64Array(values.buffer, values.byteOffset, length);
   return new BigInt64Array(values.slice().buffer, 0, length);
 }
 
-function daysOf(data: arrow.Data, valid: Uint8Array | null, name: string): Int32Array {
-  if ((data.type as arrow.Date_).unit === arrow.DateUnit.DAY) return (data.values as Int32Array).subarray(0, data.length);
+function daysOf(data: Arrow.Data, valid: Uint8Array | null, name: string): Int32Array {
+  if ((data.type as Arrow.Date_).unit === arrow.DateUnit.DAY) return (data.values as Int32Array).subarray(0, data.length);
   const millis = words64(data, 1);
   const days = new Int32Array(data.length);
   for (let i = 0; i < days.length; i++) {
@@ -83,16 +84,17 @@ function daysOf(data: arrow.Data, valid: Uint8Array | null, name: string): Int32
   return days;
 }
 
-const perMicrosecond = new Map<arrow.TimeUnit, bigint>([
-  [arrow.TimeUnit.SECOND, 1_000_000n],
-  [arrow.TimeUnit.MILLISECOND, 1000n],
-]);
+/** Microseconds in a tick; null for nanoseconds. */
+function microsecondsIn(unit: Arrow.TimeUnit): bigint | null {
+  if (unit === arrow.TimeUnit.SECOND) return 1_000_000n;
+  return unit === arrow.TimeUnit.MILLISECOND ? 1000n : null;
+}
 
-function microsecondsOf(data: arrow.Data, valid: Uint8Array | null, name: string): BigInt64Array {
+function microsecondsOf(data: Arrow.Data, valid: Uint8Array | null, name: string): BigInt64Array {
   const ticks = words64(data, 1);
-  const unit = (data.type as arrow.Timestamp).unit;
+  const unit = (data.type as Arrow.Timestamp).unit;
   if (unit === arrow.TimeUnit.MICROSECOND) return ticks;
-  const factor = perMicrosecond.get(unit) ?? null;
+  const factor = microsecondsIn(unit);
   const out = new BigInt64Array(data.length);
   for (let i = 0; i < out.length; i++) {
     if (valid !== null && valid[i] === 0) continue;
@@ -114,9 +116,9 @@ const outOfRange = (column: string, row: number, what: string) =>
     },
   );
 
-function decimalColumn(data: arrow.Data, type: DataType, precision: number, valid: Uint8Array | null): Column {
+function decimalColumn(data: Arrow.Data, type: DataType, precision: number, valid: Uint8Array | null): Column {
   const { length } = data;
-  const bits = (data.type as arrow.Decimal).bitWidth as number;
+  const bits = (data.type as Arrow.Decimal).bitWidth as number;
   if (bits < 64) {
     const values = BigInt64Array.from((data.values as unknown as Int32Array).subarray(0, length), (value) => BigInt(value | 0));
     return { layout: "fixed", type, length, values, valid };
@@ -137,7 +139,7 @@ function decimalColumn(data: arrow.Data, type: DataType, precision: number, vali
   return { layout: "wide", type, length, values, valid };
 }
 
-function bytesColumn(data: arrow.Data, type: DataType, valid: Uint8Array | null, name: string): Column {
+function bytesColumn(data: Arrow.Data, type: DataType, valid: Uint8Array | null, name: string): Column {
   const { length } = data;
   const offsets = data.valueOffsets as unknown as Int32Array | BigInt64Array | undefined;
   if (arrow.DataType.isUtf8(data.type) || arrow.DataType.isBinary(data.type)) {
@@ -182,7 +184,7 @@ function narrowOffset(offset: bigint | number, name: string): number {
   return value;
 }
 
-function fromDictionary(data: arrow.Data, name: string): Column {
+function fromDictionary(data: Arrow.Data, name: string): Column {
   const { dictionary, length } = data;
   if (dictionary === undefined) throw unsupported(data.type, name);
   const valid = unpackValid(data);
@@ -216,10 +218,10 @@ function bothValid(a: Uint8Array, b: Uint8Array | null): Uint8Array {
   return b === null ? a : a.map((bit, i) => bit & (b[i] as number));
 }
 
-function listColumn(data: arrow.Data, type: DataType, valid: Uint8Array | null, name: string): Column {
+function listColumn(data: Arrow.Data, type: DataType, valid: Uint8Array | null, name: string): Column {
   const { length } = data;
-  const item = columnReader(fromData(data.children[0] as arrow.Data, name));
-  const size = (data.type as arrow.FixedSizeList).listSize;
+  const item = columnReader(fromData(data.children[0] as Arrow.Data, name));
+  const size = (data.type as Arrow.FixedSizeList).listSize;
   const offsets = data.valueOffsets as unknown as ArrayLike<number | bigint> | undefined;
   const at = (i: number): number => (arrow.DataType.isFixedSizeList(data.type) ? i * size : Number(offsets?.[i]));
   const values: Value[] = [];
@@ -235,10 +237,10 @@ function listColumn(data: arrow.Data, type: DataType, valid: Uint8Array | null, 
   return { layout: "object", type, length, values, valid };
 }
 
-function structColumn(data: arrow.Data, type: DataType, valid: Uint8Array | null, name: string): Column {
+function structColumn(data: Arrow.Data, type: DataType, valid: Uint8Array | null, name: string): Column {
   const { length } = data;
-  const fields = (data.type as arrow.Struct).children.map((field, i) => {
-    return { name: field.name, read: columnReader(fromData(data.children[i] as arrow.Data, `${name}.${field.name}`)) };
+  const fields = (data.type as Arrow.Struct).children.map((field, i) => {
+    return { name: field.name, read: columnReader(fromData(data.children[i] as Arrow.Data, `${name}.${field.name}`)) };
   });
   const values: Value[] = [];
   for (let i = 0; i < length; i++) {

@@ -1,10 +1,11 @@
-import * as arrow from "apache-arrow";
+import type * as Arrow from "apache-arrow";
+import { arrow } from "./arrowLibrary.js";
 import { assertNever } from "../common/assert.js";
 import { dataError, planError } from "../common/errors.js";
 import { type DataType, type Field, type Schema, types } from "../schema/types.js";
 
 /** The Arrow type that a type is exchanged as. */
-export function arrowType(type: DataType): arrow.DataType {
+export function arrowType(type: DataType): Arrow.DataType {
   switch (type.kind) {
     case "bool":
       return new arrow.Bool();
@@ -49,23 +50,23 @@ export function arrowType(type: DataType): arrow.DataType {
   }
 }
 
-const arrowField = (field: Field): arrow.Field => new arrow.Field(field.name, arrowType(field.type), field.nullable);
+const arrowField = (field: Field): Arrow.Field => new arrow.Field(field.name, arrowType(field.type), field.nullable);
 
 /** A schema as Arrow has it. */
-export const arrowSchema = (schema: Schema): arrow.Schema => new arrow.Schema(schema.map(arrowField));
+export const arrowSchema = (schema: Schema): Arrow.Schema => new arrow.Schema(schema.map(arrowField));
 
 /** A schema from Arrow's. @throws MillraceError Data/UNSUPPORTED_ARROW_TYPE for types that have no place here. */
-export const schemaFromArrow = (schema: arrow.Schema): Schema => schema.fields.map(fieldFromArrow);
+export const schemaFromArrow = (schema: Arrow.Schema): Schema => schema.fields.map(fieldFromArrow);
 
-const fieldFromArrow = (field: arrow.Field): Field => ({
+const fieldFromArrow = (field: Arrow.Field): Field => ({
   name: field.name,
   type: typeFromArrow(field.type, field.name),
   nullable: field.nullable,
 });
 
 /** The type that an Arrow type is read as. Units of time become microseconds and days; dictionaries become their values. */
-export function typeFromArrow(type: arrow.DataType, column: string): DataType {
-  if (arrow.DataType.isDictionary(type)) return typeFromArrow(type.dictionary as arrow.DataType, column);
+export function typeFromArrow(type: Arrow.DataType, column: string): DataType {
+  if (arrow.DataType.isDictionary(type)) return typeFromArrow(type.dictionary as Arrow.DataType, column);
   if (arrow.DataType.isBool(type)) return types.bool;
   if (arrow.DataType.isInt(type)) return integerType(type);
   if (arrow.DataType.isFloat(type)) return type.precision === arrow.Precision.DOUBLE ? types.float64 : types.float32;
@@ -79,29 +80,29 @@ export function typeFromArrow(type: arrow.DataType, column: string): DataType {
     return types.decimal(type.precision, type.scale);
   }
   if (isList(type)) return types.list(typeFromArrow(listItem(type, column), column));
-  if (arrow.DataType.isStruct(type)) return types.struct((type.children as arrow.Field[]).map(fieldFromArrow));
+  if (arrow.DataType.isStruct(type)) return types.struct((type.children as Arrow.Field[]).map(fieldFromArrow));
   throw unsupported(type, column);
 }
 
-export const isText = (type: arrow.DataType): boolean =>
+export const isText = (type: Arrow.DataType): boolean =>
   arrow.DataType.isUtf8(type) || arrow.DataType.isLargeUtf8(type) || type.typeId === arrow.Type.Utf8View;
 
-export const isBinary = (type: arrow.DataType): boolean =>
+export const isBinary = (type: Arrow.DataType): boolean =>
   arrow.DataType.isBinary(type) ||
   arrow.DataType.isLargeBinary(type) ||
   arrow.DataType.isFixedSizeBinary(type) ||
   type.typeId === arrow.Type.BinaryView;
 
-export const isList = (type: arrow.DataType): boolean =>
+export const isList = (type: Arrow.DataType): boolean =>
   arrow.DataType.isList(type) || arrow.DataType.isFixedSizeList(type) || type.typeId === arrow.Type.LargeList;
 
-function listItem(type: arrow.DataType, column: string): arrow.DataType {
-  const child = (type.children as readonly arrow.Field[] | undefined)?.[0];
+function listItem(type: Arrow.DataType, column: string): Arrow.DataType {
+  const child = (type.children as readonly Arrow.Field[] | undefined)?.[0];
   if (child === undefined) throw unsupported(type, column);
   return child.type;
 }
 
-function integerType(type: arrow.Int): DataType {
+function integerType(type: Arrow.Int): DataType {
   switch (type.bitWidth) {
     case 8:
       return type.isSigned ? types.int8 : types.uint8;
@@ -117,7 +118,7 @@ function integerType(type: arrow.Int): DataType {
 }
 
 /** The error for an Arrow type that cannot be read. */
-export const unsupported = (type: arrow.DataType, column: string) =>
+export const unsupported = (type: Arrow.DataType, column: string) =>
   dataError(
     "UNSUPPORTED_ARROW_TYPE",
     `column ${JSON.stringify(column)} has the Arrow type ${String(type)}, which has no type here`,

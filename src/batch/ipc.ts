@@ -1,4 +1,5 @@
-import * as arrow from "apache-arrow";
+import type * as Arrow from "apache-arrow";
+import { arrow } from "./arrowLibrary.js";
 import { dataError } from "../common/errors.js";
 import type { Schema } from "../schema/types.js";
 import { toRecordBatch } from "./arrowExport.js";
@@ -14,7 +15,7 @@ export const encodeIpcStream = (schema: Schema, batches: Iterable<Batch>): Uint8
 export const encodeIpcFile = (schema: Schema, batches: Iterable<Batch>): Uint8Array =>
   encode(new arrow.RecordBatchFileWriter(), schema, batches);
 
-function encode(writer: arrow.RecordBatchWriter, schema: Schema, batches: Iterable<Batch>): Uint8Array {
+function encode(writer: Arrow.RecordBatchWriter, schema: Schema, batches: Iterable<Batch>): Uint8Array {
   writer.reset(undefined, arrowSchema(schema));
   for (const batch of batches) writer.write(toRecordBatch(batch));
   writer.finish();
@@ -31,8 +32,8 @@ export interface DecodedIpc {
  * @throws MillraceError Data/ARROW_UNREADABLE when the bytes are not whole Arrow IPC.
  */
 export function decodeIpc(bytes: Uint8Array, file?: string): DecodedIpc {
-  const records: arrow.RecordBatch[] = [];
-  let schema: arrow.Schema;
+  const records: Arrow.RecordBatch[] = [];
+  let schema: Arrow.Schema;
   try {
     const reader = arrow.RecordBatchReader.from(bytes).open();
     // Read before the records: a reader that has come to its end forgets its schema.

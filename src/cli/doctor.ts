@@ -120,7 +120,8 @@ function wasm(): Finding {
   }
   // Among the modules, or beside the bundle.
   const places = ["../kernels/kernels.wasm", "./kernels.wasm"].map((path) => new URL(path, import.meta.url));
-  if (!places.some((place) => existsSync(place))) return { name: "wasm", level: "fail", detail: "kernels.wasm is missing from the installation" };
+  if (!places.some((place) => existsSync(place)))
+    return { name: "wasm", level: "fail", detail: "kernels.wasm is missing from the installation" };
   return { name: "wasm", level: "ok", detail: "SIMD works, kernels are there" };
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { loadArrow } from "../batch/arrowLibrary.js";
 import type { ArrowBatch, ArrowTable } from "../batch/arrowTypes.js";
 import type { Batch } from "../batch/column.js";
 import { copyBatch } from "../batch/gather.js";
@@ -27,7 +28,10 @@ const graceMs = 2_000;
 const engineClosed = () => configError("ENGINE_CLOSED", "the engine was closed", { hint: "Make another with Engine.create." });
 
 /** Arrow is only needed to hand rows to the program, and takes a while to load. */
-const arrow = () => import("../batch/arrowExport.js");
+const arrow = async () => {
+  await loadArrow();
+  return import("../batch/arrowExport.js");
+};
 
 const runOptionNames = ["signal", "job", "parameters", "report"];
 

@@ -103,7 +103,7 @@ export class RunReader implements BatchReader {
       let child = at * 2 + 1;
       if (child >= heap.length) break;
       const right = heap[child + 1];
-      if (right !== undefined && right.isBefore(heap[child] as Run)) child++;
+      if (right?.isBefore(heap[child] as Run)) child++;
       const best = heap[child] as Run;
       if (!best.isBefore(run)) break;
       heap[at] = best;

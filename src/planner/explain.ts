@@ -167,7 +167,7 @@ function stepBody(step: Step, planned: PlannedStep): string {
       const right =
         planned.build?.kind === "exchange"
           ? `exchange ${planned.build.exchange}`
-          : `${step.build.scan.source.spec.format} as it is`;
+          : `the ${step.build.scan.source.spec.format} source`;
       const on = step.on.map((pair) => planned.build?.schema[pair.right]?.name).join(", ");
       return `${step.how} join with ${right} on ${on}, ${planned.build?.reason} [${names(step.schema)}]`;
     }

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const root = resolve(import.meta.dirname, "../..");
-const main = join(root, "dist/cli/main.js");
+const main = join(root, "dist/run/cli.js");
 let folder = "";
 
 beforeAll(() => {

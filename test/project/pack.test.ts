@@ -20,7 +20,7 @@ let packed: string[] = [];
  * network is needed; what the package uses without declaring it is not there.
  */
 beforeAll(() => {
-  if (!existsSync(join(root, "dist/index.js"))) throw new Error("dist/ is missing: run npm run build first");
+  if (!existsSync(join(root, "dist/run/index.js"))) throw new Error("dist/ is missing: run npm run build first");
   project = mkdtempSync(join(tmpdir(), "millrace-pack-"));
   const output = execFileSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", project], { cwd: root });
   const [pack] = JSON.parse(output.toString()) as { filename: string; files: { path: string }[] }[];
@@ -42,7 +42,7 @@ function node(...args: string[]) {
   const ended = spawnSync(process.execPath, args, { cwd: project, encoding: "utf8", timeout: 60_000 });
   return { code: ended.status, out: ended.stdout, err: ended.stderr };
 }
-const cli = (...args: string[]) => node("node_modules/millrace/dist/cli/main.js", ...args);
+const cli = (...args: string[]) => node("node_modules/millrace/dist/run/cli.js", ...args);
 
 const planText = `
 import { read, sum, udf } from "millrace";
@@ -58,11 +58,11 @@ export default ({ out = "out" } = {}) =>
 describe("the packed package", () => {
   it("holds what runs and what people read, and nothing else", () => {
     for (const file of [
-      "dist/index.js",
+      "dist/run/index.js",
       "dist/index.d.ts",
-      "dist/worker/main.js",
-      "dist/kernels/kernels.wasm",
-      "dist/cli/main.js",
+      "dist/run/worker.js",
+      "dist/run/kernels.wasm",
+      "dist/run/cli.js",
     ]) {
       expect(packed).toContain(file);
     }
