@@ -4,7 +4,10 @@ export { MillraceError } from "./common/errors.js";
 export { Engine } from "./engine/engine.js";
 export type { RunEvent } from "./engine/events.js";
 export type { EngineOptions } from "./engine/options.js";
+export type { ReplayOptions, ReplayResult } from "./engine/replay.js";
 export type { RunHandle, RunOptions, RunOutput, RunResult } from "./engine/run.js";
+export { openRejects, type RawRejects, type Reject, type RejectsOf, type RunRejects } from "./engine/runRejects.js";
+export { type CsvColumnGuess, type CsvInspection, inspectCsv } from "./io/csvInspect.js";
 export {
   argMax,
   argMin,
@@ -28,12 +31,14 @@ export {
   variancePop,
 } from "./plan/aggregates.js";
 export { plan } from "./plan/all.js";
+export { check } from "./plan/check.js";
+export type { Check, CheckOptions } from "./plan/checkOptions.js";
 export type { AnyColumn, Column } from "./plan/columns.js";
 export { Dataset } from "./plan/dataset.js";
 export { and, asc, coalesce, col, concat, desc, greatest, least, lit, not, or, when } from "./plan/expressions.js";
 export { planFingerprint, planFromJson, planToJson } from "./plan/json.js";
 export type { Plan } from "./plan/nodes.js";
-export { read } from "./plan/read.js";
+export { type ReadCsvOptions, read } from "./plan/read.js";
 export { planText } from "./plan/text.js";
 export { module, udf } from "./plan/udf.js";
 export type { RunReportData } from "./report/model.js";

@@ -4,6 +4,7 @@ import { workload as csvDirty } from "./csv-dirty.ts";
 import { workload as csvFilterParquet } from "./csv-filter-parquet.ts";
 import { workload as csvGroupCustomer } from "./csv-group-customer.ts";
 import { workload as csvGroupStore } from "./csv-group-store.ts";
+import { workload as csvRejects } from "./csv-rejects.ts";
 import { workload as csvStringUdf } from "./csv-string-udf.ts";
 import { workload as csvUdfParquet } from "./csv-udf-parquet.ts";
 import { workload as csvUdfSum } from "./csv-udf-sum.ts";
@@ -22,6 +23,7 @@ export const workloads: readonly Workload[] = [
   csvUdfSum,
   csvStringUdf,
   csvDirty,
+  csvRejects,
   brc,
   jsonlGroup,
   parquetGroup,

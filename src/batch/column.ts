@@ -74,6 +74,8 @@ export interface OriginPlace {
   readonly line: number | null;
   readonly byte: number | null;
   readonly length: number | null;
+  /** The how manieth row of its partition it is, from 0, for rows without bytes of their own. */
+  readonly row?: number;
 }
 
 /**

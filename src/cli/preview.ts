@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import type { Plan } from "../index.js";
-import { Dataset, Engine, read } from "../index.js";
+import type { CsvInspection, Plan, ReadCsvOptions } from "../index.js";
+import { Dataset, Engine, inspectCsv, read } from "../index.js";
 import { exitCodes } from "./exitCodes.js";
 import { errorDataOf, printError, usageError } from "./failure.js";
 import { jsonLine } from "./jsonLines.js";
@@ -14,6 +14,15 @@ interface PreviewFlags extends EngineFlags {
   readonly set: Parameters;
   readonly rows: number;
   readonly json?: boolean;
+  readonly delimiter?: string;
+  readonly quote?: string;
+  readonly encoding?: string;
+  readonly comment?: string;
+  readonly nullValue?: readonly string[];
+  readonly skipLines?: string;
+  /** `--no-header` and `--header`; undefined: to be guessed. */
+  readonly header?: boolean;
+  readonly quotes?: string;
 }
 
 type Collected = Awaited<ReturnType<Engine["collect"]>>;
@@ -25,6 +34,15 @@ export function previewCommand(terminal: Terminal, done: (code: number) => void)
     .argument("<file>", "a csv, jsonl, parquet or arrow file, or a file that exports a plan")
     .option("--rows <n>", "how many rows", wholeNumber("--rows"), 20)
     .option("--json", "print the schema and the rows as NDJSON on stdout")
+    .option("--delimiter <character>", "of a csv file; guessed otherwise, like all that follows")
+    .option("--quote <character>", 'of a csv file; "none" when its fields are never quoted')
+    .option("--encoding <name>", "utf-8, utf-16le, utf-16be, windows-1252 or latin1")
+    .option("--comment <character>", "lines that begin with it are left out")
+    .option("--null-value <text...>", "texts that mean null")
+    .option("--skip-lines <n>", "lines before the header")
+    .option("--header", "the first record names the columns")
+    .option("--no-header", "the first record is data")
+    .option("--quotes <rule>", "strict or lenient")
     .addOption(setOption());
   for (const option of engineOptions()) command.addOption(option);
   return command.action(async (file: string, flags: PreviewFlags) => done(await preview(terminal, file, flags)));
@@ -32,14 +50,17 @@ export function previewCommand(terminal: Terminal, done: (code: number) => void)
 
 async function preview(terminal: Terminal, file: string, flags: PreviewFlags): Promise<number> {
   const plan = isPlanFile(file);
-  const dataset = plan ? previewable(file, await loadPlanFile(file, flags.set)) : readerFor(file)("fail");
+  const inspection = plan || !isCsv.test(file) ? null : inspectCsv(file, csvFlags(file, flags));
+  const csv: ReadCsvOptions = inspection === null ? {} : { ...csvFlags(file, flags), ...inspection.options };
+  const dataset = plan ? previewable(file, await loadPlanFile(file, flags.set)) : readerFor(file, csv)("fail");
   const engine = await Engine.create({ workers: 1, ...engineSettings(flags) });
   const show = async (rows: Limitable) => {
     const table = await engine.collect(rows.limit(flags.rows));
-    if (flags.json === true) printJson(terminal, table);
+    if (flags.json === true) printJson(terminal, table, inspection);
     else terminal.out(previewText(table));
   };
   try {
+    if (inspection !== null && flags.json !== true) terminal.err(inspectionText(inspection));
     await show(dataset);
     return exitCodes.ok;
   } catch (thrown) {
@@ -47,7 +68,7 @@ async function preview(terminal: Terminal, file: string, flags: PreviewFlags): P
     const error = errorDataOf(thrown);
     if (plan || error.category !== "Data") throw thrown;
     printError(terminal, error, false);
-    await show(readerFor(file)("skip"));
+    await show(readerFor(file, csv)("skip"));
     terminal.err("Records that cannot be read are left out here.\n");
     return exitCodes.rejects;
   } finally {
@@ -62,24 +83,56 @@ interface Limitable {
 }
 
 type OnReject = "fail" | "skip";
-type Open = (path: string, onReject: OnReject) => Limitable;
+type Open = (path: string, onReject: OnReject, csv: ReadCsvOptions) => Limitable;
+
+const isCsv = /\.(csv|tsv|txt)(\.gz)?$/i;
 
 const readers: readonly { readonly ending: RegExp; readonly open: Open }[] = [
-  { ending: /\.csv(\.gz)?$/i, open: (path, onReject) => read.csv(path, { onReject }) },
-  { ending: /\.tsv(\.gz)?$/i, open: (path, onReject) => read.csv(path, { delimiter: "\t", onReject }) },
+  { ending: isCsv, open: (path, onReject, csv) => read.csv(path, { ...csv, onReject }) },
   { ending: /\.(jsonl|ndjson)(\.gz)?$/i, open: (path, onReject) => read.jsonl(path, { onReject }) },
   { ending: /\.(parquet|pq)$/i, open: (path, onReject) => read.parquet(path, { onReject }) },
   { ending: /\.(arrow|arrows|ipc|feather)$/i, open: (path, onReject) => read.arrow(path, { onReject }) },
 ];
 
-function readerFor(path: string): (onReject: OnReject) => Limitable {
+function readerFor(path: string, csv: ReadCsvOptions): (onReject: OnReject) => Limitable {
   const reader = readers.find(({ ending }) => ending.test(path));
-  if (reader !== undefined) return (onReject) => reader.open(path, onReject);
+  if (reader !== undefined) return (onReject) => reader.open(path, onReject, csv);
   throw usageError(
     "UNKNOWN_FILE_TYPE",
     `${path}: the name does not say what the file holds`,
-    "Expected one of .csv .tsv .jsonl .ndjson .parquet .arrow (text may end in .gz), or a .ts or .js file that exports a plan.",
+    "Expected one of .csv .tsv .txt .jsonl .ndjson .parquet .arrow (text may end in .gz), or a .ts or .js file that exports a plan.",
   );
+}
+
+/** The options of `read.csv` that the command line names; all others are guessed. */
+function csvFlags(file: string, flags: PreviewFlags): ReadCsvOptions {
+  const { delimiter, quote, encoding, comment, nullValue, skipLines, header, quotes } = flags;
+  const isTab = /\.tsv(\.gz)?$/i.test(file);
+  return {
+    ...(delimiter === undefined ? (isTab ? { delimiter: "\t" } : {}) : { delimiter: delimiter === "\\t" ? "\t" : delimiter }),
+    ...(quote === undefined ? {} : { quote: quote === "none" ? null : quote }),
+    ...(encoding === undefined ? {} : { encoding }),
+    ...(comment === undefined ? {} : { comment }),
+    ...(nullValue === undefined ? {} : { nullValues: nullValue }),
+    ...(skipLines === undefined ? {} : { skipLines: Number(skipLines) }),
+    ...(header === undefined ? {} : { header }),
+    ...(quotes === undefined ? {} : { quotes: quotes as "strict" | "lenient" }),
+  };
+}
+
+/** What was guessed, as a program would write it, with how sure each guess is. */
+function inspectionText({ options, sure, lineEnd, columns }: CsvInspection): string {
+  const percent = (share: number | undefined): string => (share === undefined ? "given" : `${Math.round(share * 100)} % sure`);
+  const lines = Object.entries(options).map(([name, value]) => {
+    const certainty = name === "skipLines" ? "" : `  // ${percent(sure[name as keyof typeof sure])}`;
+    return `  ${name}: ${JSON.stringify(value)},${certainty}`;
+  });
+  const types = columns.map(({ name, type, dateFormat, ambiguousDate }) => {
+    const note = dateFormat === null ? "" : `  // dates: parseDate(${JSON.stringify(dateFormat)})`;
+    const doubt = ambiguousDate ? ", or month before day" : "";
+    return `    ${JSON.stringify(name)}: ${JSON.stringify(type)},${note}${doubt}`;
+  });
+  return `read.csv(path, {  // lines end with ${lineEnd}\n${lines.join("\n")}\n  schema: {\n${types.join("\n")}\n  },\n})\n`;
 }
 
 /** The rows of a plan file: a dataset as it is, or what goes into the first sink of a plan. */
@@ -110,9 +163,10 @@ function previewText(table: Collected): string {
   return tableText(columns, rows);
 }
 
-function printJson(terminal: Terminal, table: Collected): void {
+function printJson(terminal: Terminal, table: Collected, inspection: CsvInspection | null): void {
   const fields = table.schema.fields.map((field) => ({ name: field.name, type: typeText(field.type), nullable: field.nullable }));
   terminal.out(jsonLine({ kind: "schema", fields }));
+  if (inspection !== null) terminal.out(jsonLine({ kind: "dialect", ...inspection }));
   for (let row = 0; row < table.numRows; row++) {
     const values = fields.map((field, i) => [field.name, jsonValue(table.getChildAt(i)?.get(row), field.type)]);
     terminal.out(jsonLine({ kind: "row", values: Object.fromEntries(values) }));

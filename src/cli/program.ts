@@ -6,6 +6,8 @@ import { explainCommand } from "./explain.js";
 import { errorDataOf, printError } from "./failure.js";
 import { jsonLine } from "./jsonLines.js";
 import { previewCommand } from "./preview.js";
+import { rejectsCommand } from "./rejects.js";
+import { replayCommand } from "./replay.js";
 import { runCommand } from "./run.js";
 import type { Terminal } from "./terminal.js";
 
@@ -14,6 +16,8 @@ const verbs: readonly ((terminal: Terminal, done: (code: number) => void) => Com
   runCommand,
   explainCommand,
   previewCommand,
+  rejectsCommand,
+  replayCommand,
   doctorCommand,
 ];
 

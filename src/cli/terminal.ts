@@ -1,7 +1,7 @@
 /** Where the command line reads and writes; tests hand over their own. */
 export interface Terminal {
   /** Data. */
-  out(text: string): void;
+  out(text: string | Uint8Array): void;
   /** Words for people. */
   err(text: string): void;
   /** Whether words go to a terminal, where a line can be overwritten. */

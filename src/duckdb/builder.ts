@@ -21,11 +21,15 @@ interface Cte {
 export interface QueryContext {
   /** Files of an earlier stage, in order. */
   stageFiles(stage: number): readonly string[];
+  /** Whether sums of doubles are tried in one pass, which may fail the query with `unsureSum`; else by a pre-pass. Default false. */
+  readonly quickSums?: boolean;
 }
 
 /** Collects common table expressions s0, s1, … and the steps that run before the query. */
 export class QueryBuilder {
   readonly steps: QueryStep[] = [];
+  /** Whether sums of doubles stand in the query that may refuse. */
+  mayRefuse = false;
   private readonly ctes = new Map<string, Cte>();
   private hiddenCount = 0;
   private tableCount = 0;

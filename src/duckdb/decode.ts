@@ -1,11 +1,11 @@
-import type { DuckDBDataChunk, DuckDBResult, DuckDBType } from "@duckdb/node-api";
+import type { DuckDBType } from "@duckdb/node-api";
 import type { Batch, Column, FixedValues } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import { type DataType, type Schema, sameType, typeName, type Value } from "../schema/types.js";
-import type { DuckDbLibrary } from "./library.js";
+import type { DuckDbLibrary, RawChunk, RawResult } from "./library.js";
 import { readStrings } from "./strings.js";
-import { duckTypeIds, typeFromDuckDb } from "./types.js";
+import { duckTypeIds, isSimpleType, typeFromDuckDb } from "./types.js";
 
 type FixedView = new (buffer: ArrayBuffer, offset: number, length: number) => FixedValues;
 
@@ -34,8 +34,12 @@ export interface ResultColumn {
 }
 
 /** The columns of a result, and the schema that its batches will have (`wanted` gives names and nullability where it is known). */
-export function resultColumns(result: DuckDBResult, wanted: Schema | null): { columns: ResultColumn[]; schema: Schema } {
-  const duck = result.columnTypes();
+export function resultColumns(
+  library: DuckDbLibrary,
+  result: RawResult,
+  wanted: Schema | null,
+): { columns: ResultColumn[]; schema: Schema } {
+  const duck = Array.from({ length: library.raw.column_count(result) }, (_, i) => columnType(library, result, i));
   if (wanted !== null && wanted.length !== duck.length) {
     throw internalError(`a query gave ${duck.length} columns where ${wanted.length} were expected`);
   }
@@ -45,33 +49,38 @@ export function resultColumns(result: DuckDBResult, wanted: Schema | null): { co
       throw internalError(`column ${field.name} of a query is ${typeName(found)} where ${typeName(field.type)} was expected`);
     }
   }
-  const names = result.columnNames();
+  const names = duck.map((_, i) => library.raw.column_name(result, i));
   const columns = duck.map((type, i): ResultColumn => ({ duck: type, type: wanted?.[i]?.type ?? typeFromDuckDb(type) }));
   const schema = columns.map(({ type }, i) => wanted?.[i] ?? { name: names[i] as string, type, nullable: true });
   return { columns, schema };
 }
 
+/** The type of a result column as the client describes it; the client itself is asked for nested and rare types only. */
+function columnType(library: DuckDbLibrary, result: RawResult, index: number): DuckDBType {
+  const { raw } = library;
+  const typeId: number = raw.column_type(result, index);
+  if (isSimpleType(typeId)) return { typeId } as unknown as DuckDBType;
+  const logical = raw.column_logical_type(result, index);
+  if (typeId !== duckTypeIds.decimal) return library.api.DuckDBLogicalType.create(logical).asType();
+  return { typeId, width: raw.decimal_width(logical), scale: raw.decimal_scale(logical) } as unknown as DuckDBType;
+}
+
 /** A chunk as a batch that owns its memory. */
-export function decodeChunk(
-  library: DuckDbLibrary,
-  chunk: DuckDBDataChunk,
-  columns: readonly ResultColumn[],
-  schema: Schema,
-): Batch {
-  const length = chunk.rowCount;
+export function decodeChunk(library: DuckDbLibrary, chunk: RawChunk, columns: readonly ResultColumn[], schema: Schema): Batch {
+  const length = library.raw.data_chunk_get_size(chunk);
   return {
     schema,
     length,
-    columns: columns.map((column, i) => decodeColumn(library, chunk, i, column)),
+    columns: columns.map((column, i) => decodeColumn(library, chunk, i, length, column)),
     selection: null,
     origin: null,
   };
 }
 
-function decodeColumn({ raw }: DuckDbLibrary, chunk: DuckDBDataChunk, index: number, column: ResultColumn): Column {
+function decodeColumn(library: DuckDbLibrary, chunk: RawChunk, index: number, length: number, column: ResultColumn): Column {
+  const { raw } = library;
   const { type, duck } = column;
-  const length = chunk.rowCount;
-  const vector = raw.data_chunk_get_vector(chunk.chunk, index);
+  const vector = raw.data_chunk_get_vector(chunk, index);
   const valid = unpackValidity(raw.vector_get_validity(vector, Math.ceil(length / 64) * 8), length);
   const id: number = duck.typeId;
   if (type.kind === "null")
@@ -98,7 +107,7 @@ function decodeColumn({ raw }: DuckDbLibrary, chunk: DuckDBDataChunk, index: num
   if (type.kind === "decimal" && id === duckTypeIds.decimal) {
     return { layout: "fixed", type, length, values: smallDecimals(raw, vector, length, type.precision), valid };
   }
-  return decodeByItem(chunk, index, column, valid);
+  return decodeByItem(library, chunk, index, column, valid);
 }
 
 const widthOf = (View: FixedView): number => (View as unknown as { BYTES_PER_ELEMENT: number }).BYTES_PER_ELEMENT;
@@ -135,10 +144,17 @@ function smallDecimals(
 const encoder = new TextEncoder();
 
 /** Types without a raw layout of ours, value by value: nested ones, other timestamps, and those that become text. */
-function decodeByItem(chunk: DuckDBDataChunk, index: number, column: ResultColumn, valid: Uint8Array | null): Column {
+function decodeByItem(
+  { api }: DuckDbLibrary,
+  chunk: RawChunk,
+  index: number,
+  column: ResultColumn,
+  valid: Uint8Array | null,
+): Column {
   const { type } = column;
-  const vector = chunk.getColumnVector(index);
-  const length = chunk.rowCount;
+  const client = new api.DuckDBDataChunk(chunk);
+  const vector = client.getColumnVector(index);
+  const length = client.rowCount;
   const values = Array.from({ length }, (_, row) => toValue(vector.getItem(row), type));
   if (type.kind === "timestamp") {
     const micros = BigInt64Array.from(values, (value) => (value === null ? 0n : (value as bigint)));

@@ -30,7 +30,7 @@ const limbBits = 64;
 const leastExponent = -1074;
 
 /** Names that the session defines; see `floatSumMacros`. */
-const roundMacro = "millrace_round_hugeint";
+export const roundMacro = "millrace_round_hugeint";
 const foldMacro = "millrace_fold_limbs";
 
 /**

@@ -26,6 +26,8 @@ export interface SqlQuery {
   readonly sql: SqlTemplate;
   /** Whether a user's own SQL stands in it. */
   readonly author: "engine" | "user";
+  /** Whether it may fail with `unsureSum`: the same node is then asked for without quick sums. */
+  readonly mayRefuse: boolean;
 }
 
 /** The scales found so far, by the sum's id. */
@@ -64,6 +66,7 @@ export function readableSql(query: SqlQuery): string {
 /** Runs the steps of a query and gives the final text. `dropTables` removes what they kept. */
 export async function prepareQuery(session: DuckDbSession, query: SqlQuery): Promise<string> {
   const scales = new Map<number, { sum: FloatSum; scale: FloatScale }>();
+  if (query.sql.includes("millrace_") || query.steps.length > 0) await session.defineFloatSums();
   for (const step of query.steps) {
     const sql = renderSql(step.sql, scales);
     if (step.kind === "materialise") {

@@ -58,7 +58,7 @@ export function nodeSql(root: BoundNode, context: QueryContext, ordering: Orderi
   }));
   const order = direct || rel.order.length === 0 ? "" : `\nORDER BY ${orderSql(rel.order, `${rel.from}.`)}`;
   const sql = builder.withDefinitions(`SELECT ${selectList(columns)}\nFROM ${rel.from}${order}`, [rel]);
-  return { steps: builder.steps, sql, author: hasUserSql(root) ? "user" : "engine" };
+  return { steps: builder.steps, sql, author: hasUserSql(root) ? "user" : "engine", mayRefuse: builder.mayRefuse };
 }
 
 const inputNames = (node: BoundNode): ReadonlySet<string> => {
@@ -96,6 +96,7 @@ function compile(builder: QueryBuilder, node: BoundNode): Rel {
     case "map":
     case "flatMap":
     case "mapBatches":
+    case "expect":
     case "sink":
       throw internalError(`a ${node.kind} step cannot run inside DuckDB`);
     default:

@@ -10,6 +10,7 @@ import { expressionSql } from "./expression.js";
 import { sqlNames } from "./names.js";
 import { ascending, isCheap } from "./order.js";
 import { type FloatSum, floatSumToken, rangesSql } from "./query.js";
+import { boundsOf, quickSumSql } from "./quickSum.js";
 import { typeToSql } from "./types.js";
 
 type AggregateNode = Extract<BoundNode, { readonly kind: "aggregate" | "mergeAggregate" }>;
@@ -44,7 +45,10 @@ export function aggregateRel(builder: QueryBuilder, node: AggregateNode): Rel {
     order = placed.column;
   }
   const context: AggregateSql = {
-    floatSum: (argument) => floatSumToken(sumOf(builder, sums, argument)),
+    floatSum: (argument) =>
+      builder.context.quickSums === true
+        ? quickSum(builder, node.input, input.columns, argument)
+        : floatSumToken(sumOf(builder, sums, argument)),
     get order() {
       if (order === null) throw internalError("an aggregate looked at the order of rows only the second time");
       return order;
@@ -62,6 +66,13 @@ export function aggregateRel(builder: QueryBuilder, node: AggregateNode): Rel {
   const group = keys.length === 0 ? "" : `\nGROUP BY ${keys.map((_, i) => i + 1).join(", ")}`;
   const from = builder.define(`SELECT ${selectList(columns)}\nFROM ${input.from}${group}`, [input]);
   return { from, columns: names, order: builder.wantsOrder(node) ? keyNames.map(ascending) : [] };
+}
+
+function quickSum(builder: QueryBuilder, input: BoundNode, columns: readonly string[], argument: string): string {
+  builder.mayRefuse = true;
+  const column = /^CAST\((.*) AS DOUBLE\)$/.exec(argument)?.[1] ?? argument;
+  const index = columns.indexOf(column);
+  return quickSumSql(argument, index < 0 ? null : boundsOf(input, index));
 }
 
 function sumOf(builder: QueryBuilder, sums: FloatSum[], argument: string): number {

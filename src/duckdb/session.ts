@@ -1,12 +1,12 @@
-import { mkdir } from "node:fs/promises";
-import type { DuckDBConnection, DuckDBInstance, DuckDBResult } from "@duckdb/node-api";
+import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Batch } from "../batch/column.js";
+import { columnReader } from "../batch/reader.js";
 import { MillraceError, planError } from "../common/errors.js";
 import type { Schema } from "../schema/types.js";
 import { decodeChunk, resultColumns } from "./decode.js";
 import { fromDuckDbError, type SqlAuthor } from "./errors.js";
 import { floatSumMacros } from "./floatSum.js";
-import { type DuckDbLibrary, loadDuckDb } from "./library.js";
+import { type DuckDbLibrary, loadDuckDb, type RawConnection, type RawDatabase, type RawResult } from "./library.js";
 import { quoteText } from "./quote.js";
 import { typeFromDuckDb } from "./types.js";
 
@@ -15,7 +15,7 @@ export interface SessionOptions {
   readonly memoryBytes: number;
   /** At least two are used: the layout of files that DuckDB writes differs between one thread and several. */
   readonly threads: number;
-  /** Where it spills to. Made if it is missing, and used by this session alone; null for work that is known to be small. */
+  /** Where it spills to. Made by DuckDB when it does, and used by this session alone; null for work that is known to be small. */
   readonly tempDirectory: string | null;
   /** The database file; in memory when left out. */
   readonly path?: string;
@@ -38,43 +38,52 @@ const leastMemory = 64 * 2 ** 20;
 export class DuckDbSession {
   #closed = false;
   #interrupted = false;
+  #floatSums = false;
+  #client: DuckDBConnection | null = null;
 
   private constructor(
     private readonly library: DuckDbLibrary,
-    private readonly instance: DuckDBInstance,
-    private readonly connection: DuckDBConnection,
+    private readonly database: RawDatabase,
+    private readonly connection: RawConnection,
   ) {}
 
   static async open(options: SessionOptions): Promise<DuckDbSession> {
-    const library = await loadDuckDb();
-    if (options.tempDirectory !== null) await mkdir(options.tempDirectory, { recursive: true });
+    const library = loadDuckDb();
+    const { raw } = library;
     try {
-      const instance = await library.api.DuckDBInstance.create(options.path ?? ":memory:", {
-        threads: String(Math.max(2, Math.floor(options.threads))),
-        memory_limit: `${Math.max(leastMemory, Math.floor(options.memoryBytes))}B`,
-        temp_directory: options.tempDirectory ?? "",
-        preserve_insertion_order: "true",
-        autoinstall_known_extensions: "false",
-        autoload_known_extensions: "false",
-        allow_community_extensions: "false",
-      });
-      const session = new DuckDbSession(library, instance, await instance.connect());
+      const config = raw.create_config();
+      for (const [name, value] of Object.entries(settingsOf(options))) raw.set_config(config, name, value);
+      const database = await raw.open(options.path ?? ":memory:", config);
+      const session = new DuckDbSession(library, database, await raw.connect(database));
       await session.run("SET TimeZone = 'UTC'");
-      for (const macro of floatSumMacros) await session.run(macro);
       return session;
     } catch (error) {
       throw fromDuckDbError(error, "engine");
     }
   }
 
+  /** Defines what sums of doubles are computed with, once. */
+  async defineFloatSums(): Promise<void> {
+    if (this.#floatSums) return;
+    this.#floatSums = true;
+    await this.run(floatSumMacros.join(";\n"));
+  }
+
   /** Runs a statement whose rows do not matter. */
   async run(sql: string, author: SqlAuthor = "engine"): Promise<void> {
-    await this.guard(author, () => this.connection.run(sql));
+    await this.guard(author, () => this.library.raw.query(this.connection, sql));
   }
 
   /** The rows of a small result, as plain values by name (128-bit integers as bigint). */
   async rows(sql: string, author: SqlAuthor = "engine"): Promise<Record<string, unknown>[]> {
-    return this.guard(author, async () => (await this.connection.run(sql)).getRowObjects());
+    const rows: Record<string, unknown>[] = [];
+    for await (const batch of this.query(sql, null, author)) {
+      const readers = batch.columns.map(columnReader);
+      for (let row = 0; row < batch.length; row++) {
+        rows.push(Object.fromEntries(batch.schema.map((field, i) => [field.name, readers[i]?.(row)])));
+      }
+    }
+    return rows;
   }
 
   /**
@@ -82,12 +91,23 @@ export class DuckDbSession {
    * types the query gives); without it they are taken from the query. Every batch owns its memory.
    */
   async *query(sql: string, schema: Schema | null = null, author: SqlAuthor = "engine"): AsyncGenerator<Batch, void, undefined> {
-    const result: DuckDBResult = await this.guard(author, () => this.connection.stream(sql));
-    const shape = resultColumns(result, schema);
+    const { raw } = this.library;
+    const result = await this.guard(author, () => this.stream(sql));
+    const shape = resultColumns(this.library, result, schema);
     for (;;) {
-      const chunk = await this.guard(author, () => result.fetchChunk());
-      if (chunk === null || chunk.rowCount === 0) return;
+      const chunk = await this.guard(author, () => raw.fetch_chunk(result));
+      if (chunk === null || raw.data_chunk_get_size(chunk) === 0) return;
       yield decodeChunk(this.library, chunk, shape.columns, shape.schema);
+    }
+  }
+
+  private async stream(sql: string): Promise<RawResult> {
+    const { raw } = this.library;
+    const prepared = await raw.prepare(this.connection, sql);
+    try {
+      return await raw.execute_prepared_streaming(prepared);
+    } finally {
+      raw.destroy_prepare_sync(prepared);
     }
   }
 
@@ -99,8 +119,9 @@ export class DuckDbSession {
     options: CopyOptions = exchangeCopy,
   ): Promise<number> {
     const settings = `FORMAT parquet, COMPRESSION ${options.compression}, ROW_GROUP_SIZE ${options.rowGroupRows}`;
-    const result = await this.guard(author, () => this.connection.run(`COPY (\n${sql}\n) TO ${quoteText(file)} (${settings})`));
-    return result.rowsChanged;
+    const { raw } = this.library;
+    const copy = `COPY (\n${sql}\n) TO ${quoteText(file)} (${settings})`;
+    return raw.rows_changed(await this.guard(author, () => raw.query(this.connection, copy)));
   }
 
   /**
@@ -109,7 +130,7 @@ export class DuckDbSession {
    */
   async describe(sql: string, author: SqlAuthor = "user"): Promise<Schema> {
     return this.guard(author, async () => {
-      const statements = await this.connection.extractStatements(sql);
+      const statements = await this.client.extractStatements(sql);
       if (statements.count !== 1) throw planError("SQL_INVALID", `expected one SELECT statement, found ${statements.count}`);
       const prepared = await statements.prepare(0);
       try {
@@ -132,7 +153,7 @@ export class DuckDbSession {
   /** Stops what is running; it fails with Cancelled/CANCELLED, and so does everything after. */
   interrupt(): void {
     this.#interrupted = true;
-    if (!this.#closed) this.connection.interrupt();
+    if (!this.#closed) this.library.raw.interrupt(this.connection);
   }
 
   get interrupted(): boolean {
@@ -143,13 +164,18 @@ export class DuckDbSession {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.connection.closeSync();
-    this.instance.closeSync();
+    this.library.raw.disconnect_sync(this.connection);
+    this.library.raw.close_sync(this.database);
   }
 
-  /** The client itself, for the other files of this folder. */
+  /** The library and its client, for the other files of this folder. */
   get native(): { readonly library: DuckDbLibrary; readonly connection: DuckDBConnection } {
-    return { library: this.library, connection: this.connection };
+    return { library: this.library, connection: this.client };
+  }
+
+  private get client(): DuckDBConnection {
+    this.#client ??= new this.library.api.DuckDBConnection(this.connection);
+    return this.#client;
   }
 
   private async guard<T>(author: SqlAuthor, action: () => Promise<T>): Promise<T> {
@@ -161,3 +187,13 @@ export class DuckDbSession {
     }
   }
 }
+
+const settingsOf = (options: SessionOptions): Readonly<Record<string, string>> => ({
+  threads: String(Math.max(2, Math.floor(options.threads))),
+  memory_limit: `${Math.max(leastMemory, Math.floor(options.memoryBytes))}B`,
+  temp_directory: options.tempDirectory ?? "",
+  preserve_insertion_order: "true",
+  autoinstall_known_extensions: "false",
+  autoload_known_extensions: "false",
+  allow_community_extensions: "false",
+});

@@ -1,10 +1,11 @@
 import type { Batch } from "../batch/column.js";
-import { rowCount } from "../batch/column.js";
+import { sliceBatch } from "../batch/gather.js";
 import { required } from "../common/assert.js";
 import type { BoundNode } from "../plan/bound.js";
 import type { Schema } from "../schema/types.js";
 import { selectList } from "./builder.js";
-import { dropTables, prepareQuery } from "./query.js";
+import { dropTables, prepareQuery, type SqlQuery } from "./query.js";
+import { isUnsureSum } from "./quickSum.js";
 import { quoteIdent } from "./quote.js";
 import { nodeSql } from "./relation.js";
 import { DuckDbSession } from "./session.js";
@@ -44,20 +45,46 @@ export async function runDuckDbStage(
   output: StageOutput,
 ): Promise<StageResult> {
   const started = performance.now();
-  const query = nodeSql(node, { stageFiles: (stage) => required(inputs.get(stage), `files of stage ${stage}`).files });
-  const sql = await prepareQuery(session, query);
-  const prepareMs = performance.now() - started;
-  let rows = 0;
-  if (output.kind === "exchange") rows = await session.copyToParquet(sql, output.file, query.author);
-  else {
-    for await (const batch of session.query(sql, node.schema, query.author)) {
-      rows += rowCount(batch);
-      await output.onBatch(batch);
-    }
+  const stageFiles = (stage: number) => required(inputs.get(stage), `files of stage ${stage}`).files;
+  const progress = { rows: 0, prepareMs: 0 };
+  let query = nodeSql(node, { stageFiles, quickSums: true });
+  let sql: string;
+  try {
+    sql = await runQuery(session, query, node.schema, output, progress);
+  } catch (error) {
+    if (!query.mayRefuse || !isUnsureSum(error)) throw error;
+    query = nodeSql(node, { stageFiles });
+    sql = await runQuery(session, query, node.schema, output, progress);
   }
   // After a failure the tables stay until the session closes or the query is tried again, so that no second error hides the first.
   await dropTables(session, query);
-  return { rows, prepareMs, totalMs: performance.now() - started, sql };
+  return { ...progress, totalMs: performance.now() - started, sql };
+}
+
+/** Runs a query and gives its text. Of a second attempt only the rows that the first did not deliver go out: both give the same. */
+async function runQuery(
+  session: DuckDbSession,
+  query: SqlQuery,
+  schema: Schema,
+  output: StageOutput,
+  progress: { rows: number; prepareMs: number },
+): Promise<string> {
+  const started = performance.now();
+  const sql = await prepareQuery(session, query);
+  progress.prepareMs += performance.now() - started;
+  if (output.kind === "exchange") {
+    progress.rows = await session.copyToParquet(sql, output.file, query.author);
+    return sql;
+  }
+  let row = 0;
+  for await (const batch of session.query(sql, schema, query.author)) {
+    const known = Math.max(0, Math.min(batch.length, progress.rows - row));
+    row += batch.length;
+    if (known === batch.length) continue;
+    progress.rows = row;
+    await output.onBatch(known === 0 ? batch : sliceBatch(batch, known, batch.length));
+  }
+  return sql;
 }
 
 export interface SqlInput {

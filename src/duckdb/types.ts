@@ -102,6 +102,9 @@ const simpleById: ReadonlyMap<number, DataType> = new Map<number, DataType>([
   [duckTypeIds.sqlNull, { kind: "null" }],
 ]);
 
+/** Whether a type's number alone says what it is. */
+export const isSimpleType = (typeId: number): boolean => typeId === duckTypeIds.varchar || simpleById.has(typeId);
+
 /**
  * The type in which a DuckDB column arrives. 128-bit integers become decimal(38,0), every kind of timestamp microseconds
  * without a zone (UTC), arrays lists. Types that have no counterpart (TIME, INTERVAL, UUID, ENUM, MAP, UNION, BIT, …) become utf8,

@@ -21,6 +21,13 @@ export class Channel<T> implements AsyncIterableIterator<T> {
     });
   }
 
+  /** Lets a producer that waits for the consumer go, when the run ends for another reason. */
+  abandon(error: unknown): void {
+    this.stopped = true;
+    this.pending?.refused(error);
+    this.pending = null;
+  }
+
   close(error: unknown = null): void {
     this.end = { error };
     const { waiting } = this;

@@ -5,6 +5,7 @@ import type { FileWritten, TaskResult } from "../task/protocol.js";
 import type { RunEventBody } from "./events.js";
 import type { EngineSettings } from "./options.js";
 import type { RejectLimiter } from "./rejectLimits.js";
+import type { RejectStore } from "./rejectStore.js";
 
 export interface RunContextParts {
   readonly runId: string;
@@ -15,6 +16,7 @@ export interface RunContextParts {
   readonly scratch: string;
   readonly onReject: OnReject;
   readonly limits: RejectLimiter;
+  readonly rejects: RejectStore;
   readonly totalBytes: number;
   readonly signal: AbortSignal | null;
   readonly emit: (event: RunEventBody) => void;
@@ -31,6 +33,7 @@ export class RunContext {
   readonly signal: AbortSignal | null;
   readonly emit: (event: RunEventBody) => void;
   readonly limits: RejectLimiter;
+  readonly rejects: RejectStore;
   private readonly cancelFlags = new Set<SharedArrayBuffer>();
   private readonly exchanges = new Map<number, readonly FileWritten[]>();
   private readonly stagingFolders = new Map<number, string>();
@@ -47,6 +50,7 @@ export class RunContext {
     this.scratch = parts.scratch;
     this.onReject = parts.onReject;
     this.limits = parts.limits;
+    this.rejects = parts.rejects;
     this.signal = parts.signal;
     this.emit = parts.emit;
     this.totalBytes = parts.totalBytes;

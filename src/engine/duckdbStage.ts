@@ -4,7 +4,7 @@ import type { Batch } from "../batch/column.js";
 import { assertNever } from "../common/assert.js";
 import { prepareQuery } from "../duckdb/query.js";
 import { nodeSql } from "../duckdb/relation.js";
-import { DuckDbSession } from "../duckdb/session.js";
+import type { DuckDbSession } from "../duckdb/session.js";
 import { runDuckDbStage, type StageFiles } from "../duckdb/stage.js";
 import { topological } from "../optimize/rewrite.js";
 import type { BoundNode } from "../plan/bound.js";
@@ -12,7 +12,9 @@ import type { DuckDbStage } from "../planner/stages.js";
 import type { StageMetrics } from "../report/model.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
+import type { CheckFindings } from "./checkFindings.js";
 import type { RunContext } from "./context.js";
+import { type EarlySession, openRunSession } from "./earlySession.js";
 import type { RowsConsumer } from "./execute.js";
 import type { OutputSet, RowsReader } from "./outputs.js";
 
@@ -23,6 +25,8 @@ export class DuckDbRunner implements RowsReader {
   constructor(
     private readonly run: RunContext,
     private readonly onRows: RowsConsumer | null,
+    private readonly checks: CheckFindings,
+    private readonly early: EarlySession | null,
   ) {}
 
   async runStage(stage: DuckDbStage, outputs: OutputSet): Promise<StageMetrics> {
@@ -92,11 +96,12 @@ export class DuckDbRunner implements RowsReader {
         }
       }
       case "rows": {
-        const { onRows } = this;
+        const { onRows, checks } = this;
         const { rows } = await runDuckDbStage(session, stage.node, inputs, {
           kind: "batches",
           onBatch: (batch) => {
             this.run.throwIfStopped();
+            if (checks.owns(target.output)) return checks.take(target.output, batch);
             return onRows?.batch(batch);
           },
         });
@@ -120,11 +125,7 @@ export class DuckDbRunner implements RowsReader {
 
   private async open(): Promise<DuckDbSession> {
     const { settings, scratch } = this.run;
-    this.session ??= await DuckDbSession.open({
-      memoryBytes: Math.floor(settings.memoryBytes * 0.6),
-      threads: settings.workers,
-      tempDirectory: join(scratch, "duckdb"),
-    });
+    this.session ??= await (this.early?.take() ?? openRunSession(settings, scratch));
     return this.session;
   }
 }

@@ -6,16 +6,20 @@ import { copyBatch } from "../batch/gather.js";
 import { configError } from "../common/errors.js";
 import { didYouMean } from "../common/nearest.js";
 import type { Plan } from "../plan/nodes.js";
+import type { StreamTarget } from "../plan/stream.js";
 import { type Explanation, explanationText } from "../planner/explain.js";
 import { WorkerPool } from "../pool/pool.js";
 import type { Schema } from "../schema/types.js";
 import { Channel } from "./channel.js";
+import { workersSurelyNeeded } from "./earlyWorkers.js";
 import { EventQueue, type RunEventBody } from "./events.js";
 import { executePlan, type RowsConsumer } from "./execute.js";
 import { type EngineOptions, type EngineSettings, engineSettings } from "./options.js";
+import type { ReplayOptions, ReplayResult } from "./replay.js";
 import { explainPrepared, preparePlan } from "./prepare.js";
 import { RunHandle, type RunOptions } from "./run.js";
 import { newRunId } from "./runFolder.js";
+import { StreamOutput } from "./streamOutput.js";
 
 /** A dataset, which can be made a plan without a sink. */
 export interface PlanSource {
@@ -32,6 +36,15 @@ const arrow = async () => {
   await loadArrow();
   return import("../batch/arrowExport.js");
 };
+
+const loadAfterMs = 12;
+
+/** What a run needs when its last task is done, loaded while this thread waits for the first. */
+function loadForTheEnd(givesRows: boolean): void {
+  // Whoever needs it loads it again, and tells why that fails.
+  import("../report/report.js").catch(() => undefined);
+  if (givesRows) arrow().catch(() => undefined);
+}
 
 const runOptionNames = ["signal", "job", "parameters", "report"];
 
@@ -65,6 +78,7 @@ export class Engine implements AsyncDisposable {
         );
       }
     }
+    if (plan.stream !== undefined) return this.runToStream(plan, options, plan.stream);
     const sinks = plan.outputs?.every((output) => output.kind === "sink") ?? false;
     if (!sinks) {
       throw configError("PLAN_WITHOUT_SINK", "engine.run: the plan does not end in a sink", {
@@ -72,6 +86,29 @@ export class Engine implements AsyncDisposable {
       });
     }
     return this.start(plan, options, null);
+  }
+
+  /**
+   * Runs the rejected records of a run through the whole of a plan (by default the one that the run had), adds what is good now to the run's
+   * outputs, and remembers it: a second replay does nothing. See docs/REJECTS.md for what can be replayed.
+   * @throws MillraceError Config/RUN_NOT_FOUND, REPLAY_NOT_POSSIBLE, REPLAY_TARGET_CHANGED, REPLAY_BUSY, REPLAY_INTERRUPTED
+   */
+  async replay(runId: string, plan: Plan | null = null, options: ReplayOptions = {}): Promise<ReplayResult> {
+    if (this.closed) throw engineClosed();
+    const signals = options.signal === undefined ? [] : [options.signal];
+    const signal = AbortSignal.any([...signals, this.closing.signal]);
+    const { settings, pool } = this;
+    const { replayRun } = await import("./replay.js");
+    const result = replayRun({ runId, plan, settings, pool, options: { ...options, signal } });
+    const settled = result.finally(() => this.active.delete(settled));
+    this.active.add(settled);
+    return settled;
+  }
+
+  private runToStream(plan: Plan, options: RunOptions, target: StreamTarget): RunHandle {
+    const stop = new AbortController();
+    const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+    return this.start(plan, { ...options, signal }, new StreamOutput(target, (reason) => stop.abort(reason)));
   }
 
   /** All rows of a dataset as an Arrow table. */
@@ -96,6 +133,8 @@ export class Engine implements AsyncDisposable {
     const stop = new AbortController();
     const channel = new Channel<ArrowBatch>(() => stop.abort());
     const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+    const ended = AbortSignal.any([signal, this.closing.signal]);
+    ended.addEventListener("abort", () => channel.abandon(ended.reason), { once: true });
     const handle = this.start(
       dataset.toPlan(),
       { ...options, signal },
@@ -141,12 +180,20 @@ export class Engine implements AsyncDisposable {
     if (this.closed) throw engineClosed();
     const runId = newRunId(new Date());
     const events = new EventQueue();
-    const emit = (event: RunEventBody) => events.push({ time: Date.now(), runId, ...event });
+    let loading: NodeJS.Timeout | null = null;
+    const emit = (event: RunEventBody) => {
+      events.push({ time: Date.now(), runId, ...event });
+      if (event.kind !== "stage-started" || loading !== null) return;
+      // Not at once: this thread has the stage's work to hand out first.
+      loading = setTimeout(loadForTheEnd, loadAfterMs, onRows !== null).unref();
+    };
     const { settings, pool } = this;
     const signals = options.signal === undefined ? [] : [options.signal];
     const signal = AbortSignal.any([...signals, this.closing.signal]);
+    pool.warm(workersSurelyNeeded(plan, settings));
     const result = executePlan({ runId, plan, settings, pool, options: { ...options, signal }, emit, onRows }).finally(() => {
       events.end();
+      if (loading !== null) clearTimeout(loading);
       this.active.delete(result);
     });
     this.active.add(result);

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Batch } from "../batch/column.js";
 import { assertNever, required } from "../common/assert.js";
@@ -7,23 +7,33 @@ import { readBlocks } from "../exchange/openPart.js";
 import type { OnReject, Plan } from "../plan/nodes.js";
 import { planFingerprint } from "../plan/json.js";
 import { explanationText } from "../planner/explain.js";
-import type { Stage } from "../planner/stages.js";
+import type { ResolvedSource } from "../plan/bound.js";
+import type { Stage, WorkerStage } from "../planner/stages.js";
 import type { WorkerPool } from "../pool/pool.js";
+import { requireChecks } from "../quality/decide.js";
+import type { QualityReport } from "../quality/results.js";
 import type { OutputMetrics, RejectMetrics, RunMetrics, StageMetrics } from "../report/model.js";
 import type { RunReport } from "../report/report.js";
 import type { Schema } from "../schema/types.js";
-import type { RejectRecord, TaskResult } from "../task/protocol.js";
+import type { FileWritten, RejectRecord, TaskResult } from "../task/protocol.js";
+import { CheckFindings } from "./checkFindings.js";
 import { RunContext, runStopped, throwIfAborted } from "./context.js";
 import { DuckDbRunner } from "./duckdbStage.js";
+import { EarlySession } from "./earlySession.js";
 import type { RunEventBody } from "./events.js";
 import { type IngestResult, runIngestStage } from "./ingestStage.js";
 import type { EngineSettings } from "./options.js";
 import { OutputSet } from "./outputs.js";
 import { explainPrepared, type PreparedPlan, preparePlan, replanned } from "./prepare.js";
+import { writeRejectPlan } from "./rejectIndex.js";
 import { RejectLimiter } from "./rejectLimits.js";
+import { indexHead, RejectStore } from "./rejectStore.js";
+import { planShape } from "./replayPlan.js";
 import type { RunOptions, RunResult } from "./run.js";
 import { createRunFolder, removeScratch, type RunFolder } from "./runFolder.js";
-import { runWorkerStage } from "./workerStage.js";
+import { RunRejects } from "./runRejects.js";
+import { destroyInputs, destroyInputsOnAbort } from "./streamInputs.js";
+import { type RowsReceiver, runWorkerStage } from "./workerStage.js";
 
 /** Takes the rows of an output that has no sink: its columns first, then batches; none is made before the promise of the last is settled. */
 export interface RowsConsumer {
@@ -31,6 +41,10 @@ export interface RowsConsumer {
   readonly restarts: boolean;
   begin(schema: Schema): void;
   batch(batch: Batch): void | Promise<void>;
+  /** All rows were given, and nothing was found that fails the run. */
+  end?(): Promise<void>;
+  /** The run fails. */
+  fail?(error: MillraceError): void;
 }
 
 export interface Execution {
@@ -41,20 +55,34 @@ export interface Execution {
   readonly options: RunOptions;
   readonly emit: (event: RunEventBody) => void;
   readonly onRows: RowsConsumer | null;
+  /** What a replay does differently. */
+  readonly replay?: ReplayHooks;
+}
+
+export interface ReplayHooks {
+  /** The source to read in place of one of the plan, which are numbered from 0. */
+  readonly source: (source: ResolvedSource, number: number) => ResolvedSource;
+  /** Called when everything is computed; false: nothing is published. */
+  readonly beforePublish: () => Promise<boolean>;
 }
 
 /** Runs a plan from its sources to published outputs, and writes its report, also when it fails. */
 export async function executePlan(execution: Execution): Promise<RunResult> {
   const run = new PlanRun(execution);
+  const release = destroyInputsOnAbort(execution.plan, execution.options.signal);
   try {
     await run.execute();
     return await run.finish(null);
   } catch (error) {
     await run.undo();
     const failure = failureOf(error, execution.options.signal);
+    execution.onRows?.fail?.(failure);
+    destroyInputs(execution.plan);
     const { report } = await run.finish(failure);
     Object.assign(failure, { runId: execution.runId, report });
     throw failure;
+  } finally {
+    release();
   }
 }
 
@@ -75,19 +103,27 @@ class PlanRun {
   private readonly results: TaskResult[] = [];
   private readonly ingested = new Map<string, IngestResult>();
   private readonly folder: RunFolder;
+  private readonly rejected: RejectStore;
   private prepared: PreparedPlan | null = null;
   private outputs: OutputSet | null = null;
+  private early: EarlySession | null = null;
   private duckdb: DuckDbRunner | null = null;
   private published: readonly OutputMetrics[] = [];
+  private quality: QualityReport | null = null;
+  /** Exchanges whose rows were handed over while they were made. */
+  private readonly received = new Set<number>();
 
   constructor(private readonly execution: Execution) {
     this.folder = createRunFolder(execution.settings.stateDir, execution.runId);
+    this.rejected = new RejectStore(this.folder.folder, execution.runId);
   }
 
   async execute(): Promise<void> {
     const { execution } = this;
     throwIfAborted(execution.options.signal);
-    const prepared = await preparePlan(execution.plan, execution.settings);
+    const preparing = preparePlan(execution.plan, execution.settings, execution.replay?.source);
+    this.early = EarlySession.begin(execution.plan.outputs, execution.settings, this.folder.scratch);
+    const prepared = await preparing;
     const { onRows, emit, options } = execution;
     const careful = prepared.queriesMayFail && onRows !== null && !onRows.restarts;
     this.prepared = careful ? replanned(prepared) : prepared;
@@ -109,19 +145,30 @@ class PlanRun {
   private async runStages(prepared: PreparedPlan, scratch: string): Promise<void> {
     const { execution } = this;
     const { physical } = prepared;
+    this.rejected.begin(prepared.sources);
     const context = this.makeContext(prepared, scratch);
-    const duckdb = new DuckDbRunner(context, execution.onRows);
+    const checks = new CheckFindings(prepared.checks);
+    const duckdb = new DuckDbRunner(context, execution.onRows, checks, this.early);
     this.duckdb = duckdb;
     const release = this.stopOnAbort(context);
     try {
-      for (const output of physical.outputs) if (output.kind === "rows") execution.onRows?.begin(output.schema);
+      for (const [index, output] of physical.outputs.entries())
+        if (output.kind === "rows" && !checks.owns(index)) execution.onRows?.begin(output.schema);
       this.outputs = await OutputSet.prepare(physical.outputs, context, planFingerprint(execution.plan));
       for (const stage of physical.stages) {
         context.throwIfStopped();
         this.stages.push(await this.runStage(stage, context));
       }
-      await this.deliverRows(context);
+      await this.deliverRows(context, checks);
       context.throwIfStopped();
+      this.quality = checks.decide(this.results);
+      this.keepRejects();
+      if (this.quality !== null) requireChecks(this.quality);
+      await execution.onRows?.end?.();
+      if ((await execution.replay?.beforePublish()) === false) {
+        await this.undo();
+        return;
+      }
       this.published = await this.outputs.publish(duckdb);
     } finally {
       release();
@@ -131,9 +178,7 @@ class PlanRun {
   private async startOver(): Promise<void> {
     await this.undo();
     this.duckdb?.close();
-    const kept = new Set([...this.ingested.values()].map(({ result }) => result));
-    for (const result of this.results)
-      if (!kept.has(result) && result.rejects.file !== null) rmSync(result.rejects.file, { force: true });
+    this.rejected.startOver(new Set([...this.ingested.values()].map(({ result }) => result.rejects)));
     this.outputs = null;
     this.stages.length = 0;
     this.results.length = 0;
@@ -153,6 +198,7 @@ class PlanRun {
       scratch,
       onReject: mostLenient(prepared.sources.map((source) => source.spec.onReject)),
       limits: new RejectLimiter(prepared.sources),
+      rejects: this.rejected,
       totalBytes,
       signal: execution.options.signal ?? null,
       emit: execution.emit,
@@ -173,7 +219,7 @@ class PlanRun {
   private async runStage(stage: Stage, context: RunContext): Promise<StageMetrics> {
     switch (stage.kind) {
       case "worker": {
-        const done = await runWorkerStage(stage, context);
+        const done = await runWorkerStage(stage, context, this.receiverOf(stage, context));
         for (const [exchange, files] of done.exchanges) context.addExchange(exchange, files);
         for (const [output, files] of done.outputs) this.requireOutputs().add(output, files);
         this.results.push(...done.results);
@@ -195,19 +241,49 @@ class PlanRun {
     }
   }
 
-  /** Outputs without a sink that workers wrote to an exchange are read back in order. */
-  private async deliverRows(context: RunContext): Promise<void> {
+  /** Rows that a consumer takes one batch after the other go to it as partitions end, so that its pace is that of the scan. */
+  private receiverOf(stage: WorkerStage, context: RunContext): RowsReceiver | null {
     const { onRows } = this.execution;
-    for (const output of this.prepared?.physical.outputs ?? []) {
-      if (output.kind !== "rows" || output.exchange === null || onRows === null) continue;
+    if (onRows === null || onRows.restarts) return null;
+    const output = this.prepared?.physical.outputs.find((one) => one.kind === "rows" && one.blocks === true);
+    const exchange = output?.kind === "rows" ? output.exchange : null;
+    if (exchange === null || !stage.steps.some((step) => step.exchange === exchange)) return null;
+    this.received.add(exchange);
+    const take = async (files: readonly FileWritten[]): Promise<void> => {
+      for (const batch of readBlocks(files.map((file) => file.path))) {
+        context.throwIfStopped();
+        await onRows.batch(batch);
+      }
+    };
+    return { exchange, take };
+  }
+
+  /** Outputs without a sink that workers wrote to an exchange are read back in order. */
+  private async deliverRows(context: RunContext, checks: CheckFindings): Promise<void> {
+    const { onRows } = this.execution;
+    for (const [index, output] of (this.prepared?.physical.outputs ?? []).entries()) {
+      if (output.kind !== "rows" || output.exchange === null || (onRows === null && !checks.owns(index))) continue;
+      if (this.received.has(output.exchange)) continue;
       const deliver = (batch: Batch) => {
         context.throwIfStopped();
-        return onRows.batch(batch);
+        return checks.owns(index) ? checks.take(index, batch) : onRows?.batch(batch);
       };
       if (output.blocks === true) {
         for (const batch of readBlocks(context.exchangeFiles(output.exchange).map((file) => file.path))) await deliver(batch);
       } else await required(this.duckdb, "DuckDB").readExchange(output.exchange, output.schema, deliver);
     }
+  }
+
+  /** What was rejected is kept before anything is published, and also where nothing will be. */
+  private keepRejects(): void {
+    const { execution, prepared } = this;
+    if (prepared === null) return;
+    if (this.rejected.counts().count === 0) return;
+    const { notRowWise, fanOut } = planShape(prepared.bound);
+    const shape = { notRowWise, fanOut };
+    const run = { job: execution.options.job ?? "job", planFingerprint: planFingerprint(execution.plan), shape };
+    const sinks = prepared.physical.outputs.flatMap((output) => (output.kind === "sink" ? [output.sink] : []));
+    if (this.rejected.finish(indexHead(run, prepared.sources, sinks))) writeRejectPlan(this.folder.folder, execution.plan);
   }
 
   private requireOutputs(): OutputSet {
@@ -221,7 +297,9 @@ class PlanRun {
   async finish(failure: MillraceError | null): Promise<RunResult> {
     const { execution } = this;
     const error = failure === null ? null : failure.toData();
+    if (failure !== null) this.keepRejectsOfFailure();
     this.duckdb?.close();
+    await this.early?.close();
     // Loaded here, so that its histograms do not delay the first task.
     const { buildReport } = await import("../report/report.js");
     const report = buildReport(this.metrics(error));
@@ -235,7 +313,8 @@ class PlanRun {
       bytes,
       files: files.length,
     }));
-    return { runId: execution.runId, status: report.status, report, outputs };
+    const rejects = new RunRejects(execution.runId, this.folder.folder, this.rejected.counts());
+    return { runId: execution.runId, status: report.status, report, outputs, rejects };
   }
 
   private metrics(error: RunMetrics["error"]): RunMetrics {
@@ -259,22 +338,24 @@ class PlanRun {
       cpuMs: (cpu.user + cpu.system) / 1000,
       workers: execution.settings.workers,
       memoryBytes: execution.settings.memoryBytes,
+      quality: this.quality,
       error,
     };
   }
 
   private rejects(): RejectMetrics {
-    const byCode: Record<string, number> = {};
     const samples: RejectRecord[] = [];
-    const files: string[] = [];
-    let count = 0;
-    for (const { rejects } of this.results) {
-      count += rejects.count;
-      for (const [code, times] of Object.entries(rejects.byCode)) byCode[code] = (byCode[code] ?? 0) + times;
-      samples.push(...rejects.samples.slice(0, Math.max(0, 10 - samples.length)));
-      if (rejects.file !== null) files.push(rejects.file);
+    for (const { rejects } of this.results) samples.push(...rejects.samples.slice(0, Math.max(0, 10 - samples.length)));
+    return { ...this.rejected.counts(), samples, files: this.rejected.files };
+  }
+
+  /** Why the run failed matters more than why its rejects cannot be kept. */
+  private keepRejectsOfFailure(): void {
+    try {
+      this.keepRejects();
+    } catch (cause) {
+      process.emitWarning(`the rejects could not be kept: ${(cause as Error).message}`, "MillraceWarning");
     }
-    return { count, byCode, samples, files };
   }
 
   /** A report that cannot be written is told, but never fails the run. */

@@ -10,6 +10,7 @@ import type { FileWritten, TaskResult } from "../task/protocol.js";
 import { RejectLog } from "../worker/rejects.js";
 import type { RunContext } from "./context.js";
 import type { RowFeed } from "./rowFeed.js";
+import { StreamRecord, type StreamReader } from "../io/streamRead.js";
 
 const rowsPerFile = 1_000_000;
 const rowsPerBatch = 10_000;
@@ -21,13 +22,11 @@ export interface IngestResult {
 }
 
 /** Takes the program's rows in, slice by slice, into exchange files of a fixed number of rows. Rows that do not fit are rejected. */
-export async function runIngestStage(stage: IngestStage, feed: RowFeed, run: RunContext): Promise<IngestResult> {
+export async function runIngestStage(stage: IngestStage, feed: RowFeed | StreamReader, run: RunContext): Promise<IngestResult> {
   const startMs = Date.now();
   const { id, name, source } = stage;
   run.emit({ kind: "stage-started", stage: name, stageId: id, partitions: 1 });
-  const rejectFolder = join(run.folder, "rejects");
-  if (source.spec.onReject === "quarantine") mkdirSync(rejectFolder, { recursive: true });
-  const rejects = new RejectLog(source.spec.onReject, join(rejectFolder, `s${id}-rows`));
+  const rejects = new RejectLog(source.spec.onReject, join(run.folder, "rejects", `s${id}-rows`));
   const ingest = new Ingest(stage, run, rejects);
   try {
     await ingest.take(feed);
@@ -40,6 +39,7 @@ export async function runIngestStage(stage: IngestStage, feed: RowFeed, run: Run
   const result = taskResult(ingest.rows, rejects.finish(), startMs, endMs);
   const { count, samples } = result.rejects;
   if (count > 0) run.emit({ kind: "reject", stage: name, count, samples });
+  run.rejects.add({ rejects: result.rejects, lines: 0, partition: 0, source, file: null });
   run.limits.add(result, source, null);
   run.limits.stageFinished();
   const counts = {
@@ -71,8 +71,8 @@ class Ingest {
     this.collector = new RowCollector(stage.source.schema, "read.rows");
   }
 
-  async take(feed: RowFeed): Promise<void> {
-    for await (const slice of feed.slices(rowsPerBatch)) {
+  async take(feed: RowFeed | StreamReader): Promise<void> {
+    for await (const slice of feed.slices(rowsPerBatch, this.stage.source.schema)) {
       this.run.throwIfStopped();
       if (this.inFile >= rowsPerFile) {
         this.files.push(...(await this.writer.finish()));
@@ -94,21 +94,41 @@ class Ingest {
   private collect(slice: readonly unknown[]): Batch {
     let length = 0;
     for (const row of slice) {
+      if (row instanceof StreamRecord) {
+        if (this.takeRecord(row)) length++;
+        this.rows++;
+        continue;
+      }
       try {
         this.collector.append(row);
         length++;
       } catch (thrown) {
         if (!(thrown instanceof ColumnFailure)) throw thrown;
-        this.reject(thrown);
+        this.reject(row, thrown);
       }
       this.rows++;
     }
     return { ...this.collector.take(), length };
   }
 
-  private reject({ code, message, column }: ColumnFailure): void {
-    const nowhere = { file: "", line: null, byte: null, length: null, functionName: null, attempt: 1 };
-    this.rejects.take({ ...nowhere, stage: this.stage.name, column, code, message: `row ${this.rows}: ${message}` }, null);
+  /** Whether the record has values. */
+  private takeRecord({ place, read }: StreamRecord): boolean {
+    if (read.kind === "values") {
+      this.collector.appendValues(read.values);
+      return true;
+    }
+    const { bytes, byte, line } = place;
+    const { code, column } = read;
+    const where = { file: "", line, byte, length: bytes.length, row: this.rows };
+    const reject = { ...where, stage: this.stage.name, column, code, message: `record ${this.rows + 1}: ${read.message}` };
+    this.rejects.take({ ...reject, functionName: null, functionHash: null, attempt: 1 }, { kind: "bytes", bytes });
+    return false;
+  }
+
+  private reject(row: unknown, { code, message, column }: ColumnFailure): void {
+    const nowhere = { file: "", line: null, byte: null, length: null, functionName: null, functionHash: null, attempt: 1 };
+    const reject = { ...nowhere, row: this.rows, stage: this.stage.name, column, code, message: `row ${this.rows}: ${message}` };
+    this.rejects.take(reject, this.rejects.wantsRaw ? rawRow(row) : null);
   }
 
   private get folder(): string {
@@ -117,6 +137,18 @@ class Ingest {
 
   private open(index: number): BatchWriter {
     return exchangeWriter(this.stage.source.schema, join(this.folder, `p${String(index).padStart(6, "0")}.parquet`));
+  }
+}
+
+/** A row of the program as JSON; null where it has none, such as a value that contains itself. */
+function rawRow(row: unknown): { readonly kind: "json"; readonly bytes: Uint8Array } | null {
+  try {
+    const text = JSON.stringify(row, (_, value: unknown) => (typeof value === "bigint" ? value.toString() : value)) as
+      | string
+      | undefined;
+    return text === undefined ? null : { kind: "json", bytes: Buffer.from(text, "utf8") };
+  } catch {
+    return null;
   }
 }
 

@@ -1,5 +1,7 @@
+import { required } from "../common/assert.js";
 import { bindPlan } from "../plan/bind.js";
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
+import { planChecks } from "../plan/checkQueries.js";
 import type { Plan, SourceSpec } from "../plan/nodes.js";
 import { sourceKey, sourcesOf } from "../plan/walk.js";
 import { optimize, rules } from "../optimize/optimize.js";
@@ -10,8 +12,11 @@ import type { PhysicalPlan } from "../planner/stages.js";
 import { describeSql } from "../duckdb/stage.js";
 import { resolveSource } from "../io/sources.js";
 import { planError } from "../common/errors.js";
+import type { PreparedChecks } from "./checkFindings.js";
 import type { EngineSettings } from "./options.js";
 import { RowFeed } from "./rowFeed.js";
+import { StreamReader as StreamFeed } from "../io/streamRead.js";
+import { StreamInput } from "../plan/stream.js";
 
 /** A plan that is ready to run: sources found, names and types checked, stages cut. */
 export interface PreparedPlan {
@@ -23,22 +28,32 @@ export interface PreparedPlan {
   /** As the settings say; it decides how aggregations are cut. */
   readonly partitionBytes: number;
   readonly sources: readonly ResolvedSource[];
-  readonly feeds: ReadonlyMap<string, RowFeed>;
+  readonly feeds: ReadonlyMap<string, RowFeed | StreamFeed>;
+  readonly checks: PreparedChecks;
 }
 
 /** Finds the sources, binds, optimises and cuts into stages. Reads headers and metadata only. */
-export async function preparePlan(plan: Plan, settings: EngineSettings): Promise<PreparedPlan> {
-  const feeds = new Map<string, RowFeed>();
+export async function preparePlan(
+  plan: Plan,
+  settings: EngineSettings,
+  change: (source: ResolvedSource, number: number) => ResolvedSource = (source) => source,
+): Promise<PreparedPlan> {
+  const feeds = new Map<string, RowFeed | StreamFeed>();
   const sources = new Map<string, ResolvedSource>();
   for (const spec of sourcesOf(plan.outputs)) {
-    sources.set(sourceKey(spec), spec.format === "rows" ? await resolveRows(spec, plan, feeds) : await resolveSource(spec));
+    const source = spec.format === "rows" ? await resolveRows(spec, plan, feeds) : await resolveSource(spec);
+    sources.set(sourceKey(spec), change(source, sources.size));
   }
   const find = (spec: SourceSpec): ResolvedSource => {
     const source = sources.get(sourceKey(spec));
     if (source === undefined) throw new TypeError("a source was not resolved");
     return source;
   };
-  const bound = await bindPlan(plan.outputs, find, describeSql);
+  const { outputs, checks, queries, shapes } = planChecks(plan.outputs);
+  const side = [...queries, ...shapes].map(({ node }) => node);
+  const all = await bindPlan([...outputs, ...side], find, describeSql);
+  const bound = all.slice(0, outputs.length + queries.length);
+  const seen = shapes.map(({ check }, i) => ({ check, schema: required(all[bound.length + i], "columns").schema }));
   const optimised = optimize(bound, settings.optimizer ? rules : []);
   const { broadcastBytes } = settings;
   const mayFail = queriesMayFail(optimised, broadcastBytes);
@@ -50,6 +65,7 @@ export async function preparePlan(plan: Plan, settings: EngineSettings): Promise
     partitionBytes: settings.partitionBytes,
     sources: [...sources.values()],
     feeds,
+    checks: { checks, queries, firstOutput: outputs.length, shapes: seen },
   };
 }
 
@@ -65,7 +81,7 @@ export const explainPrepared = (prepared: PreparedPlan): Explanation => explain(
 async function resolveRows(
   spec: Extract<SourceSpec, { format: "rows" }>,
   plan: Plan,
-  feeds: Map<string, RowFeed>,
+  feeds: Map<string, RowFeed | StreamFeed>,
 ): Promise<ResolvedSource> {
   const rows = plan.data.get(spec.id);
   if (rows === undefined) {
@@ -73,12 +89,12 @@ async function resolveRows(
       hint: "Run the plan in the program that made it with read.rows.",
     });
   }
-  const feed = await RowFeed.open(rows);
+  const feed = rows instanceof StreamInput ? await StreamFeed.open(rows) : await RowFeed.open(rows);
   feeds.set(spec.id, feed);
   return {
     spec,
     files: [],
-    schema: spec.schema ?? feed.inferSchema(),
+    schema: spec.schema ?? (await feed.inferSchema()),
     partitionColumns: [],
     rows: Array.isArray(rows) ? rows.length : null,
   };

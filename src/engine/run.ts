@@ -2,6 +2,7 @@ import type { JsonValue } from "../expr/nodes.js";
 import type { RunStatus } from "../report/model.js";
 import type { RunReport } from "../report/report.js";
 import type { EventQueue, RunEvent } from "./events.js";
+import type { RunRejects } from "./runRejects.js";
 
 /** Options of `engine.run`. */
 export interface RunOptions {
@@ -29,6 +30,8 @@ export interface RunResult {
   readonly status: RunStatus;
   readonly report: RunReport;
   readonly outputs: readonly RunOutput[];
+  /** What was rejected: counts, an async iterable of the records, and a dataset. */
+  readonly rejects: RunRejects;
 }
 
 /**

@@ -42,6 +42,7 @@ export function workerStageMetrics(stage: WorkerStage, startMs: number, tasks: r
 /** Whether partitions in order have given all rows that the limits ask for, where every branch of the stage ends in one. */
 export function hasEnough(stage: WorkerStage, tasks: readonly AttemptedTask[]): boolean {
   const steps = stage.steps.map(({ step }) => step);
+  if (steps.some((step) => step.op === "expect")) return false;
   const limitAbove = (index: number): number =>
     index < 0 || steps[index]?.op === "limit" ? index : limitAbove(steps[index]?.input ?? -1);
   const writers = steps.filter((step) => step.op === "exchange" || step.op === "groupExchange" || step.op === "sink");

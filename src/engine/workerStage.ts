@@ -10,6 +10,7 @@ import type { StageMetrics } from "../report/model.js";
 import type { FileWritten, JoinBuild, PartitionSpec, Step, TaskResult, TaskSpec } from "../task/protocol.js";
 import { type RunContext, raise } from "./context.js";
 import { joinBuilds } from "./joinBuilds.js";
+import { checkAccounts } from "./rejectAccounts.js";
 import { addLines, errorWithLines } from "./rejectLines.js";
 import { type AttemptedTask, hasEnough, workerStageMetrics } from "./workerMetrics.js";
 
@@ -22,8 +23,18 @@ export interface WorkerStageResult {
 }
 
 /** Runs one task per partition on the pool and checks that the partitions meet without gap or overlap. */
-export async function runWorkerStage(stage: WorkerStage, run: RunContext): Promise<WorkerStageResult> {
-  return new StageRun(stage, run).execute();
+export async function runWorkerStage(
+  stage: WorkerStage,
+  run: RunContext,
+  receiver: RowsReceiver | null = null,
+): Promise<WorkerStageResult> {
+  return new StageRun(stage, run, receiver).execute();
+}
+
+/** Takes what partitions wrote to an exchange as soon as they are settled, in order. While it does not, few further partitions begin. */
+export interface RowsReceiver {
+  readonly exchange: number;
+  take(files: readonly FileWritten[]): Promise<void>;
 }
 
 /** What came of a partition. A failure of the data is doubtful until the partitions before it are settled. */
@@ -53,7 +64,9 @@ class StageRun {
   private builds: ReadonlyMap<PlannedStep, JoinBuild> = new Map();
   private next = 0;
   private border: Border | null = null;
-  private settling = false;
+  /** Lanes that wait for room. */
+  private readonly waiting: (() => void)[] = [];
+  private settling: Promise<void> | null = null;
   /** A settled partition had all rows that the limits below ask for: those after it do not count. */
   private enough = false;
   private failure: { readonly error: unknown } | null = null;
@@ -63,6 +76,7 @@ class StageRun {
   constructor(
     private readonly stage: WorkerStage,
     private readonly run: RunContext,
+    private readonly receiver: RowsReceiver | null,
   ) {
     this.cancel = run.newCancelFlag();
   }
@@ -74,10 +88,11 @@ class StageRun {
     this.builds = await joinBuilds(stage, run);
     const layout = stage.input.kind === "exchange" ? (stage.input.layout ?? null) : null;
     this.parts = await planParts(source, layout, run.settings.partitionBytes);
+    run.pool.warm(this.parts.length);
     run.emit({ kind: "stage-started", stage: stage.name, stageId: stage.id, partitions: this.parts.length });
     while (!this.isOver()) await this.round();
     if (this.failure !== null) throw this.failure.error;
-    if (this.fromSource) run.limits.stageFinished();
+    run.limits.stageFinished();
     const metrics = workerStageMetrics(stage, this.startMs, this.settled);
     const { id: stageId, name } = stage;
     run.emit({
@@ -88,6 +103,7 @@ class StageRun {
       durationMs: metrics.endMs - metrics.startMs,
     });
     const results = this.settled.map(({ result }) => result);
+    checkAccounts(stage, results);
     return { metrics, results, exchanges: this.files(results, "exchange"), outputs: this.files(results, "output") };
   }
 
@@ -117,12 +133,21 @@ class StageRun {
       while (this.next < this.parts.length && !this.isOver() && !this.doubt) {
         await this.runPartition(this.next++);
         await this.settle();
+        await this.room();
       }
     };
     this.doubt = false;
     const lanes = Math.min(this.parts.length - this.next, this.run.settings.workers + 1);
     await Promise.all(Array.from({ length: lanes }, lane));
     await this.settle();
+  }
+
+  /** Waits while the receiver is behind by more partitions than are worked on at a time. */
+  private async room(): Promise<void> {
+    const most = this.run.settings.workers + 1;
+    while (this.receiver !== null && !this.isOver() && !this.doubt && this.next - this.settled.length > most) {
+      await new Promise<void>((wake) => this.waiting.push(wake));
+    }
   }
 
   private async runPartition(partition: number): Promise<void> {
@@ -144,8 +169,15 @@ class StageRun {
 
   /** Settles partitions in order as far as they are done. */
   private async settle(): Promise<void> {
-    if (this.settling) return;
-    this.settling = true;
+    if (this.settling !== null) return;
+    this.settling = this.settleAll();
+    await this.settling;
+    if (this.isOver()) this.dropRest();
+  }
+
+  private async settleAll(): Promise<void> {
+    // The promise of this call has to be known before it can end.
+    await null;
     try {
       for (;;) {
         const partition = this.settled.length;
@@ -154,13 +186,28 @@ class StageRun {
         const result = await this.confirmed(partition, slot);
         this.slots[partition] = undefined;
         this.accept(partition, result);
+        await this.handOver(result);
+        this.wake();
       }
     } catch (error) {
       this.fail(error);
     } finally {
-      this.settling = false;
+      this.settling = null;
+      this.wake();
     }
-    if (this.isOver()) this.dropRest();
+  }
+
+  private wake(): void {
+    for (const wake of this.waiting.splice(0)) wake();
+  }
+
+  private async handOver(result: TaskResult): Promise<void> {
+    const { receiver, stage } = this;
+    if (receiver === null) return;
+    const files = stage.steps.flatMap(({ exchange }, i) =>
+      exchange === receiver.exchange ? [...(result.steps[i]?.files ?? [])] : [],
+    );
+    await receiver.take(files);
   }
 
   /** A partition's result, from the right first byte. */
@@ -194,7 +241,10 @@ class StageRun {
     this.settled.push({ partition, result, attempts: this.attempts[partition] ?? 1 });
     this.enough ||= result.enough || hasEnough(stage, this.settled);
     if (this.enough) raise(this.cancel);
-    run.limits.add(result, this.fromSource ? required(this.source, "source") : null, this.fromSource ? part.file : null);
+    const source = this.fromSource ? required(this.source, "source") : null;
+    const file = source === null ? null : part.file;
+    run.rejects.add({ rejects, lines, partition, source, file });
+    run.limits.add(result, source, file);
     if (part.kind !== "bytes") return;
     this.border = { file: part.file, byte: required(scan.end, "partition end"), lines: lines + scan.lines };
   }

@@ -144,6 +144,19 @@ export class ReadMemory {
   }
 }
 
+/** What the files that a thread read last said of themselves: one task after another reads the same ones. Paths are those of one run alone. */
+const footers = new Map<string, { readonly bytes: number; readonly footer: Footer }>();
+const mostFooters = 256;
+
+function keepFooter(path: string, bytes: number, footer: Footer): void {
+  footers.delete(path);
+  footers.set(path, { bytes, footer });
+  for (const oldest of footers.keys()) {
+    if (footers.size <= mostFooters) break;
+    footers.delete(oldest);
+  }
+}
+
 /** Reads one file, any rows of any block. */
 export class BlockFile {
   readonly schemas: readonly Schema[];
@@ -161,15 +174,21 @@ export class BlockFile {
       throw externalError("SCRATCH_UNREADABLE", `${path}: cannot be opened`, { cause, file: path });
     }
     this.bytes = fstatSync(this.#fd).size;
+    const known = footers.get(path);
+    const footer = known?.bytes === this.bytes ? known.footer : this.#footer();
+    this.schemas = footer.schemas;
+    this.blocks = footer.blocks;
+    keepFooter(path, this.bytes, footer);
+  }
+
+  #footer(): Footer {
     const tail = 4 + magic.length;
     if (this.bytes < magic.length + tail) throw this.#broken("it is cut short");
     if (!this.#bytesAt(0, magic.length).equals(magic)) throw this.#broken("it does not begin with the magic");
     const end = this.#bytesAt(this.bytes - tail, tail);
     if (!end.subarray(4).equals(magic)) throw this.#broken("it does not end with the magic");
     const length = end.readUInt32LE(0);
-    const footer = JSON.parse(this.#bytesAt(this.bytes - tail - length, length).toString("utf8")) as Footer;
-    this.schemas = footer.schemas;
-    this.blocks = footer.blocks;
+    return JSON.parse(this.#bytesAt(this.bytes - tail - length, length).toString("utf8")) as Footer;
   }
 
   schemaOf(block: Block): Schema {

@@ -3,9 +3,14 @@ import type { BatchReader } from "../io/contracts.js";
 import type { PartitionSpec, ScanResult } from "../task/protocol.js";
 import { BlockFile, ReadMemory } from "./blockFile.js";
 
-/** Rows and bytes of one run of buckets: a task's table and its texts should stay near the processor. */
-const runRows = 2 ** 17;
-const runBytes = 2 ** 24;
+/**
+ * Rows and bytes of one run of buckets: a task's table and its texts should stay near the processor, but every task opens all files. `mostRuns`:
+ * how many tasks are plenty.
+ */
+const leastRunRows = 2 ** 17;
+const mostRunRows = 2 ** 19;
+const mostRuns = 24;
+const runBytes = 2 ** 25;
 const batchRows = 2 ** 16;
 
 type BucketsPart = Extract<PartitionSpec, { kind: "buckets" }>;
@@ -13,6 +18,8 @@ type BucketsPart = Extract<PartitionSpec, { kind: "buckets" }>;
 /** Cuts the buckets of an exchange into runs of neighbours that are worth a task each. It depends on the files alone. */
 export function planBuckets(paths: readonly string[]): BucketsPart[] {
   const { rows, rowBytes } = bucketRows(paths);
+  const all = rows.reduce((total, more) => total + more, 0);
+  const runRows = Math.min(mostRunRows, Math.max(leastRunRows, all / mostRuns));
   const parts: BucketsPart[] = [];
   let from = 0;
   let sum = 0;

@@ -6,8 +6,8 @@ import type { Schema } from "../schema/types.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
 import { BlockFile, ReadMemory } from "./blockFile.js";
 import { BucketReader, planBuckets } from "./bucketReader.js";
+import { openRange } from "./rangeReader.js";
 import { planRuns } from "./runRanges.js";
-import { RunReader } from "./runReader.js";
 
 /** How the block files of an exchange are read. */
 export type BlockLayout = "buckets" | "runs";
@@ -38,7 +38,7 @@ export async function planParts(
 /** Opens one partition of a source or of an exchange. */
 export async function openPart(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): Promise<BatchReader> {
   if (part.kind === "buckets") return new BucketReader(pathsOf(scan.source), part);
-  if (part.kind === "runs") return new RunReader(pathsOf(scan.source), scan.schema, part);
+  if (part.kind === "runs") return openRange(pathsOf(scan.source), scan.schema, part);
   return openReader(scan, part, options);
 }
 

@@ -72,13 +72,16 @@ export const upper = (text: string): string => (isAscii(text) ? text.toUpperCase
 /** Small letters, letter by letter. */
 export const lower = (text: string): string => (isAscii(text) ? text.toLowerCase() : mapPoints(text, lowerPoint));
 
-const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
+let segmenter: Intl.Segmenter | null = null;
+
+/** Made at its first use: it reads tables of the system that take longer than the rest of a worker's start. */
+const graphemes = (): Intl.Segmenter => (segmenter ??= new Intl.Segmenter("en", { granularity: "grapheme" }));
 
 /** Backwards, with what a reader sees as one character kept whole. */
 export function reverse(text: string): string {
   if (isAscii(text)) return text.split("").reverse().join("");
   const parts: string[] = [];
-  for (const { segment } of segmenter.segment(text)) parts.push(segment);
+  for (const { segment } of graphemes().segment(text)) parts.push(segment);
   return parts.reverse().join("");
 }
 

@@ -70,7 +70,11 @@ export class RowFailure extends Error {
     readonly code: string,
     message: string,
   ) {
+    // A stack costs many times what the row does, and nobody is shown it: the place that counts is the row's.
+    const depth = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     super(message);
+    Error.stackTraceLimit = depth;
     this.name = "RowFailure";
   }
 }

@@ -99,23 +99,31 @@ function describe(file: SourceFile): { readonly schema: Schema; readonly rows: n
 
 /** Cuts files into partitions of neighbouring record batches of about `targetBytes`; a stream is one partition. */
 export async function planArrow(source: ResolvedSource, targetBytes: number): Promise<PartitionSpec[]> {
-  return source.files.flatMap((file, index) => {
+  return source.files.flatMap((file, index): PartitionSpec[] => {
     const arrow = openArrowFile(file);
-    arrow.close();
-    if (arrow.footer === null) return [{ kind: "batches" as const, file: index, first: 0, count: Number.MAX_SAFE_INTEGER }];
-    return planBlocks(arrow.footer.batches, index, targetBytes);
+    try {
+      const { footer } = arrow;
+      if (footer === null) return [{ kind: "batches", file: index, first: 0, count: Number.MAX_SAFE_INTEGER, firstRow: 0 }];
+      return planBlocks(arrow, footer.batches, index, targetBytes);
+    } finally {
+      arrow.close();
+    }
   });
 }
 
-function planBlocks(blocks: readonly ArrowBlock[], file: number, targetBytes: number): PartitionSpec[] {
+function planBlocks(arrow: OpenArrow, blocks: readonly ArrowBlock[], file: number, targetBytes: number): PartitionSpec[] {
   const parts: PartitionSpec[] = [];
   let first = 0;
+  let firstRow = 0;
   let bytes = 0;
+  let row = 0;
   blocks.forEach((block, i) => {
     bytes += block.metadataBytes + block.bodyBytes;
+    row += rowsOfMessage(arrow.read(block.offset, block.offset + block.metadataBytes));
     if (bytes < targetBytes && i < blocks.length - 1) return;
-    parts.push({ kind: "batches", file, first, count: i + 1 - first });
+    parts.push({ kind: "batches", file, first, count: i + 1 - first, firstRow });
     first = i + 1;
+    firstRow = row;
     bytes = 0;
   });
   return parts;

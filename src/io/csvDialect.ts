@@ -1,5 +1,6 @@
 import { configError } from "../common/errors.js";
 import type { CsvOptions } from "../plan/nodes.js";
+import { encodingNames, encodingOf, type TextEncoding } from "./encoding.js";
 
 /** A CSV dialect as bytes; -1 where it has no such character. */
 export interface CsvDialect {
@@ -22,12 +23,7 @@ const inValues = /[0-9A-Za-z+\-.: ]/;
  * @throws MillraceError Config/INVALID_CSV_OPTION
  */
 export function csvDialect(options: CsvOptions, newline: number = lf): CsvDialect {
-  const encoding = options.encoding.toLowerCase().replace(/[^a-z0-9]/g, "");
-  if (encoding !== "utf8" && encoding !== "usascii" && encoding !== "ascii") {
-    throw configError("INVALID_CSV_OPTION", `encoding: expected "utf-8", found ${JSON.stringify(options.encoding)}`, {
-      hint: "Convert the file first, for example with iconv -t UTF-8.",
-    });
-  }
+  csvEncoding(options);
   const delimiter = oneByte("delimiter", options.delimiter);
   const quote = options.quote === null ? -1 : oneByte("quote", options.quote);
   const escaping = quote < 0 ? -1 : options.escape === null ? quote : oneByte("escape", options.escape);
@@ -51,6 +47,16 @@ export function csvDialect(options: CsvOptions, newline: number = lf): CsvDialec
     throw configError("INVALID_CSV_OPTION", "delimiter, quote, escape and comment must be different characters");
   }
   return { delimiter, quote, escape: escaping, comment, newline, strict: options.quotes === "strict" };
+}
+
+/** @throws MillraceError Config/INVALID_CSV_OPTION with the nearest names */
+export function csvEncoding(options: CsvOptions): TextEncoding {
+  const encoding = encodingOf(options.encoding);
+  if (encoding !== undefined) return encoding;
+  const expected = `expected ${encodingNames.map((name) => JSON.stringify(name)).join(", ")}`;
+  throw configError("INVALID_CSV_OPTION", `encoding: ${expected}, found ${JSON.stringify(options.encoding)}`, {
+    hint: "Convert a file in another encoding first, for example with iconv -t UTF-8.",
+  });
 }
 
 function oneByte(role: string, text: string): number {

@@ -1,19 +1,26 @@
+import { isUtf8 } from "node:buffer";
 import { dataError } from "../common/errors.js";
 import type { SourceFile } from "../plan/bound.js";
 import type { CsvOptions } from "../plan/nodes.js";
-import { type CsvDialect, csvDialect } from "./csvDialect.js";
+import { type CsvDialect, csvDialect, csvEncoding } from "./csvDialect.js";
 import { type PlainRecord, readPlain } from "./csvRecords.js";
-import { readHeadBytes } from "./textBytes.js";
+import { markedEncoding, type TextEncoding } from "./encoding.js";
+import { transcodeHead } from "./encodingSource.js";
+import { isGzip, readHeadBytes } from "./textBytes.js";
 
 /** What the beginning of a CSV file says about the rest. */
 export interface CsvHead {
   readonly dialect: CsvDialect;
+  /** As declared, or as a byte order mark says. Positions count bytes of the text as UTF-8. */
+  readonly encoding: TextEncoding;
   /** Column names, or null without a header. */
   readonly names: readonly string[] | null;
   /** Fields of the header, or of the first record without one; 0 for a file without either. */
   readonly fields: number;
   /** There is a first record, but a quote in it is never closed, or not within the bytes that are read for it. */
   readonly unclosed: boolean;
+  /** What is wrong with the first record, under strict rules for quotes or under all. */
+  readonly damage: "quotes" | "utf8" | null;
   /** First byte after byte order mark, skipped lines and header. */
   readonly dataStart: number;
   /** Line ends before `dataStart`. */
@@ -33,7 +40,9 @@ export function readCsvHead(file: SourceFile, options: CsvOptions): CsvHead {
   const most = options.header ? lastRead : lastReadWithoutHeader;
   for (let length = firstRead; ; length *= 8) {
     const { bytes, whole } = readHeadBytes(file.path, length);
-    const head = parseHead(bytes, options, whole, whole || length >= most);
+    const encoding = markedEncoding(csvEncoding(options), bytes);
+    const text = transcodeHead(bytes, encoding, whole);
+    const head = parseHead(text, options, whole, whole || length >= most, encoding);
     if (head !== null) return head;
     if (whole || length >= lastRead) {
       throw dataError(
@@ -49,11 +58,25 @@ export function readCsvHead(file: SourceFile, options: CsvOptions): CsvHead {
   }
 }
 
+/** A file's encoding: as declared, unless a byte order mark says otherwise. */
+export function csvFileEncoding(file: SourceFile, options: CsvOptions): TextEncoding {
+  const declared = csvEncoding(options);
+  // A compressed file is one piece whatever it holds, and these have no mark.
+  if (isGzip(file.path) || declared === "latin1" || declared === "windows1252") return declared;
+  return markedEncoding(declared, readHeadBytes(file.path, 4).bytes);
+}
+
 /**
  * The head found in a file's first bytes; null when they do not hold all of it. `final`: no more will be read, and a first record that
  * does not end counts as one whose quote is never closed.
  */
-export function parseHead(bytes: Uint8Array, options: CsvOptions, whole: boolean, final: boolean = whole): CsvHead | null {
+export function parseHead(
+  bytes: Uint8Array,
+  options: CsvOptions,
+  whole: boolean,
+  final: boolean = whole,
+  encoding: TextEncoding = "utf8",
+): CsvHead | null {
   const cr = bytes.includes(10) ? -1 : bytes.indexOf(13);
   // The LF of the only CR may be the next byte.
   if (!final && cr >= 0 && cr === bytes.length - 1) return null;
@@ -71,7 +94,15 @@ export function parseHead(bytes: Uint8Array, options: CsvOptions, whole: boolean
   const dataStart = options.header ? (found?.end ?? bytes.length) : at;
   const names = options.header && found !== null ? found.fields.map((name, i) => name ?? `column${i}`) : null;
   const fields = found?.fields.length ?? 0;
-  return { dialect, names, fields, unclosed: typeof first === "string", dataStart, lines: countLines(bytes, dataStart, newline) };
+  const lines = countLines(bytes, dataStart, newline);
+  const unclosed = typeof first === "string";
+  return { dialect, encoding, names, fields, unclosed, damage: damageOf(found, bytes, dialect), dataStart, lines };
+}
+
+function damageOf(found: PlainRecord | null, bytes: Uint8Array, dialect: CsvDialect): CsvHead["damage"] {
+  if (found === null) return null;
+  if (!isUtf8(bytes.subarray(found.start, found.end))) return "utf8";
+  return dialect.strict && found.stray ? "quotes" : null;
 }
 
 type FirstRecord = PlainRecord | null | "incomplete" | "unclosed";

@@ -14,7 +14,7 @@ export interface WrongRecord {
   readonly start: number;
   /** Its line end. */
   readonly end: number;
-  readonly reason: "fields" | "unclosed" | "stray";
+  readonly reason: "fields" | "unclosed" | "stray" | "lineEnd" | "doubtful";
   readonly fields: number;
 }
 
@@ -101,10 +101,12 @@ export class CsvIndex {
   }
 
   #scan(block: TextBlock, last: boolean): void {
-    const { delimiter, newline, quote, comment } = this.#dialect;
+    const { delimiter, newline, quote, comment, strict } = this.#dialect;
     const { base, length } = block;
     this.#markCount = 0;
-    if (comment < 0 && quote < 0) {
+    if (strict && this.#kernels.hasOtherLineEnd(base, length, newline) !== 0) {
+      this.#scanExactly(block, last);
+    } else if (comment < 0 && quote < 0) {
       this.#kernels.indexPlain(base, length, this.#seps, this.#lines, delimiter, newline, this.#answer);
     } else if (comment < 0 && this.#dialect.escape === quote) {
       this.#kernels.indexQuoted(base, length, this.#seps, this.#lines, delimiter, newline, quote, this.#answer);
@@ -152,9 +154,8 @@ export class CsvIndex {
       const lastSep = u32[lines + line] as number;
       const before = line === 0 ? -1 : (u32[lines + line - 1] as number);
       const start = ((u32[seps + before] as number) + 1) >>> 0;
-      const kind = kinds.get(start);
-      const reason = kind === mark.unclosed ? "unclosed" : kind === mark.stray ? "stray" : "fields";
-      out.push({ start, end: u32[seps + lastSep] as number, reason, fields: lastSep - before });
+      const kind = (kinds.get(start) ?? 0) & ~mark.region;
+      out.push({ start, end: u32[seps + lastSep] as number, reason: reasonOf(kind), fields: lastSep - before });
     }
     return out;
   }
@@ -184,4 +185,11 @@ export class CsvIndex {
     const count = (byte: number): number => this.#kernels.countByte(block.base, block.length, byte) >>> 0;
     return count(this.#dialect.delimiter) + count(this.#dialect.newline);
   }
+}
+
+function reasonOf(kind: number): WrongRecord["reason"] {
+  if (kind === mark.unclosed) return "unclosed";
+  if (kind === mark.stray) return "stray";
+  if (kind === mark.doubtful) return "doubtful";
+  return kind === mark.lineEnd ? "lineEnd" : "fields";
 }

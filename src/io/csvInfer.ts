@@ -5,6 +5,7 @@ import type { SourceFile } from "../plan/bound.js";
 import type { CsvOptions } from "../plan/nodes.js";
 import { type Field, type Schema, types } from "../schema/types.js";
 import { CsvColumns } from "./csvColumns.js";
+import { namesOf } from "./csvFields.js";
 import type { CsvHead } from "./csvHead.js";
 import { CsvIndex } from "./csvIndex.js";
 import { TextBlock } from "./textBlock.js";
@@ -17,19 +18,34 @@ const sampleRecords = 2_000;
 /** Bytes of one piece that are looked at: a piece of a compressed file can be much larger. */
 const sampleBytes = 1 << 20;
 
-/** Names and types of a file's columns, from a sample of the first file that has records. */
-export function inferCsvSchema(options: CsvOptions, files: readonly SourceFile[], heads: readonly CsvHead[]): Schema {
-  const head = required(heads[0], "file");
-  const names = head.names ?? Array.from({ length: head.fields }, (_, i) => `column${i}`);
+/**
+ * Types of a source's columns `names`, from a sample of the first file that has records; where columns may be added later, from one of
+ * the first file that has records and each column.
+ */
+export function inferCsvSchema(
+  options: CsvOptions,
+  files: readonly SourceFile[],
+  heads: readonly CsvHead[],
+  names: readonly string[],
+): Schema {
   const guesses = names.map(() => new TypeGuess());
   const kernels = takeKernels();
   try {
-    let seen = 0;
-    for (let i = 0; i < files.length && seen === 0; i++) {
-      const fileHead = required(heads[i], "head");
-      for (const piece of sampleText(required(files[i], "file"), fileHead.dataStart, fileHead.dialect.newline)) {
-        seen += guessFrom(kernels, firstOf(piece), fileHead, guesses, options.nullValues);
+    const open = new Set(names.keys());
+    for (let i = 0; i < files.length && open.size > 0; i++) {
+      const head = required(heads[i], "head");
+      const own = namesOf(head);
+      const columns = names.map((name, c) => {
+        const index = options.columns === "byName" ? own.indexOf(name) : c < own.length ? c : -1;
+        return index >= 0 && open.has(c) ? { index, guess: required(guesses[c], "guess"), column: c } : null;
+      });
+      const present = columns.filter((column) => column !== null);
+      if (present.length === 0) continue;
+      let seen = 0;
+      for (const piece of sampleText(required(files[i], "file"), head.dataStart, head.dialect.newline, head.encoding)) {
+        seen += guessFrom(kernels, firstOf(piece), head, own.length, present, options.nullValues);
       }
+      if (seen > 0) for (const { column } of present) open.delete(column);
     }
   } finally {
     giveKernels(kernels);
@@ -42,14 +58,14 @@ function guessFrom(
   kernels: Kernels,
   piece: SamplePiece,
   head: CsvHead,
-  guesses: readonly TypeGuess[],
+  fields: number,
+  guesses: readonly { readonly index: number; readonly guess: TypeGuess }[],
   nullValues: readonly string[],
 ): number {
   const { memory } = kernels;
   const csv = kernels.functions<CsvKernels>();
   const block = blockOf(memory, piece, head);
   const index = new CsvIndex(memory, csv, head.dialect);
-  const fields = guesses.length;
   const columns = new CsvColumns({
     memory,
     kernels: csv,
@@ -66,13 +82,13 @@ function guessFrom(
     const { base, scratch, capacity } = block;
     const span = scratch + capacity - base;
     const slice = { base, seps: index.seps, rows: index.rows, count, scratch, span, needsUtf8Check: false };
-    guesses.forEach((guess, i) => {
+    guesses.forEach(({ index: field, guess }) => {
       columns.begin(slice);
-      columns.read({ ...planned, index: i }, slice, []);
+      columns.read({ ...planned, index: field }, slice, []);
       guess.narrow(csv.inferKinds(base, planned.values, planned.ends, count, nulls.table, nulls.count, guess.kinds));
     });
     // A blank line is a record only where there is one column, and says nothing about it.
-    return fields === 1 ? ((guesses[0] as TypeGuess).kinds & kindBits.seen ? count : 0) : count;
+    return fields === 1 ? (required(guesses[0], "guess").guess.kinds & kindBits.seen ? count : 0) : count;
   } finally {
     for (const address of nulls.owned) memory.free(address);
     columns.free();

@@ -8,16 +8,19 @@ import type { BatchReader, RejectSink } from "./contracts.js";
 import { CsvColumns, type PlannedColumn, type RowSlice, type ValueFailure } from "./csvColumns.js";
 import type { CsvHead } from "./csvHead.js";
 import { CsvIndex, type WrongRecord } from "./csvIndex.js";
+import { CsvOverlong } from "./csvOverlong.js";
+import { CsvPlaces } from "./csvPlaces.js";
+import { transcoded } from "./encodingSource.js";
 import { TextBlock } from "./textBlock.js";
 import type { ByteSource } from "./textBytes.js";
 import { giveKernels, takeKernels } from "./textKernels.js";
 import { readRecord } from "./textReject.js";
 import { constantColumn } from "./textValues.js";
 
-/** Where a column's values come from: a field of the record, or the file's folder. */
+/** Where a column's values come from: a field of the record, or one text for the whole file, such as its folder's. */
 export type ColumnPlace =
   | { readonly kind: "field"; readonly index: number }
-  | { readonly kind: "folder"; readonly text: string | null };
+  | { readonly kind: "constant"; readonly text: string | null };
 
 export interface CsvReaderOptions {
   readonly file: SourceFile;
@@ -34,7 +37,8 @@ export interface CsvReaderOptions {
   readonly batchRows: number;
   readonly reject: RejectSink;
   readonly blockBytes: number;
-  readonly maxRecordBytes?: number;
+  /** Longest record, with its line end, in bytes of the text as UTF-8. */
+  readonly maxRecordBytes: number;
 }
 
 /** Reads one partition of a CSV file. A batch's columns are views on kernel memory, valid until the next call. */
@@ -59,21 +63,22 @@ export class CsvReader implements BatchReader {
   #closed = false;
   #rows = 0;
   #rejected = 0;
-  #lines = 0;
-  /** How far the block's line ends have been counted, and how many there were. */
-  #counted = 0;
-  #countedLines = 0;
+  readonly #places: CsvPlaces;
+  readonly #overlong: CsvOverlong;
 
   constructor(options: CsvReaderOptions) {
     this.#o = options;
     const { head, start } = options;
     const guess = !options.exactStart && start > head.dataStart;
     this.#seeking = guess;
-    const compressed = options.file.path.endsWith(".gz");
-    const from = compressed ? 0 : Math.max(guess ? start - 1 : start, head.dataStart);
-    this.#skip = compressed ? head.dataStart : 0;
-    this.#lines = start === 0 ? head.lines : 0;
-    this.#source = options.open(from);
+    // Positions of text that is not in the file as it stands are found by reading from its beginning.
+    const whole = head.encoding !== "utf8" || options.file.path.endsWith(".gz");
+    const from = whole ? 0 : Math.max(guess ? start - 1 : start, head.dataStart);
+    this.#skip = whole ? head.dataStart : 0;
+    const original = options.open(from);
+    const { source, transcoder } =
+      head.encoding === "utf8" ? { source: original, transcoder: null } : transcoded(original, head.encoding);
+    this.#source = source;
     this.#kernels = takeKernels();
     this.#csv = this.#kernels.functions<CsvKernels>();
     const memory = this.#kernels.memory;
@@ -81,13 +86,24 @@ export class CsvReader implements BatchReader {
       memory,
       source: this.#source,
       file: options.file.path,
-      blockBytes: options.blockBytes,
+      // What counts as too long must not depend on how much of it a block happens to hold.
+      blockBytes: Math.min(options.blockBytes, options.maxRecordBytes),
       offset: from,
       partEnd: options.end,
       newline: head.dialect.newline,
       scratch: true,
-      ...(options.maxRecordBytes === undefined ? {} : { limit: options.maxRecordBytes }),
+      limit: options.maxRecordBytes,
     });
+    this.#places = new CsvPlaces({
+      memory,
+      kernels: this.#csv,
+      block: this.#block,
+      file: options.file.path,
+      newline: head.dialect.newline,
+      lines: start === 0 ? head.lines : 0,
+      transcoder,
+    });
+    this.#overlong = new CsvOverlong(memory, this.#csv, this.#block, this.#places, head.dialect.newline);
     this.#index = new CsvIndex(memory, this.#csv, head.dialect);
     const { fields, nullValues } = options;
     this.#columns = new CsvColumns({
@@ -100,7 +116,7 @@ export class CsvReader implements BatchReader {
     });
     this.#planned = options.schema.map((field, i) => {
       const place = options.places[i] as ColumnPlace;
-      if (place.kind === "folder") return constantColumn(field, place.text, this.#batchRows());
+      if (place.kind === "constant") return constantColumn(field, place.text, this.#batchRows());
       return this.#columns.plan(field, place.index);
     });
     this.#hasText = options.schema.some((field, i) => field.type.kind === "utf8" && options.places[i]?.kind === "field");
@@ -121,8 +137,8 @@ export class CsvReader implements BatchReader {
 
   result(): ScanResult {
     const start = this.#o.start === 0 ? 0 : this.#started;
-    const end = Math.min(this.#block.offset, this.#block.fileEnd);
-    return { rows: this.#rows, rejected: this.#rejected, bytes: Math.max(0, end - start), start, end, lines: this.#lines };
+    const { end, lines } = this.#places;
+    return { rows: this.#rows, rejected: this.#rejected, bytes: Math.max(0, end - start), start, end, lines };
   }
 
   close(): void {
@@ -148,7 +164,7 @@ export class CsvReader implements BatchReader {
 
   #look(): void {
     this.#indexed = false;
-    if (!this.#findStart()) return;
+    if (!this.#findStart() || !this.#endOverlong()) return;
     const block = this.#block;
     if (this.#started < 0) this.#started = Math.min(block.offset, block.fileEnd);
     const limit = Math.min(this.#o.end - block.offset, 0xffffffff);
@@ -162,6 +178,7 @@ export class CsvReader implements BatchReader {
     if (this.#index.used === 0 && block.isFull && !block.atEnd) this.#index.build(block, this.#o.fields, 1, true);
     if (this.#index.used === 0) {
       if (block.atEnd) this.#finished = true;
+      else if (block.isFull) this.#overlong.begin();
       return;
     }
     this.#indexed = true;
@@ -172,22 +189,39 @@ export class CsvReader implements BatchReader {
       this.#hasText && this.#csv.isAscii(base, this.#index.used) === 0 && this.#csv.isUtf8(base, this.#index.used) === 0;
   }
 
+  /** Rejects a record that is too long once its end is found; false when more must be read for that. */
+  #endOverlong(): boolean {
+    if (!this.#overlong.active) return true;
+    const place = this.#overlong.end();
+    if (place === null) return false;
+    this.#rows++;
+    this.#rejected++;
+    const message = `a record is longer than ${this.#o.maxRecordBytes} bytes`;
+    this.#o.reject(readRecord(place, "RECORD_TOO_LARGE", message, null), null);
+    return true;
+  }
+
+  #drop(count: number, counted: boolean): void {
+    this.#places.pass(count, counted);
+    this.#block.drop(count);
+  }
+
   /** Moves to the partition's first record; false when more must be read to find it. */
   #findStart(): boolean {
     const block = this.#block;
     if (this.#skip > 0) {
       const drop = Math.min(this.#skip, block.length);
       this.#skip -= drop;
-      block.drop(drop);
+      this.#drop(drop, false);
       if (this.#skip > 0 && !block.atEnd) return false;
       // Where the head is all there is, a line end added behind it ends no record.
-      if (block.atEnd && block.offset >= block.fileEnd) block.drop(block.length);
+      if (block.atEnd && block.offset >= block.fileEnd) this.#drop(block.length, false);
     }
     if (!this.#seeking) return true;
     const at = this.#csv.findByte(block.base, block.length, this.#o.head.dialect.newline) >>> 0;
     const found = at < block.length;
     this.#seeking = !found && !block.atEnd;
-    block.drop(found ? at + 1 : block.length);
+    this.#drop(found ? at + 1 : block.length, false);
     return !this.#seeking;
   }
 
@@ -246,16 +280,14 @@ export class CsvReader implements BatchReader {
 
   #reject(start: number, end: number, code: string, message: string, column: string | null): void {
     this.#rejected++;
-    const { raw, place } = this.#locate(start, end);
+    const { raw, place } = this.#places.locate(start, end);
     this.#o.reject(readRecord(place, code, message, column), raw);
   }
 
   #finishBlock(): void {
     this.#rejectWrong(Number.POSITIVE_INFINITY);
     const { used } = this.#index;
-    this.#lines += this.#linesBefore(this.#realLength(used));
-    this.#counted = 0;
-    this.#countedLines = 0;
+    this.#places.pass(used, true);
     if (this.#block.offset + used >= this.#o.end || (this.#block.atEnd && used >= this.#block.length)) {
       this.#block.drop(used);
       this.#indexed = false;
@@ -263,35 +295,10 @@ export class CsvReader implements BatchReader {
     }
   }
 
-  /** Bytes of the first `used` that stand in the file: the last line end may have been added. */
-  #realLength(used: number): number {
-    return Math.min(used, this.#block.fileEnd - this.#block.offset);
-  }
-
-  #locate(start: number, lineEnd: number) {
-    const block = this.#block;
-    const bytes = this.#kernels.memory.u8();
-    const { newline } = this.#o.head.dialect;
-    const end = newline === 10 && lineEnd > start && bytes[block.base + lineEnd - 1] === 13 ? lineEnd - 1 : lineEnd;
-    const line = this.#lines + 1 + this.#linesBefore(start);
-    const place = { file: this.#o.file.path, line, byte: block.offset + start, length: end - start };
-    return { place, raw: bytes.slice(block.base + start, block.base + end) };
-  }
-
-  /** Line ends in the block's first `length` bytes. Whoever asks in ascending order has every byte counted once. */
-  #linesBefore(length: number): number {
-    const from = length < this.#counted ? 0 : this.#counted;
-    const { newline } = this.#o.head.dialect;
-    const more = this.#csv.countByte(this.#block.base + from, length - from, newline) >>> 0;
-    this.#countedLines = from === 0 ? more : this.#countedLines + more;
-    this.#counted = length;
-    return this.#countedLines;
-  }
-
   #origin(first: number): RowOrigin {
     const locate = (row: number) => {
       const { start, end } = this.#index.bounds(first + row, this.#o.fields);
-      return this.#locate(start, end);
+      return this.#places.locate(start, end);
     };
     return { place: (row) => locate(row).place, raw: (row) => locate(row).raw };
   }
@@ -303,6 +310,10 @@ function explain(wrong: WrongRecord, fields: number): readonly [code: string, me
       return ["CSV_UNCLOSED_QUOTE", "a quote in this line is never closed"];
     case "stray":
       return ["CSV_STRAY_QUOTE", "a quote stands inside an unquoted field, or text after a closing quote"];
+    case "doubtful":
+      return ["CSV_DOUBTFUL", "this line may be the text of the quoted field before it, whose quotes are damaged"];
+    case "lineEnd":
+      return ["CSV_STRAY_LINE_END", "an unquoted field holds a line end of another kind than the file's lines have"];
     case "fields": {
       const code = wrong.fields < fields ? "CSV_TOO_FEW_FIELDS" : "CSV_TOO_MANY_FIELDS";
       return [code, `expected ${fields} fields, found ${wrong.fields}`];
@@ -313,7 +324,13 @@ function explain(wrong: WrongRecord, fields: number): readonly [code: string, me
 function liveRows(count: number, failed: ReadonlySet<number>, live: number): Int32Array {
   const selection = new Int32Array(live);
   let at = 0;
-  for (let row = 0; row < count; row++) if (!failed.has(row)) selection[at++] = row;
+  let row = 0;
+  // Asking for every row whether it is in the set takes longer than reading a column.
+  for (const bad of [...failed].sort((a, b) => a - b)) {
+    while (row < bad) selection[at++] = row++;
+    row = bad + 1;
+  }
+  while (row < count) selection[at++] = row++;
   return selection;
 }
 

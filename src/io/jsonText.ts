@@ -8,7 +8,37 @@ export type ExactJson = null | boolean | string | JsonNumber | readonly ExactJso
 
 const numberText = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const space = /[ \t\n\r]*/y;
-const maxDepth = 1_000;
+/** Levels of objects and arrays that a text may have. */
+export const maxDepth = 1_000;
+
+/** Whether objects and arrays open more than `maxDepth` levels deep. Of a text that is no JSON the answer may be either. */
+export function tooDeep(text: string): boolean {
+  if (text.length <= maxDepth) return false;
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 0x5b || c === 0x7b) {
+      if (++depth > maxDepth) return true;
+    } else if (c === 0x5d || c === 0x7d) depth--;
+    else if (c === 0x22) {
+      i = stringEnd(text, i);
+      if (i < 0) return false;
+    }
+  }
+  return false;
+}
+
+/** The closing quote of the string that opens at `start`, or -1. */
+function stringEnd(text: string, start: number): number {
+  for (let from = start + 1; ; ) {
+    const end = text.indexOf('"', from);
+    if (end < 0) return -1;
+    let marks = 0;
+    while (text.charCodeAt(end - 1 - marks) === 0x5c) marks++;
+    if (marks % 2 === 0) return end;
+    from = end + 1;
+  }
+}
 
 /** Parses strict RFC 8259 text. @throws SyntaxError */
 export function parseExact(text: string): ExactJson {

@@ -171,6 +171,7 @@ export class JsonlColumns {
 
   #readText(column: Planned, count: number): void {
     this.#fillContext(column, count);
+    this.#memory.u32()[(this.#context >>> 2) + slot.param] = this.#at().length;
     this.#kernels.jsonTextColumn(this.#context);
     column.nulls = this.#out(slot.nulls);
     this.#scratch = this.#out(slot.scratch);

@@ -1,7 +1,7 @@
-import { isUtf8 } from "node:buffer";
+import { constants, isUtf8 } from "node:buffer";
 import { RowFailure } from "../functions/definition.js";
 import type { Field, Value } from "../schema/types.js";
-import { parseExact } from "./jsonText.js";
+import { maxDepth, parseExact, tooDeep } from "./jsonText.js";
 import { jsonValue, member, NeedsExactNumbers, needsDigits } from "./jsonlValues.js";
 
 /** Numbers of 16 digits and more may lose digits in a double, and one with an exponent more than that. */
@@ -13,8 +13,8 @@ export type LineRead =
   | { readonly kind: "failure"; readonly code: string; readonly message: string; readonly column: string | null };
 
 /**
- * What a line of JSON lines means: the definition that the kernels only shorten. One object in strict RFC 8259, the last of equal keys
- * counts, a key that is missing is null.
+ * What a line of JSON lines means: the definition that the kernels only shorten. One object in strict RFC 8259, at most `maxDepth` levels
+ * deep, the last of equal keys counts, a key that is missing is null.
  */
 export class ExactLines {
   readonly #fields: readonly Field[];
@@ -27,7 +27,9 @@ export class ExactLines {
 
   read(bytes: Buffer): LineRead {
     if (!isUtf8(bytes)) return failure("INVALID_UTF8", "the line is not well-formed UTF-8", null);
+    if (bytes.length > constants.MAX_STRING_LENGTH) return failure("JSON_INVALID", "the line is too long to be read", null);
     const text = bytes.toString("utf8");
+    if (tooDeep(text)) return failure("JSON_TOO_DEEP", `expected at most ${maxDepth} levels of objects and arrays`, null);
     try {
       const exact = this.#digits && riskyNumber.test(text);
       try {

@@ -50,8 +50,7 @@ export class JsonlWalk {
     const memo = this.#alloc(kernels.jsonMemoBytes());
     const keys = this.#writeKeys();
     kernels.jsonReset(memo);
-    const u32 = memory.u32();
-    for (let row = 0; row < capacity; row++) u32[(this.rows >>> 2) + row] = row * this.stride;
+    kernels.jsonRows(this.rows, capacity, this.stride);
     this.#set(jsonSlot.spans, this.spans);
     this.#set(jsonSlot.columns, fields.length);
     this.#set(jsonSlot.keys, keys);

@@ -179,7 +179,13 @@ export function parseFooter(file: string, bytes: number, read: (from: number, to
     const metadata = decodeThrift(bytesOfMetadata);
     const rowGroups = structsField(metadata, 4);
     const tailChecksum = crc32(tail, crc32(bytesOfMetadata));
-    return { metadata, rowGroups, rows: numberField(metadata, 3) ?? 0, dataEnd, tailChecksum };
+    // Fields that the format demands: version, schema, rows, row groups.
+    for (const id of [1, 2, 3, 4]) if (!metadata.has(id)) throw new Error(`the metadata lacks its field ${id}`);
+    const rows = numberField(metadata, 3) ?? 0;
+    const inGroups = rowGroups.reduce((sum, group) => sum + (numberField(group, 3) ?? 0), 0);
+    // A damaged list of row groups would otherwise lose rows without a word.
+    if (rows !== inGroups) throw new Error(`the metadata tells of ${rows} rows, and its row groups hold ${inGroups}`);
+    return { metadata, rowGroups, rows, dataEnd, tailChecksum };
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     throw dataError("PARQUET_CORRUPT", `${file}: ${reason}`, { file, byte: dataEnd, cause: thrown });

@@ -3,16 +3,18 @@ import type { Batch, Column } from "../batch/column.js";
 import { sliceBatch } from "../batch/gather.js";
 import { decodeIpc } from "../batch/ipc.js";
 import { required } from "../common/assert.js";
-import { dataError, externalError, internalError, type MillraceError } from "../common/errors.js";
+import { dataError, externalError, internalError, MillraceError } from "../common/errors.js";
 import { didYouMean } from "../common/nearest.js";
-import type { ResolvedSource, SourceFile } from "../plan/bound.js";
+import type { ColumnRange, ResolvedSource, SourceFile } from "../plan/bound.js";
 import type { FileSource, SourceSpec } from "../plan/nodes.js";
 import { type Field, type Schema, sameType, typeName } from "../schema/types.js";
 import type { PartitionSpec, ScanResult, ScanSpec } from "../task/protocol.js";
 import type { BatchReader, RejectSink } from "./contracts.js";
+import { checkPages } from "./parquetChecksum.js";
 import { convertColumn } from "./parquetConvert.js";
 import { type Footer, magic, readFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
-import { columnNames, type FileColumn, fileColumns, footerOf, reasonOf, schemaOfColumns } from "./parquetReadSchema.js";
+import { columnRanges } from "./parquetRanges.js";
+import { columnNames, type FileColumn, fileColumns, footerOf, inFile, reasonOf, schemaOfColumns } from "./parquetReadSchema.js";
 import { parquetWasm } from "./parquetWasm.js";
 import { numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
 import { nodeFileSystem } from "./sinkFileSystem.js";
@@ -27,6 +29,7 @@ export interface ResolvedFiles {
   /** The files' own columns. */
   readonly schema: Schema;
   readonly rows: number | null;
+  readonly ranges?: readonly ColumnRange[];
 }
 
 /**
@@ -37,20 +40,21 @@ export interface ResolvedFiles {
 export async function resolveParquet(spec: SourceSpec & FileSource, files: readonly SourceFile[]): Promise<ResolvedFiles> {
   const [first] = files;
   if (first === undefined) throw internalError("a source without files was resolved");
+  const names = spec.schema === undefined ? null : new Set(spec.schema.map((field) => field.name));
   let schema: Schema = [];
   let rows = 0;
+  const footers: { readonly footer: Footer; readonly columns: readonly FileColumn[] }[] = [];
   for (const [i, file] of files.entries()) {
     const footer = readFooter(nodeFileSystem, file.path);
+    const columns = inFile(file.path, () => fileColumns(footer, file.path, names));
+    footers.push({ footer, columns });
     rows += footer.rows;
-    const own = declaredPart(fileSchema(footer, file.path, spec.schema), spec.schema, file.path, columnNames(footer));
+    const own = inFile(file.path, () =>
+      declaredPart(schemaOfColumns(columns, file.path), spec.schema, file.path, columnNames(footer)),
+    );
     schema = i === 0 ? own : agreeing(schema, own, first.path, file.path);
   }
-  return { schema, rows };
-}
-
-function fileSchema(footer: Footer, file: string, declared: Schema | undefined): Schema {
-  const columns = fileColumns(footer, file, declared === undefined ? null : new Set(declared.map((field) => field.name)));
-  return schemaOfColumns(columns, file);
+  return { schema, rows, ranges: inFile(first.path, () => columnRanges(footers)) };
 }
 
 /** The declared columns, which a file must have with the declared types. `names`: all columns of the file. */
@@ -96,7 +100,9 @@ function mismatch(file: string, column: string, what: string, hint?: string): Mi
 
 /** Cuts the files into partitions of neighbouring row groups of about `targetBytes` (compressed); none for files without rows. */
 export async function planParquet(source: ResolvedSource, targetBytes: number): Promise<PartitionSpec[]> {
-  return source.files.flatMap((file, index) => planFile(readFooter(nodeFileSystem, file.path), index, targetBytes));
+  return source.files.flatMap((file, index) =>
+    inFile(file.path, () => planFile(readFooter(nodeFileSystem, file.path), index, targetBytes)),
+  );
 }
 
 function planFile(footer: Footer, file: number, targetBytes: number): PartitionSpec[] {
@@ -153,7 +159,7 @@ class ParquetReader implements BatchReader {
     this.#batchRows = batchRows;
     this.#footer = readFooter(nodeFileSystem, file.path);
     const names = new Set(scan.schema.map((field) => field.name));
-    const found = fileColumns(this.#footer, file.path, names);
+    const found = inFile(file.path, () => fileColumns(this.#footer, file.path, names));
     this.#columns = scan.schema.map((field) => {
       const column = found.find((candidate) => candidate.name === field.name);
       if (column === undefined)
@@ -186,18 +192,18 @@ class ParquetReader implements BatchReader {
 
   #readGroup(index: number): Batch[] {
     const group = required(this.#footer.rowGroups[index], "row group");
-    const rows = numberField(group, 3) ?? 0;
+    const rows = inFile(this.#file, () => numberField(group, 3) ?? 0);
     if (this.#columns.length === 0)
       return this.#cut({ schema: [], length: rows, columns: [], selection: null, origin: this.#origin });
     let decoded: readonly Batch[];
     try {
-      decoded = this.#decode(group, index, this.#columns);
+      decoded = this.#decode(group, index, this.#columns).map((batch) => this.#deliver(batch));
     } catch (thrown) {
       throw this.#corrupt(index, group, thrown);
     }
     const total = decoded.reduce((sum, batch) => sum + batch.length, 0);
     if (total !== rows) throw this.#corruptError(index, `it holds ${total} rows where the metadata says ${rows}`);
-    return decoded.flatMap((batch) => this.#cut(this.#deliver(batch)));
+    return decoded.flatMap((batch) => this.#cut(batch));
   }
 
   /** Decodes columns of a row group, as a small file of their pages alone: nothing else of the file is read. */
@@ -210,7 +216,13 @@ class ParquetReader implements BatchReader {
       for (let leaf = column.firstLeaf; leaf < column.firstLeaf + column.leaves; leaf++) {
         const chunk = required(chunks[leaf], "column chunk");
         const { from, to } = chunkRange(chunk);
-        parts.push(this.#read(from, to, index, column.name));
+        const bytes = this.#read(from, to, index, column.name);
+        try {
+          checkPages(bytes);
+        } catch (thrown) {
+          throw this.#corruptError(index, reasonOf(thrown), column.name, thrown);
+        }
+        parts.push(bytes);
         moved.push(shiftChunk(chunk, at - from));
         at += to - from;
       }
@@ -256,7 +268,7 @@ class ParquetReader implements BatchReader {
 
   /** Finds the column that cannot be decoded, to name it. */
   #corrupt(index: number, group: ThriftStruct, thrown: unknown): Error {
-    if ((thrown as { code?: unknown }).code === "PARQUET_CORRUPT") return thrown as Error;
+    if (thrown instanceof MillraceError && thrown.code === "PARQUET_CORRUPT" && thrown.place.file !== undefined) return thrown;
     const guilty = this.#columns.find((column) => {
       try {
         this.#decode(group, index, [column]);

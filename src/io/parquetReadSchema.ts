@@ -1,7 +1,10 @@
 import { decodeIpc } from "../batch/ipc.js";
-import { dataError } from "../common/errors.js";
-import { type Schema, types } from "../schema/types.js";
+import { required } from "../common/assert.js";
+import { dataError, MillraceError } from "../common/errors.js";
+import { type Field, type Schema, types } from "../schema/types.js";
 import { encodeFooterLike, type Footer, magic, type RowGroup } from "./parquetFooter.js";
+import { leafType } from "./parquetLeafType.js";
+import { repetition } from "./parquetSchema.js";
 import { parquetWasm } from "./parquetWasm.js";
 import {
   list,
@@ -140,20 +143,47 @@ export function footerOf(columns: readonly FileColumn[], groups: readonly RowGro
   return encodeFooterLike(metadata, groups);
 }
 
-/** The schema of the columns, as their rows will be delivered. */
+/** The schema of the columns, as their rows will be delivered. Only unusual columns are shown to the decoder, which is slow to load. */
 export function schemaOfColumns(columns: readonly FileColumn[], file: string): Schema {
-  if (columns.length === 0) return [];
+  const known = columns.map(knownField);
+  const unusual = columns.filter((_, i) => known[i] === null);
+  const decoded = unusual.length === 0 ? [] : decodedSchema(unusual, file);
+  return columns.map((column, i) => {
+    const field = known[i] ?? required(decoded[unusual.indexOf(column)], "decoded column");
+    if (column.conversion === "none") return field;
+    return { ...field, type: column.conversion === "uuid" ? types.utf8 : types.int64 };
+  });
+}
+
+function knownField({ name, elements }: FileColumn): Field | null {
+  const [element] = elements;
+  const type = element === undefined || elements.length > 1 ? null : leafType(element);
+  if (element === undefined || type === null) return null;
+  return { name, type, nullable: numberField(element, 3) !== repetition.required };
+}
+
+/** What the decoder makes of the columns, found by a file that has them and no rows. */
+function decodedSchema(columns: readonly FileColumn[], file: string): Schema {
   const empty = Buffer.concat([magic, footerOf(columns, [])]);
-  let decoded: Schema;
   try {
-    decoded = decodeIpc(parquetWasm().readParquet(empty).intoIPCStream(), file).schema;
+    return decodeIpc(parquetWasm().readParquet(empty).intoIPCStream(), file).schema;
   } catch (thrown) {
     throw dataError("PARQUET_CORRUPT", `${file}: the schema cannot be read: ${reasonOf(thrown)}`, { file, cause: thrown });
   }
-  return decoded.map((field, i) => {
-    const conversion = columns[i]?.conversion ?? "none";
-    return conversion === "none" ? field : { ...field, type: conversion === "uuid" ? types.utf8 : types.int64 };
-  });
+}
+
+/** Runs what looks into a file's metadata; an error that does not name the file gets it. */
+export function inFile<T>(file: string, action: () => T): T {
+  try {
+    return action();
+  } catch (thrown) {
+    if (thrown instanceof MillraceError && thrown.place.file !== undefined) throw thrown;
+    throw dataError("PARQUET_CORRUPT", `${file}: ${reasonOf(thrown)}`, {
+      file,
+      cause: thrown,
+      hint: "Write or copy the file again.",
+    });
+  }
 }
 
 /** The text of whatever a decoder threw. */

@@ -152,8 +152,13 @@ class Reader {
   #at = 0;
   readonly #bytes: Uint8Array;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, from = 0) {
     this.#bytes = bytes;
+    this.#at = from;
+  }
+
+  get position(): number {
+    return this.#at;
   }
 
   #byte(): number {
@@ -172,17 +177,38 @@ class Reader {
     throw corrupt("an integer is longer than 10 bytes");
   }
 
+  /** A varint of at most four bytes, which most are; -1, and nothing read, for longer ones. */
+  #short(): number {
+    const bytes = this.#bytes;
+    let result = 0;
+    for (let i = 0; i < 4; i++) {
+      const byte = bytes[this.#at + i];
+      if (byte === undefined) return -1;
+      result |= (byte & 127) << (i * 7);
+      if (byte < 128) {
+        this.#at += i + 1;
+        return result;
+      }
+    }
+    return -1;
+  }
+
   #zigzag(): bigint {
+    const short = this.#short();
+    if (short >= 0) return BigInt((short >>> 1) ^ -(short & 1));
     const raw = this.#varint();
     return BigInt.asIntN(64, (raw >> 1n) ^ -(raw & 1n));
   }
 
   #small(): number {
+    const short = this.#short();
+    if (short >= 0) return (short >>> 1) ^ -(short & 1);
     return Number(BigInt.asIntN(32, this.#zigzag()));
   }
 
   #binary(): Uint8Array {
-    const length = Number(this.#varint());
+    const short = this.#short();
+    const length = short >= 0 ? short : Number(this.#varint());
     if (length > this.#bytes.length - this.#at) throw corrupt("a text is longer than the metadata");
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
@@ -295,4 +321,10 @@ export function structsField(fields: ThriftStruct, id: number): readonly ThriftS
 export function boolField(fields: ThriftStruct, id: number): boolean | undefined {
   const value = fields.get(id);
   return value?.kind === "bool" ? value.value : undefined;
+}
+
+/** Reads one struct that begins at `from`, and says where it ends. @throws MillraceError Data/PARQUET_CORRUPT */
+export function decodeThriftAt(bytes: Uint8Array, from: number): { readonly fields: ThriftStruct; readonly end: number } {
+  const reader = new Reader(bytes, from);
+  return { fields: reader.struct(0), end: reader.position };
 }

@@ -3,7 +3,7 @@ import { columnReader } from "../batch/reader.js";
 import type { JsonValue } from "../expr/nodes.js";
 import type { Schema } from "../schema/types.js";
 import { jsonText } from "./sinkJsonl.js";
-import type { OutputFile, OutputSummary } from "./sinkOutput.js";
+import type { OutputSummary, OutputTarget } from "./sinkOutput.js";
 import { type CellWriter, scalarWriter, TextOut } from "./sinkText.js";
 
 export interface CsvSinkOptions {
@@ -95,14 +95,14 @@ class Quoting {
  * Numbers and times are written as a cast to utf8 writes them; binary as its bytes; lists and structs as JSON.
  */
 export class CsvFileWriter {
-  readonly #output: OutputFile;
+  readonly #output: OutputTarget;
   readonly #options: CsvSinkOptions;
   readonly #out = new TextOut();
   readonly #quoting: Quoting;
   readonly #null: string;
   #rows = 0;
 
-  constructor(output: OutputFile, schema: Schema, options: CsvSinkOptions) {
+  constructor(output: OutputTarget, schema: Schema, options: CsvSinkOptions) {
     this.#output = output;
     this.#options = options;
     this.#quoting = new Quoting(options, this.#out);

@@ -10,14 +10,16 @@ export interface FolderEntry {
 
 /** The file operations of sinks and of the commit. Synchronous; tests pass one that fails at a chosen call. */
 export interface FileSystem {
-  /** Opens for writing; `create` empties a file that is there. */
-  open(file: string, how: "create" | "read"): number;
+  /** `create` empties a file that is there; `update` writes into one that must be there. */
+  open(file: string, how: "create" | "read" | "update"): number;
   /** Writes all bytes from `position` on. */
   write(fd: number, chunks: readonly Uint8Array[], position: number): void;
   /** Copies the bytes `start..end` of a file into an open one, from `position` on. */
   copy(from: string, start: number, end: number, to: number, position: number): Promise<void>;
   /** Reads up to `into.length` bytes at `position`; fewer only at the file's end. */
   read(fd: number, into: Uint8Array, position: number): number;
+  /** Cuts an open file off after `bytes`. */
+  truncate(fd: number, bytes: number): void;
   fsync(fd: number): void;
   close(fd: number): void;
   rename(from: string, to: string): void;
@@ -164,9 +166,11 @@ function syncFolder(folder: string): void {
   });
 }
 
+const openFlags = { create: "w", read: "r", update: "r+" } as const;
+
 /** The machine's own files. */
 export const nodeFileSystem: FileSystem = {
-  open: (file, how) => attempt("open", file, () => fs.openSync(file, how === "read" ? "r" : "w")),
+  open: (file, how) => attempt("open", file, () => fs.openSync(file, openFlags[how])),
   write: writeTogether,
   copy: copyRange,
   read(fd, into, position) {
@@ -178,6 +182,7 @@ export const nodeFileSystem: FileSystem = {
     }
     return at;
   },
+  truncate: (fd, bytes) => fs.ftruncateSync(fd, bytes),
   fsync: (fd) => fs.fsyncSync(fd),
   close: (fd) => fs.closeSync(fd),
   rename: (from, to) => attempt("rename to", to, () => fs.renameSync(from, to)),

@@ -3,7 +3,7 @@ import { columnReader } from "../batch/reader.js";
 import { assertNever } from "../common/assert.js";
 import { formatDate, formatDecimal, formatTimestamp } from "../functions/format.js";
 import type { DataType, Value } from "../schema/types.js";
-import type { OutputFile, OutputSummary } from "./sinkOutput.js";
+import type { OutputSummary, OutputTarget } from "./sinkOutput.js";
 import { type CellWriter, dateWriter, scalarWriter, TextOut, timestampWriter } from "./sinkText.js";
 
 const flushBytes = 1 << 20;
@@ -72,11 +72,11 @@ export function jsonText(value: Value, type: DataType): string {
 
 /** Writes one JSON object a line, with every column of the schema in order; see `jsonText` for the values. */
 export class JsonlFileWriter {
-  readonly #output: OutputFile;
+  readonly #output: OutputTarget;
   readonly #out = new TextOut();
   #rows = 0;
 
-  constructor(output: OutputFile) {
+  constructor(output: OutputTarget) {
     this.#output = output;
   }
 

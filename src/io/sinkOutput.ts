@@ -15,6 +15,13 @@ export interface OutputPart {
   readonly crc: number | null;
 }
 
+/** Where a text writer's bytes go. */
+export interface OutputTarget {
+  write(chunks: readonly Uint8Array[]): void;
+  finish(): OutputSummary;
+  abort(): void;
+}
+
 export interface OutputOptions {
   readonly files?: FileSystem;
   /** Whether `finish` waits until the bytes are on the disk; true unless said otherwise. */

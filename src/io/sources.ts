@@ -13,6 +13,8 @@ const arrow = () => import("./arrowRead.js");
 const jsonl = () => import("./jsonlSource.js");
 const parquet = () => import("./parquetRead.js");
 
+type ResolveFiles = typeof import("./parquetRead.js")["resolveParquet"];
+
 export type { ReaderOptions } from "./csvSource.js";
 
 /**
@@ -21,6 +23,9 @@ export type { ReaderOptions } from "./csvSource.js";
  */
 export async function resolveSource(spec: SourceSpec): Promise<ResolvedSource> {
   if (spec.format === "rows") throw rowsSource();
+  // Its code is read while the files are looked for.
+  const loading = spec.format === "parquet" ? parquet() : null;
+  loading?.catch(() => undefined);
   const found = await findFiles(spec.paths, spec.format, spec.schema);
   switch (spec.format) {
     case "csv":
@@ -29,14 +34,15 @@ export async function resolveSource(spec: SourceSpec): Promise<ResolvedSource> {
       return (await jsonl()).resolveJsonl(spec, found);
     case "parquet":
     case "arrow": {
-      const resolve = spec.format === "parquet" ? (await parquet()).resolveParquet : (await arrow()).resolveArrow;
+      const resolve: ResolveFiles = spec.format === "parquet" ? (await parquet()).resolveParquet : (await arrow()).resolveArrow;
       const folder = new Set(found.partitionSchema.map((field) => field.name));
       // Declared columns may be those of the folders, which no file has.
       const inFiles =
         spec.schema === undefined ? spec : { ...spec, schema: spec.schema.filter((field) => !folder.has(field.name)) };
-      const { schema, rows } = await resolve(inFiles, found.files);
+      const { schema, rows, ranges = [] } = await resolve(inFiles, found.files);
       const own = schema.filter((field) => !folder.has(field.name));
-      return { spec, files: found.files, schema: [...own, ...found.partitionSchema], partitionColumns: [...folder], rows };
+      const columns = { schema: [...own, ...found.partitionSchema], partitionColumns: [...folder] };
+      return { spec, files: found.files, ...columns, rows, ranges: ranges.filter((range) => !folder.has(range.name)) };
     }
     default:
       return assertNever(spec, "source");

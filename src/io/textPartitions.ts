@@ -1,11 +1,20 @@
 import type { SourceFile } from "../plan/bound.js";
 import type { PartitionSpec } from "../task/protocol.js";
+import type { TextEncoding } from "./encoding.js";
+import { transcodeHead } from "./encodingSource.js";
 import { isGzip, readBytesAt, readHeadBytes } from "./textBytes.js";
 
-/** Byte ranges of about `targetBytes` over text files; boundaries depend on sizes alone. A compressed file is one partition. */
-export function planText(files: readonly SourceFile[], targetBytes: number): PartitionSpec[] {
+/**
+ * Byte ranges of about `targetBytes` over text files; boundaries depend on sizes alone. A compressed file is one partition, and so is one
+ * that must be read as a `whole`.
+ */
+export function planText(
+  files: readonly SourceFile[],
+  targetBytes: number,
+  whole: (file: SourceFile) => boolean = () => false,
+): PartitionSpec[] {
   return files.flatMap((file, index): PartitionSpec[] => {
-    if (isGzip(file.path)) return [{ kind: "wholeFile", file: index }];
+    if (isGzip(file.path) || whole(file)) return [{ kind: "wholeFile", file: index }];
     // Even pieces: a last partition of a few bytes would cost a task.
     const count = Math.max(1, Math.round(file.bytes / Math.max(1, targetBytes)));
     const border = (i: number): number => Math.floor((file.bytes * i) / count);
@@ -27,11 +36,11 @@ export interface SamplePiece {
 
 const pieceBytes = 256 * 1024;
 
-/** Up to three pieces of 256 KiB: from the first record, the middle and the end. */
-export function sampleText(file: SourceFile, dataStart: number, newline: number): SamplePiece[] {
-  if (isGzip(file.path)) {
+/** Up to three pieces of 256 KiB: from the first record, the middle and the end. As UTF-8; `dataStart` counts in that. */
+export function sampleText(file: SourceFile, dataStart: number, newline: number, encoding: TextEncoding = "utf8"): SamplePiece[] {
+  if (isGzip(file.path) || encoding !== "utf8") {
     const { bytes, whole } = readHeadBytes(file.path, pieceBytes);
-    return [{ bytes: bytes.subarray(dataStart), last: whole }];
+    return [{ bytes: transcodeHead(bytes, encoding, whole).subarray(dataStart), last: whole }];
   }
   const first = readBytesAt(file.path, dataStart, pieceBytes);
   const pieces: SamplePiece[] = [{ bytes: first, last: dataStart + first.length >= file.bytes }];

@@ -11,6 +11,7 @@ import type { Grouping } from "./groupForms.js";
 import type { RowsKernel } from "./compileKernel.js";
 import type { RowFail } from "./compileFailure.js";
 import { GroupTable } from "./hashTable.js";
+import { KernelViews } from "./kernelViews.js";
 import type { UserFunction } from "./userFunction.js";
 
 type PartialStep = Extract<Step, { op: "partialAggregate" }>;
@@ -23,13 +24,14 @@ export class PartialAggregation {
   readonly #keyCount: number;
   readonly #states: readonly { readonly state: Accumulator; readonly from: number; readonly to: number }[];
 
-  constructor(step: PartialStep, kernel: RowsKernel, states: readonly Accumulator[]) {
+  constructor(step: PartialStep, kernel: RowsKernel, states: readonly Accumulator[], sharing = false) {
     this.#schema = step.schema;
     this.#kernel = kernel;
     this.#keyCount = step.keys.length;
     this.#table = new GroupTable(
       step.keys.map((key) => key.expr.type),
       step.keys.map((key) => key.expr.nullable),
+      sharing,
     );
     let from = this.#keyCount;
     this.#states = step.aggregates.map((aggregate, i) => {
@@ -49,16 +51,24 @@ export class PartialAggregation {
   update(batch: Batch, fail: RowFail): number {
     const { batch: rows, rejected } = this.#kernel.run(batch, fail);
     const { columns, selection, length } = rows;
-    const groups = this.#table.assign(columns.slice(0, this.#keyCount), selection, length);
-    for (const { state, from, to } of this.#states) state.add(columns.slice(from, to), groups, selection, this.#table.count);
+    const views = new KernelViews(columns);
+    views.setGroups(this.#table.assign(columns.slice(0, this.#keyCount), selection, length));
+    const { count } = this.#table;
+    for (const { state, from, to } of this.#states) state.add(views.columns(from, to), views.groups(), selection, count, true);
     return rejected;
+  }
+
+  /** Ends the aggregation without a result. */
+  free(): void {
+    for (const { state } of this.#states) state.free?.();
+    this.#table.free();
   }
 
   /** Keys, then states, one row a group in order of first appearance. Ends the aggregation. */
   finish(): Batch {
     const count = this.#table.count;
-    const columns: Column[] = this.#table.finish();
-    for (const { state } of this.#states) columns.push(...state.finish(count));
+    const states = this.#states.flatMap(({ state }) => state.finish(count));
+    const columns: Column[] = [...this.#table.finish(), ...states];
     return { schema: this.#schema, length: count, columns, selection: null, origin: null };
   }
 }
@@ -69,10 +79,13 @@ export async function compilePartialAggregate(
   inputSchema: Schema,
   options: KernelOptions,
 ): Promise<PartialAggregation> {
-  return new PartialAggregation(step, await compileGrouping(step, inputSchema, options), step.aggregates.map(stateOf));
+  const kernel = await compileGrouping(step, inputSchema, options);
+  return new PartialAggregation(step, kernel, step.aggregates.map(stateOf), options.sharesReader ?? false);
 }
 
 export interface KernelOptions {
+  /** The step alone uses the batches of the task's reader, so that it may group them in the reader's memory. */
+  readonly sharesReader?: boolean;
   readonly interpreted?: boolean;
   readonly loadFunction?: (ref: FunctionRef) => Promise<UserFunction>;
 }

@@ -4,6 +4,8 @@ import { columnReader } from "../batch/reader.js";
 import { internalError } from "../common/errors.js";
 import { compareValues } from "../functions/compare.js";
 import { type DataType, isFloat, type Value } from "../schema/types.js";
+import { bytesOf } from "./groupMemory.js";
+import { elementKind, KernelStates } from "./aggregateKernels.js";
 import { type Accumulator, Seen } from "./aggregateState.js";
 
 /** The least (`sign` -1) or greatest (1) value of a group; null without values. */
@@ -19,19 +21,38 @@ class FixedExtreme implements Accumulator {
   readonly #sign: 1 | -1;
   readonly #seen = new Seen();
   #values: FixedValues;
+  readonly #inKernels: KernelStates;
+  #isHere = false;
 
   constructor(type: DataType, sign: 1 | -1) {
     this.#type = type;
     this.#sign = sign;
     this.#values = newFixed(type, 512);
+    this.#inKernels = new KernelStates([this.#values.BYTES_PER_ELEMENT, 1], isFloat(type) ? [0xff, 0] : []);
   }
 
-  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
-    this.#reserve(count);
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number, growable = false): void {
     const column = args[0];
     if (column?.layout !== "fixed") throw internalError("an extreme's argument changed its layout");
+    if (growable && !this.#isHere && this.#addInKernels(column, groups, selection, count)) return;
+    this.#reserve(count);
     if (isFloat(this.#type)) this.#addFloats(column, groups, selection);
     else this.#addNumbers(column, groups, selection);
+  }
+
+  #addInKernels(column: FixedColumn, groups: Int32Array, selection: Int32Array | null, count: number): boolean {
+    const states = this.#inKernels;
+    const taken = states.take(column, groups, selection, count);
+    if (taken === null) return false;
+    const greatest = this.#sign === 1 ? 1 : 0;
+    const { functions, values, valid, groups: at, selection: chosen, rows } = taken;
+    const kind = elementKind(column.values);
+    functions.addExtremes(kind, greatest, values, valid, at, chosen, rows, states.address(0), states.address(1));
+    return true;
+  }
+
+  free(): void {
+    this.#inKernels.free();
   }
 
   #addNumbers({ values, valid }: FixedColumn, groups: Int32Array, selection: Int32Array | null): void {
@@ -83,6 +104,15 @@ class FixedExtreme implements Accumulator {
   }
 
   #reserve(count: number): void {
+    if (!this.#isHere && this.#inKernels.isUsed) {
+      const { groups } = this.#inKernels;
+      const bytes = this.#inKernels.bytes(0, groups);
+      this.#values = newFixed(this.#type, groups);
+      bytesOf(this.#values).set(bytes);
+      this.#seen.bytes = this.#inKernels.bytes(1, groups);
+      this.#inKernels.free();
+    }
+    this.#isHere = true;
     this.#seen.reserve(count);
     if (count <= this.#values.length) return;
     const bigger = newFixed(this.#type, Math.max(count, this.#values.length * 2)) as Float64Array;

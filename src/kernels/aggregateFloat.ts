@@ -1,10 +1,11 @@
 import { builderFor } from "../batch/builder.js";
-import type { Column } from "../batch/column.js";
+import type { Column, FixedColumn } from "../batch/column.js";
 import { columnReader } from "../batch/reader.js";
 import { required } from "../common/assert.js";
 import { dataError, internalError } from "../common/errors.js";
 import { castValue } from "../functions/cast.js";
 import { type DataType, isFloat, types, type Value } from "../schema/types.js";
+import { KernelStates } from "./aggregateKernels.js";
 import { type Accumulator, Doubles, Seen } from "./aggregateState.js";
 
 /** Sums of floats in row order with the rounding errors carried along (Neumaier); null without values. */
@@ -13,10 +14,14 @@ export class FloatSumState implements Accumulator {
   readonly #lost = new Doubles();
   readonly #seen = new Seen();
 
-  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
-    this.reserve(count);
+  readonly #inKernels = new KernelStates([8, 8, 1]);
+  #isHere = false;
+
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number, growable = false): void {
     const column = args[0];
     if (column?.layout !== "fixed") throw internalError("a sum of floats takes a float column");
+    if (growable && !this.#isHere && this.#addInKernels(column, groups, selection, count)) return;
+    this.reserve(count);
     const { valid } = column;
     const values = column.values as Float64Array;
     const sums = this.#sums.values;
@@ -34,6 +39,32 @@ export class FloatSumState implements Accumulator {
       sums[group] = next;
       lost[group] = (lost[group] as number) + error;
     }
+  }
+
+  #addInKernels(column: FixedColumn, groups: Int32Array, selection: Int32Array | null, count: number): boolean {
+    const states = this.#inKernels;
+    const taken = states.take(column, groups, selection, count);
+    if (taken === null) return false;
+    const width = column.values.BYTES_PER_ELEMENT;
+    const { functions, values, valid, groups: at, selection: chosen, rows } = taken;
+    functions.addFloats(width, values, valid, at, chosen, rows, states.address(0), states.address(1), states.address(2));
+    return true;
+  }
+
+  /** Takes the states out of kernel memory. */
+  #fetch(): void {
+    if (!this.#isHere && this.#inKernels.isUsed) {
+      const { groups } = this.#inKernels;
+      this.#sums.values = new Float64Array(this.#inKernels.bytes(0, groups).buffer);
+      this.#lost.values = new Float64Array(this.#inKernels.bytes(1, groups).buffer);
+      this.#seen.bytes = this.#inKernels.bytes(2, groups);
+      this.#inKernels.free();
+    }
+    this.#isHere = true;
+  }
+
+  free(): void {
+    this.#inKernels.free();
   }
 
   merge(states: readonly Column[], groups: Int32Array, count: number): void {
@@ -58,7 +89,9 @@ export class FloatSumState implements Accumulator {
     return Number.isNaN(careful) ? sum : careful;
   }
 
+  /** Takes the states back from the kernels and makes room for `count` groups. */
   reserve(count: number): void {
+    this.#fetch();
     this.#sums.reserve(count);
     this.#lost.reserve(count);
     this.#seen.reserve(count);

@@ -2,6 +2,7 @@ import type { Column } from "../batch/column.js";
 import { types } from "../schema/types.js";
 import type { FloatSumState } from "./aggregateFloat.js";
 import type { Accumulator } from "./aggregateState.js";
+import { KernelViews } from "./kernelViews.js";
 import { CountState, type ExactSumState } from "./aggregateSum.js";
 
 /** The sum of the values and their number. */
@@ -16,9 +17,15 @@ export class MeanState implements Accumulator {
     this.#scale = scale;
   }
 
-  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
-    this.#sum.add(args, groups, selection, count);
-    this.#values.add(args, groups, selection, count);
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number, growable = false): void {
+    const at = new KernelViews([...args], groups);
+    this.#sum.add(args, groups, selection, count, growable);
+    this.#values.add(at.columns(0, args.length), at.groups(), selection, count, growable);
+  }
+
+  free(): void {
+    this.#sum.free();
+    this.#values.free();
   }
 
   merge(states: readonly Column[], groups: Int32Array, count: number): void {

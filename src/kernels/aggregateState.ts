@@ -4,15 +4,18 @@ import type { Column } from "../batch/column.js";
 export interface Accumulator {
   /**
    * Adds live rows: row j of the input is physical row `selection[j]` and belongs to group `groups[j]`. `count` is the number of groups
-   * so far; states of new ones start empty.
+   * so far; states of new ones start empty. `growable`: where `groups` lies in kernel memory, states may be kept there too, which can make that
+   * memory grow and so detach every view on it; the caller then makes its views anew (`KernelViews`).
    */
-  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void;
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number, growable?: boolean): void;
   /** Adds states that `finish` gave elsewhere: row j belongs to group `groups[j]`. Rows come in the order of the input that they stand for. */
   merge(states: readonly Column[], groups: Int32Array, count: number): void;
   /** The state columns, `count` rows each. */
   finish(count: number): Column[];
   /** The aggregate itself, `count` rows. @throws MillraceError Data/SUM_OVERFLOW, INVALID_INPUT */
   result(count: number): Column;
+  /** Gives kernel memory back; `finish` and `result` do so too. */
+  free?(): void;
 }
 
 const word = 2 ** 32;

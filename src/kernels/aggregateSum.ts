@@ -4,6 +4,7 @@ import { wideValue } from "../batch/reader.js";
 import { dataError, internalError } from "../common/errors.js";
 import { type DataType, typeName, types, type Value, valueForm } from "../schema/types.js";
 import { decimalToDouble } from "../functions/cast.js";
+import { elementKind, KernelStates } from "./aggregateKernels.js";
 import { type Accumulator, Doubles, Seen, writeWhole } from "./aggregateState.js";
 
 /** Sums of integers stay exact in a double up to here, with room for one more word. */
@@ -13,9 +14,12 @@ const most38 = 10n ** 38n - 1n;
 /** Counts rows, or the rows whose argument is not null. The state is int64 and never null. */
 export class CountState implements Accumulator {
   readonly #counts = new Doubles();
+  readonly #inKernels = new KernelStates([8]);
+  #isHere = false;
 
-  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
-    this.#counts.reserve(count);
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number, growable = false): void {
+    if (growable && !this.#isHere && this.#addInKernels(args[0], groups, selection, count)) return;
+    this.reserve(count);
     const counts = this.#counts.values;
     const valid = args[0]?.valid ?? null;
     if (valid === null) {
@@ -28,8 +32,16 @@ export class CountState implements Accumulator {
     }
   }
 
+  #addInKernels(column: Column | undefined, groups: Int32Array, selection: Int32Array | null, count: number): boolean {
+    const states = this.#inKernels;
+    const taken = states.take(null, groups, selection, count, column?.valid ?? null);
+    if (taken === null) return false;
+    taken.functions.addCounts(taken.valid, taken.groups, taken.selection, taken.rows, states.address(0));
+    return true;
+  }
+
   merge(states: readonly Column[], groups: Int32Array, count: number): void {
-    this.#counts.reserve(count);
+    this.reserve(count);
     const counts = this.#counts.values;
     const column = states[0];
     if (column?.layout !== "fixed") throw internalError("the state of a count is a whole number");
@@ -44,8 +56,18 @@ export class CountState implements Accumulator {
     return this.#counts.values[group] as number;
   }
 
+  /** Takes the states back from the kernels and makes room for `count` groups. */
   reserve(count: number): void {
+    if (!this.#isHere && this.#inKernels.isUsed) {
+      this.#counts.values = new Float64Array(this.#inKernels.bytes(0, this.#inKernels.groups).buffer);
+      this.#inKernels.free();
+    }
+    this.#isHere = true;
     this.#counts.reserve(count);
+  }
+
+  free(): void {
+    this.#inKernels.free();
   }
 
   finish(count: number): Column[] {
@@ -53,7 +75,7 @@ export class CountState implements Accumulator {
   }
 
   result(count: number): Column {
-    this.#counts.reserve(count);
+    this.reserve(count);
     const counts = this.#counts.values;
     const values = new BigInt64Array(count);
     const words = new Int32Array(values.buffer);
@@ -73,6 +95,10 @@ export class ExactSumState implements Accumulator {
   readonly #high = new Doubles();
   readonly #seen = new Seen();
   readonly #carry = new Map<number, bigint>();
+  readonly #inKernels = new KernelStates([16, 1]);
+  #isHere = false;
+  /** The bits of a group's sum in kernel memory. */
+  #bits: 64 | 128 = 64;
 
   /** `type`: of the state; `returns`: of the sum. */
   constructor(type: DataType, returns: DataType) {
@@ -84,16 +110,51 @@ export class ExactSumState implements Accumulator {
     this.add(states, groups, null, count);
   }
 
-  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
-    this.#low.reserve(count);
-    this.#high.reserve(count);
-    this.#seen.reserve(count);
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number, growable = false): void {
     const column = args[0];
     if (column === undefined) throw internalError("a sum has one argument");
+    if (growable && !this.#isHere && column.layout === "fixed" && this.#addInKernels(column, groups, selection, count)) return;
+    this.reserve(count);
     if (column.layout === "wide") this.#addWide(column, groups, selection);
     else if (column.layout !== "fixed") throw internalError("a sum takes numbers");
     else if (valueForm(column.type) === "bigint") this.#addWords(column, groups, selection);
     else this.#addNumbers(column, groups, selection);
+  }
+
+  #addInKernels(column: FixedColumn, groups: Int32Array, selection: Int32Array | null, count: number): boolean {
+    const states = this.#inKernels;
+    const taken = states.take(column, groups, selection, count);
+    if (taken === null) return false;
+    this.#bits = column.values.BYTES_PER_ELEMENT === 8 ? 128 : 64;
+    const { functions, values, valid, groups: at, selection: chosen, rows } = taken;
+    functions.addIntegers(elementKind(column.values), values, valid, at, chosen, rows, states.address(0), states.address(1));
+    return true;
+  }
+
+  /** Takes the states out of kernel memory: what a double holds exactly as such, the rest as carries. */
+  #fetch(): void {
+    const states = this.#inKernels;
+    const { groups } = states;
+    const words = new BigInt64Array(states.bytes(0, groups).buffer);
+    const parts = new Int32Array(words.buffer);
+    this.#low.values = new Float64Array(groups);
+    this.#high.values = new Float64Array(groups);
+    this.#seen.bytes = states.bytes(1, groups);
+    for (let g = 0; g < groups; g++) {
+      const top = parts[g * 4 + 1] as number;
+      const fits = this.#bits === 64 || (parts[g * 4 + 2] === top >> 31 && parts[g * 4 + 3] === top >> 31);
+      if (fits && Math.abs(top) < 2 ** 20) {
+        this.#low.values[g] = top * 2 ** 32 + ((parts[g * 4] as number) >>> 0);
+      } else {
+        const low = words[g * 2] as bigint;
+        this.#carry.set(g, this.#bits === 64 ? low : ((words[g * 2 + 1] as bigint) << 64n) + BigInt.asUintN(64, low));
+      }
+    }
+    states.free();
+  }
+
+  free(): void {
+    this.#inKernels.free();
   }
 
   #addNumbers({ values, valid }: FixedColumn, groups: Int32Array, selection: Int32Array | null): void {
@@ -176,7 +237,10 @@ export class ExactSumState implements Accumulator {
     return decimalToDouble(this.#total(group), scale) / values;
   }
 
+  /** Takes the states back from the kernels and makes room for `count` groups. */
   reserve(count: number): void {
+    if (!this.#isHere && this.#inKernels.isUsed) this.#fetch();
+    this.#isHere = true;
     this.#low.reserve(count);
     this.#high.reserve(count);
     this.#seen.reserve(count);

@@ -16,12 +16,39 @@ export interface GroupKernels {
   ): number;
   hashKeys(words: number, offsets: number, rows: number, hashes: number): void;
   assignGroups(table: number, words: number, offsets: number, hashes: number, from: number, rows: number, groups: number): number;
+  probeTexts(
+    front: number,
+    bytes: number,
+    starts: number,
+    ends: number,
+    valid: number,
+    selection: number,
+    from: number,
+    rows: number,
+    groups: number,
+    missed: number,
+    places: number,
+    most: number,
+  ): number;
+  keepTexts(
+    front: number,
+    bytes: number,
+    starts: number,
+    ends: number,
+    valid: number,
+    missed: number,
+    places: number,
+    found: number,
+    count: number,
+    groups: number,
+  ): void;
   fillSlots(slots: number, mask: number, hashes: number, count: number): void;
   unpackKeys(columns: number, count: number, flags: number, words: number, offsets: number, order: number, rows: number): void;
   keySpan(starts: number, ends: number, valid: number, selection: number, rows: number, answer: number): number;
 
   bucketOrder(hashes: number, rows: number, bits: number, bounds: number, order: number): void;
   permuteFixed(values: number, width: number, order: number, rows: number, out: number): void;
+  permuteWords(words: number, count: number, order: number, rows: number, out: number): void;
   permuteBytes(bytes: number, offsets: number, order: number, rows: number, out: number, outOffsets: number): void;
   appendTexts(
     bytes: number,

@@ -6,6 +6,7 @@ import { internalError, resourceError } from "../common/errors.js";
 import type { DataType } from "../schema/types.js";
 import { columnBytes, columnSlot, type GroupKernels, padding } from "./groupKernels.js";
 import { bytesOf, Region } from "./groupMemory.js";
+import { KernelViews } from "./kernelViews.js";
 import type { KernelMemory, Kernels } from "./wasm.js";
 
 export interface KeyType {
@@ -17,6 +18,9 @@ export interface KeyType {
 const mostWords = 2 ** 28;
 /** Past this many bytes of text block for each byte of key, keys are copied one by one. */
 const sparseBlock = 24;
+
+/** What kernels may read behind a text. */
+const textPadding = 64;
 
 const kindOf = { bytes: 7, wide: 6 } as const;
 
@@ -118,10 +122,12 @@ export class PackedRows {
   readonly #layout: KeyLayout;
   readonly #staging: readonly ColumnStaging[];
   readonly #selection: Region;
+  readonly #answer: Region;
 
   constructor(layout: KeyLayout) {
     const { memory } = layout.kernels;
     this.#layout = layout;
+    this.#answer = new Region(memory);
     this.words = new Region(memory);
     this.offsets = new Region(memory);
     this.hashes = new Region(memory);
@@ -131,13 +137,24 @@ export class PackedRows {
 
   /** Packs the keys of the live rows of a batch behind those that are there. */
   append(columns: readonly Column[], selection: Int32Array | null, length: number): void {
-    const { functions, keys, flags, fixedWords } = this.#layout;
+    this.pack(this.stage(columns, selection, length));
+  }
+
+  /** Puts the key columns of a batch where kernels can read them. Good until the next call. */
+  stage(columns: readonly Column[], selection: Int32Array | null, length: number): StagedKeys {
     const live = selection === null ? length : selection.length;
+    const views = new KernelViews(columns);
     const chosen = this.#stageSelection(selection);
-    const staged = keys.map((_, i) =>
-      required(this.#staging[i], "staging").stage(required(columns[i], "key column"), chosen, live),
+    const staged = this.#layout.keys.map((_, i) =>
+      required(this.#staging[i], "staging").stage(required(views.columns(i, i + 1)[0], "key column"), chosen, live, false),
     );
-    const textBytes = staged.reduce((sum, column) => sum + column.textBytes, 0);
+    return { columns: staged, selection: chosen, rows: live };
+  }
+
+  /** Packs the keys of staged rows behind those that are there. */
+  pack({ columns: staged, selection, rows: live }: StagedKeys): void {
+    const { functions, keys, flags, fixedWords } = this.#layout;
+    const textBytes = staged.reduce((sum, column) => sum + this.#textBytes(column, selection, live), 0);
     const words = this.wordCount + live * fixedWords + Math.ceil(textBytes / 8) + live * keys.length;
     if (words > mostWords) throw tooManyKeys();
     this.words.reserve(words * 8 + padding, this.wordCount * 8);
@@ -151,7 +168,7 @@ export class PackedRows {
       described,
       keys.length,
       flags,
-      chosen,
+      selection,
       live,
       this.words.address,
       this.wordCount,
@@ -160,6 +177,12 @@ export class PackedRows {
     );
     this.wordCount = end >>> 0;
     this.rows += live;
+  }
+
+  /** Bytes of the texts of staged rows. */
+  #textBytes({ values, ends, valid }: StagedColumn, selection: number, live: number): number {
+    const answer = this.#answer.reserve(padding);
+    return ends === 0 ? 0 : this.#layout.functions.keySpan(values, ends, valid, selection, live, answer);
   }
 
   /** Takes rows that were packed before: `packed` holds their words one after the other. */
@@ -187,7 +210,7 @@ export class PackedRows {
   }
 
   free(): void {
-    for (const region of [this.words, this.offsets, this.hashes, this.#selection]) region.free();
+    for (const region of [this.words, this.offsets, this.hashes, this.#selection, this.#answer]) region.free();
     for (const staging of this.#staging) staging.free();
   }
 
@@ -202,6 +225,13 @@ export class PackedRows {
 export const tooManyKeys = () =>
   resourceError("TOO_MANY_GROUPS", "the keys of one partition hold more than 2 GiB", { hint: "Lower the partition size." });
 
+/** Key columns where kernels can read them; `selection` is the address of the live rows, 0 for all. */
+export interface StagedKeys {
+  readonly columns: readonly StagedColumn[];
+  readonly selection: number;
+  readonly rows: number;
+}
+
 /** Addresses of a column in kernel memory; 0 where it has no such part. */
 export interface StagedColumn {
   readonly values: number;
@@ -214,7 +244,7 @@ export interface StagedColumn {
 
 const none = { values: 0, ends: 0, bytes: 0, valid: 0, textBytes: 0 } as const;
 
-/** Copies a column of a batch into kernel memory, where the kernels can read it. */
+/** Puts a column of a batch where the kernels can read it: columns that lie in their memory stay where they are. */
 export class ColumnStaging {
   readonly #memory: KernelMemory;
   readonly #functions: GroupKernels;
@@ -232,23 +262,32 @@ export class ColumnStaging {
     this.#valid = new Region(kernels.memory);
   }
 
-  /** `selection`: address of the `live` rows, 0 for all of them. */
-  stage(column: Column, selection: number, live: number): StagedColumn {
+  /** `selection`: address of the `live` rows, 0 for all of them. `counted`: whether the caller wants to know `textBytes`. */
+  stage(column: Column, selection: number, live: number, counted = true): StagedColumn {
     if (column.layout === "object") throw internalError("nested values are not staged");
-    const valid = column.valid === null ? 0 : this.#put(this.#valid, column.valid);
-    if (column.layout === "bytes") return this.#stageBytes(column, valid, selection, live);
-    return { ...none, values: this.#put(this.#values, bytesOf(column.values)), valid };
+    const valid = this.#placeOf(column.valid);
+    if (column.layout === "bytes") return this.#stageBytes(column, valid, selection, live, counted);
+    const values = this.#placeOf(bytesOf(column.values));
+    return { ...none, values: this.#put(this.#values, values), valid: this.#put(this.#valid, valid) };
   }
 
   free(): void {
     for (const region of [this.#values, this.#ends, this.#bytes, this.#valid]) region.free();
   }
 
-  #stageBytes(column: BytesColumn, valid: number, selection: number, live: number): StagedColumn {
-    const answer = this.#bytes.reserve(padding);
-    const values = this.#put(this.#values, bytesOf(column.starts));
-    const ends = this.#put(this.#ends, bytesOf(column.ends));
+  #stageBytes(column: BytesColumn, validPlace: Place, selection: number, live: number, counted: boolean): StagedColumn {
+    const places = [
+      this.#placeOf(bytesOf(column.starts)),
+      this.#placeOf(bytesOf(column.ends)),
+      this.#placeOf(column.bytes),
+    ] as const;
+    const values = this.#put(this.#values, places[0]);
+    const ends = this.#put(this.#ends, places[1]);
+    const valid = this.#put(this.#valid, validPlace);
+    const answer = this.#bytes.reserve(textPadding);
+    if (typeof places[2] === "number" && !counted) return { values, ends, bytes: places[2], valid, textBytes: 0 };
     const textBytes = this.#functions.keySpan(values, ends, valid, selection, live, answer);
+    if (typeof places[2] === "number") return { values, ends, bytes: places[2], valid, textBytes };
     if (textBytes === 0) return { ...none, values, ends, bytes: answer, valid };
     const [low = 0, high = 0] = this.#memory.u32().subarray(answer >>> 2, (answer >>> 2) + 2);
     const span = high - low;
@@ -257,17 +296,27 @@ export class ColumnStaging {
         column,
         Int32Array.from({ length: column.length }, (_, row) => row),
       );
-      if (dense.layout === "bytes" && dense.bytes.length < span) return this.#stageBytes(dense, valid, selection, live);
+      if (dense.layout === "bytes" && dense.bytes.length < span) return this.stage(dense, selection, live);
     }
-    const bytes = this.#bytes.reserve(span + padding);
+    const bytes = this.#bytes.reserve(span + textPadding);
     this.#memory.u8().set(column.bytes.subarray(low, high), bytes);
     // Starts count from the block's first byte. An address below the region is fine: no kernel reads there.
     return { values, ends, bytes: bytes - low, valid, textBytes };
   }
 
-  #put(region: Region, source: Uint8Array): number {
+  /** A view's address, where it lies in the memory: taken before anything is put there, which may detach the view. */
+  #placeOf(view: Uint8Array | null): Place {
+    if (view === null) return 0;
+    return view.buffer === this.#memory.memory.buffer ? view.byteOffset : view;
+  }
+
+  #put(region: Region, source: Place): number {
+    if (typeof source === "number") return source;
     const address = region.reserve(source.length + padding);
     this.#memory.u8().set(source, address);
     return address;
   }
 }
+
+/** An address, or bytes that lie elsewhere. */
+type Place = number | Uint8Array;

@@ -5,6 +5,8 @@ import { fixedView } from "./fixedView.js";
 import { padding, tableSlot } from "./groupKernels.js";
 import { KeyLayout, type KeyType, PackedRows, tooManyKeys, widthOfType } from "./groupKeys.js";
 import { giveGroupKernels, Region, takeGroupKernels } from "./groupMemory.js";
+import { endSharing, shareReaderKernels } from "./taskKernels.js";
+import { TextFront } from "./groupFront.js";
 import type { Kernels } from "./wasm.js";
 
 const leastSlots = 1024;
@@ -16,8 +18,10 @@ const mostArenaBytes = 2 ** 31;
  * probing; a slot holds a group beside its hash, so that most misses never look at a key.
  */
 export class WordGroupTable {
-  readonly #kernels: Kernels = takeGroupKernels();
+  readonly #kernels: Kernels;
+  readonly #isSharing: boolean;
   readonly #layout: KeyLayout;
+  readonly #front: TextFront | null;
   readonly #rows: PackedRows;
   readonly #table: number;
   readonly #slots: Region;
@@ -25,18 +29,25 @@ export class WordGroupTable {
   readonly #offsets: Region;
   readonly #arena: Region;
   readonly #groups: Region;
+  readonly #missedGroups: Region;
   #slotCount = 0;
 
-  constructor(keys: readonly KeyType[]) {
+  /** `sharing`: the table lives in the memory of the task's reader; see `shareReaderKernels` for what that asks of the caller. */
+  constructor(keys: readonly KeyType[], sharing = false) {
+    this.#isSharing = sharing;
+    this.#kernels = sharing ? shareReaderKernels() : takeGroupKernels();
     const { memory } = this.#kernels;
     this.#layout = new KeyLayout(this.#kernels, keys);
     this.#rows = new PackedRows(this.#layout);
+    const only = keys.length === 1 ? keys[0] : undefined;
+    this.#front = only !== undefined && layoutOf(only.type) === "bytes" ? new TextFront(this.#kernels) : null;
     this.#table = memory.alloc(32);
     this.#slots = new Region(memory);
     this.#hashes = new Region(memory);
     this.#offsets = new Region(memory);
     this.#arena = new Region(memory);
     this.#groups = new Region(memory);
+    this.#missedGroups = new Region(memory);
     memory.u32().fill(0, this.#table >>> 2, (this.#table >>> 2) + 8);
     this.#grow(leastSlots);
   }
@@ -48,15 +59,29 @@ export class WordGroupTable {
 
   /** The group of each live row; rows with new keys make new groups. The array is good until the next call. */
   assign(columns: readonly Column[], selection: Int32Array | null, length: number): Int32Array {
+    if (this.#layout.keys.length === 0 && this.count === 1) {
+      return this.#allFirst(selection === null ? length : selection.length);
+    }
     this.#rows.clear();
-    this.#rows.append(columns, selection, length);
-    return this.#assignRows();
+    const staged = this.#rows.stage(columns, selection, length);
+    if (this.#front?.isWorthIt === true) {
+      this.#front.assign(staged, this.#groups, (missed) => {
+        this.#rows.clear();
+        this.#rows.pack(missed);
+        return this.#assignRows(this.#missedGroups);
+      });
+    } else {
+      this.#rows.pack(staged);
+      this.#assignRows(this.#groups);
+    }
+    return this.#assigned(staged.rows);
   }
 
   /** As `assign`, for keys that `packedKeys` of another table or `PackedRows` gave. */
   assignPacked(packed: BytesColumn): Int32Array {
     this.#rows.load(packed);
-    return this.#assignRows();
+    this.#assignRows(this.#groups);
+    return this.#assigned(packed.length);
   }
 
   /** The packed keys, one row a group; a view on kernel memory, good until `free`. */
@@ -143,26 +168,40 @@ export class WordGroupTable {
     this.#rows.free();
     this.#layout.free();
     memory.free(this.#table);
-    for (const region of [this.#slots, this.#hashes, this.#offsets, this.#arena, this.#groups]) region.free();
-    giveGroupKernels(this.#kernels);
+    for (const region of [this.#slots, this.#hashes, this.#offsets, this.#arena, this.#groups, this.#missedGroups]) region.free();
+    this.#front?.free();
+    if (this.#isSharing) endSharing(this.#kernels);
+    else giveGroupKernels(this.#kernels);
   }
 
-  #assignRows(): Int32Array {
+  /** Without keys all rows are the one group that there is. */
+  #allFirst(rows: number): Int32Array {
+    const address = this.#groups.reserve(Math.max(1, rows) * 4);
+    this.#kernels.memory.u8().fill(0, address, address + rows * 4);
+    return this.#assigned(rows);
+  }
+
+  #assigned(rows: number): Int32Array {
+    const { address } = this.#groups;
+    return this.#kernels.memory.i32().subarray(address >>> 2, (address >>> 2) + rows);
+  }
+
+  /** Groups of the packed rows; answers their address. */
+  #assignRows(groups: Region): number {
     const { functions } = this.#layout;
     const { rows, wordCount, words, offsets, hashes } = this.#rows;
     const needed = (this.#usedWords() + wordCount) * 8;
     if (needed > mostArenaBytes) throw tooManyKeys();
     this.#arena.reserve(needed + padding, this.#usedWords() * 8);
     this.#set("arena", this.#arena.address);
-    this.#groups.reserve(Math.max(1, rows) * 4);
-    const { address } = this.#groups;
+    const address = groups.reserve(Math.max(1, rows) * 4);
     let done = 0;
     for (;;) {
       done = functions.assignGroups(this.#table, words.address, offsets.address, hashes.address, done, rows, address);
       if (done >= rows) break;
       this.#grow(this.#slotCount * 2);
     }
-    return this.#kernels.memory.i32().subarray(address >>> 2, (address >>> 2) + rows);
+    return address;
   }
 
   #usedWords(): number {

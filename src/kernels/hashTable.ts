@@ -3,20 +3,27 @@ import { required } from "../common/assert.js";
 import { resourceError } from "../common/errors.js";
 import type { DataType } from "../schema/types.js";
 import { canPack } from "./groupKeys.js";
+import { giveGroupKernels, Region, takeGroupKernels } from "./groupMemory.js";
 import { WordGroupTable } from "./groupTable.js";
 import { hashRows } from "./hash.js";
 import { type KeyStore, keyStoreFor } from "./keyStore.js";
+import { endSharing, shareReaderKernels } from "./taskKernels.js";
+import type { Kernels } from "./wasm.js";
 
 const mostGroups = 1 << 29;
 
 /** Groups rows by the values of key columns. Group ids are dense, in the order in which groups first appeared. */
 export class GroupTable {
-  readonly #table: WordGroupTable | ValueGroupTable;
+  readonly #table: WordGroupTable | ValueGroupTable | OneGroup;
 
-  /** `nullable`: which columns may hold nulls; all when left out. */
-  constructor(types: readonly DataType[], nullable?: readonly boolean[]) {
+  /** `nullable`: which columns may hold nulls; all when left out. `sharing`: as for WordGroupTable. */
+  constructor(types: readonly DataType[], nullable?: readonly boolean[], sharing = false) {
+    if (types.length === 0) {
+      this.#table = new OneGroup(sharing);
+      return;
+    }
     const keys = types.map((type, i) => ({ type, nullable: nullable?.[i] ?? true }));
-    this.#table = types.length > 0 && canPack(types) ? new WordGroupTable(keys) : new ValueGroupTable(types);
+    this.#table = canPack(types) ? new WordGroupTable(keys, sharing) : new ValueGroupTable(types);
   }
 
   /** Groups so far. */
@@ -32,14 +39,49 @@ export class GroupTable {
   /** The key columns, one row a group. The table must not be used afterwards. */
   finish(): Column[] {
     if (this.#table instanceof ValueGroupTable) return this.#table.finish();
-    const columns = this.#table.keyColumns(null);
-    this.#table.free();
+    const columns = this.#table instanceof OneGroup ? [] : this.#table.keyColumns(null);
+    this.free();
     return columns;
+  }
+
+  /** Ends the use of kernel memory without a result. */
+  free(): void {
+    if (!(this.#table instanceof ValueGroupTable)) this.#table.free();
+  }
+}
+
+/** All rows as one group; none where there are no rows. */
+class OneGroup {
+  readonly #kernels: Kernels;
+  readonly #isSharing: boolean;
+  readonly #groups: Region;
+  count = 0;
+
+  constructor(sharing: boolean) {
+    this.#isSharing = sharing;
+    this.#kernels = sharing ? shareReaderKernels() : takeGroupKernels();
+    this.#groups = new Region(this.#kernels.memory);
+  }
+
+  assign(_columns: readonly Column[], selection: Int32Array | null, length: number): Int32Array {
+    const live = selection === null ? length : selection.length;
+    if (live > 0) this.count = 1;
+    const before = this.#groups.capacity;
+    const address = this.#groups.reserve(Math.max(1, live) * 4);
+    const { memory } = this.#kernels;
+    if (this.#groups.capacity > before) memory.u8().fill(0, address, address + this.#groups.capacity);
+    return memory.i32().subarray(address >>> 2, (address >>> 2) + live);
+  }
+
+  free(): void {
+    this.#groups.free();
+    if (this.#isSharing) endSharing(this.#kernels);
+    else giveGroupKernels(this.#kernels);
   }
 }
 
 /**
- * Groups by keys that kernels cannot pack (lists and structs), and by no key at all. Open addressing with linear probing; a slot holds the
+ * Groups by keys that kernels cannot pack (lists and structs). Open addressing with linear probing; a slot holds the
  * group and the table keeps each group's hash, so most misses never look at a key.
  */
 class ValueGroupTable {
@@ -62,10 +104,6 @@ class ValueGroupTable {
   assign(columns: readonly Column[], selection: Int32Array | null, length: number): Int32Array {
     const live = selection === null ? length : selection.length;
     const groups = new Int32Array(live);
-    if (this.#keys.length === 0) {
-      if (live > 0) this.#count = 1;
-      return groups;
-    }
     const hashes = new Int32Array(hashRows(columns, selection, length).buffer);
     for (const [i, store] of this.#keys.entries()) store.bind(required(columns[i], "key column"));
     const only = this.#keys.length === 1 ? (this.#keys[0] as KeyStore) : null;

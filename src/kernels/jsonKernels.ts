@@ -1,9 +1,11 @@
-/** The JSON lines kernels as JavaScript calls them; see `assembly/json.ts`. */
+/** The JSON lines kernels as JavaScript calls them; see `assembly/jsonLines.ts`. */
 export interface JsonKernels {
   /** Reads lines of a block; `context` is laid out as `jsonSlot` says. */
   jsonLines(context: number): void;
   jsonMemoBytes(): number;
   jsonReset(memo: number): void;
+  /** Stores where the pairs of each of `count` rows begin, `stride` entries apart. */
+  jsonRows(to: number, count: number, stride: number): void;
   /** utf8 and binary columns; takes the context of the column kernels. */
   jsonTextColumn(context: number): void;
 }

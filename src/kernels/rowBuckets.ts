@@ -30,8 +30,12 @@ export class RowBuckets {
   readonly #keyOut: Region;
   readonly #keyOffsets: Region;
 
-  /** 2^`bits` buckets. */
-  constructor(keys: readonly KeyType[], values: readonly DataType[], bits: number) {
+  /** How many rows room is still to be made for. */
+  #usualRows: number;
+
+  /** 2^`bits` buckets. `usualRows`: how many rows are collected before they are taken, if that is known. */
+  constructor(keys: readonly KeyType[], values: readonly DataType[], bits: number, usualRows = 0) {
+    this.#usualRows = usualRows;
     const { memory } = this.#kernels;
     this.#functions = this.#kernels.functions<GroupKernels>();
     this.#layout = new KeyLayout(this.#kernels, keys);
@@ -56,6 +60,7 @@ export class RowBuckets {
 
   /** Appends live rows: their keys, which are packed, and their values. */
   append(keys: readonly Column[], values: readonly Column[], selection: Int32Array | null, length: number): void {
+    if (this.rows > 0 && this.#usualRows > 0) this.#makeRoom();
     this.#keys.append(keys, selection, length);
     this.#appendValues(values, selection, length);
   }
@@ -77,8 +82,8 @@ export class RowBuckets {
     const order = this.#bits === 0 ? 0 : this.#order.address;
     const key = this.#gatherKeys(order);
     // Every view is made after the last piece of memory was asked for.
-    for (const buffer of this.#values) buffer.parts(order);
-    const columns = [key(), ...this.#values.map((buffer) => buffer.parts(order))];
+    const values = this.#values.map((buffer) => buffer.arrange(order));
+    const columns = [key(), ...values.map((parts) => parts())];
     return { rows, bounds: [...memory.u32().subarray(bounds >>> 2, (bounds >>> 2) + buckets + 1)], columns };
   }
 
@@ -94,6 +99,17 @@ export class RowBuckets {
     for (const buffer of this.#values) buffer.free();
     for (const region of [this.#selection, this.#order, this.#bounds, this.#keyOut, this.#keyOffsets]) region.free();
     giveGroupKernels(this.#kernels);
+  }
+
+  /** Once more than one batch comes, makes room for as many rows as there usually are, instead of growing with each. */
+  #makeRoom(): void {
+    const { rows, wordCount, words, offsets, hashes } = this.#keys;
+    const usual = this.#usualRows;
+    this.#usualRows = 0;
+    words.reserve(usual * this.#layout.fixedWords * 8, wordCount * 8);
+    offsets.reserve((usual + 1) * 4, (rows + 1) * 4);
+    hashes.reserve(usual * 4, rows * 4);
+    for (const buffer of this.#values) buffer.expect(usual);
   }
 
   #appendValues(values: readonly Column[], selection: Int32Array | null, length: number): void {
@@ -113,11 +129,11 @@ export class RowBuckets {
     const { rows, wordCount, words, offsets } = this.#keys;
     const { memory } = this.#kernels;
     const view = (address: number, bytes: number) => memory.u8().subarray(address, address + bytes);
-    // No key that has a column is shorter than a word, so that this many words are one each.
-    if (wordCount === rows && this.#layout.keys.length > 0) {
-      const gathered = order === 0 ? words.address : this.#keyOut.reserve(rows * 8 + 16);
-      if (order !== 0) this.#functions.permuteFixed(words.address, 8, order, rows, gathered);
-      return () => ({ values: view(gathered, rows * 8), offsets: null, stride: 8, valid: null });
+    const perRow = this.#wordsPerRow();
+    if (perRow > 0) {
+      const gathered = order === 0 ? words.address : this.#keyOut.reserve(wordCount * 8 + 16);
+      if (order !== 0) this.#functions.permuteWords(words.address, perRow, order, rows, gathered);
+      return () => ({ values: view(gathered, wordCount * 8), offsets: null, stride: perRow * 8, valid: null });
     }
     const u32 = memory.u32();
     const first = offsets.address >>> 2;
@@ -130,5 +146,16 @@ export class RowBuckets {
     const bounds = this.#keyOffsets.reserve((rows + 1) * 4);
     this.#functions.permuteBytes(words.address, offsets.address, order, rows, out, bounds);
     return parts(out, bounds);
+  }
+
+  /** How many words every packed key has; 0 where they differ, or have none. */
+  #wordsPerRow(): number {
+    const { rows, wordCount, offsets } = this.#keys;
+    const each = rows === 0 ? 0 : wordCount / rows;
+    if (!Number.isInteger(each) || each === 0) return 0;
+    const u32 = this.#kernels.memory.u32();
+    const first = offsets.address >>> 2;
+    for (let i = 0; i <= rows; i++) if (u32[first + i] !== i * each) return 0;
+    return each;
   }
 }

@@ -60,30 +60,29 @@ export class ValueBuffer {
     this.#rows += live;
   }
 
-  /** The rows in this order (an address; 0: as they came). Views on kernel memory, good until the next call. */
-  parts(order: number): ColumnParts {
+  /** Puts the rows in this order (an address; 0: as they came). What it answers gives views on kernel memory, which growing that detaches. */
+  arrange(order: number): () => ColumnParts {
     const [values, offsets, valid] = this.#out as [Region, Region, Region];
     const rows = this.#rows;
     const bits = this.#hasNulls ? this.#gathered(this.#valid, 1, order, valid) : null;
+    const validity = () => (bits === null ? null : this.#view(bits, rows));
     if (!this.#isBytes) {
       const fixed = this.#gathered(this.#values, this.#width, order, values);
-      return {
-        values: this.#view(fixed, rows * this.#width),
-        offsets: null,
-        valid: bits === null ? null : this.#view(bits, rows),
-      };
+      return () => ({ values: this.#view(fixed, rows * this.#width), offsets: null, valid: validity() });
     }
+    const used = this.#used;
     let [text, bounds] = [this.#values.address, this.#offsets.address];
     if (order !== 0) {
-      text = values.reserve(this.#used + padding);
+      text = values.reserve(used + padding);
       bounds = offsets.reserve((rows + 1) * 4);
       this.#functions.permuteBytes(this.#values.address, this.#offsets.address, order, rows, text, bounds);
     }
-    return {
-      values: this.#view(text, this.#used),
-      offsets: this.#view(bounds, (rows + 1) * 4),
-      valid: bits === null ? null : this.#view(bits, rows),
-    };
+    return () => ({ values: this.#view(text, used), offsets: this.#view(bounds, (rows + 1) * 4), valid: validity() });
+  }
+
+  /** Makes room for this many rows in all, as far as their size is known. */
+  expect(rows: number): void {
+    if (!this.#isBytes) this.#values.reserve(rows * this.#width + padding, this.#rows * this.#width);
   }
 
   clear(): void {

@@ -41,7 +41,18 @@ export function createKernels(module: WasmModule = kernelModule()): Kernels {
   const instance = new wasm.Instance(module, { env: { memory, abort } });
   const heapBase = instance.exports.heapBase as () => number;
   const kernelMemory = new KernelMemory(memory, heapBase());
-  return { memory: kernelMemory, functions: <T extends object>() => instance.exports as unknown as T };
+  const kernels = { memory: kernelMemory, functions: <T extends object>() => instance.exports as unknown as T };
+  owners.set(memory, kernels);
+  return kernels;
+}
+
+const owners = new WeakMap<WasmMemory, Kernels>();
+const memories = new WeakMap<object, WasmMemory>();
+
+/** The kernels in whose memory a view lies; null for every other view, and for one that a growth of the memory has detached. */
+export function kernelsOf(view: { readonly buffer: object }): Kernels | null {
+  const memory = memories.get(view.buffer);
+  return memory === undefined || memory.buffer !== view.buffer ? null : (owners.get(memory) ?? null);
 }
 
 /** The instance that code of one thread shares, for work whose memory does not outlive a call. */
@@ -70,7 +81,7 @@ export class KernelMemory {
     heapBase: number,
   ) {
     this.#top = align(heapBase);
-    this.#views = makeViews(memory.buffer);
+    this.#views = this.#makeViews();
   }
 
   /** Bytes of the linear memory. */
@@ -145,8 +156,14 @@ export class KernelMemory {
   }
 
   #current(): Views {
-    if (this.#views.buffer !== this.memory.buffer) this.#views = makeViews(this.memory.buffer);
+    if (this.#views.buffer !== this.memory.buffer) this.#views = this.#makeViews();
     return this.#views;
+  }
+
+  #makeViews(): Views {
+    const { buffer } = this.memory;
+    memories.set(buffer, this.memory);
+    return makeViews(buffer);
   }
 
   #extend(size: number): number {

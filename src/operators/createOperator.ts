@@ -2,13 +2,14 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { assertNever } from "../common/assert.js";
 import { compileGrouping, compilePartialAggregate } from "../kernels/aggregate.js";
-import { compileRows } from "../kernels/compile.js";
 import { loadFunction } from "../kernels/userFunction.js";
 import type { Schema } from "../schema/types.js";
 import type { Step } from "../task/protocol.js";
+import { rowsKernel } from "./codedRows.js";
 import { JoinOperator } from "./join.js";
 import { buildSide } from "./joinBuild.js";
 import { FinalAggregateOperator } from "./finalAggregate.js";
+import { createExpect } from "./expect.js";
 import { GroupExchangeOperator } from "./groupExchange.js";
 import { LimitOperator } from "./limit.js";
 import { MapBatchesOperator } from "./mapBatches.js";
@@ -24,15 +25,14 @@ export type OperatorStep = Exclude<Step, { op: "exchange" | "sink" }>;
 export async function createOperator(step: OperatorStep, inputSchema: Schema, context: OperatorContext): Promise<Operator> {
   switch (step.op) {
     case "rows":
-      return new RowsOperator(
-        await compileRows(step.ops, inputSchema, step.schema, { interpreted: context.interpreted }),
-        context,
-      );
+      return new RowsOperator(await rowsKernel(step, inputSchema, context.interpreted), context);
     case "map":
     case "flatMap":
       return await createMapOperator(step.fn, step.op === "flatMap", inputSchema, step.schema, context);
     case "mapBatches":
       return new MapBatchesOperator(await loadFunction(step.fn), step.fn.name, step.schema, context);
+    case "expect":
+      return await createExpect(step, inputSchema, context);
     case "limit":
       return new LimitOperator(step.count);
     case "join":

@@ -5,6 +5,7 @@ import { stateOf } from "../kernels/aggregate.js";
 import type { Accumulator } from "../kernels/aggregateState.js";
 import { columnCounts, formOf } from "../kernels/groupForms.js";
 import { WordGroupTable } from "../kernels/groupTable.js";
+import { KernelViews } from "../kernels/kernelViews.js";
 import type { Step } from "../task/protocol.js";
 import { noCounts, type Operator } from "./operator.js";
 
@@ -20,6 +21,8 @@ export class FinalAggregateOperator implements Operator {
   readonly #step: FinalAggregateStep;
   readonly #table: WordGroupTable;
   readonly #states: readonly Accumulator[];
+  /** The table's memory was given back, which must not happen twice. */
+  #ended = false;
 
   constructor(step: FinalAggregateStep) {
     this.#step = step;
@@ -32,17 +35,28 @@ export class FinalAggregateOperator implements Operator {
     const [packed] = batch.columns;
     if (packed?.layout !== "bytes" || batch.selection !== null) throw internalError("packed keys come as whole batches");
     const form = formOf(batch.schema);
-    const groups = this.#table.assignPacked(packed);
+    const views = new KernelViews(batch.columns);
+    views.setGroups(this.#table.assignPacked(packed));
     const { count } = this.#table;
     let from = 1;
     columnCounts(this.#step, form).forEach((columns, i) => {
-      const values = batch.columns.slice(from, from + columns);
+      const values = views.columns(from, from + columns);
       from += columns;
       const state = this.#states[i];
-      if (form === "rows") state?.add(values, groups, null, count);
-      else state?.merge(values, groups, count);
+      if (form === "rows") state?.add(values, views.groups(), null, count, true);
+      else state?.merge(values, views.groups(), count);
     });
     return null;
+  }
+
+  abort(): void {
+    for (const state of this.#states) state.free?.();
+    this.#end();
+  }
+
+  #end(): void {
+    if (!this.#ended) this.#table.free();
+    this.#ended = true;
   }
 
   flush(): Batch | null {
@@ -52,7 +66,7 @@ export class FinalAggregateOperator implements Operator {
     const { order, keys } = this.#table.sorted();
     const results = this.#states.map((state) => gatherColumn(state.result(count), order));
     const columns: Column[] = [...(this.#step.sortKey ? [keys] : []), ...this.#table.keyColumns(order), ...results];
-    this.#table.free();
+    this.#end();
     return count === 0 ? null : { schema: this.#step.schema, length: count, columns, selection: null, origin: null };
   }
 }

@@ -6,6 +6,7 @@ import type { RowsKernel } from "../kernels/compileKernel.js";
 import { columnCounts, formSchema, type GroupForm } from "../kernels/groupForms.js";
 import type { KeyType } from "../kernels/groupKeys.js";
 import { WordGroupTable } from "../kernels/groupTable.js";
+import { KernelViews } from "../kernels/kernelViews.js";
 import { RowBuckets } from "../kernels/rowBuckets.js";
 import type { FileWritten, Step } from "../task/protocol.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
@@ -23,6 +24,8 @@ const seldom = [
 /** A block is written once it holds this much. */
 const blockRows = 2 ** 18;
 const blockBytes = 2 ** 25;
+/** Rows by which a block may grow at last. */
+const batchRows = 2 ** 16;
 
 /**
  * Writes the rows of a partition for the final aggregation, by the hash of their keys: grouped, as partial states, for as long as keys repeat, and
@@ -48,7 +51,7 @@ export class GroupExchangeOperator implements Operator {
     this.#context = context;
     this.#keys = step.keys.map(({ expr }) => ({ type: expr.type, nullable: expr.nullable }));
     this.#bits = Math.log2(step.buckets);
-    this.#grouped = new PartitionGroups(step, this.#keys);
+    this.#grouped = new PartitionGroups(step, this.#keys, context.sharesReader ?? false);
     this.#writer = new BlockFileWriter(step.file);
   }
 
@@ -61,15 +64,25 @@ export class GroupExchangeOperator implements Operator {
     this.counts.rowsIn += rowCount(batch);
     const { batch: rows, rejected } = this.#kernel.run(batch, (row, failure) => this.#context.reject(batch, row, failure));
     this.counts.rejected += rejected;
-    const live = rowCount(rows);
     if (this.#grouped === null) this.#keepRows(rows);
-    else {
-      this.#grouped.add(rows);
-      this.#seen += live;
-      const { groups } = this.#grouped;
-      if (seldom.some((rule) => this.#seen >= rule.rows && groups > this.#seen * rule.share)) this.#writeGroups();
-    }
+    else this.#group(rows, this.#grouped);
     return null;
+  }
+
+  #group(rows: Batch, grouped: PartitionGroups): void {
+    const isFirst = this.#seen === 0;
+    this.#seen += rowCount(rows);
+    const views = grouped.assign(rows);
+    const repeatSeldom = seldom.some((rule) => this.#seen >= rule.rows && grouped.groups > this.#seen * rule.share);
+    if (isFirst && repeatSeldom) {
+      // Nothing else was grouped: these rows can be kept as they are, too.
+      this.#grouped = null;
+      grouped.free();
+      this.#keepRows({ ...rows, columns: views.columns(0, rows.columns.length) });
+      return;
+    }
+    grouped.add(rows, views);
+    if (repeatSeldom) this.#writeGroups();
   }
 
   flush(): null {
@@ -84,11 +97,13 @@ export class GroupExchangeOperator implements Operator {
   }
 
   abort(): void {
+    this.#grouped?.free();
+    this.#grouped = null;
     this.#writer.abort();
   }
 
   #keepRows({ columns, selection, length }: Batch): void {
-    this.#rows ??= new RowBuckets(this.#keys, valueTypes(this.#step, "rows"), this.#bits);
+    this.#rows ??= new RowBuckets(this.#keys, valueTypes(this.#step, "rows"), this.#bits, blockRows + batchRows);
     const { length: keyCount } = this.#keys;
     this.#rows.append(columns.slice(0, keyCount), columns.slice(keyCount), selection, length);
     if (this.#rows.rows >= blockRows || this.#rows.bytes >= blockBytes) this.#writeRows(this.#rows);
@@ -129,8 +144,8 @@ class PartitionGroups {
   readonly #keyCount: number;
   readonly #states: readonly { readonly state: Accumulator; readonly from: number; readonly to: number }[];
 
-  constructor(step: GroupExchangeStep, keys: readonly KeyType[]) {
-    this.table = new WordGroupTable(keys);
+  constructor(step: GroupExchangeStep, keys: readonly KeyType[], sharing: boolean) {
+    this.table = new WordGroupTable(keys, sharing);
     this.#keyCount = keys.length;
     this.#states = placedStates(step, "rows", keys.length);
   }
@@ -139,10 +154,21 @@ class PartitionGroups {
     return this.table.count;
   }
 
-  add({ columns, selection, length }: Batch): void {
-    const groups = this.table.assign(columns.slice(0, this.#keyCount), selection, length);
+  /** Finds the groups of rows, which `add` then takes. */
+  assign({ columns, selection, length }: Batch): KernelViews {
+    const views = new KernelViews(columns);
+    views.setGroups(this.table.assign(columns.slice(0, this.#keyCount), selection, length));
+    return views;
+  }
+
+  add({ selection }: Batch, views: KernelViews): void {
     const { count } = this.table;
-    for (const { state, from, to } of this.#states) state.add(columns.slice(from, to), groups, selection, count);
+    for (const { state, from, to } of this.#states) state.add(views.columns(from, to), views.groups(), selection, count, true);
+  }
+
+  free(): void {
+    for (const { state } of this.#states) state.free?.();
+    this.table.free();
   }
 
   states(): Column[] {

@@ -3,7 +3,7 @@ import { gatherColumn, originThrough } from "../batch/gather.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { BuildSide, JoinStep } from "./joinBuild.js";
-import { ColumnGather, type Placing } from "./joinGather.js";
+import { type ColumnGather, columnGathers, type Placing } from "./joinGather.js";
 import { noCounts, type Operator } from "./operator.js";
 
 /** Rows of a batch that duplicate keys make; further ones go to the next. */
@@ -27,7 +27,7 @@ export class JoinOperator implements Operator {
     this.#step = step;
     this.#build = build;
     this.#keys = step.on.map((pair) => pair.left);
-    this.#gathers = new Map([...build.columns].map(([index, column]) => [index, new ColumnGather(column)]));
+    this.#gathers = columnGathers(build.columns);
   }
 
   push(batch: Batch): Batch | null {

@@ -4,7 +4,8 @@ import { internalError, resourceError } from "../common/errors.js";
 import { openReader } from "../io/sources.js";
 import { JoinTable } from "../kernels/joinTable.js";
 import type { JoinBuild, Step } from "../task/protocol.js";
-import { type BuildColumn, buildColumn, concatColumns, ownBatch } from "./joinColumns.js";
+import { type BuildColumn, buildColumns } from "./joinCodes.js";
+import { concatColumns, ownBatch } from "./joinColumns.js";
 
 export type JoinStep = Extract<Step, { readonly op: "join" }>;
 
@@ -90,8 +91,11 @@ async function readBuild(step: JoinStep): Promise<BuildSide> {
     on.map((pair) => column(pair.right)),
     rows,
   );
-  const columns = new Map(rightColumns(step).map((index) => [index, buildColumn(column(index))]));
-  const bytes = [...columns.values()].reduce((sum, one) => sum + bytesOf(one.column) + (one.codes?.byteLength ?? 0), table.bytes);
+  const columns = buildColumns(new Map(rightColumns(step).map((index) => [index, column(index)])));
+  const bytes = [...columns.values()].reduce(
+    (sum, one) => sum + bytesOf(one.column) + (one.coded?.codes.byteLength ?? 0),
+    table.bytes,
+  );
   return { table, columns, rows, bytes };
 }
 

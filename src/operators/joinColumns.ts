@@ -3,7 +3,6 @@ import { copyBatch } from "../batch/gather.js";
 import type { Batch, BytesColumn, Column, FixedColumn, ObjectColumn, WideColumn } from "../batch/column.js";
 import { assertNever, required } from "../common/assert.js";
 import { resourceError } from "../common/errors.js";
-import { JoinTable } from "../kernels/joinTable.js";
 import type { DataType } from "../schema/types.js";
 
 /** The live rows in memory of their own. Whole blocks are copied where that is not much more than the rows. */
@@ -105,67 +104,4 @@ function concatBytes(type: DataType, parts: readonly BytesColumn[], length: numb
     at += part.bytes.length;
   }
   return { layout: "bytes", type, length, bytes, starts, ends, valid };
-}
-
-/**
- * A column of a join's right side, ready to be gathered. A text column of few different values keeps each once: `codes` says which one a
- * row has, and `texts` then holds these alone, which stay in the processor's cache.
- */
-export interface BuildColumn {
-  readonly column: Column;
-  readonly codes: Uint8Array | Uint16Array | null;
-}
-
-const sampleRows = 4096;
-const mostTexts = 4096;
-
-export function buildColumn(column: Column): BuildColumn {
-  if (column.layout !== "bytes" || column.length < sampleRows) return { column, codes: null };
-  const sample = firstOfEach({ ...column, length: sampleRows });
-  return sample.texts > mostTexts / 4 ? { column, codes: null } : (codedColumn(column) ?? { column, codes: null });
-}
-
-/** Of each row the first one with the same text (-1: null), and how many texts there are. */
-function firstOfEach(column: BytesColumn): { readonly first: Int32Array; readonly texts: number } {
-  const first = new JoinTable([column], column.length).probe([column], null, column.length);
-  let texts = 0;
-  for (let i = 0; i < first.length; i++) if (first[i] === i) texts++;
-  return { first, texts };
-}
-
-/** null where there are too many texts after all. */
-function codedColumn(column: BytesColumn): BuildColumn | null {
-  const { first, texts } = firstOfEach(column);
-  if (texts > mostTexts) return null;
-  const codes = new Uint16Array(column.length);
-  const rows: number[] = [];
-  let nulls = -1;
-  for (let i = 0; i < codes.length; i++) {
-    const from = first[i] as number;
-    if (from === i) codes[i] = rows.push(i) - 1;
-    else if (from >= 0) codes[i] = codes[from] as number;
-    else {
-      if (nulls < 0) nulls = rows.push(-1) - 1;
-      codes[i] = nulls;
-    }
-  }
-  return { column: textsAt(column, rows), codes: rows.length <= 256 ? Uint8Array.from(codes) : codes };
-}
-
-/** The texts of some rows; row -1 is null. */
-function textsAt(column: BytesColumn, rows: readonly number[]): BytesColumn {
-  const parts = rows.map((row) => (row < 0 ? new Uint8Array(0) : column.bytes.subarray(column.starts[row], column.ends[row])));
-  const ends = new Int32Array(rows.length);
-  let at = 0;
-  parts.forEach((part, i) => {
-    at += part.length;
-    ends[i] = at;
-  });
-  const bytes = new Uint8Array(at);
-  parts.forEach((part, i) => {
-    bytes.set(part, required(ends[i], "end") - part.length);
-  });
-  const starts = ends.map((end, i) => end - (parts[i]?.length ?? 0));
-  const valid = rows.includes(-1) ? Uint8Array.from(rows, (row) => (row < 0 ? 0 : 1)) : null;
-  return { ...column, length: rows.length, bytes, starts, ends, valid };
 }

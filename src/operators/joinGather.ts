@@ -1,7 +1,8 @@
 import { fixedArrayOf } from "../batch/builder.js";
-import type { Column, FixedValues } from "../batch/column.js";
+import { type Coded, codedColumn } from "../batch/coded.js";
+import type { BytesColumn, Column, FixedValues } from "../batch/column.js";
 import { assertNever, required } from "../common/assert.js";
-import type { BuildColumn } from "./joinColumns.js";
+import type { BuildColumn } from "./joinCodes.js";
 
 /**
  * Where rows of a join's right side go: row `rows[j]` (-1: none) to row `to[j]` of `length` output rows, or to row j where `to` is null.
@@ -15,6 +16,46 @@ export interface Placing {
   readonly misses: boolean;
 }
 
+/** Gathers the codes that text columns share, once a batch. What it gives is valid until the next one. */
+class CodeGather {
+  readonly #codes: Uint8Array | Uint16Array;
+  /** The code of a row without a match. */
+  readonly #none: number;
+  #out: Uint8Array | Uint16Array;
+  #placing: Placing | null = null;
+
+  constructor({ codes, texts }: Coded) {
+    this.#codes = codes;
+    this.#none = texts.length - 1;
+    this.#out = codes.slice(0, 0);
+  }
+
+  take(placing: Placing): Uint8Array | Uint16Array {
+    const { rows, to, length } = placing;
+    if (this.#placing !== placing) {
+      const codes = this.#codes;
+      if (this.#out.length < length) this.#out = codes instanceof Uint8Array ? new Uint8Array(length) : new Uint16Array(length);
+      if (codes instanceof Uint8Array) moveCodes8(codes, this.#out as Uint8Array, rows, to, this.#none);
+      else moveCodes16(codes, this.#out as Uint16Array, rows, to, this.#none);
+      this.#placing = placing;
+    }
+    return this.#out.subarray(0, length);
+  }
+}
+
+/** A gather for each column of a right side. */
+export function columnGathers(columns: ReadonlyMap<number, BuildColumn>): ReadonlyMap<number, ColumnGather> {
+  const shared = new Map<Coded["codes"], CodeGather>();
+  return new Map(
+    [...columns].map(([index, source]) => {
+      if (source.coded === null) return [index, new ColumnGather(source, null)];
+      const codes = shared.get(source.coded.codes) ?? new CodeGather(source.coded);
+      shared.set(source.coded.codes, codes);
+      return [index, new ColumnGather(source, codes)];
+    }),
+  );
+}
+
 /** Gathers one column of a join's right side batch by batch. A column it gives is valid until the next one. */
 export class ColumnGather {
   readonly #source: BuildColumn;
@@ -22,9 +63,15 @@ export class ColumnGather {
   #starts = new Int32Array(0);
   #ends = new Int32Array(0);
   #valid = new Uint8Array(0);
+  readonly #codes: CodeGather | null;
+  /** The coded texts where every row has one. */
+  readonly #found: BytesColumn | null;
 
-  constructor(source: BuildColumn) {
+  /** `codes`: of the source, where it has some; several columns may share them. */
+  constructor(source: BuildColumn, codes: CodeGather | null) {
     this.#source = source;
+    this.#codes = codes;
+    this.#found = source.coded === null ? null : { ...source.coded.texts, valid: null };
   }
 
   take(placing: Placing): Column {
@@ -50,11 +97,11 @@ export class ColumnGather {
         return { layout: "wide", type, length, values, valid: this.#validity(placing) };
       }
       case "bytes": {
+        const { coded } = this.#source;
+        if (coded !== null && this.#codes !== null) return this.#coded(coded, this.#codes, placing);
         this.#reservePlaces(length);
         const [starts, ends] = [this.#starts.subarray(0, length), this.#ends.subarray(0, length)];
-        const { codes } = this.#source;
-        if (codes === null) movePlaces(column.starts, column.ends, starts, ends, placing);
-        else moveCoded(codes, column.starts, column.ends, starts, ends, placing);
+        movePlaces(column.starts, column.ends, starts, ends, placing);
         return { layout: "bytes", type, length, bytes: column.bytes, starts, ends, valid: this.#validity(placing) };
       }
       case "object": {
@@ -69,6 +116,12 @@ export class ColumnGather {
       default:
         return assertNever(column, "column layout");
     }
+  }
+
+  /** Texts by their codes alone. */
+  #coded({ texts: all }: Coded, codes: CodeGather, placing: Placing): Column {
+    const texts = placing.misses || this.#source.column.valid !== null ? all : (this.#found ?? all);
+    return codedColumn({ codes: codes.take(placing), texts }, placing.length);
   }
 
   #move(from: Uint8Array, width: number, placing: Placing): void {
@@ -98,14 +151,13 @@ export class ColumnGather {
   }
 
   #validity({ rows, to, length, misses }: Placing): Uint8Array | null {
-    const { column, codes } = this.#source;
-    const source = column.valid;
+    const source = this.#source.column.valid;
     if (source === null && !misses) return null;
     if (this.#valid.length < length) this.#valid = new Uint8Array(Math.ceil(length * 1.25));
     const valid = this.#valid.subarray(0, length);
     for (let j = 0; j < rows.length; j++) {
       const row = rows[j] as number;
-      const known = row >= 0 && (source === null || source[codes === null ? row : (codes[row] as number)] !== 0);
+      const known = row >= 0 && (source === null || source[row] !== 0);
       valid[to === null ? j : (to[j] as number)] = known ? 1 : 0;
     }
     return valid;
@@ -149,19 +201,16 @@ function movePlaces(
   }
 }
 
-function moveCoded(
-  codes: Uint8Array | Uint16Array,
-  fromStarts: Int32Array,
-  fromEnds: Int32Array,
-  starts: Int32Array,
-  ends: Int32Array,
-  { rows, to }: Placing,
-): void {
+function moveCodes8(codes: Uint8Array, out: Uint8Array, rows: Int32Array, to: Int32Array | null, none: number): void {
   for (let j = 0; j < rows.length; j++) {
     const row = rows[j] as number;
-    const target = to === null ? j : (to[j] as number);
-    const code = row < 0 ? 0 : (codes[row] as number);
-    starts[target] = row < 0 ? 0 : (fromStarts[code] as number);
-    ends[target] = row < 0 ? 0 : (fromEnds[code] as number);
+    out[to === null ? j : (to[j] as number)] = row < 0 ? none : (codes[row] as number);
+  }
+}
+
+function moveCodes16(codes: Uint16Array, out: Uint16Array, rows: Int32Array, to: Int32Array | null, none: number): void {
+  for (let j = 0; j < rows.length; j++) {
+    const row = rows[j] as number;
+    out[to === null ? j : (to[j] as number)] = row < 0 ? none : (codes[row] as number);
   }
 }

@@ -1,5 +1,5 @@
 import type { Batch } from "../batch/column.js";
-import type { FileWritten } from "../task/protocol.js";
+import type { CheckTally, FileWritten } from "../task/protocol.js";
 import type { RowFailureData } from "../kernels/compileFailure.js";
 
 /** What an operator has done so far. `rowsIn` is `rowsOut + filtered + rejected` for every step that works row by row. */
@@ -22,6 +22,8 @@ export interface Operator {
   readonly counts: OperatorCounts;
   /** True once no further input can make a difference, so that the reader may stop. */
   readonly done: boolean;
+  /** For checks: what they found, once the input has ended. */
+  readonly checks?: readonly CheckTally[];
   /** For steps that end in a file: what was written, once the input has ended. */
   readonly files?: readonly FileWritten[];
   /** Removes what was written. */
@@ -34,8 +36,12 @@ export interface OperatorContext {
   /** Takes a row that could not be computed: physical row `row` of the batch that the step was given. */
   reject(source: Batch, row: number, failure: RowFailureData): void;
   readonly partition: number;
+  /** Whether a batch's origin is a place in a source of the plan, which means something to people. */
+  readonly fromSource?: boolean;
   /** Which run this is part of: what tasks share on a thread is kept by it. */
   readonly runId?: string;
+  /** The step alone uses the batches of the task's reader; see `shareReaderKernels`. */
+  readonly sharesReader?: boolean;
 }
 
 export const noCounts = (): OperatorCounts => ({ rowsIn: 0, rowsOut: 0, filtered: 0, rejected: 0 });

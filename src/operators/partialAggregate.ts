@@ -25,4 +25,8 @@ export class PartialAggregateOperator implements Operator {
     this.counts.rowsOut += batch.length;
     return batch.length === 0 ? null : batch;
   }
+
+  abort(): void {
+    this.#aggregation.free();
+  }
 }

@@ -1,6 +1,7 @@
 import { internalError } from "../common/errors.js";
 import type { BoundNode } from "../plan/bound.js";
 import { sameType } from "../schema/types.js";
+import { dropDependentKeys } from "./rules/dropDependentKeys.js";
 import { dropIdentityProjects } from "./rules/dropIdentityProjects.js";
 import { pruneColumns } from "./rules/pruneColumns.js";
 import { pushFilters } from "./rules/pushFilters.js";
@@ -14,6 +15,8 @@ export interface OptimizerRule {
 export const rules: readonly OptimizerRule[] = [
   // First, because a filter that moved changes which columns are needed where.
   { name: "pushFilters", apply: pushFilters },
+  // Before columns are pruned, so that what only a dropped key read is not computed.
+  { name: "dropDependentKeys", apply: dropDependentKeys },
   // Then carry only what is used; it leaves projections behind that do nothing.
   { name: "pruneColumns", apply: pruneColumns },
   // Last, to clean up after the others.

@@ -43,6 +43,7 @@ export function withInputs(node: BoundNode, inputs: readonly BoundNode[]): Bound
     case "sort":
     case "limit":
     case "distinct":
+    case "expect":
       return { ...node, input, schema: input.schema };
     case "project":
     case "map":

@@ -15,6 +15,11 @@ function all(...plans: readonly (Plan | readonly Plan[])[]): Plan {
       });
     }
   }
+  if (flat.some((one) => one.stream !== undefined)) {
+    throw planError("INVALID_ARGUMENT", "plan.all: write.stream cannot be one of several outputs", {
+      hint: "Run it as a plan of its own: what a stream has taken cannot be published together with files.",
+    });
+  }
   return { outputs: flat.flatMap((plan) => plan.outputs), data: new Map(flat.flatMap((plan) => [...plan.data])) };
 }
 

@@ -4,6 +4,7 @@ import type { BoundNamed, Expr, NamedExpr } from "../expr/nodes.js";
 import { bindAggregate, bindExpr } from "../functions/bind.js";
 import { commonType } from "../functions/cast.js";
 import { type DataType, type Field, isNested, requireField, type Schema, sameType, typeName } from "../schema/types.js";
+import { bindExpect } from "./bindExpect.js";
 import { bindJoin } from "./bindJoin.js";
 import { type BoundNode, boundInputs, type ResolvedSource } from "./bound.js";
 import { canonicalJson } from "./canonical.js";
@@ -115,6 +116,8 @@ function bindNode(
       const input = of(node.input);
       return { kind: "limit", input, count: node.count, offset: node.offset, schema: input.schema };
     }
+    case "expect":
+      return bindExpect(node, of(node.input));
     case "union":
       return bindUnion(node.inputs.map(of), share);
     case "sink":

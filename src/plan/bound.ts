@@ -21,6 +21,15 @@ export interface ResolvedSource {
   readonly partitionColumns: readonly string[];
   /** Rows in all files where the format knows it (Parquet, Arrow). */
   readonly rows: number | null;
+  /** What the files' own statistics say of their columns. */
+  readonly ranges?: readonly ColumnRange[];
+}
+
+/** Bounds of a float64 column's values; NaN may stand beside them. */
+export interface ColumnRange {
+  readonly name: string;
+  readonly min: number;
+  readonly max: number;
 }
 
 /**
@@ -66,6 +75,8 @@ export type BoundNode =
       readonly offset: number;
       readonly schema: Schema;
     }
+  /** Row checks: rows pass on, but for those that a check sets aside. */
+  | { readonly kind: "expect"; readonly input: BoundNode; readonly checks: readonly BoundCheck[]; readonly schema: Schema }
   | { readonly kind: "union"; readonly inputs: readonly BoundNode[]; readonly schema: Schema }
   | {
       readonly kind: "sql";
@@ -87,6 +98,17 @@ export type BoundNode =
       readonly schema: Schema;
     }
   | { readonly kind: "sink"; readonly input: BoundNode; readonly sink: SinkSpec; readonly schema: Schema };
+
+/** A row check: a row fails where the condition is false. */
+export interface BoundCheck {
+  readonly id: number;
+  readonly name: string;
+  readonly condition: Bound;
+  /** Indexes of the columns it is about. */
+  readonly columns: readonly number[];
+  /** Whether rows that fail are rejected. */
+  readonly rejects: boolean;
+}
 
 export type JoinOutput =
   | { readonly side: "left" | "right"; readonly index: number }

@@ -1,8 +1,10 @@
 import { planError } from "../common/errors.js";
 import type { AggregateExpr, Expr, NamedExpr } from "../expr/nodes.js";
 import type { AggregateColumns, NamedAggregates } from "./aggregates.js";
+import type { Check } from "./checkOptions.js";
 import { columnOf, columnsRow } from "./columnExpr.js";
 import type { BoolOperand, Column, Expression, NamedColumns, NamedValues, Row } from "./columns.js";
+import { expectNode } from "./expect.js";
 import { type SortTerm, toSortKey } from "./expressions.js";
 import { type JoinOn, joinNode, type JoinOptions, type RightKeys } from "./join.js";
 import { describe, toExpr } from "./literal.js";
@@ -208,6 +210,15 @@ export class Dataset<S extends Columns = Loose> {
     const inputs = [{ name: "input", node: this.node }, ...others.map(([name, other]) => ({ name, node: other.node }))];
     const schema = filled.schema === undefined ? {} : { schema: parseSchema(filled.schema, "sql") };
     return this.#next({ kind: "sql", inputs, text, ...schema }, mergedData([this, ...others.map(([, other]) => other)]));
+  }
+
+  /**
+   * Checks the rows at this point of the plan; they pass on as they are, but for those that a check quarantines. All checks of one call see the same
+   * rows; what they found is in `result.report.quality`.
+   */
+  expect(...checks: readonly Check<ColumnName<S>>[]): Dataset<S> {
+    const { node, references } = expectNode(this.node, checks);
+    return this.#next(node, mergedData([this, ...references]));
   }
 
   /** Where the rows go; gives a plan that can be run. */

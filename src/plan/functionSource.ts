@@ -1,4 +1,6 @@
-import { type Node, parse } from "acorn";
+import { createRequire } from "node:module";
+import type * as Acorn from "acorn";
+import type { Node } from "acorn";
 import { planError } from "../common/errors.js";
 import { type Analysis, analyseFunction, type FreeVariable, type Obstacle } from "./freeVariables.js";
 
@@ -93,6 +95,8 @@ interface MethodNode {
 
 /** The first statement of the text, or null where it does not parse. */
 function tryParse(text: string): unknown {
+  // Loaded with the first function: plans without one start sooner.
+  const { parse } = createRequire(import.meta.url)("acorn") as typeof Acorn;
   try {
     return parse(text, { ecmaVersion: "latest" }).body[0] ?? null;
   } catch (error) {

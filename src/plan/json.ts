@@ -46,6 +46,8 @@ function flatten(node: LogicalNode, numberOf: (node: LogicalNode) => number): Fl
       return { ...node, left: numberOf(node.left), right: numberOf(node.right) };
     case "union":
       return { ...node, inputs: node.inputs.map(numberOf) };
+    case "expect":
+      return { ...node, input: numberOf(node.input), references: node.references.map(numberOf) };
     case "sql":
       return { ...node, inputs: node.inputs.map(({ name, node: input }) => ({ name, node: numberOf(input) })) };
     default:
@@ -82,6 +84,7 @@ const kinds: { readonly [K in LogicalNode["kind"]]: true } = {
   sort: true,
   limit: true,
   union: true,
+  expect: true,
   sql: true,
   sink: true,
 };
@@ -117,6 +120,11 @@ function unflatten(flat: FlatNode, at: number, made: readonly LogicalNode[]): Lo
       return { ...flat, left: input(flat.left), right: input(flat.right) } as unknown as LogicalNode;
     case "union":
       return { ...flat, inputs: inputs().map(input) } as unknown as LogicalNode;
+    case "expect": {
+      if (!Array.isArray(flat.references)) throw invalid(`${where}: expected the list references`);
+      const references = (flat.references as readonly unknown[]).map(input);
+      return { ...flat, input: input(flat.input), references } as unknown as LogicalNode;
+    }
     case "sql": {
       const named = inputs() as readonly { readonly name: string; readonly node: unknown }[];
       return { ...flat, inputs: named.map(({ name, node }) => ({ name, node: input(node) })) } as unknown as LogicalNode;

@@ -1,5 +1,7 @@
 import type { AggregateExpr, Expr, FunctionRef, JsonValue, NamedExpr, SortKey } from "../expr/nodes.js";
 import type { Schema } from "../schema/types.js";
+import type { ExpectNode } from "./checkSpec.js";
+import type { StreamInput, StreamTarget } from "./stream.js";
 
 /** What to do with a record that cannot be read or computed. */
 export type OnReject = "fail" | "skip" | "quarantine";
@@ -27,7 +29,16 @@ export interface CsvOptions {
   readonly encoding: string;
   readonly quotes: "strict" | "lenient";
   readonly columns: "byName" | "byPosition";
+  /** What happens when the files of a source have different columns. */
+  readonly schemaDrift: "fail" | "evolve" | "discard";
+  /** Longest record, in bytes of the text as UTF-8. */
+  readonly maxRecordBytes: number;
+  /** Options to be guessed from the first file when the source is resolved. */
+  readonly guess: readonly CsvGuessed[];
 }
+
+/** What can be guessed of a CSV dialect. */
+export type CsvGuessed = "encoding" | "delimiter" | "quote" | "escape" | "comment" | "header" | "nullValues" | "columns";
 
 export interface FileSource {
   /** Files, globs or folders as the user gave them. */
@@ -98,6 +109,7 @@ export type LogicalNode =
   | { readonly kind: "sort"; readonly input: LogicalNode; readonly keys: readonly SortKey[] }
   | { readonly kind: "limit"; readonly input: LogicalNode; readonly count: number; readonly offset: number }
   | { readonly kind: "union"; readonly inputs: readonly LogicalNode[] }
+  | ExpectNode
   /** DuckDB SQL over named inputs; `input` is the dataset it was called on. */
   | {
       readonly kind: "sql";
@@ -114,7 +126,9 @@ export type SinkNode = Extract<LogicalNode, { kind: "sink" }>;
 export interface Plan {
   readonly outputs: readonly LogicalNode[];
   /** Rows for `rows` sources, by id; not part of the JSON form or the fingerprint. */
-  readonly data: ReadonlyMap<string, Iterable<unknown> | AsyncIterable<unknown>>;
+  readonly data: ReadonlyMap<string, Iterable<unknown> | AsyncIterable<unknown> | StreamInput>;
+  /** Where the rows of the only output go, when that is a stream of the program. */
+  readonly stream?: StreamTarget;
 }
 
 /** The inputs of a node; the one child table that all walking uses. */
@@ -126,6 +140,8 @@ export function inputsOf(node: LogicalNode): readonly LogicalNode[] {
       return [node.left, node.right];
     case "union":
       return node.inputs;
+    case "expect":
+      return [node.input, ...node.references];
     case "sql":
       return node.inputs.map((input) => input.node);
     default:

@@ -1,9 +1,11 @@
+import type { Readable } from "node:stream";
 import { planError } from "../common/errors.js";
 import { Dataset } from "./dataset.js";
 import { describe } from "./literal.js";
-import type { CsvOptions, FileSource, OnReject, RejectLimits, SourceSpec } from "./nodes.js";
+import type { CsvGuessed, CsvOptions, FileSource, OnReject, RejectLimits, SourceSpec } from "./nodes.js";
 import { fillOptions, invalidOption, options } from "./options.js";
 import { parseSchema } from "./schemaSpec.js";
+import { type ReadStreamOptions, streamInput, streamReadNames } from "./stream.js";
 import type { Loose, SchemaColumns, SchemaSpec } from "./types.js";
 
 /** Options of every source. */
@@ -31,12 +33,21 @@ export interface ReadCsvOptions<S extends SchemaSpec = SchemaSpec> extends ReadO
   readonly comment?: string | null;
   /** Lines to leave out before the header; 0 by default. */
   readonly skipLines?: number;
-  /** "utf8" by default. */
+  /** "utf-8" by default; also "utf-16le", "utf-16be", "windows-1252", "latin1". A byte order mark of UTF-16 goes before "utf-8". */
   readonly encoding?: string;
-  /** "strict" rejects a record with a misplaced quote, "lenient" takes it as text. */
+  /** "lenient" by default: a misplaced quote is text. "strict" rejects a record that has one, or a line end of another kind. */
   readonly quotes?: "strict" | "lenient";
   /** How declared columns are found: by the header's names (a subset in any order) or by position. */
   readonly columns?: "byName" | "byPosition";
+  /**
+   * What happens to files of the source with other columns: "fail" (default) is an error. "discard" leaves columns out that the schema,
+   * or the first file, does not have, and gives null for those that a file lacks. "evolve" adds the columns of every file instead.
+   */
+  readonly schemaDrift?: "fail" | "evolve" | "discard";
+  /** Longest record in bytes of its text as UTF-8, 1024 to 536870912; a longer one is rejected. 64 MiB by default. */
+  readonly maxRecordBytes?: number;
+  /** "auto" guesses what is not given of encoding, delimiter, quote, escape, comment, header and nullValues from the first file. */
+  readonly dialect?: "default" | "auto";
 }
 
 interface Declared<S> {
@@ -52,6 +63,20 @@ const common = {
   rejectLimits: options.other<unknown>({}),
 };
 
+/** Longest record of a CSV file unless a plan says otherwise. */
+const csvRecordBytes = 64 * 1024 * 1024;
+const mostRecordBytes = 512 * 1024 * 1024;
+const guessable: readonly CsvGuessed[] = [
+  "encoding",
+  "delimiter",
+  "quote",
+  "escape",
+  "comment",
+  "header",
+  "nullValues",
+  "columns",
+];
+
 const csvOptions = {
   ...common,
   header: options.flag(true),
@@ -62,8 +87,11 @@ const csvOptions = {
   comment: options.characterOrNull<string | null>(null),
   skipLines: options.whole(0, 0),
   encoding: options.text("utf8"),
-  quotes: options.oneOf("strict", ["strict", "lenient"]),
+  quotes: options.oneOf("lenient", ["strict", "lenient"]),
   columns: options.oneOf<"byName" | "byPosition" | "">("", ["byName", "byPosition"]),
+  schemaDrift: options.oneOf("fail", ["fail", "evolve", "discard"]),
+  maxRecordBytes: options.whole(csvRecordBytes, 1024),
+  dialect: options.oneOf("default", ["default", "auto"]),
 };
 
 function csv<const S extends SchemaSpec>(paths: Paths, options: ReadCsvOptions<S> & Declared<S>): Dataset<SchemaColumns<S>>;
@@ -71,7 +99,7 @@ function csv(paths: Paths, options?: ReadCsvOptions): Dataset<Loose>;
 function csv(paths: Paths, options?: ReadCsvOptions): Dataset<Loose> {
   const where = "read.csv";
   const given = fillOptions(options, csvOptions, where);
-  const { delimiter, quote, header, nullValues, comment, skipLines, encoding, quotes } = given;
+  const { delimiter, quote, header, nullValues, comment, skipLines, encoding, quotes, schemaDrift, maxRecordBytes } = given;
   // Without a header there are no names to go by.
   const columns = given.columns === "" ? (header ? "byName" : "byPosition") : given.columns;
   if (columns === "byName" && !header) {
@@ -80,6 +108,10 @@ function csv(paths: Paths, options?: ReadCsvOptions): Dataset<Loose> {
   if (quote === delimiter || comment === delimiter || (comment !== null && comment === quote)) {
     throw planError("INVALID_OPTION", `${where}: delimiter, quote and comment must be different characters`);
   }
+  if (maxRecordBytes > mostRecordBytes) {
+    throw invalidOption(where, "maxRecordBytes", `at most ${mostRecordBytes}`, maxRecordBytes);
+  }
+  const isGiven = (name: CsvGuessed): boolean => options?.[name] !== undefined;
   const csv: CsvOptions = {
     delimiter,
     quote,
@@ -91,6 +123,9 @@ function csv(paths: Paths, options?: ReadCsvOptions): Dataset<Loose> {
     encoding,
     quotes,
     columns,
+    schemaDrift,
+    maxRecordBytes,
+    guess: given.dialect === "auto" ? guessable.filter((name) => !isGiven(name)) : [],
   };
   return scan({ format: "csv", csv, ...fileSource(paths, given, where) });
 }
@@ -122,6 +157,21 @@ function rows(rows: RowsGiven, options?: ReadOptions): Dataset<Loose> {
   const id = rowsId(rows);
   const source: SourceSpec = { format: "rows", id, ...rules(given, where) };
   return new Dataset({ kind: "scan", source }, new Map([[id, rows]]));
+}
+
+function stream<const S extends SchemaSpec>(
+  readable: Readable,
+  options: ReadOptions<S> & ReadStreamOptions & Declared<S>,
+): Dataset<SchemaColumns<S>>;
+function stream(readable: Readable, options: ReadOptions & ReadStreamOptions): Dataset<Loose>;
+function stream(readable: Readable, given: ReadOptions & ReadStreamOptions): Dataset<Loose> {
+  const where = "read.stream";
+  const isText = ([name]: readonly [string, unknown]) => streamReadNames.includes(name);
+  const entries = Object.entries(given ?? {});
+  const input = streamInput(readable, Object.fromEntries(entries.filter(isText)), where);
+  const own = fillOptions(Object.fromEntries(entries.filter((entry) => !isText(entry))), common, where);
+  const id = rowsId(readable);
+  return new Dataset({ kind: "scan", source: { format: "rows", id, ...rules(own, where) } }, new Map([[id, input]]));
 }
 
 const ids = new WeakMap<object, string>();
@@ -196,4 +246,6 @@ export const read = {
   arrow: fileFormat("arrow"),
   /** Row objects that the program has or makes. */
   rows,
+  /** CSV or JSON lines from a Node stream, read no faster than the run takes them. */
+  stream,
 } as const;

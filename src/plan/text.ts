@@ -69,6 +69,8 @@ export function nodeText(node: LogicalNode): string {
       return `limit ${node.count}${node.offset === 0 ? "" : ` after ${node.offset}`}`;
     case "union":
       return "union";
+    case "expect":
+      return `expect ${node.checks.map((check) => check.name).join(", ")}`;
     case "sql":
       return `sql ${node.text.replace(/\s+/g, " ").trim()}`;
     case "sink":

@@ -54,6 +54,7 @@ export function stepName(node: LogicalNode): string {
     case "limit":
     case "union":
     case "sql":
+    case "expect":
       return node.kind;
     default:
       return assertNever(node, "plan node");

@@ -1,7 +1,9 @@
+import type { Writable } from "node:stream";
 import { planError } from "../common/errors.js";
 import { describe } from "./literal.js";
 import type { LogicalNode, Plan, SinkSpec, WriteMode } from "./nodes.js";
 import { fillOptions, options } from "./options.js";
+import { streamTarget, type WriteStreamOptions } from "./stream.js";
 
 /** Options of every sink. */
 export interface WriteOptions<Name extends string> {
@@ -90,6 +92,14 @@ export class Writer<Name extends string> {
       throw planError("MISSING_OPTION", 'write.duckdb: option "table" is missing', { hint: 'Write { table: "daily" }.' });
     }
     return this.#sink({ format: "duckdb", path: requirePath(path, "write.duckdb"), mode, partitionBy: [], options: { table } });
+  }
+
+  /**
+   * CSV or JSON lines into a Node stream of the program, which is ended with the last row. A slow stream holds the run up. What a stream has taken cannot be
+   * taken back: when the run fails it is destroyed with the error.
+   */
+  stream(writable: Writable, given: WriteStreamOptions): Plan {
+    return { outputs: [this.#node], data: this.#data, stream: streamTarget(writable, given) };
   }
 
   #files(format: keyof typeof formats, path: string, given: unknown): Plan {

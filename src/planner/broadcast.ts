@@ -1,9 +1,10 @@
 import { required } from "../common/assert.js";
 import { topological } from "../optimize/rewrite.js";
-import type { BoundNode } from "../plan/bound.js";
+import type { BoundNode, ResolvedSource } from "../plan/bound.js";
+import type { Schema } from "../schema/types.js";
 import type { BroadcastHow } from "../task/protocol.js";
-import type { Placement } from "./placement.js";
 import { boundBytes, type SizeBound, sizeBound } from "./size.js";
+import type { Placement } from "./stages.js";
 
 export type JoinNode = Extract<BoundNode, { readonly kind: "join" }>;
 
@@ -83,6 +84,12 @@ export class BroadcastRule {
   private waitsFor(pass: BoundNode, other: BoundNode): boolean {
     return [...(this.after.get(pass) ?? [])].some((before) => before === other || this.waitsFor(before, other));
   }
+}
+
+/** Stands for an exchange as a right side until its files are there. */
+export function exchangeSource(schema: Schema): ResolvedSource {
+  const spec: ResolvedSource["spec"] = { format: "parquet", paths: [], schema, onReject: "fail", rejectLimits: {} };
+  return { spec, files: [], schema, partitionColumns: [], rows: null };
 }
 
 const megabytes = (bytes: number): string => (bytes < 1e6 ? "1 MB" : `${Math.round(bytes / 1e6)} MB`);

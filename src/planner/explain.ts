@@ -1,7 +1,7 @@
 import { assertNever } from "../common/assert.js";
 import type { BoundAggregate } from "../expr/nodes.js";
 import { boundText } from "../expr/text.js";
-import { type BoundNode, boundInputs } from "../plan/bound.js";
+import { type BoundCheck, type BoundNode, boundInputs } from "../plan/bound.js";
 import type { SinkSpec } from "../plan/nodes.js";
 import { type Schema, typeName } from "../schema/types.js";
 import type { RowOp, Step } from "../task/protocol.js";
@@ -83,6 +83,8 @@ function nodeText(node: BoundNode): string {
       return `sort ${node.keys.map((key) => `${boundText(key.expr)}${key.descending ? " desc" : ""} nulls ${key.nulls}`).join(", ")}`;
     case "limit":
       return `limit ${node.count}${node.offset > 0 ? ` offset ${node.offset}` : ""}`;
+    case "expect":
+      return `expect ${checksText(node.checks)}`;
     case "union":
       return `union [${names(node.schema)}]`;
     case "sql":
@@ -161,6 +163,8 @@ function stepBody(step: Step, planned: PlannedStep): string {
     case "flatMap":
     case "mapBatches":
       return `${step.name} [${fields(step.schema)}]`;
+    case "expect":
+      return `expect ${checksText(step.checks)}`;
     case "limit":
       return `limit ${step.count} of each partition`;
     case "join": {
@@ -187,6 +191,9 @@ function stepBody(step: Step, planned: PlannedStep): string {
       return assertNever(step, "step");
   }
 }
+
+const checksText = (checks: readonly BoundCheck[]): string =>
+  checks.map((check) => `${check.name}: ${boundText(check.condition)}${check.rejects ? " or reject" : ""}`).join("; ");
 
 const rowOpText = (op: RowOp): string =>
   op.kind === "filter" ? `filter ${boundText(op.predicate)}` : `project ${columnsText(op.columns)}`;

@@ -1,7 +1,12 @@
 import { layoutOf } from "../batch/builder.js";
 import type { BoundAggregate, BoundNamed } from "../expr/nodes.js";
-import { formSchema, type Grouping, stateTypes } from "../kernels/groupForms.js";
+import { aggregateFunction } from "../functions/registry.js";
+import { formSchema, type Grouping, sortedSchema, stateTypes } from "../kernels/groupForms.js";
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
+import type { Field, Schema } from "../schema/types.js";
+import type { Step } from "../task/protocol.js";
+import type { Pipe, StageDraft } from "./draft.js";
+import type { WorkerStage } from "./stages.js";
 
 export type AggregateNode = Extract<BoundNode, { kind: "aggregate" }>;
 
@@ -36,6 +41,66 @@ export function bucketCount(source: ResolvedSource | null, partitionBytes: numbe
   const bytes = source.files.reduce((sum, file) => sum + file.bytes * (text && !file.path.endsWith(".gz") ? 1 : unpacked), 0);
   const wanted = Math.ceil(bytes / Math.max(1, partitionBytes / 2));
   return Math.min(mostBuckets, 2 ** Math.ceil(Math.log2(Math.max(1, wanted))));
+}
+
+/**
+ * Partitions write their rows or partial states in buckets of the keys' hash; then each run of buckets is aggregated and sorted; then the sorted
+ * runs are merged, so that groups come in the order of their keys. One bucket is in that order by itself.
+ */
+export function aggregateInWorkers(
+  draft: StageDraft,
+  input: Pipe,
+  node: AggregateNode,
+  reason: string,
+  partitionBytes: number,
+): Pipe {
+  const { keys, aggregates, schema } = node;
+  const source = input.stage.input.kind === "source" ? input.stage.input.source : null;
+  const buckets = bucketCount(source, partitionBytes, keys);
+  const name = "group partition";
+  const grouped = draft.newExchange(formSchema(node, "states"));
+  draft.addStep(input.stage, { op: "groupExchange", input: input.step, name, keys, aggregates, buckets, file: "" }, grouped.id);
+  const merge = draft.newStage("aggregate", reason, readBlocks(grouped.id, grouped.schema, "buckets"));
+  const sortKey = buckets > 1;
+  const sorted = sortKey ? sortedSchema(schema) : schema;
+  const step: Step = {
+    op: "finalAggregate",
+    input: -1,
+    name: "aggregate buckets",
+    keys,
+    aggregates,
+    sortKey,
+    schema: sorted,
+  };
+  const final = draft.addStep(merge.stage, step);
+  if (!sortKey) return final;
+  const runs = draft.writeExchange(final, sorted, "blocks");
+  return draft.newStage("merge groups", "groups come in the order of their keys", readBlocks(runs, schema, "runs"));
+}
+
+const readBlocks = (exchange: number, schema: Schema, layout: "buckets" | "runs"): WorkerStage["input"] => {
+  return { kind: "exchange", exchange, schema, layout };
+};
+
+/** Whether DuckDB can merge what workers aggregated of their partitions. */
+export const mergesInDuckDb = (node: AggregateNode): boolean =>
+  node.aggregates.every((one) => aggregateFunction(one.fn).partial !== undefined);
+
+/** Workers aggregate their partitions first; what is left for DuckDB. */
+export function partialInWorkers(draft: StageDraft, input: Pipe, node: AggregateNode): BoundNode {
+  const { keys, aggregates } = node;
+  const schema = [...node.schema.slice(0, keys.length), ...aggregates.flatMap(stateFields)];
+  const step: Step = { op: "partialAggregate", input: input.step, name: "aggregate partition", keys, aggregates, schema };
+  const stage = draft.writeExchange(draft.addStep(input.stage, step), schema);
+  const states: BoundNode = { kind: "stageInput", stage, schema };
+  return { kind: "mergeAggregate", input: states, keyCount: keys.length, aggregates, schema: node.schema };
+}
+
+/** State columns of one aggregate, as kernels write and DuckDB merges them. */
+function stateFields(aggregate: BoundAggregate, index: number): Field[] {
+  const call = { args: aggregate.args.map((arg) => arg.type), returns: aggregate.type, options: aggregate.options };
+  const states = aggregateFunction(aggregate.fn).partial?.states(call) ?? [];
+  return states.map((type, i) => ({ name: `__state_${index}_${i}`, type, nullable: true }));
 }
 
 /** Words for `explain`. */

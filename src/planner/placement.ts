@@ -6,12 +6,7 @@ import { topological } from "../optimize/rewrite.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { BroadcastRule } from "./broadcast.js";
 import { aggregateReason, groupsInWorkers } from "./groupStages.js";
-
-/** Who computes a node, and why; `explain` prints the reason. */
-export interface Placement {
-  readonly where: "worker" | "duckdb";
-  readonly reason: string;
-}
+import type { Placement } from "./stages.js";
 
 /**
  * Decides for every node whether workers or DuckDB compute it. Text input and anything with a user's function runs in workers,
@@ -63,10 +58,11 @@ export const isRowWise = (node: BoundNode): boolean =>
   node.kind === "project" ||
   node.kind === "map" ||
   node.kind === "flatMap" ||
-  node.kind === "mapBatches";
+  node.kind === "mapBatches" ||
+  node.kind === "expect";
 
 export function runsUserFunction(node: BoundNode): boolean {
-  if (node.kind === "map" || node.kind === "flatMap" || node.kind === "mapBatches") return true;
+  if (node.kind === "map" || node.kind === "flatMap" || node.kind === "mapBatches" || node.kind === "expect") return true;
   return expressionsOf(node).some(usesUserFunction);
 }
 
@@ -123,6 +119,8 @@ function place(
     case "flatMap":
     case "mapBatches":
       return { where: "worker", reason: "runs a user's function" };
+    case "expect":
+      return { where: "worker", reason: "checks row by row" };
     case "sink":
       return below ?? { where: "duckdb", reason: "writes rows" };
     case "aggregate":

@@ -46,6 +46,7 @@ function makeBound(node: BoundNode, of: (input: BoundNode) => SizeBound | null):
     case "filter":
     case "sort":
     case "distinct":
+    case "expect":
       return of(node.input);
     case "limit": {
       const input = of(node.input);

@@ -3,6 +3,12 @@ import type { SinkSpec } from "../plan/nodes.js";
 import type { Schema } from "../schema/types.js";
 import type { Step } from "../task/protocol.js";
 
+/** Who computes a node, and why; `explain` prints the reason. */
+export interface Placement {
+  readonly where: "worker" | "duckdb";
+  readonly reason: string;
+}
+
 /** The rows that a stage leaves for later ones: Parquet files in the run's scratch folder, in partition order. */
 export interface Exchange {
   readonly id: number;

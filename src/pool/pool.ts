@@ -1,62 +1,127 @@
-import { Piscina } from "piscina";
-import { beside } from "../common/beside.js";
+import type * as PiscinaModule from "piscina";
+import { beside, bundled } from "../common/beside.js";
 import { MillraceError } from "../common/errors.js";
+import { requireLibrary } from "../common/library.js";
 import type { TaskAnswer, TaskResult, TaskSpec } from "../task/protocol.js";
 
 export interface PoolOptions {
   readonly workers: number;
   /** Heap limit of one worker, in MiB. */
   readonly workerHeapMb: number;
+  /** The module that the threads run. Default: the package's own. */
+  readonly entry?: URL;
 }
 
-/** The worker threads. They start when first needed and stay until `close`. */
+type Threads = PiscinaModule.Piscina;
+
+const ownEntry = (): URL => (bundled ? beside("worker", "worker.cjs") : beside("worker", "worker.js"));
+
+/** The worker threads. They start with `warm` or the first task and stay until `close`. */
 export class WorkerPool {
-  private piscina: Piscina | null = null;
+  private threads: Threads | null = null;
+  /** Ends the wait of every task that is under way. */
+  private readonly waiting = new Set<(error: unknown) => void>();
 
   constructor(private readonly options: PoolOptions) {}
 
+  /** Starts threads ahead of the tasks that will need them, so that they load while the plan is still being made. */
+  warm(threads: number): void {
+    if (threads > 0) this.start(threads);
+  }
+
   /**
    * Runs one task on the next free worker.
-   * @throws MillraceError as the task reports it; Resource/WORKER_DIED when its thread ends.
+   * @throws MillraceError as the task reports it; Resource/WORKER_DIED when its thread ends, Resource/WORKER_START when no thread could load
+   * the code that it runs.
    */
   async run(task: TaskSpec): Promise<TaskResult> {
     let answer: TaskAnswer;
     try {
-      answer = (await this.start().run(task, { name: "runTask" })) as TaskAnswer;
+      answer = await this.ask(this.start(1), task);
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      throw new MillraceError(
-        "Resource",
-        "WORKER_DIED",
-        `the worker of ${task.stageName}, partition ${task.partition}, ended: ${cause}`,
-        {
-          partition: task.partition,
-          stage: task.stageName,
-          hint: "Give the engine more memory, or look into the function that the stage runs.",
-          cause: error,
-        },
-      );
+      throw isLoadFailure(error) ? notStarted(error) : died(error, task);
     }
     if (!answer.ok) throw MillraceError.fromData(answer.error);
     return answer.result;
   }
 
   async close(): Promise<void> {
-    const { piscina } = this;
-    this.piscina = null;
-    await piscina?.destroy();
+    const { threads } = this;
+    this.threads = null;
+    await threads?.destroy();
   }
 
-  private start(): Piscina {
-    this.piscina ??= new Piscina({
-      filename: beside("worker", "worker.js").href,
-      minThreads: 0,
+  private ask(threads: Threads, task: TaskSpec): Promise<TaskAnswer> {
+    return new Promise((resolve, reject) => {
+      this.waiting.add(reject);
+      threads
+        .run(task)
+        .then(resolve, (error) => {
+          // What one thread cannot load, the others cannot either: nobody waits for them.
+          if (isLoadFailure(error)) this.giveUp(threads, error);
+          reject(error);
+        })
+        .finally(() => this.waiting.delete(reject));
+    });
+  }
+
+  private start(atLeast: number): Threads {
+    if (this.threads !== null) return this.threads;
+    const { Piscina } = requireLibrary("piscina") as typeof PiscinaModule;
+    const threads = new Piscina({
+      filename: (this.options.entry ?? ownEntry()).href,
+      name: "runTask",
+      minThreads: Math.min(atLeast, this.options.workers),
       maxThreads: this.options.workers,
       idleTimeout: 2 ** 31 - 1,
       atomics: "disabled",
       resourceLimits: { maxOldGenerationSizeMb: this.options.workerHeapMb },
       recordTiming: false,
+      workerHistogram: false,
+      trackUnmanagedFds: false,
     });
-    return this.piscina;
+    // A thread that ends before it took a task leaves no task that failed, and those in the queue would wait for ever.
+    threads.on("error", (error) => this.giveUp(threads, error));
+    threads.on("workerDestroy", () => {
+      // Later than the failure of its own task, which says more.
+      setImmediate(() => {
+        if (threads.threads.length === 0 && threads.queueSize > 0) this.giveUp(threads, new Error("no worker thread is left"));
+      });
+    });
+    this.threads = threads;
+    return threads;
   }
+
+  /** The next task finds new threads. */
+  private giveUp(threads: Threads, error: unknown): void {
+    if (this.threads !== threads) return;
+    this.threads = null;
+    for (const reject of this.waiting) reject(error);
+    void threads.destroy();
+  }
+}
+
+/** A user's module that cannot be loaded is an error of its task; what fails in this way is our own. */
+const isLoadFailure = (error: unknown): boolean =>
+  error instanceof SyntaxError || /^(?:(?:ERR_)?MODULE_NOT_FOUND|ENOENT|EACCES)$/.test(codeOf(error));
+
+const codeOf = (error: unknown): string => String((error as { readonly code?: unknown } | null)?.code ?? "");
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function notStarted(cause: unknown): MillraceError {
+  return new MillraceError("Resource", "WORKER_START", `a worker thread cannot load its code: ${messageOf(cause)}`, {
+    hint: "Was the package replaced while the program ran? Install it again and start the program anew.",
+    cause,
+  });
+}
+
+function died(cause: unknown, task: TaskSpec): MillraceError {
+  const message = `the worker of ${task.stageName}, partition ${task.partition}, ended: ${messageOf(cause)}`;
+  return new MillraceError("Resource", "WORKER_DIED", message, {
+    partition: task.partition,
+    stage: task.stageName,
+    hint: "Give the engine more memory, or look into the function that the stage runs.",
+    cause,
+  });
 }

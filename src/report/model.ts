@@ -1,5 +1,6 @@
 import type { ErrorData } from "../common/errors.js";
 import type { JsonValue } from "../expr/nodes.js";
+import type { QualityReport } from "../quality/results.js";
 import type { Percentiles } from "../runtime/histogram.js";
 import type { FileWritten, RejectRecord } from "../task/protocol.js";
 
@@ -61,7 +62,11 @@ export interface OutputMetrics {
 export interface RejectMetrics {
   readonly count: number;
   readonly byCode: { readonly [code: string]: number };
+  readonly byFile: { readonly [file: string]: number };
+  /** Rejects that name a column. */
+  readonly byColumn: { readonly [column: string]: number };
   readonly samples: readonly RejectRecord[];
+  /** Where all of them stand: one Parquet file, then the raw records of each text file. */
   readonly files: readonly string[];
 }
 
@@ -82,6 +87,8 @@ export interface RunMetrics {
   readonly cpuMs: number;
   readonly workers: number;
   readonly memoryBytes: number;
+  /** null for a plan without checks, and for a run that failed before they were decided. */
+  readonly quality: QualityReport | null;
   readonly error: ErrorData | null;
 }
 
@@ -132,6 +139,8 @@ export interface RunReportData {
     readonly versions: { readonly [name: string]: string };
     readonly error: ErrorData | null;
   };
+  /** What the plan's checks found; null where it has none, or the run failed before they were decided. */
+  readonly quality: QualityReport | null;
   readonly performance: {
     readonly recordsPerSecond: number;
     readonly megabytesPerSecond: number;

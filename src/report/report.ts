@@ -1,3 +1,4 @@
+import type { QualityReport } from "../quality/results.js";
 import { Distribution } from "../runtime/histogram.js";
 import {
   reportSchemaVersion,
@@ -15,6 +16,11 @@ export class RunReport {
 
   get status(): RunStatus {
     return this.data.status;
+  }
+
+  /** What the plan's checks found; null where it has none. */
+  get quality(): QualityReport | null {
+    return this.data.quality;
   }
 
   toJSON(): RunReportData {
@@ -58,6 +64,7 @@ export function buildReport(run: RunMetrics): RunReport {
       versions: { node: process.version },
       error: run.error,
     },
+    quality: run.quality,
     performance: {
       recordsPerSecond: perSecond(recordsRead, durationMs),
       megabytesPerSecond: perSecond(bytes / 1e6, durationMs),

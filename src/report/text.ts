@@ -1,5 +1,6 @@
 import { formatBytes } from "../runtime/bytes.js";
 import type { RunReportData, StageReport } from "./model.js";
+import { qualityLines } from "./qualityText.js";
 
 const count = (value: number): string => Math.round(value).toLocaleString("en-US");
 const seconds = (ms: number): string => (ms < 10_000 ? `${(ms / 1000).toFixed(2)} s` : `${(ms / 1000).toFixed(1)} s`);
@@ -14,6 +15,7 @@ export function reportText(report: RunReportData): string {
   ];
   if (execution.error !== null) lines.push(`  ${execution.error.code}: ${execution.error.message}`);
   lines.push("", ...table(execution.stages));
+  if (report.quality !== null) lines.push("", ...qualityLines(report.quality));
   if (execution.outputs.length > 0) lines.push("", "Outputs");
   for (const output of execution.outputs) {
     const parts = output.partitions > 1 ? `, ${count(output.partitions)} partitions` : "";

@@ -1,7 +1,8 @@
 import type { ErrorData } from "../common/errors.js";
 import type { Bound, BoundAggregate, BoundNamed, FunctionRef, JsonValue } from "../expr/nodes.js";
-import type { JoinOutput, ResolvedSource } from "../plan/bound.js";
+import type { BoundCheck, JoinOutput, ResolvedSource } from "../plan/bound.js";
 import type { JoinHow, SinkSpec } from "../plan/nodes.js";
+import type { ValueTally } from "../runtime/valueTally.js";
 import type { Schema } from "../schema/types.js";
 
 /** The whole worker protocol: what a task is told and what it answers. Plain cloneable data; no behaviour. */
@@ -19,7 +20,7 @@ export type PartitionSpec =
   | { readonly kind: "wholeFile"; readonly file: number }
   | { readonly kind: "rowGroups"; readonly file: number; readonly groups: readonly number[]; readonly firstRow: number }
   /** Record batches of an Arrow IPC file. */
-  | { readonly kind: "batches"; readonly file: number; readonly first: number; readonly count: number }
+  | { readonly kind: "batches"; readonly file: number; readonly first: number; readonly count: number; readonly firstRow: number }
   /** Buckets [from, to) of every block file of the source, which are what the partitions of a stage left for the final aggregation. */
   | { readonly kind: "buckets"; readonly file: 0; readonly from: number; readonly to: number }
   /** All block files of the source, each sorted by its first column, merged: rows whose key lies in [from, to) (hex; null: no bound), without it. */
@@ -60,6 +61,14 @@ export type Step =
       readonly input: number;
       readonly name: string;
       readonly fn: FunctionRef;
+      readonly schema: Schema;
+    }
+  /** Checks rows and passes them on, but for those that a check rejects; what was found is in `TaskResult.checks`. */
+  | {
+      readonly op: "expect";
+      readonly input: number;
+      readonly name: string;
+      readonly checks: readonly BoundCheck[];
       readonly schema: Schema;
     }
   /** At most `count` rows of this partition. */
@@ -177,11 +186,15 @@ export interface RejectRecord {
   readonly line: number | null;
   readonly byte: number | null;
   readonly length: number | null;
+  /** 0-based row of the file (or of the program's rows) where rows have no bytes of their own, as in Parquet. */
+  readonly row: number | null;
   readonly stage: string;
   readonly column: string | null;
   readonly code: string;
   readonly message: string;
   readonly functionName: string | null;
+  /** sha256 of the function that failed, hex. */
+  readonly functionHash: string | null;
   readonly attempt: number;
 }
 
@@ -209,8 +222,13 @@ export interface TaskResult {
     /** Rejects that name a column. */
     readonly byColumn: { readonly [column: string]: number };
     readonly samples: readonly RejectRecord[];
+    /** The block file that holds all of them, where they are kept. */
     readonly file: string | null;
+    /** Texts that its rows name by number. */
+    readonly texts: readonly string[];
   };
+  /** What each row check found; absent without checks. */
+  readonly checks?: readonly CheckTally[];
   readonly timing: {
     readonly startMs: number;
     readonly endMs: number;
@@ -220,6 +238,31 @@ export interface TaskResult {
     readonly cpuMs: number;
   };
   readonly details?: { readonly [name: string]: JsonValue };
+}
+
+/** What a row check found in one partition. */
+export interface CheckTally {
+  /** The check's number in the plan. */
+  readonly check: number;
+  readonly total: number;
+  readonly failed: number;
+  /** Of `failed`, rows for which the condition itself could not be computed. */
+  readonly threw: number;
+  /** The first few rows that failed, in the order of the rows. */
+  readonly samples: readonly CheckSample[];
+  readonly unexpected: ValueTally;
+}
+
+/** A row that failed a check. */
+export interface CheckSample {
+  readonly file: string;
+  /** As in RejectRecord. */
+  readonly line: number | null;
+  readonly byte: number | null;
+  /** Values of the check's columns as text, in the order of the check's columns. */
+  readonly values: readonly (string | null)[];
+  /** Why the condition could not be computed; null where it was just false. */
+  readonly message: string | null;
 }
 
 /** What a worker answers. */

@@ -1,7 +1,8 @@
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { dataError } from "../common/errors.js";
 import type { OnReject } from "../plan/nodes.js";
 import type { RejectRecord, TaskResult } from "../task/protocol.js";
+import { type RejectedBy, RejectFile, type RejectRaw } from "./rejectFile.js";
 
 const sampleSize = 10;
 
@@ -11,47 +12,50 @@ export class RejectLog {
   private readonly byCode = new Map<string, number>();
   private readonly byColumn = new Map<string, number>();
   private readonly samples: RejectRecord[] = [];
-  private descriptor: number | null = null;
+  private readonly path: string;
+  private written: RejectFile | null = null;
 
+  /** @param file the file to write to, without extension; it is made with the first reject */
   constructor(
     private readonly policy: OnReject,
-    private readonly file: string,
-  ) {}
+    file: string,
+  ) {
+    this.path = `${file}.blocks`;
+  }
 
-  /** @throws MillraceError Data with the reject's own code and place when the source says `onReject: "fail"`. */
-  readonly take = (reject: RejectRecord, raw: Uint8Array | null): void => {
-    if (this.policy === "fail") throw rejectError(reject);
+  /** Whether the record's bytes are asked for. */
+  get wantsRaw(): boolean {
+    return this.policy === "quarantine";
+  }
+
+  /**
+   * @param by what rejected the record, where the record does not say it itself
+   * @throws MillraceError Data with the reject's own code and place when the source says `onReject: "fail"`.
+   */
+  take(reject: RejectRecord, raw: RejectRaw | null, policy = this.policy, by: RejectedBy = reject): void {
+    if (policy === "fail") throw rejectError({ ...reject, stage: by.stage, attempt: by.attempt });
     this.count++;
     this.byCode.set(reject.code, (this.byCode.get(reject.code) ?? 0) + 1);
     if (reject.column !== null) this.byColumn.set(reject.column, (this.byColumn.get(reject.column) ?? 0) + 1);
-    if (this.samples.length < sampleSize) this.samples.push(reject);
-    if (this.policy === "quarantine") this.write(reject, raw);
-  };
-
-  private write(reject: RejectRecord, raw: Uint8Array | null): void {
-    this.descriptor ??= openSync(`${this.file}.jsonl`, "w");
-    const bytes = raw === null ? null : Buffer.from(raw).toString("base64");
-    writeSync(this.descriptor, `${JSON.stringify({ ...reject, raw: bytes })}\n`);
+    if (this.samples.length < sampleSize) this.samples.push({ ...reject, stage: by.stage, attempt: by.attempt });
+    if (policy !== "quarantine") return;
+    this.written ??= new RejectFile(this.path);
+    this.written.add(reject, raw, by);
   }
 
   finish(): TaskResult["rejects"] {
-    const written = this.descriptor !== null;
-    this.close();
+    this.written?.finish();
     const { count, samples } = this;
     const [byCode, byColumn] = [Object.fromEntries(this.byCode), Object.fromEntries(this.byColumn)];
-    return { count, byCode, byColumn, samples, file: written ? `${this.file}.jsonl` : null };
+    return { count, byCode, byColumn, samples, file: this.written === null ? null : this.path, texts: this.written?.texts ?? [] };
   }
 
   /** Ends a task that failed: what it rejected is not of a result. */
   discard(): void {
-    const written = this.descriptor !== null;
-    this.close();
-    if (written) rmSync(`${this.file}.jsonl`, { force: true });
-  }
-
-  private close(): void {
-    if (this.descriptor !== null) closeSync(this.descriptor);
-    this.descriptor = null;
+    if (this.written === null) return;
+    this.written.abort();
+    rmSync(this.path, { force: true });
+    this.written = null;
   }
 }
 

@@ -10,7 +10,8 @@ import { openPart } from "../exchange/openPart.js";
 import { createOperator } from "../operators/createOperator.js";
 import type { Operator } from "../operators/operator.js";
 import type { Schema } from "../schema/types.js";
-import type { FileWritten, RejectRecord, Step, StepResult, TaskResult, TaskSpec } from "../task/protocol.js";
+import type { FileWritten, Step, StepResult, TaskResult, TaskSpec } from "../task/protocol.js";
+import { functionHash, RowFinder } from "./rejectOrigin.js";
 import { RejectLog } from "./rejects.js";
 
 interface RowFailureData {
@@ -45,22 +46,24 @@ class TaskRun {
   private readonly nodes: Node[] = [];
   private readonly roots: number[] = [];
   private readonly rejects: RejectLog;
+  private readonly rows: RowFinder;
   private reader: BatchReader | null = null;
   private enough = false;
   private readonly timing = { startMs: Date.now(), readMs: 0, computeMs: 0, writeMs: 0 };
 
   constructor(private readonly spec: TaskSpec) {
     this.rejects = new RejectLog(spec.scan.source.spec.onReject, spec.rejectFile);
+    this.rows = new RowFinder(spec.part, spec.fromSource);
   }
 
   async execute(): Promise<TaskResult> {
     const { spec } = this;
-    if (spec.scan.source.spec.onReject === "quarantine") mkdirSync(dirname(spec.rejectFile), { recursive: true });
     for (const step of spec.steps) await this.addNode(step);
+    const readBy = { stage: spec.stageName, attempt: spec.attempt };
     const reader = await openPart(spec.scan, spec.part, {
       batchRows: spec.options.batchRows,
       partition: spec.partition,
-      reject: (reject, raw) => this.rejects.take({ ...reject, stage: spec.stageName, attempt: spec.attempt }, raw),
+      reject: (reject, raw) => this.rejects.take(reject, raw === null ? null : { kind: "bytes", bytes: raw }, undefined, readBy),
     });
     this.reader = reader;
     const cancel = spec.options.cancel === null ? null : new Int32Array(spec.options.cancel);
@@ -72,7 +75,8 @@ class TaskRun {
       const batch = next instanceof Promise ? await next : next;
       this.timing.readMs += performance.now() - before;
       if (batch === null) break;
-      for (const root of this.roots) await this.feed(root, batch);
+      const entered = this.rows.enter(batch);
+      for (const root of this.roots) await this.feed(root, entered);
       this.enough = this.roots.every((root) => this.isSatisfied(root));
       if (this.enough) break;
     }
@@ -107,13 +111,23 @@ class TaskRun {
       operator = await createOperator(step, schema, {
         interpreted: spec.options.interpreted,
         partition: spec.partition,
+        fromSource: spec.fromSource,
         runId: spec.runId,
+        sharesReader: this.isAlone(step.input),
         reject: (batch: Batch, row: number, failure: RowFailureData) => this.rejectRow(step, batch, row, failure),
       });
     }
     this.nodes.push({ step, operator, writer, readers: [], files: [], rowsWritten: 0 });
     if (step.input < 0) this.roots.push(index);
     else this.node(step.input).readers.push(index);
+  }
+
+  /** Whether an input is read by one step alone and comes from the reader through nothing but row-wise steps of which the same is true. */
+  private isAlone(input: number): boolean {
+    const { steps } = this.spec;
+    if (steps.filter((step) => step.input === input).length !== 1) return false;
+    const before = steps[input];
+    return before === undefined || (before.op === "rows" && this.isAlone(before.input));
   }
 
   private node(index: number): Node {
@@ -164,25 +178,24 @@ class TaskRun {
   private isSatisfied(index: number): boolean {
     const node = this.node(index);
     if (node.operator?.done === true) return true;
+    // Checks judge every row, whatever those below them still want.
+    if (node.step.op === "expect") return false;
     return node.readers.length > 0 && node.readers.every((reader) => this.isSatisfied(reader));
   }
 
   private rejectRow(step: Step, batch: Batch, row: number, failure: RowFailureData): void {
-    // Rows of an earlier stage have lost their place; the name of a scratch file would mislead.
-    const place = this.spec.fromSource ? (batch.origin?.place(row) ?? null) : null;
-    const reject: RejectRecord = {
-      file: place?.file ?? "",
-      line: place?.line ?? null,
-      byte: place?.byte ?? null,
-      length: place?.length ?? null,
-      stage: step.name,
-      column: failure.column ?? null,
-      code: failure.code,
-      message: failure.message,
-      functionName: failure.functionName ?? null,
-      attempt: this.spec.attempt,
-    };
-    this.rejects.take(reject, this.spec.fromSource ? (batch.origin?.raw(row) ?? null) : null);
+    // Checks say themselves that rows are set aside, whatever becomes of records that cannot be read.
+    const policy = step.op === "expect" ? "quarantine" : undefined;
+    const { place, raw } = this.rows.find(batch, row, policy !== undefined || this.rejects.wantsRaw);
+    const functionName = failure.functionName ?? null;
+    const { column = null, code, message } = failure;
+    const { attempt } = this.spec;
+    const hash = functionHash(step, functionName);
+    this.rejects.take(
+      { ...place, stage: step.name, column, code, message, functionName, functionHash: hash, attempt },
+      raw,
+      policy,
+    );
   }
 
   private result(reader: BatchReader): TaskResult {
@@ -200,11 +213,13 @@ class TaskRun {
         files: node.operator?.files ?? [],
       };
     });
+    const checks = this.nodes.flatMap((node) => node.operator?.checks ?? []);
     return {
       scan: reader.result(),
       enough: this.enough,
       steps,
       rejects: this.rejects.finish(),
+      ...(checks.length === 0 ? {} : { checks }),
       timing: { ...this.timing, endMs: Date.now(), cpuMs: this.timing.computeMs },
     };
   }

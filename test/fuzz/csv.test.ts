@@ -98,6 +98,7 @@ function readPart(one: CsvCase, bytes: Uint8Array, head: NonNullable<ReturnType<
     exactStart: part.exactStart,
     batchRows: one.batchRows,
     blockBytes: one.blockBytes,
+    maxRecordBytes: 1 << 26,
     reject: ({ byte, length, line, code }, raw) => {
       const start = byte ?? -1;
       seen.push({ start, end: start + (length ?? -1), raw: latin1(raw ?? bytes), line: line ?? -1, values: code });

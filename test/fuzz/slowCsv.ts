@@ -27,7 +27,14 @@ export interface SlowRecord {
   readonly end: number;
   readonly line: number;
   readonly fields: readonly SlowField[];
-  readonly reject: "CSV_UNCLOSED_QUOTE" | "CSV_STRAY_QUOTE" | "CSV_TOO_FEW_FIELDS" | "CSV_TOO_MANY_FIELDS" | null;
+  readonly reject:
+    | "CSV_UNCLOSED_QUOTE"
+    | "CSV_STRAY_QUOTE"
+    | "CSV_STRAY_LINE_END"
+    | "CSV_DOUBTFUL"
+    | "CSV_TOO_FEW_FIELDS"
+    | "CSV_TOO_MANY_FIELDS"
+    | null;
 }
 
 export interface SlowFile {
@@ -42,6 +49,8 @@ export interface SlowFile {
 interface Parsed {
   readonly fields: readonly SlowField[];
   readonly stray: boolean;
+  /** An unquoted field holds a line end of the other kind. */
+  readonly otherEnd: boolean;
   readonly end: number;
   readonly next: number;
 }
@@ -66,7 +75,7 @@ export function readSlowly(file: string, dialect: SlowDialect, fieldCount: numbe
       continue;
     }
     const parsed = parseRecord(file, at, newline, dialect);
-    if (parsed === null) return { newline, header, records, pieces };
+    if ("opened" in parsed) return { newline, header, records, pieces };
     if (isBlank(parsed)) take("blank", parsed.next);
     else {
       header = parsed.fields;
@@ -74,28 +83,63 @@ export function readSlowly(file: string, dialect: SlowDialect, fieldCount: numbe
     }
   }
   const count = fieldCount === 0 ? (header?.length ?? 0) : fieldCount;
+  // Lines between a quote too many and the one that would have closed it.
+  let region: { readonly first: number; until: number; damaged: boolean } | null = null;
+  const endRegion = (): void => {
+    const damage = ["CSV_UNCLOSED_QUOTE", "CSV_STRAY_QUOTE", "CSV_STRAY_LINE_END"];
+    if (region?.damaged) {
+      for (const piece of pieces.splice(region.first)) {
+        pieces.push({ ...piece, kind: "record" });
+        const i = records.findIndex((record) => record.start === piece.start);
+        const known = records[i];
+        if (known !== undefined && damage.includes(known.reject ?? "")) continue;
+        const end = withoutEnd(file, piece.start, piece.end, newline);
+        const line = file.slice(0, piece.start).split(newline).length;
+        const doubtful: SlowRecord = { start: piece.start, end: known?.end ?? end, line, fields: [], reject: "CSV_DOUBTFUL" };
+        if (known === undefined) records.push(doubtful);
+        else records[i] = doubtful;
+      }
+      records.sort((a, b) => a.start - b.start);
+    }
+    region = null;
+  };
   while (at < file.length) {
+    if (region !== null && at >= region.until) endRegion();
     if (file[at] === dialect.comment) {
       take("comment", afterLine(file, at, newline));
       continue;
     }
     const parsed = parseRecord(file, at, newline, dialect);
-    if (parsed !== null && count > 1 && isBlank(parsed)) {
+    const line = file.slice(0, at).split(newline).length;
+    if ("opened" in parsed) {
+      // The line in which the quote opens is the record's last.
+      const next = afterLine(file, parsed.opened, newline);
+      const end = withoutEnd(file, at, next, newline);
+      records.push({ start: at, end, line, fields: [], reject: "CSV_UNCLOSED_QUOTE" });
+      take("record", next);
+      if (region !== null) region.damaged = true;
+      if (dialect.quotes === "strict" && parsed.closed !== null) {
+        region ??= { first: pieces.length, until: 0, damaged: false };
+        region.until = Math.max(region.until, parsed.closed);
+      }
+      continue;
+    }
+    if (region !== null && parsed.stray) region.damaged = true;
+    if (count > 1 && isBlank(parsed)) {
       take("blank", parsed.next);
       continue;
     }
-    const next = parsed === null ? afterLine(file, at, newline) : parsed.next;
-    const end = parsed === null ? withoutEnd(file, at, next, newline) : parsed.end;
-    const line = file.slice(0, at).split(newline).length;
-    records.push({ start: at, end, line, fields: parsed?.fields ?? [], reject: rejectOf(parsed, count, dialect) });
+    const { next, end, fields } = parsed;
+    records.push({ start: at, end, line, fields, reject: rejectOf(parsed, count, dialect) });
     take("record", next);
   }
+  if (region !== null) endRegion();
   return { newline, header, records, pieces };
 }
 
-function rejectOf(parsed: Parsed | null, count: number, dialect: SlowDialect): SlowRecord["reject"] {
-  if (parsed === null) return "CSV_UNCLOSED_QUOTE";
+function rejectOf(parsed: Parsed, count: number, dialect: SlowDialect): SlowRecord["reject"] {
   if (parsed.stray && dialect.quotes === "strict") return "CSV_STRAY_QUOTE";
+  if (parsed.otherEnd && dialect.quotes === "strict") return "CSV_STRAY_LINE_END";
   if (parsed.fields.length < count) return "CSV_TOO_FEW_FIELDS";
   return parsed.fields.length > count ? "CSV_TOO_MANY_FIELDS" : null;
 }
@@ -116,12 +160,21 @@ function withoutEnd(file: string, start: number, next: number, newline: string):
   return end;
 }
 
-/** null: a quote that nothing closes. */
-function parseRecord(file: string, start: number, newline: string, dialect: SlowDialect): Parsed | null {
+/** A quote that nothing closes (null), or that is closed in a later line with text behind it. */
+interface Unclosed {
+  readonly opened: number;
+  /** Behind the quote that would close it. */
+  readonly closed: number | null;
+}
+
+function parseRecord(file: string, start: number, newline: string, dialect: SlowDialect): Parsed | Unclosed {
   const { delimiter, quote } = dialect;
   const escaping = dialect.escape ?? quote;
   const fields: SlowField[] = [];
   let stray = false;
+  let otherEnd = false;
+  /** The first quoted field that holds a line end. */
+  let over: number | null = null;
   let at = start;
   for (;;) {
     const first = at;
@@ -130,7 +183,7 @@ function parseRecord(file: string, start: number, newline: string, dialect: Slow
     if (quoted) {
       at++;
       for (;;) {
-        if (at >= file.length) return null;
+        if (at >= file.length) return { opened: first, closed: null };
         const c = file[at] as string;
         const next = file[at + 1];
         if (c === escaping && next !== undefined && (next === quote || (escaping !== quote && next === escaping))) {
@@ -150,9 +203,14 @@ function parseRecord(file: string, start: number, newline: string, dialect: Slow
     const last = file[at] !== delimiter;
     const end = last && newline === "\n" && at > tail && file[at - 1] === "\r" ? at - 1 : at;
     const rest = file.slice(tail, end);
+    if (quoted && rest !== "" && file.slice(first, tail).includes(newline)) return { opened: first, closed: tail };
+    if (quoted && over === null && file.slice(first, tail).includes(newline)) over = first;
+    if (rest.includes(newline === "\n" ? "\r" : "\n")) otherEnd = true;
     if (quote !== null && (quoted ? rest !== "" : rest.includes(quote))) stray = true;
     fields.push({ raw: file.slice(first, end), text: text + rest, quoted });
-    if (last) return { fields, stray, end, next: Math.min(at + 1, file.length) };
+    // A stray quote behind it says that its quotes are out of step.
+    if (last && stray && over !== null && dialect.quotes === "strict") return { opened: over, closed: at };
+    if (last) return { fields, stray, otherEnd, end, next: Math.min(at + 1, file.length) };
     at++;
   }
 }

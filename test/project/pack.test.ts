@@ -60,7 +60,7 @@ describe("the packed package", () => {
     for (const file of [
       "dist/run/index.js",
       "dist/index.d.ts",
-      "dist/run/worker.js",
+      "dist/run/worker.cjs",
       "dist/run/kernels.wasm",
       "dist/run/cli.js",
     ]) {

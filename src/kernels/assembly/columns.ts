@@ -4,7 +4,7 @@
 // slow list, and the host decides. Kernels only accept what they convert exactly.
 import { BASE, COUNT, FIELD, LIMIT, MARKED, NULLS, PARAM, QUOTE, ROWS, SEPS, SLOW, SLOWS, STRIP, VALID, VALUES } from "./context";
 import { date, noTime, timestamp } from "./dates";
-import { bool01, decimal, failed, float, forgetFailure, integer } from "./numbers";
+import { bool01, decimal, failed, float, forgetFailure, integer, quickFloats, quickIntegers } from "./numbers";
 
 const INT: i32 = 0;
 const FLOAT: i32 = 1;
@@ -25,11 +25,16 @@ function column<T>(context: usize, kind: i32): void {
   const valid = <usize>load<u32>(context, VALID);
   const scale = load<u32>(context, PARAM);
   const limit = kind == DECIMAL ? load<u64>(<usize>load<u32>(context, LIMIT)) : 0;
-  let out = <usize>load<u32>(context, VALUES);
+  const values = <usize>load<u32>(context, VALUES);
   const slowList = <usize>load<u32>(context, SLOW);
   let slow = slowList;
   let nulls: u32 = 0;
-  for (let i: u32 = 0; i < count; i++, out += sizeof<T>()) {
+  if (!marked) memory.fill(valid, 1, count);
+  for (let i: u32 = 0; i < count; i++) {
+    if (kind == INT) i = quickIntegers<T>(base, field, rows, <u32>strip, valid, values, i, count);
+    else if (kind == FLOAT) i = quickFloats<T>(base, field, rows, <u32>strip, valid, values, i, count);
+    if (i == count) break;
+    const out = values + <usize>i * sizeof<T>();
     if (marked && load<u8>(valid + i) == 0) {
       nulls++;
       continue;

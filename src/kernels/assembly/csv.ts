@@ -14,6 +14,10 @@ const MARKS: usize = 16; // marked records
 
 const MARK_UNCLOSED: u32 = 1;
 const MARK_STRAY: u32 = 2;
+const MARK_LINE_END: u32 = 3;
+const MARK_DOUBTFUL: u32 = 4;
+/** Added to the kind of records that belong to the one with a quote too many before them; alone it says nothing against a record. */
+const MARK_REGION: u32 = 128;
 
 @inline
 function flatten(mask: u64, base: u32, out: usize): usize {
@@ -149,9 +153,44 @@ function closingQuote(base: usize, at: u32, len: u32, quote: i32, escape: i32): 
   return 0;
 }
 
+/** Takes every record of a region back that nothing else is said against. */
+function doubt(marks: usize, end: usize): void {
+  for (let m = marks + 8; m < end; m += 8) {
+    if (load<u32>(m, 4) == MARK_REGION) store<u32>(m, MARK_DOUBTFUL | MARK_REGION, 4);
+  }
+}
+
+@inline
+function holdsByte(base: usize, from: u32, to: u32, byte: i32): bool {
+  for (let p = from; p < to; p++) if (<i32>load<u8>(base + p) == byte) return true;
+  return false;
+}
+
+/**
+ * 1 when a line end of the other kind stands in the block: a CR that no LF follows where `newline` is LF, an LF where it is CR. The last
+ * byte of the block is left out. 64 readable bytes must follow the block.
+ */
+export function hasOtherLineEnd(base: usize, len: u32, newline: i32): u32 {
+  const other = i8x16.splat(<u8>(newline == 10 ? 13 : 10));
+  const b = i8x16.splat(<u8>newline);
+  const last: u32 = len == 0 ? 0 : len - 1;
+  for (let i: u32 = 0; i < last; i += 16) {
+    let m = i8x16.bitmask(i8x16.eq(v128.load(base + i), other));
+    if (newline == 10) m &= ~i8x16.bitmask(i8x16.eq(v128.load(base + i + 1), b));
+    if (last - i < 16) m &= (1 << (last - i)) - 1;
+    if (m != 0) return 1;
+  }
+  return 0;
+}
+
 /**
  * Indexes any block byte by byte. `quote`, `escape`, `comment` are -1 where the dialect has none. Marked records go to `marks` as pairs
- * (first byte, kind), in order. `last`: the block ends with the file; then an unclosed quote costs its first line.
+ * (first byte, kind), in order. A quoted field that nothing closes, or that holds a line end and is followed by text, was opened by a
+ * quote too many: its record ends with the line in which it opens. `last`: the block ends with the file, so that a quote which is not
+ * closed in it never is.
+ *
+ * With `strict`, a stray quote behind a quoted field that holds a line end says that this field was opened by a quote too many. The lines between that quote and the one that would have closed it are read anew as one region. Damage in them says
+ * that they may well be the text of a field: then none of them is taken for a record. A region is indexed as a whole or not at all.
  */
 export function indexExact(
   base: usize,
@@ -173,12 +212,27 @@ export function indexExact(
   let mk = marks;
   let p: u32 = 0;
   let open: u32 = 0;
+  let region: u32 = 0; // where the region ends; 0: there is none
+  let doubtful = false;
+  let regionSeps = seps;
+  let regionLines = lines;
+  let regionMarks = marks;
   while (p < len) {
     const start = p;
     const first = o;
+    if (region != 0 && p >= region) {
+      if (doubtful) doubt(regionMarks, mk);
+      region = 0;
+    }
+    const within = region != 0;
+    let closed: u32 = 0;
+    let over: u32 = 0; // 1 more than where the first quoted field opens that holds a line end
     let stray = false;
     let ended = false;
     let unclosed = false;
+    let opened: u32 = 0;
+    let decided = false;
+    let lineEnd = false;
     if (comment >= 0 && <i32>load<u8>(base + p) == comment) {
       while (p < len && <i32>load<u8>(base + p) != newline) p++;
       ended = p < len;
@@ -187,19 +241,32 @@ export function indexExact(
         let c = p < len ? <i32>load<u8>(base + p) : -2;
         if (quote >= 0 && c == quote) {
           const after = closingQuote(base, p, len, quote, escape);
+          opened = p;
           if (after == 0) {
             unclosed = true;
+            decided = last != 0;
             break;
           }
           p = after;
           c = p < len ? <i32>load<u8>(base + p) : -2;
           const crBeforeEnd = c == 13 && p + 1 < len && <i32>load<u8>(base + p + 1) == newline;
-          if (c != -2 && c != delimiter && c != newline && !crBeforeEnd) stray = true;
+          if (c != -2 && c != delimiter && c != newline && !crBeforeEnd) {
+            // Whether a CR at the block's end belongs to the line end is known when the block goes on.
+            if (c == 13 && p + 1 >= len) break;
+            if (holdsByte(base, opened, p, newline)) {
+              unclosed = true;
+              decided = true;
+              closed = p;
+              break;
+            }
+            stray = true;
+          } else if (strict != 0 && over == 0 && holdsByte(base, opened, p, newline)) over = opened + 1;
         }
         while (p < len) {
           c = <i32>load<u8>(base + p);
           if (c == delimiter || c == newline) break;
           if (c == quote) stray = true;
+          else if (c == 13 ? p + 1 < len && <i32>load<u8>(base + p + 1) != newline : c == 10) lineEnd = true;
           p++;
         }
         if (p >= len) break;
@@ -212,21 +279,39 @@ export function indexExact(
         p++;
       }
     }
-    if (unclosed && last != 0) {
+    if (stray && ended && over != 0) {
+      // Its quotes are out of step from there on.
+      unclosed = true;
+      decided = true;
+      closed = p;
+      opened = over - 1;
+    }
+    if (decided) {
       o = first;
-      p = start;
+      p = opened;
       while (p < len && <i32>load<u8>(base + p) != newline) p++;
       ended = p < len;
+      if (within) doubtful = true;
+      else if (strict != 0 && closed != 0) {
+        doubtful = false;
+        regionSeps = first;
+        regionLines = l;
+        regionMarks = mk;
+      }
       store<u32>(mk, start);
-      store<u32>(mk, MARK_UNCLOSED, 4);
+      store<u32>(mk, within ? MARK_UNCLOSED | MARK_REGION : MARK_UNCLOSED, 4);
       mk += 8;
-    } else if (stray && strict != 0 && ended) {
+      if (strict != 0 && closed > region) region = closed;
+    } else if (strict != 0 && ended && (stray || lineEnd || within)) {
+      if (stray) doubtful = true;
+      const kind = stray ? MARK_STRAY : lineEnd ? MARK_LINE_END : 0;
       store<u32>(mk, start);
-      store<u32>(mk, MARK_STRAY, 4);
+      store<u32>(mk, within ? kind | MARK_REGION : kind, 4);
       mk += 8;
     }
     if (!ended) {
       o = first;
+      p = start;
       open = <u32>unclosed;
       break;
     }
@@ -236,6 +321,12 @@ export function indexExact(
     o += 4;
     p++;
   }
+  if (region != 0 && last == 0 && p < region) {
+    o = regionSeps;
+    l = regionLines;
+    mk = regionMarks;
+    open = 1;
+  } else if (region != 0 && (doubtful || p < region)) doubt(regionMarks, mk);
   store<u32>(answer, <u32>((o - seps) >> 2), SEPS);
   store<u32>(answer, <u32>((l - lines) >> 2), LINES);
   store<u32>(answer, 0, ANOMALY);
@@ -276,13 +367,15 @@ export function records(
   let mark = marks;
   const markEnd = marks + (<usize>markCount << 3);
   for (let r: u32 = 0; r < lineCount; r++) {
-    if (start >= limit) break;
+    const isMarked = mark < markEnd && load<u32>(mark) == start;
+    // A region belongs to where it begins.
+    if (start >= limit && !(isMarked && (load<u32>(mark, 4) & MARK_REGION) != 0)) break;
     const lastSep = load<u32>(lines + (<usize>r << 2));
     const end = load<u32>(seps + (<usize>lastSep << 2));
     const count = lastSep + 1 - ordinal;
     let marked = false;
-    if (mark < markEnd && load<u32>(mark) == start) {
-      marked = true;
+    if (isMarked) {
+      marked = load<u32>(mark, 4) != MARK_REGION;
       mark += 8;
     }
     if (marked) {

@@ -53,6 +53,16 @@ export function permuteFixed(values: usize, width: u32, order: usize, n: u32, ou
   }
 }
 
+/** Records of `count` 8-byte words in another order. */
+export function permuteWords(words: usize, count: u32, order: usize, n: u32, out: usize): void {
+  const size = <usize>count << 3;
+  for (let i: u32 = 0; i < n; i++) {
+    const from = words + <usize>load<u32>(order + (<usize>i << 2)) * size;
+    for (let k: usize = 0; k < size; k += 8) store<u64>(out + k, load<u64>(from + k));
+    out += size;
+  }
+}
+
 /** Byte strings in another order, one after the other; `outOffsets` has n + 1 entries. Reads and writes up to 7 bytes past the ends. */
 export function permuteBytes(bytes: usize, offsets: usize, order: usize, n: u32, out: usize, outOffsets: usize): void {
   let at: u32 = 0;

@@ -7,7 +7,7 @@ export * from "./csv";
 export * from "./columns";
 export * from "./textColumns";
 export * from "./infer";
-export * from "./json";
+export { jsonLines, jsonMemoBytes, jsonReset, jsonRows } from "./jsonLines";
 export * from "./jsonColumns";
 export * from "./snappy";
 export * from "./join";
@@ -17,6 +17,8 @@ export * from "./parquetDictionary";
 export * from "./parquetPack";
 export * from "./group";
 export * from "./groupOrder";
+export * from "./groupFront";
+export * from "./aggregate";
 
 /** First byte after the module's own static data and tables. */
 export function heapBase(): usize {

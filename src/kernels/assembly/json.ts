@@ -1,33 +1,30 @@
-// Reads the lines of a block of JSON lines: for every line the place of each value that is needed.
+// Reads a line of JSON lines member by member: the place of each value that is needed.
 //
-// No index of the block is made first. Lines of one file mostly spell the same keys in the same order, so the walker keeps the spellings
+// Lines of one file mostly spell the same keys in the same order, so the walker keeps the spellings
 // it has met (everything between two values: comma, blanks, key, colon) and for each the one that came next the last time; a guess
 // costs one comparison of 32 bytes. What a value's bytes must look like is checked in full, needed or not: a line counts as read only
 // when it is proven to be one valid JSON object. Every other line is the host's.
-//
-// The block ends with a line feed, and 128 readable bytes follow it.
 import { afterSpace, escapedEnd, literalEnd, loneSurrogate, nestedEnd, numberEnd, stringStop } from "./jsonScan";
-import { findByte, isAscii } from "./text";
 
 // Layout of the context (u32 each).
-const BASE: usize = 0; // block
-const FROM: usize = 4; // where to begin, relative to the block; out: where it stopped
-const LIMIT: usize = 8; // lines that begin here or later are not read
-const END: usize = 12; // after the block's last line feed
-const CAPACITY: usize = 16; // most rows
-const SUSPECT: usize = 20; // 1: the block is not well-formed UTF-8; then only lines of ASCII are read
-const SPANS: usize = 24; // out: per row one pair for each column and one more that is not used
-const COLUMNS: usize = 28;
+export const BASE: usize = 0; // block
+export const FROM: usize = 4; // where to begin, relative to the block; out: where it stopped
+export const LIMIT: usize = 8; // lines that begin here or later are not read
+export const END: usize = 12; // after the block's last line feed
+export const CAPACITY: usize = 16; // most rows
+export const SUSPECT: usize = 20; // 1: the block is not well-formed UTF-8; then only lines of ASCII are read
+export const SPANS: usize = 24; // out: per row one pair for each column and one more that is not used
+export const COLUMNS: usize = 28;
 const KEYS: usize = 32; // per column: address, length, kinds that its kernel takes
-const STARTS: usize = 36; // out: first byte of each row's line
-const EXACT: usize = 40; // out: rows whose line the host reads
-const MEMO: usize = 44; // the spellings; see `jsonReset`
-const ROWS: usize = 48; // out
-const LINES: usize = 52; // out: lines, blank ones too
-const EXACTS: usize = 56; // out: rows in EXACT
+export const STARTS: usize = 36; // out: first byte of each row's line
+export const EXACT: usize = 40; // out: rows whose line the host reads
+export const CONTEXT_MEMO: usize = 44; // the spellings and the track; see `forgetSpellings`
+export const ROWS: usize = 48; // out
+export const LINES: usize = 52; // out: lines, blank ones too
+export const EXACTS: usize = 56; // out: rows in EXACT
 
 // Kinds of values.
-const TEXT: u32 = 1;
+export const KIND_TEXT: u32 = 1;
 const ESCAPED: u32 = 2;
 const EMPTY: u32 = 4;
 const NUMBER: u32 = 8;
@@ -36,12 +33,12 @@ const NESTED: u32 = 32;
 const BROKEN_TEXT: u32 = 64;
 const NULL: u32 = 128;
 /** What a key takes whose values nobody needs. */
-const ANY: u32 = 0xffffffff;
+export const KIND_ANY: u32 = 0xffffffff;
 
 /** In a pair's end: the string has escapes. */
 const ESCAPED_BIT: u32 = 1 << 31;
 /** The pair of a value that is null or not there: an empty span, as the column kernels see it. */
-const NULL_PAIR: u64 = 0xffffffff;
+export const NULL_PAIR: u64 = 0xffffffff;
 
 // A spelling: header (u32 each, 32 bytes), 64 bytes of text, 64 bytes that mask them.
 const NEXT: usize = 0; // the spelling that followed last
@@ -58,23 +55,20 @@ const LONGEST: u32 = 64;
 const STEADY: u32 = 32;
 
 // The memo: how many spellings there are (u32), then from FIRST on the line's begin, the one that never matches, and those met.
-const FIRST: usize = 16;
+export const FIRST: usize = 16;
 const NEVER: usize = 16 + 160;
 const MET: usize = 16 + 320;
 const MOST: u32 = 64;
 /** Holds a key that is not kept. */
 const LOOSE: usize = 16 + 320 + 64 * 160;
+/** Behind the spellings: the track. */
+export const TRACK: usize = 16 + 320 + 65 * 160;
 
 /** Where the value of the last `member` begins, or its closing brace when it was none. */
 let resume: usize = 0;
 
-/** Bytes of a memo. */
-export function jsonMemoBytes(): u32 {
-  return <u32>(LOOSE + STRIDE);
-}
-
-/** Makes a memo empty. */
-export function jsonReset(memo: usize): void {
+/** Makes the spellings of a memo empty. */
+export function forgetSpellings(memo: usize): void {
   memory.fill(memo, 0, LOOSE + STRIDE);
   const never = memo + NEVER;
   store<u32>(memo + FIRST, <u32>never, NEXT);
@@ -101,7 +95,7 @@ function spelled(p: usize, spelling: usize): bool {
  */
 function member(context: usize, p: usize, before: usize): usize {
   const begin = p;
-  const memo = <usize>load<u32>(context, MEMO);
+  const memo = <usize>load<u32>(context, CONTEXT_MEMO);
   const first = before == memo + FIRST;
   resume = 0;
   p = afterSpace(p);
@@ -129,7 +123,7 @@ function member(context: usize, p: usize, before: usize): usize {
     }
   }
   if (length > LONGEST || count == MOST) {
-    fillColumn(context, memo + LOOSE, key, <u32>(end - key));
+    fillColumn(context, memo + LOOSE, OFFSET, KINDS, key, <u32>(end - key));
     return memo + LOOSE;
   }
   store<u32>(memo, count + 1);
@@ -137,24 +131,24 @@ function member(context: usize, p: usize, before: usize): usize {
   store<u32>(spelling, length, LENGTH);
   memory.copy(spelling + SPELLING, begin, length);
   memory.fill(spelling + MASK, 0xff, length);
-  fillColumn(context, spelling, key, <u32>(end - key));
+  fillColumn(context, spelling, OFFSET, KINDS, key, <u32>(end - key));
   store<u32>(before, <u32>spelling, NEXT);
   return spelling;
 }
 
 /** Which column a key belongs to; a key of none gets the unused pair and takes every kind. */
-function fillColumn(context: usize, spelling: usize, key: usize, length: u32): void {
+export function fillColumn(context: usize, to: usize, offset: usize, kinds: usize, key: usize, length: u32): void {
   const columns = load<u32>(context, COLUMNS);
   let entry = <usize>load<u32>(context, KEYS);
   for (let i: u32 = 0; i < columns; i++, entry += 12) {
     if (load<u32>(entry, 4) == length && memory.compare(<usize>load<u32>(entry), key, length) == 0) {
-      store<u32>(spelling, i << 3, OFFSET);
-      store<u32>(spelling, load<u32>(entry, 8), KINDS);
+      store<u32>(to + offset, i << 3);
+      store<u32>(to + kinds, load<u32>(entry, 8));
       return;
     }
   }
-  store<u32>(spelling, columns << 3, OFFSET);
-  store<u32>(spelling, ANY, KINDS);
+  store<u32>(to + offset, columns << 3);
+  store<u32>(to + kinds, KIND_ANY);
 }
 
 /** After the line feed that follows the closing brace at `p`, or 0 when something else stands between. */
@@ -167,7 +161,7 @@ function afterLine(p: usize): usize {
 
 /** Reads one line and stores its pairs at `row`. Answers where the next line begins, or 0 when the line is the host's. */
 @inline
-function walk(context: usize, base: usize, first: usize, row: usize, p: usize): usize {
+export function walk(context: usize, base: usize, first: usize, row: usize, p: usize): usize {
   let spelling = first;
   while (true) {
     const guess = <usize>load<u32>(spelling, NEXT);
@@ -185,8 +179,8 @@ function walk(context: usize, base: usize, first: usize, row: usize, p: usize): 
     if (c == 34) {
       const end = stringStop(p + 1);
       if (load<u8>(end) == 34) {
-        if (kinds != ANY) {
-          if ((kinds & (end == p + 1 ? EMPTY : TEXT)) == 0) return 0;
+        if (kinds != KIND_ANY) {
+          if ((kinds & (end == p + 1 ? EMPTY : KIND_TEXT)) == 0) return 0;
           storePair(pair, base, p + 1, end);
         }
         p = stringAfter(spelling, p, end);
@@ -197,10 +191,10 @@ function walk(context: usize, base: usize, first: usize, row: usize, p: usize): 
     } else if (c - 48 < 10 || c == 45) {
       const end = numberEnd(p);
       if (end == 0 || (kinds & NUMBER) == 0) return 0;
-      if (kinds != ANY) storePair(pair, base, p, end);
+      if (kinds != KIND_ANY) storePair(pair, base, p, end);
       p = end;
     } else {
-      p = rare(base, p, kinds, pair);
+      p = otherValue(base, p, kinds, pair);
       if (p == 0) return 0;
     }
     if (load<u8>(p) == 125) return afterLine(p);
@@ -228,7 +222,7 @@ function stringAfter(spelling: usize, p: usize, end: usize): usize {
 }
 
 @inline
-function storePair(pair: usize, base: usize, start: usize, end: usize): void {
+export function storePair(pair: usize, base: usize, start: usize, end: usize): void {
   store<u32>(pair, <u32>(start - base - 1));
   store<u32>(pair, <u32>(end - base), 4);
 }
@@ -243,7 +237,7 @@ function escaped(base: usize, start: usize, stop: usize, kinds: u32, pair: usize
 }
 
 /** The end of a value that is no plain string or number, or 0. */
-function rare(base: usize, p: usize, kinds: u32, pair: usize): usize {
+export function otherValue(base: usize, p: usize, kinds: u32, pair: usize): usize {
   p = afterSpace(p);
   const c = <u32>load<u8>(p);
   let end: usize;
@@ -251,7 +245,7 @@ function rare(base: usize, p: usize, kinds: u32, pair: usize): usize {
   if (c == 34) {
     const stop = stringStop(p + 1);
     if (load<u8>(stop) != 34) return escaped(base, p + 1, stop, kinds, pair);
-    if ((kinds & (stop == p + 1 ? EMPTY : TEXT)) == 0) return 0;
+    if ((kinds & (stop == p + 1 ? EMPTY : KIND_TEXT)) == 0) return 0;
     storePair(pair, base, p + 1, stop);
     return stop + 1;
   }
@@ -269,48 +263,4 @@ function rare(base: usize, p: usize, kinds: u32, pair: usize): usize {
   if (kind == NULL) store<u64>(pair, NULL_PAIR);
   else storePair(pair, base, p, end);
   return end;
-}
-
-/** Reads lines until the limit, the block's end or the capacity. */
-export function jsonLines(context: usize): void {
-  const base = <usize>load<u32>(context, BASE);
-  const end = base + <usize>load<u32>(context, END);
-  const limit = min<usize>(end, base + <usize>load<u32>(context, LIMIT));
-  const first = <usize>load<u32>(context, MEMO) + FIRST;
-  const width = (<usize>load<u32>(context, COLUMNS) + 1) << 3;
-  const suspect = load<u32>(context, SUSPECT) != 0;
-  const starts = <usize>load<u32>(context, STARTS);
-  const startsEnd = starts + (<usize>load<u32>(context, CAPACITY) << 2);
-  const exact = <usize>load<u32>(context, EXACT);
-  let start = starts;
-  let host = exact;
-  let row = <usize>load<u32>(context, SPANS);
-  let p = base + <usize>load<u32>(context, FROM);
-  let blank: u32 = 0;
-  while (p < limit && start < startsEnd) {
-    for (let pair = row; pair < row + width; pair += 8) store<u64>(pair, NULL_PAIR);
-    let next = walk(context, base, first, row, p);
-    if (suspect && next != 0 && isAscii(p, <u32>(next - p)) == 0) next = 0;
-    if (next == 0) {
-      next = afterSpace(p);
-      if (load<u8>(next) == 10) {
-        p = next + 1;
-        blank++;
-        continue;
-      }
-      next += <usize>findByte(next, <u32>(end - next), 10) + 1;
-      for (let pair = row; pair < row + width; pair += 8) store<u64>(pair, NULL_PAIR);
-      store<u32>(host, <u32>((start - starts) >> 2));
-      host += 4;
-    }
-    store<u32>(start, <u32>(p - base));
-    start += 4;
-    row += width;
-    p = next;
-  }
-  const rows = <u32>((start - starts) >> 2);
-  store<u32>(context, <u32>(p - base), FROM);
-  store<u32>(context, rows, ROWS);
-  store<u32>(context, rows + blank, LINES);
-  store<u32>(context, <u32>((host - exact) >> 2), EXACTS);
 }

@@ -39,6 +39,67 @@ export function digitsBefore(e: usize, n: u32): u64 {
   return ((load<u64>(e - 8) ^ ZEROS) >> shift) << shift;
 }
 
+/** The upper `n` bytes of a word. */
+const upperBytes: StaticArray<u64> = [
+  0, 0xff00000000000000, 0xffff000000000000, 0xffffff0000000000, 0xffffffff00000000, 0xffffffffff000000, 0xffffffffffff0000,
+  0xffffffffffffff00, 0xffffffffffffffff,
+];
+
+/**
+ * Converts fields [i, count) of a column for as long as they are what most integers are: 1 to 8 digits, a minus in front. Answers the first row that
+ * is not, and leaves it to the caller. `field`: address of the separator behind the field of the record whose first separator is the first one;
+ * `strip`: 1 for a record's last field. Rows with 0 in `valid` are left to the caller as well.
+ */
+@inline
+export function quickIntegers<T>(base: usize, field: usize, rows: usize, strip: u32, valid: usize, values: usize, i: u32, count: u32): u32 {
+  for (; i < count; i++) {
+    const at = field + (<usize>load<u32>(rows + (<usize>i << 2)) << 2);
+    const s = base + <usize>load<u32>(at - 4) + 1;
+    let e = base + <usize>load<u32>(at);
+    e -= <usize>(<u32>(load<u8>(e - 1) == 13) & strip);
+    const minus = isSigned<T>() ? <u32>(load<u8>(s) == 45) : 0;
+    const n = <u32>(e - s) - minus;
+    if (n - 1 > 7) break;
+    const x = (load<u64>(e - 8) ^ ZEROS) & load<u64>(changetype<usize>(upperBytes) + (<usize>n << 3));
+    const size = <i32>combine(x);
+    const value = isSigned<T>() ? (size ^ (0 - <i32>minus)) + <i32>minus : size;
+    if (notDigits(x) != 0 || load<u8>(valid + i) == 0) break;
+    if (sizeof<T>() < 4 && value != <i32>(<T>value)) break;
+    store<T>(values + <usize>i * sizeof<T>(), <T>value);
+  }
+  return i;
+}
+
+/** As `quickIntegers`, for numbers with at most one point among their 1 to 8 characters, a digit on each side of it. */
+@inline
+export function quickFloats<T>(base: usize, field: usize, rows: usize, strip: u32, valid: usize, values: usize, i: u32, count: u32): u32 {
+  for (; i < count; i++) {
+    const at = field + (<usize>load<u32>(rows + (<usize>i << 2)) << 2);
+    const s = base + <usize>load<u32>(at - 4) + 1;
+    let e = base + <usize>load<u32>(at);
+    e -= <usize>(<u32>(load<u8>(e - 1) == 13) & strip);
+    const minus = <u32>(load<u8>(s) == 45);
+    const n = <u32>(e - s) - minus;
+    if (n - 1 > 7) break;
+    let x = (load<u64>(e - 8) ^ ZEROS) & load<u64>(changetype<usize>(upperBytes) + (<usize>n << 3));
+    const t = x ^ 0x1e1e1e1e1e1e1e1e;
+    const points = (t - 0x0101010101010101) & ~t & HIGH;
+    let behind: u32 = 0;
+    if (points != 0) {
+      behind = 7 - (<u32>ctz(points) >> 3);
+      if (behind - 1 >= n - 2) break;
+      // What lies below the lowest point moves up to where it was; the point itself and all above stay.
+      const below = (points - 1) & ~points;
+      const upper = x & ~(((below >> 7) << 8) | 255);
+      x = upper | ((x & (below >> 7)) << 8);
+    }
+    if (notDigits(x) != 0 || load<u8>(valid + i) == 0) break;
+    const size = <f64>(<i32>combine(x)) / load<f64>(changetype<usize>(powers) + (<usize>behind << 3));
+    store<T>(values + <usize>i * sizeof<T>(), <T>reinterpret<f64>(reinterpret<u64>(size) | (<u64>minus << 63)));
+  }
+  return i;
+}
+
 @inline
 export function notDigits(x: u64): u64 {
   return ((x + NOT_DIGIT) | x) & HIGH;

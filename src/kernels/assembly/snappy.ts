@@ -101,9 +101,26 @@ function compressBlock(base: usize, end: usize, to: usize, table: usize): usize 
         continue;
       }
       if (at > literal) to = emitLiteral(to, literal, at - literal);
+      const distance = at - candidate;
       const length: usize = 4 + matchLength(at + 4, candidate + 4, end);
-      to = emitCopy(to, at - candidate, length);
+      to = emitCopy(to, distance, length);
       at += length;
+      // Values of one width, as columns mostly have them, match at one distance again and again: behind a few bytes that differ the
+      // next match stands, and no table is needed to find it.
+      while (at + 16 <= end) {
+        const equal = <u32>i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(at - distance)));
+        const fours = equal & (equal >> 1) & (equal >> 2) & (equal >> 3);
+        // Shorter ones are left to the table, which may know of a longer one elsewhere.
+        const runs = fours & (fours >> 4);
+        if (runs == 0) break;
+        const differ = <usize>ctz(runs);
+        if (differ != 0) to = emitLiteral(to, at, differ);
+        at += differ;
+        let run = <usize>ctz(~(equal >> <u32>differ));
+        if (differ + run == 16) run += matchLength(at + run, at + run - distance, end);
+        to = emitCopy(to, distance, run);
+        at += run;
+      }
       literal = at;
       skip = 32;
       if (at <= last) store<u16>(slot(table, load<u32>(at - 1)), <u16>(at - 1 - base));

@@ -94,6 +94,16 @@ function inputNeeds(node: BoundNode, wanted: Needs): Needs[] {
     }
     case "distinct":
       return [union(wanted, node.columns)];
+    case "expect":
+      return [
+        union(
+          wanted,
+          union(
+            usedBy(node.checks.map((check) => check.condition)),
+            node.checks.flatMap((check) => check.columns),
+          ),
+        ),
+      ];
     case "sort":
       return [union(wanted, usedBy(node.keys.map((key) => key.expr)))];
     case "limit":
@@ -162,6 +172,14 @@ function prune(node: BoundNode, wanted: Needs, inputs: readonly Pruned[]): Prune
         node: { ...node, input: first.node, columns: node.columns.map(through(first)), schema: first.node.schema },
         map: first.map,
       };
+    case "expect": {
+      const checks = node.checks.map((check) => ({
+        ...check,
+        condition: remapColumns(check.condition, through(first)),
+        columns: check.columns.map(through(first)),
+      }));
+      return { node: { ...node, input: first.node, checks, schema: first.node.schema }, map: first.map };
+    }
     case "sort": {
       const keys = node.keys.map((key) => ({ ...key, expr: remapColumns(key.expr, through(first)) }));
       return { node: { ...node, input: first.node, keys, schema: first.node.schema }, map: first.map };

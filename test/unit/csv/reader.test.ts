@@ -156,9 +156,26 @@ describe("records", () => {
   test("a record larger than the block, and one larger than allowed", async () => {
     const long = "x".repeat(5000);
     expect((await read(`a,b,c\n${long},2,3\n`, {}, abc)).rows).toEqual([[long, "2", "3"]]);
-    const path = writeText(folder.path, `a,b,c\n${long},2,3\n`);
-    const reading = readAll(resolveOne(path, {}, abc), { blockBytes: 64, maxRecordBytes: 1024 });
-    await expect(reading).rejects.toMatchObject({ code: "RECORD_TOO_LARGE" });
+    const before = "1,2,3\n";
+    for (const end of ["\n", "\r\n"]) {
+      const bytes = Buffer.from(`a,b,c\n${before}${long},2,3${end}4,"5\n",6\n"${long}\n7,8,9\n${long}`);
+      const path = writeText(folder.path, bytes);
+      for (const blockBytes of [2, 63, 64, 1000, 1024, 1 << 20]) {
+        const { rows, rejects, results } = await readAll(resolveOne(path, {}, abc), { blockBytes, maxRecordBytes: 1024 });
+        expect(rows).toEqual([
+          ["1", "2", "3"],
+          ["4", "5\n", "6"],
+          ["7", "8", "9"],
+        ]);
+        const quoted = 12 + 5004 + end.length + 9;
+        expect(rejects).toMatchObject([
+          { code: "RECORD_TOO_LARGE", line: 3, byte: 12, length: 5004 },
+          { code: "RECORD_TOO_LARGE", line: 6, byte: quoted, length: 5001 },
+          { code: "RECORD_TOO_LARGE", line: 8, byte: quoted + 5008, length: 5000 },
+        ]);
+        expect(results).toMatchObject([{ rows: 6, rejected: 3, end: bytes.length, lines: 7 }]);
+      }
+    }
   });
 });
 

@@ -62,7 +62,7 @@ describe("schema", () => {
       { comment: "," },
       { quote: "0" },
       { escape: "e" },
-      { encoding: "utf-16" },
+      { encoding: "utf-7" },
     ]) {
       expect(() => resolveOne(path, options)).toThrow(expect.objectContaining({ code: "INVALID_CSV_OPTION" }));
     }

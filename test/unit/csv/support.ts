@@ -19,6 +19,9 @@ export const csvDefaults: CsvOptions = {
   encoding: "utf-8",
   quotes: "lenient",
   columns: "byName",
+  schemaDrift: "fail",
+  maxRecordBytes: 64 * 1024 * 1024,
+  guess: [],
 };
 
 export function tempFolder(): { readonly path: string; readonly remove: () => void } {

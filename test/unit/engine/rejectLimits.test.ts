@@ -15,7 +15,7 @@ function resultOf(rows: number, count: number, byColumn: Record<string, number> 
     scan: { rows, rejected: 0, bytes: 0, start: null, end: null, lines: 0 },
     enough: false,
     steps: [],
-    rejects: { count, byCode: {}, byColumn, samples: [], file: null },
+    rejects: { count, byCode: {}, byColumn, samples: [], file: null, texts: [] },
     timing: { startMs: 0, endMs: 0, readMs: 0, computeMs: 0, writeMs: 0, cpuMs: 0 },
   };
 }

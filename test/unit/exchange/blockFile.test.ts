@@ -11,7 +11,9 @@ import { planBuckets } from "../../../src/exchange/bucketReader.js";
 import { blockExchange } from "../../../src/exchange/codec.js";
 import { readBlocks } from "../../../src/exchange/openPart.js";
 import { planRuns } from "../../../src/exchange/runRanges.js";
+import { openRange } from "../../../src/exchange/rangeReader.js";
 import { RunReader } from "../../../src/exchange/runReader.js";
+import type { BatchReader } from "../../../src/io/contracts.js";
 import { type Schema, types, type Value } from "../../../src/schema/types.js";
 
 let folder = "";
@@ -50,9 +52,9 @@ const sample: Value[][] = Array.from({ length: 50 }, (_, i) => [
   i === 3 ? Number.NaN : i / 3,
 ]);
 
-function numbersOf(reader: RunReader): number[] {
+function numbersOf(reader: BatchReader): number[] {
   const found: number[] = [];
-  for (let batch = reader.next(); batch !== null; batch = reader.next())
+  for (let batch = reader.next() as Batch | null; batch !== null; batch = reader.next() as Batch | null)
     found.push(...rowsOf(batch).map((row) => Number(row[4])));
   reader.close();
   return found;
@@ -113,6 +115,10 @@ describe("block files", () => {
     const borders = [null, key(0), key(1), key(17_001), key(39_998), key(50_000), null];
     const parts = borders.slice(1).flatMap((to, i) => numbersOf(new RunReader(files, schema, { from: borders[i] ?? null, to })));
     expect(parts).toEqual(all);
+    const sorted = borders.slice(1).flatMap((to, i) => numbersOf(openRange(files, schema, { from: borders[i] ?? null, to })));
+    expect(sorted).toEqual(all);
+    const whole = openRange(files, schema, { from: null, to: null }).next() as Batch;
+    expect(rowsOf(whole).slice(17, 19)).toEqual([17, 18].map((i): Value[] => [`t${i}`, i, BigInt(i), BigInt(i), i]));
     expect(planRuns(files)).toEqual([{ kind: "runs", file: 0, from: null, to: null }]);
     reader.close();
   });

@@ -365,6 +365,44 @@ describe("the kernels read what the exact reader reads", () => {
     expect(await actual(bytes, schema, 4096, 64)).toEqual(expected(bytes, schema));
   });
 
+  test("of lines that change their shape now and then", async () => {
+    let state = 7;
+    const random = (below: number): number => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+      return (state >>> 8) % below;
+    };
+    const id = (width: number) => String(random(1_000_000_000)).padStart(width, "0").slice(0, width);
+    const shapes: readonly (() => string)[] = [
+      () => `{"d":"T${id(6)}","a":${random(5000)},"other":"${id(4)}","l":"x${"y".repeat(random(9))}","e":true}`,
+      () => `{"d":"T${id(6)}","a":${random(5)},"other":"${id(5)}","l":"x${"y".repeat(random(9))}","e":false}`,
+      () => `{"d":"${"é".repeat(random(3))}","a":${random(2) === 0 ? "null" : random(99)},"d":"${id(3)}"}`,
+      () => `{"d":"${id(250)}","a":"${random(99)}","k":{"x":"${id(3)}","y":${random(9)}.5},"d":null}`,
+      () => `{ "a" : ${random(99)} , "d" : "${id(8)}" }\r`,
+    ];
+    const spoiled = ['"T12\u0001456"', '"T12\\n456"', '"T12"456"', '"T123456', "1.", "01", '"\\ud800"', "[1,]", '""', ""];
+    const lines: string[] = [];
+    for (let part = 0; part < 12; part++) {
+      const shape = shapes[part % shapes.length] as () => string;
+      const other = shapes[random(shapes.length)] as () => string;
+      for (let i = 0; i < 250; i++) {
+        const text = random(part + 2) === 0 ? other() : shape();
+        const bad = spoiled[random(spoiled.length)] as string;
+        lines.push(random(40) === 0 ? text.replace(/"T[0-9]*"|:[0-9]+/, (found) => (found[0] === ":" ? `:${bad}` : bad)) : text);
+      }
+    }
+    const bytes = Buffer.from(lines.join("\n"));
+    for (const fields of [["d"], ["a", "d", "e", "l"], ["z"], ["k", "l", "d"]]) {
+      for (const [blockBytes, rows] of [
+        [1 << 20, 5000],
+        [4096, 1000],
+        [300, 3],
+      ] as const) {
+        const schema = schemaOf(fields);
+        expect(await actual(bytes, schema, blockBytes, rows)).toEqual(expected(bytes, schema));
+      }
+    }
+  });
+
   test("of any lines, in any block size", { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(text, chosen, blocks, fc.integer({ min: 1, max: 9 }), async (bytes, fields, blockBytes, rowsAtOnce) => {

@@ -1,0 +1,64 @@
+import { join } from "node:path";
+import { DuckDbSession } from "../duckdb/session.js";
+import type { Expr } from "../expr/nodes.js";
+import { exprChildren } from "../expr/walk.js";
+import type { LogicalNode } from "../plan/nodes.js";
+import { sourcesOf, topological } from "../plan/walk.js";
+import type { EngineSettings } from "./options.js";
+
+/** The DuckDB session of a run. `scratch` is the run's folder for what is not kept. */
+export const openRunSession = (settings: EngineSettings, scratch: string): Promise<DuckDbSession> =>
+  DuckDbSession.open({
+    memoryBytes: Math.floor(settings.memoryBytes * 0.6),
+    threads: settings.workers,
+    tempDirectory: join(scratch, "duckdb"),
+  });
+
+/** A session that is opened while the plan is still bound and cut into stages. */
+export class EarlySession {
+  #session: Promise<DuckDbSession> | null;
+
+  private constructor(session: Promise<DuckDbSession>) {
+    this.#session = session;
+    // Who takes the session sees why it could not be opened.
+    session.catch(() => undefined);
+  }
+
+  /** Begins where a plan will most likely be a query alone: all it reads is Parquet, and it holds no function of the user's. */
+  static begin(outputs: readonly LogicalNode[], settings: EngineSettings, scratch: string): EarlySession | null {
+    const native = sourcesOf(outputs).every((source) => source.format === "parquet") && topological(outputs).every(isQueryStep);
+    return native ? new EarlySession(openRunSession(settings, scratch)) : null;
+  }
+
+  /** The session, to the first who asks; it is theirs to close. */
+  take(): Promise<DuckDbSession> | null {
+    const session = this.#session;
+    this.#session = null;
+    return session;
+  }
+
+  /** Closes the session if nobody took it. */
+  async close(): Promise<void> {
+    const session = await this.take()?.catch(() => null);
+    session?.close();
+  }
+}
+
+function isQueryStep(node: LogicalNode): boolean {
+  switch (node.kind) {
+    case "map":
+    case "flatMap":
+    case "mapBatches":
+    case "expect":
+      return false;
+    case "filter":
+      return !holdsFunction(node.predicate);
+    case "select":
+    case "withColumns":
+      return !node.columns.some((column) => holdsFunction(column.expr));
+    default:
+      return true;
+  }
+}
+
+const holdsFunction = (expr: Expr): boolean => expr.kind === "udf" || exprChildren(expr).some(holdsFunction);

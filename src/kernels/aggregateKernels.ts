@@ -1,0 +1,163 @@
+import type { FixedColumn, FixedValues } from "../batch/column.js";
+import { padding } from "./groupKernels.js";
+import { bytesOf, Region } from "./groupMemory.js";
+import { type Kernels, kernelsOf } from "./wasm.js";
+
+/** The aggregate kernels as JavaScript calls them; see `assembly/aggregate.ts`. */
+export interface AggregateKernels {
+  addFloats(
+    width: number,
+    values: number,
+    valid: number,
+    groups: number,
+    selection: number,
+    rows: number,
+    sums: number,
+    lost: number,
+    seen: number,
+  ): void;
+  addIntegers(
+    kind: number,
+    values: number,
+    valid: number,
+    groups: number,
+    selection: number,
+    rows: number,
+    sums: number,
+    seen: number,
+  ): void;
+  addCounts(valid: number, groups: number, selection: number, rows: number, counts: number): void;
+  addExtremes(
+    kind: number,
+    greatest: number,
+    values: number,
+    valid: number,
+    groups: number,
+    selection: number,
+    rows: number,
+    kept: number,
+    seen: number,
+  ): void;
+}
+
+/** Where the rows of one call lie in kernel memory; 0 for what there is not. */
+export interface KernelRows {
+  readonly functions: AggregateKernels;
+  readonly values: number;
+  readonly valid: number;
+  readonly groups: number;
+  readonly selection: number;
+  readonly rows: number;
+}
+
+/** Number of a typed array's elements for the kernels. */
+export function elementKind(values: FixedValues): number {
+  if (values instanceof Float64Array) return 9;
+  if (values instanceof Float32Array) return 8;
+  const unsigned =
+    values instanceof Uint8Array ||
+    values instanceof Uint16Array ||
+    values instanceof Uint32Array ||
+    values instanceof BigUint64Array;
+  return Math.log2(values.BYTES_PER_ELEMENT) + (unsigned ? 4 : 0);
+}
+
+/**
+ * States by group in the memory that the group numbers lie in. It is taken with the first batch, and given back when the states are read. `widths`: bytes a group of each array; every byte of a new group is `fill`.
+ */
+export class KernelStates {
+  readonly #widths: readonly number[];
+  readonly #fill: readonly number[];
+  #kernels: Kernels | null = null;
+  #regions: readonly Region[] = [];
+  #staged: readonly Region[] = [];
+  #groups = 0;
+
+  constructor(widths: readonly number[], fill: readonly number[] = []) {
+    this.#widths = widths;
+    this.#fill = fill;
+  }
+
+  get isUsed(): boolean {
+    return this.#kernels !== null;
+  }
+
+  /** Groups there is room for. */
+  get groups(): number {
+    return this.#groups;
+  }
+
+  /** Takes the rows of one call, a column's values or just its validity; null where their groups are not in the states' memory. */
+  take(
+    column: FixedColumn | null,
+    groups: Int32Array,
+    selection: Int32Array | null,
+    count: number,
+    valid: Uint8Array | null = column?.valid ?? null,
+  ): KernelRows | null {
+    const kernels = kernelsOf(groups);
+    if (kernels === null || (this.#kernels !== null && this.#kernels !== kernels)) return null;
+    if (this.#kernels === null) this.#open(kernels);
+    const { memory } = kernels;
+    const at = groups.byteOffset;
+    const rows = groups.length;
+    const values = column === null ? null : bytesOf(column.values);
+    const chosen = selection === null ? null : bytesOf(selection);
+    // A view's address must be taken before anything is put into the memory, which may grow and detach the view.
+    const parts = [values, valid, chosen].map((part) =>
+      part === null ? 0 : part.buffer === memory.memory.buffer ? part.byteOffset : -1,
+    );
+    const placed = [values, valid, chosen].map((part, i) => {
+      if (part === null || parts[i] !== -1) return parts[i] as number;
+      const address = (this.#staged[i] as Region).reserve(part.length + padding);
+      memory.u8().set(part, address);
+      return address;
+    });
+    this.#reserve(count);
+    const functions = kernels.functions<AggregateKernels>();
+    const [v = 0, b = 0, s = 0] = placed;
+    return { functions, values: v, valid: b, groups: at, selection: s, rows };
+  }
+
+  /** Address of a state array. */
+  address(array: number): number {
+    return (this.#regions[array] as Region).address;
+  }
+
+  /** A copy of the first `count` groups of a state array. */
+  bytes(array: number, count: number): Uint8Array<ArrayBuffer> {
+    const address = this.address(array);
+    const u8 = (this.#kernels as Kernels).memory.u8();
+    return u8.slice(
+      address,
+      address + Math.min(count, this.#groups) * (this.#widths[array] as number),
+    ) as Uint8Array<ArrayBuffer>;
+  }
+
+  free(): void {
+    for (const region of [...this.#regions, ...this.#staged]) region.free();
+    this.#kernels = null;
+    this.#regions = [];
+    this.#staged = [];
+    this.#groups = 0;
+  }
+
+  #open(kernels: Kernels): void {
+    this.#kernels = kernels;
+    this.#regions = this.#widths.map(() => new Region(kernels.memory));
+    this.#staged = [0, 1, 2].map(() => new Region(kernels.memory));
+  }
+
+  #reserve(count: number): void {
+    if (count <= this.#groups) return;
+    const more = Math.max(count, this.#groups * 2, 512);
+    const { memory } = this.#kernels as Kernels;
+    for (const [i, region] of this.#regions.entries()) {
+      const width = this.#widths[i] as number;
+      const used = this.#groups * width;
+      const address = region.reserve(more * width, used);
+      memory.u8().fill(this.#fill[i] ?? 0, address + used, address + more * width);
+    }
+    this.#groups = more;
+  }
+}

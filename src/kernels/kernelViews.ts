@@ -1,0 +1,65 @@
+import { codesOf } from "../batch/coded.js";
+import type { Column, FixedValues } from "../batch/column.js";
+import { kernelsOf } from "./wasm.js";
+
+/**
+ * Columns and group numbers that may lie in kernel memory. Memory that grows detaches the views on it; here they are made anew. For callers whose
+ * next step may ask the memory of its own input for more.
+ */
+export class KernelViews {
+  readonly #columns: readonly (() => Column)[];
+  #groups: () => Int32Array;
+
+  constructor(columns: readonly Column[], groups?: Int32Array) {
+    this.#columns = columns.map(keptColumn);
+    this.#groups = kept(groups ?? new Int32Array(0));
+  }
+
+  /** Columns [from, to), good until the memory grows again. */
+  columns(from: number, to: number): readonly Column[] {
+    return this.#columns.slice(from, to).map((column) => column());
+  }
+
+  setGroups(groups: Int32Array): void {
+    this.#groups = kept(groups);
+  }
+
+  groups(): Int32Array {
+    return this.#groups();
+  }
+}
+
+type MakeView<T> = new (buffer: ArrayBuffer, byteOffset: number, length: number) => T;
+
+function kept<T extends FixedValues>(view: T): () => T {
+  const kernels = kernelsOf(view);
+  if (kernels === null) return () => view;
+  const { memory } = kernels.memory;
+  const { byteOffset, length } = view;
+  const make = view.constructor as unknown as MakeView<T>;
+  let current = view;
+  return () => {
+    if (current.buffer !== memory.buffer) current = new make(memory.buffer, byteOffset, length);
+    return current;
+  };
+}
+
+function keptColumn(column: Column): () => Column {
+  // A coded column makes its places when it is asked for them, in memory of their own.
+  if (column.layout === "object" || codesOf(column) !== null) return () => column;
+  const valid = column.valid === null ? () => null : kept(column.valid);
+  switch (column.layout) {
+    case "fixed": {
+      const values = kept(column.values);
+      return () => ({ ...column, values: values(), valid: valid() });
+    }
+    case "wide": {
+      const values = kept(column.values);
+      return () => ({ ...column, values: values(), valid: valid() });
+    }
+    case "bytes": {
+      const [bytes, starts, ends] = [kept(column.bytes), kept(column.starts), kept(column.ends)];
+      return () => ({ ...column, bytes: bytes(), starts: starts(), ends: ends(), valid: valid() });
+    }
+  }
+}

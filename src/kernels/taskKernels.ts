@@ -1,0 +1,44 @@
+import { createKernels, type Kernels } from "./wasm.js";
+
+// A thread runs one task after another, each with one reader of text and perhaps a grouping of what it reads. They share a memory, so that keys and
+// values are grouped where the reader has put them; memory that has grown once is worth keeping, but not without bound.
+const mostKeptBytes = 512 * 2 ** 20;
+let instance: Kernels | null = null;
+let taken = false;
+let sharers = 0;
+
+/** Kernels for one reader: the thread's own, or new ones while another reader has those. */
+export function takeReaderKernels(): Kernels {
+  if (taken) return createKernels();
+  taken = true;
+  instance ??= createKernels();
+  return instance;
+}
+
+/** Gives kernels back whose memory is free again. */
+export function giveReaderKernels(kernels: Kernels): void {
+  if (kernels !== instance) return;
+  taken = false;
+  forgetLarge();
+}
+
+/**
+ * The kernels that the task's reader has or will have, for a step whose input comes straight from it. Only that step may use the reader's batches:
+ * what it asks for may make the memory grow, which detaches every view that others hold.
+ */
+export function shareReaderKernels(): Kernels {
+  sharers++;
+  instance ??= createKernels();
+  return instance;
+}
+
+/** Ends a sharing, once what was asked for is free again. */
+export function endSharing(kernels: Kernels): void {
+  if (kernels !== instance) return;
+  sharers--;
+  forgetLarge();
+}
+
+function forgetLarge(): void {
+  if (instance !== null && !taken && sharers === 0 && instance.memory.byteLength > mostKeptBytes) instance = null;
+}

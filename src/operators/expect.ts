@@ -1,0 +1,240 @@
+import { type Batch, type Column, rowCount } from "../batch/column.js";
+import { compactBatch } from "../batch/gather.js";
+import { columnReader } from "../batch/reader.js";
+import { required } from "../common/assert.js";
+import type { Bound } from "../expr/nodes.js";
+import { usesUserFunction } from "../expr/walk.js";
+import { isFallible } from "../functions/bind.js";
+import { formatValue } from "../functions/format.js";
+import { compileRows } from "../kernels/compile.js";
+import type { RowsKernel } from "../kernels/compileKernel.js";
+import type { BoundCheck } from "../plan/bound.js";
+import { ValueCounter } from "../runtime/valueTally.js";
+import { type Schema, types } from "../schema/types.js";
+import type { CheckSample, CheckTally, RowOp, Step } from "../task/protocol.js";
+import { noCounts, type Operator, type OperatorContext } from "./operator.js";
+
+type ExpectStep = Extract<Step, { op: "expect" }>;
+
+const mostSamples = 5;
+const mostText = 200;
+
+/** A row that fails a check; `message` says why its condition could not be computed. */
+interface Failure {
+  readonly row: number;
+  readonly message: string | null;
+}
+
+/** Finds the rows of a batch that fail; each is told by check, rows ascending. */
+interface Finder {
+  readonly checks: readonly CheckCounter[];
+  find(batch: Batch): void;
+}
+
+/**
+ * The checks of a step. Those that cannot fail to compute share one loop that only looks for rows where any of them is false; which of them it
+ * was is asked for these rows alone, so that clean rows cost one pass. A condition that may throw has a loop of its own.
+ */
+export async function createExpect(step: ExpectStep, input: Schema, context: OperatorContext): Promise<ExpectOperator> {
+  const counters = step.checks.map((check) => new CheckCounter(check, input));
+  const throws = ({ check }: CheckCounter) => isFallible(check.condition) || usesUserFunction(check.condition);
+  const compile = (op: RowOp, schema: Schema) => compileRows([op], input, schema, { interpreted: context.interpreted });
+  const finders: Finder[] = [];
+  const plain = counters.filter((counter) => !throws(counter));
+  if (plain.length > 0) {
+    const any = await compile({ kind: "filter", predicate: anyOf(plain.map(({ check }) => failsIn(check.condition))) }, input);
+    const columns = plain.map(({ check }, i) => ({ name: `c${i}`, expr: failsIn(check.condition) }));
+    const schema = columns.map(({ name }) => ({ name, type: types.bool, nullable: true }));
+    finders.push(new PlainFinder(plain, any, await compile({ kind: "project", columns }, schema)));
+  }
+  for (const counter of counters.filter(throws)) {
+    const kernel = await compile({ kind: "filter", predicate: failsIn(counter.check.condition) }, input);
+    finders.push(new ThrowingFinder(counter, kernel));
+  }
+  return new ExpectOperator(counters, finders, context);
+}
+
+/** A row fails where the condition is false; where it is null it passes. */
+const failsIn = (condition: Bound): Bound => call("not", [condition]);
+
+function anyOf(terms: readonly Bound[]): Bound {
+  const [first, ...rest] = terms;
+  return rest.reduce((left, right) => call("or", [left, right]), required(first, "check"));
+}
+
+function call(fn: string, args: readonly Bound[]): Bound {
+  return { kind: "call", fn, args, options: {}, type: types.bool, nullable: args.some((arg) => arg.nullable) };
+}
+
+class PlainFinder implements Finder {
+  constructor(
+    readonly checks: readonly CheckCounter[],
+    private readonly any: RowsKernel,
+    private readonly each: RowsKernel,
+  ) {}
+
+  find(batch: Batch): void {
+    const failing = this.any.run(batch, cannotFail).batch;
+    const count = rowCount(failing);
+    if (count === 0) return;
+    const { selection } = failing;
+    // Where few fail they are copied out, since a loop first looks over the whole columns of its batch.
+    const moved = selection !== null && count * fewFail < batch.length;
+    const asked = moved ? compactBatch({ ...batch, selection }) : { ...batch, selection };
+    const { columns } = this.each.run(asked, cannotFail).batch;
+    for (const [i, counter] of this.checks.entries()) {
+      const { values, valid } = boolColumn(columns[i]);
+      for (let j = 0; j < count; j++) {
+        const row = selection === null ? j : (selection[j] as number);
+        const at = moved ? j : row;
+        if (values[at] !== 0 && (valid === null || valid[at] !== 0)) counter.failures.push({ row, message: null });
+      }
+    }
+  }
+}
+
+/** One row in this many. */
+const fewFail = 4;
+
+function boolColumn(column: Column | undefined): { readonly values: ArrayLike<unknown>; readonly valid: Uint8Array | null } {
+  if (column?.layout !== "fixed") throw new TypeError("a condition is a column of fixed width");
+  return column;
+}
+
+const cannotFail = (): never => {
+  throw new TypeError("a condition that cannot fail did");
+};
+
+class ThrowingFinder implements Finder {
+  readonly checks: readonly CheckCounter[];
+
+  constructor(
+    private readonly counter: CheckCounter,
+    private readonly kernel: RowsKernel,
+  ) {
+    this.checks = [counter];
+  }
+
+  find(batch: Batch): void {
+    const failures: Failure[] = [];
+    const { batch: found } = this.kernel.run(batch, (row, { message }) => failures.push({ row, message }));
+    const threw = failures.length;
+    for (let j = 0; j < rowCount(found); j++) {
+      failures.push({ row: found.selection === null ? j : (found.selection[j] as number), message: null });
+    }
+    if (threw > 0) failures.sort((a, b) => a.row - b.row);
+    this.counter.failures.push(...failures);
+  }
+}
+
+/** What one check has found. */
+class CheckCounter {
+  /** Of the batch at hand. */
+  failures: Failure[] = [];
+  total = 0;
+  private failed = 0;
+  private threw = 0;
+  private readonly samples: CheckSample[] = [];
+  private readonly values = new ValueCounter();
+
+  constructor(
+    readonly check: BoundCheck,
+    private readonly input: Schema,
+  ) {}
+
+  count(batch: Batch, fromSource: boolean): void {
+    const { failures, check } = this;
+    if (failures.length === 0) return;
+    const readers = check.columns.map((index) => {
+      const read = columnReader(required(batch.columns[index], "column of a check"));
+      const { type } = required(this.input[index], "column of a check");
+      return (row: number) => {
+        const value = read(row);
+        return value === null ? null : formatValue(value, type).slice(0, mostText);
+      };
+    });
+    this.failed += failures.length;
+    for (const { row, message } of failures) {
+      if (message !== null) this.threw++;
+      const values = readers.map((read) => read(row));
+      if (values.length > 0) this.values.add(values.length === 1 ? (values[0] ?? null) : valuesText(values));
+      if (this.samples.length < mostSamples) this.samples.push({ ...placeOf(batch, row, fromSource), values, message });
+    }
+  }
+
+  take(): CheckTally {
+    const { check, total, failed, threw, samples } = this;
+    return { check: check.id, total, failed, threw, samples, unexpected: this.values.take() };
+  }
+}
+
+const valuesText = (values: readonly (string | null)[]): string => values.map((value) => value ?? "null").join(", ");
+
+function placeOf(batch: Batch, row: number, fromSource: boolean): Pick<CheckSample, "file" | "line" | "byte"> {
+  const place = fromSource ? (batch.origin?.place(row) ?? null) : null;
+  return { file: place?.file ?? "", line: place?.line ?? null, byte: place?.byte ?? null };
+}
+
+/** Counts what its checks find and passes rows on; those that fail a check with `rejects` are rejected. */
+class ExpectOperator implements Operator {
+  readonly counts = noCounts();
+  readonly done = false;
+
+  constructor(
+    private readonly counters: readonly CheckCounter[],
+    private readonly finders: readonly Finder[],
+    private readonly context: OperatorContext,
+  ) {}
+
+  get checks(): readonly CheckTally[] {
+    return this.counters.map((counter) => counter.take());
+  }
+
+  push(batch: Batch): Batch | null {
+    const live = rowCount(batch);
+    this.counts.rowsIn += live;
+    for (const finder of this.finders) finder.find(batch);
+    const rejected = new Map<number, CheckCounter[]>();
+    for (const counter of this.counters) {
+      counter.total += live;
+      counter.count(batch, this.context.fromSource === true);
+      if (counter.check.rejects) for (const { row } of counter.failures) listed(rejected, row).push(counter);
+      if (counter.failures.length > 0) counter.failures = [];
+    }
+    this.counts.rowsOut += live - rejected.size;
+    return rejected.size === 0 ? batch : this.withoutRejected(batch, rejected);
+  }
+
+  flush(): null {
+    return null;
+  }
+
+  private withoutRejected(batch: Batch, rejected: ReadonlyMap<number, readonly CheckCounter[]>): Batch | null {
+    this.counts.rejected += rejected.size;
+    for (const row of [...rejected.keys()].sort((a, b) => a - b)) {
+      const failed = required(rejected.get(row), "rejected row").map(({ check }) => check);
+      const index = failed[0]?.columns[0];
+      this.context.reject(batch, row, {
+        code: "CHECK_FAILED",
+        message: `fails ${failed.map(({ name }) => name).join(", ")}`,
+        column: index === undefined ? null : (batch.schema[index]?.name ?? null),
+        functionName: null,
+      });
+    }
+    const kept = new Int32Array(rowCount(batch) - rejected.size);
+    let length = 0;
+    for (let j = 0; length < kept.length; j++) {
+      const row = batch.selection === null ? j : (batch.selection[j] as number);
+      if (!rejected.has(row)) kept[length++] = row;
+    }
+    return length === 0 ? null : { ...batch, selection: kept };
+  }
+}
+
+function listed<K, V>(map: Map<K, V[]>, key: K): V[] {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made: V[] = [];
+  map.set(key, made);
+  return made;
+}

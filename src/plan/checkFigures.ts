@@ -1,0 +1,159 @@
+import { planError } from "../common/errors.js";
+import type { AggregateExpr, Expr } from "../expr/nodes.js";
+import { type Check, type CheckOptions, columnList, makeCheck, requireColumn, splitOptions } from "./checkOptions.js";
+import type { CheckDimension } from "./checkSpec.js";
+import { columnOf } from "./columnExpr.js";
+import type { Literal } from "./columns.js";
+import { describe, toExpr } from "./literal.js";
+import { fillOptions, options } from "./options.js";
+
+/** Bounds of a figure; both inclusive. */
+export interface FigureBounds {
+  readonly min?: Literal;
+  readonly max?: Literal;
+}
+
+interface Figure {
+  readonly kind: string;
+  readonly dimension: CheckDimension;
+  readonly columns: readonly string[];
+  readonly aggregate: AggregateExpr;
+  readonly ofRows?: boolean;
+}
+
+const bounds = { min: options.other<unknown>(null), max: options.other<unknown>(null) };
+const aggregate = (fn: string, column: string | null, extra: Partial<AggregateExpr> = {}): AggregateExpr => ({
+  kind: "aggregate",
+  fn,
+  args: column === null ? [] : [{ kind: "column", name: column }],
+  ...extra,
+});
+
+function figureCheck<N extends string>(figure: Figure, given: FigureBounds & CheckOptions): Check<N> {
+  const where = `check.${figure.kind}`;
+  const { own, shared } = splitOptions(given);
+  const { min, max } = fillOptions(own, bounds, where);
+  if (min === null && max === null) throw planError("MISSING_OPTION", `${where}: expected a bound, as in { min: 0, max: 100 }`);
+  const expr = (bound: unknown): Expr | null => (bound === null ? null : toExpr(bound, where));
+  const { kind, dimension, columns, ofRows = false } = figure;
+  const test = { scope: "statistic", aggregate: figure.aggregate, ofRows, least: expr(min), most: expr(max) } as const;
+  return makeCheck({ kind, dimension, columns, expected: boundsText(min, max), threshold: 1, test }, shared);
+}
+
+function boundsText(min: unknown, max: unknown): string {
+  const text = (value: unknown) => (value instanceof Date ? value.toISOString() : String(value));
+  if (min === null) return `at most ${text(max)}`;
+  return max === null ? `at least ${text(min)}` : `from ${text(min)} to ${text(max)}`;
+}
+
+/** A figure of one column as a check: the builder of that name. */
+function ofColumn(kind: string, fn: string) {
+  return function columnFigure<const N extends string>(column: N, given: FigureBounds & CheckOptions): Check<N> {
+    requireColumn(column, `check.${kind}`);
+    return figureCheck({ kind, dimension: "distribution", columns: [column], aggregate: aggregate(fn, column) }, given);
+  };
+}
+
+/** Rows of the dataset. */
+function rowCount(given: FigureBounds & CheckOptions): Check<never> {
+  return figureCheck({ kind: "rowCount", dimension: "volume", columns: [], aggregate: aggregate("count", null) }, given);
+}
+
+/** The value below which the share `q` (0 to 1) of the values lies, interpolated. */
+function quantile<const N extends string>(column: N, q: number, given: FigureBounds & CheckOptions): Check<N> {
+  requireColumn(column, "check.quantile");
+  if (typeof q !== "number" || !(q >= 0 && q <= 1)) {
+    throw planError("INVALID_ARGUMENT", `check.quantile: expected a share from 0 to 1, found ${describe(q)}`);
+  }
+  const figure = aggregate("quantile", column, { options: { q } });
+  return figureCheck({ kind: "quantile", dimension: "distribution", columns: [column], aggregate: figure }, given);
+}
+
+/** Share of the rows that are null, 0 to 1. */
+function nullRate<const N extends string>(column: N, given: FigureBounds & CheckOptions): Check<N> {
+  requireColumn(column, "check.nullRate");
+  const figure = aggregate("count", column);
+  return figureCheck({ kind: "nullRate", dimension: "completeness", columns: [column], aggregate: figure, ofRows: true }, given);
+}
+
+/** The dataset has these columns; `exact`: these alone, in this order. Decided before anything is read. */
+function columns(names: readonly string[], given: { readonly exact?: boolean } & CheckOptions = {}): Check<never> {
+  const where = "check.columns";
+  const { own, shared } = splitOptions(given);
+  const { exact } = fillOptions(own, { exact: options.flag(false) }, where);
+  const list = columnList(names, where);
+  const expected = `${exact ? "exactly " : ""}the columns ${list.join(", ")}`;
+  return makeCheck(
+    { kind: "columns", dimension: "schema", columns: list, expected, threshold: 1, test: { scope: "columns", exact } },
+    shared,
+  );
+}
+
+export interface FreshOptions {
+  /** How old a value may be: milliseconds, or a text such as "15m", "24h", "7d". */
+  readonly within: number | string;
+  /** The moment to count from; when the plan is made by default. */
+  readonly now?: Date;
+  /** Whether each row has to be fresh (default), or just the newest. */
+  readonly of?: "rows" | "newest";
+}
+
+/** Dates and timestamps are no older than `within`. Null passes. */
+function fresh<const N extends string>(column: N, given: FreshOptions & CheckOptions): Check<N> {
+  const where = "check.fresh";
+  const { own, shared } = splitOptions(given);
+  const known = {
+    within: options.other<unknown>(null),
+    now: options.other<unknown>(null),
+    of: options.oneOf("rows", ["rows", "newest"]),
+  };
+  const { within, now, of } = fillOptions(own, known, where);
+  const moment = now === null ? new Date() : now;
+  if (!(moment instanceof Date))
+    throw planError("INVALID_OPTION", `${where}: option "now": expected a Date, found ${describe(now)}`);
+  const since = new Date(moment.getTime() - milliseconds(within, where));
+  const parts = { kind: "fresh", dimension: "timeliness", columns: [requireColumn(column, where)] } as const;
+  const expected = `not before ${since.toISOString()}`;
+  const name: Expr = { kind: "column", name: column };
+  if (of === "newest") {
+    const test = {
+      scope: "statistic",
+      aggregate: aggregate("max", column),
+      ofRows: false,
+      least: toExpr(since, where),
+      most: null,
+    } as const;
+    return makeCheck({ ...parts, expected, threshold: 1, test }, shared);
+  }
+  const expr = toExpr(columnOf<"any">(name).gte(since), where);
+  return makeCheck({ ...parts, expected, test: { scope: "row", expr } }, shared);
+}
+
+const units: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+function milliseconds(value: unknown, where: string): number {
+  if (typeof value === "number" && value >= 0) return value;
+  const [, amount, unit] = (typeof value === "string" && /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)$/.exec(value.trim())) || [];
+  const size = unit === undefined ? undefined : units[unit];
+  if (size !== undefined) return Number(amount) * size;
+  throw planError(
+    "INVALID_OPTION",
+    `${where}: option "within": expected milliseconds or a text such as "24h", found ${describe(value)}`,
+  );
+}
+
+/** Checks of figures of the whole dataset. */
+export const figureChecks = {
+  rowCount,
+  columns,
+  mean: ofColumn("mean", "avg"),
+  min: ofColumn("min", "min"),
+  max: ofColumn("max", "max"),
+  sum: ofColumn("sum", "sum"),
+  stddev: ofColumn("stddev", "stddev"),
+  median: ofColumn("median", "median"),
+  distinctCount: ofColumn("distinctCount", "countDistinct"),
+  quantile,
+  nullRate,
+  fresh,
+} as const;

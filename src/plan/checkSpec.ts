@@ -1,0 +1,73 @@
+import type { AggregateExpr, Expr } from "../expr/nodes.js";
+import type { LogicalNode } from "./nodes.js";
+
+/** What a check asks about. */
+export type CheckDimension =
+  | "completeness"
+  | "validity"
+  | "uniqueness"
+  | "consistency"
+  | "timeliness"
+  | "accuracy"
+  | "volume"
+  | "schema"
+  | "distribution";
+
+/** What follows from a check that does not hold: only the report says so; its rows become rejects; the run publishes nothing. */
+export type CheckAction = "warn" | "quarantine" | "fail";
+export type CheckSeverity = "info" | "warning" | "error";
+
+/** How a check is decided. Numbers of references are indexes into `references` of the plan node. */
+export type CheckTest =
+  /** Row by row: a row fails where the condition is false; null passes, as in SQL's CHECK. */
+  | { readonly scope: "row"; readonly expr: Expr }
+  /** One figure of all rows. `ofRows`: 1 - figure / rows (a null rate is made of a count). Bounds are inclusive; null: none. */
+  | {
+      readonly scope: "statistic";
+      readonly aggregate: AggregateExpr;
+      readonly ofRows: boolean;
+      readonly least: Expr | null;
+      readonly most: Expr | null;
+    }
+  /** No two rows have the same values in the check's columns; rows with a null among them are left out. */
+  | { readonly scope: "unique" }
+  /** The values of the check's columns stand in `on` of another dataset; rows with a null among them are left out. */
+  | { readonly scope: "references"; readonly reference: number; readonly on: readonly string[] }
+  /** The check's column agrees with `against` of the other dataset's row of the same key. */
+  | {
+      readonly scope: "agrees";
+      readonly reference: number;
+      readonly key: readonly string[];
+      readonly against: string;
+      /** Largest difference; null: equal. */
+      readonly tolerance: number | null;
+    }
+  /** The dataset has the check's columns; `exact`: these alone, in this order. */
+  | { readonly scope: "columns"; readonly exact: boolean };
+
+/** A check as plain data. */
+export interface CheckSpec {
+  readonly name: string;
+  /** The builder that made it: `notNull`, `unique`, … */
+  readonly kind: string;
+  readonly dimension: CheckDimension;
+  /** Columns it is about; empty for a check of the whole dataset. */
+  readonly columns: readonly string[];
+  /** Share of the rows that has to pass, 0 to 1. */
+  readonly threshold: number;
+  readonly severity: CheckSeverity;
+  readonly action: CheckAction;
+  /** What was expected, in words. */
+  readonly expected: string;
+  readonly test: CheckTest;
+  /** Its number in the plan; given when the plan is prepared. */
+  readonly id?: number;
+}
+
+/** Checks over the rows of a dataset, which pass on as they are (but for those that `quarantine` sets aside). */
+export interface ExpectNode {
+  readonly kind: "expect";
+  readonly input: LogicalNode;
+  readonly references: readonly LogicalNode[];
+  readonly checks: readonly CheckSpec[];
+}

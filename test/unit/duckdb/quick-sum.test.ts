@@ -1,0 +1,187 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { quickSumSql, type SumBounds, unsureSum } from "../../../src/duckdb/quickSum.js";
+import type { DuckDbSession } from "../../../src/duckdb/session.js";
+import { runDuckDbStage } from "../../../src/duckdb/stage.js";
+import { resolveParquet } from "../../../src/io/parquetRead.js";
+import type { BoundAggregate } from "../../../src/expr/nodes.js";
+import type { BoundNode } from "../../../src/plan/bound.js";
+import { type Schema, types } from "../../../src/schema/types.js";
+import { exactSum } from "./doubles.js";
+import { openSession, rowsOf, temporaryFolder } from "./helpers.js";
+
+const folder = temporaryFolder();
+let session: DuckDbSession;
+beforeAll(async () => {
+  session = await openSession(folder.path);
+  await session.defineFloatSums();
+});
+afterAll(() => {
+  session.close();
+  folder.remove();
+});
+
+const literal = (value: number | null) =>
+  value === null ? "NULL::DOUBLE" : `'${Object.is(value, -0) ? "-0.0" : value}'::DOUBLE`;
+
+/** The sum, or "unsure" where it was refused. */
+async function sumOf(values: readonly (number | null)[], bounds: SumBounds | null = null): Promise<unknown> {
+  await session.run(
+    `CREATE OR REPLACE TEMP TABLE numbers AS SELECT x FROM (VALUES ${values.map((v) => `(${literal(v)})`)}) t(x)`,
+  );
+  try {
+    return (await rowsOf(session.query(`SELECT ${quickSumSql("x", bounds)} FROM numbers`)))[0]?.[0];
+  } catch (error) {
+    expect(String(error)).toContain(unsureSum);
+    return "unsure";
+  }
+}
+
+const boundsOf = (values: readonly number[], rows = values.length): SumBounds => ({
+  min: Math.min(...values),
+  max: Math.max(...values),
+  rows,
+});
+
+describe("sums in one pass", () => {
+  test.each([
+    ["nothing", [null], null],
+    ["zeros of both signs", [0, -0, null, 0], 0],
+    ["amounts", [0.1, 0.2, 0.3, -0.7, 12.34, 999999.99], exactSum([0.1, 0.2, 0.3, -0.7, 12.34, 999999.99])],
+    ["amounts that cancel", [5.37, -5.37, 0.01, -0.01], 0],
+    ["a tie to even", [2 ** 53, 1], 2 ** 53],
+    ["a tie that a small value decides", [2 ** 53, 1, 2 ** -20], 2 ** 53 + 2],
+    ["too large", [2 ** 56, 1], "unsure"],
+    ["too small", [2 ** -71, 1], "unsure"],
+    ["bits that are too small", [1e-7 / 3], "unsure"],
+    ["NaN", [1, Number.NaN], "unsure"],
+    ["infinity", [1, Number.POSITIVE_INFINITY], "unsure"],
+  ])("limbs: %s", async (_, values, expected) => {
+    expect(await sumOf(values)).toBe(expected);
+  });
+
+  test("limbs: doubles of any kind are summed exactly or refused; those of use are summed", async () => {
+    const any = fc.array(fc.double({ noNaN: true, min: -1e18, max: 1e18 }), { minLength: 1, maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(any, async (list) => {
+        expect([exactSum(list), "unsure"]).toContain(await sumOf(list));
+      }),
+      { numRuns: 40 },
+    );
+    const useful = fc.array(
+      fc.tuple(fc.double({ noNaN: true, min: 1e-5, max: 1e12 }), fc.boolean()).map(([x, minus]) => (minus ? -x : x)),
+      { minLength: 1, maxLength: 30 },
+    );
+    await fc.assert(
+      fc.asyncProperty(useful, async (list) => {
+        expect(await sumOf(list)).toBe(exactSum(list));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test("pairs: doubles within bounds are summed exactly or refused, however wide the bounds", async () => {
+    const values = fc.array(fc.double({ noNaN: true, min: 1e-3, max: 1e3 }), { minLength: 1, maxLength: 40 });
+    let unsure = 0;
+    await fc.assert(
+      fc.asyncProperty(values, fc.integer({ min: 1, max: 2 ** 24 }), async (list, rows) => {
+        const found = await sumOf(list, boundsOf(list, Math.max(rows, list.length)));
+        if (found === "unsure") unsure++;
+        else expect(found).toBe(exactSum(list));
+      }),
+      { numRuns: 100 },
+    );
+    expect(unsure).toBeLessThan(5);
+  });
+
+  test("pairs: ties and values beside a tie are decided or refused, never wrong", async () => {
+    for (const rest of [0, 2 ** -40, 2 ** -46, 2 ** -47]) {
+      const list = [2 ** 10, 2 ** -43 + rest, 1];
+      // The upper value alone would round down.
+      expect([exactSum(list), "unsure"]).toContain(await sumOf(list, { min: 2 ** -44, max: 2 ** 10, rows: 3 }));
+    }
+    expect(await sumOf([1, Number.NaN], { min: 1, max: 1, rows: 2 })).toBe("unsure");
+    expect(await sumOf([1, Number.POSITIVE_INFINITY], { min: 1, max: 1, rows: 2 })).toBe("unsure");
+  });
+});
+
+const columns: Schema = [
+  { name: "k", type: types.int64, nullable: true },
+  { name: "x", type: types.float64, nullable: true },
+];
+
+/** The sum and the average of x by k, over a file as the engine sees it. */
+async function byKey(path: string): Promise<BoundNode> {
+  const spec = { format: "parquet", paths: [path], options: {}, onReject: "fail" } as const;
+  const files = [{ path, bytes: statSync(path).size, modifiedMs: 0, partitionValues: [] }];
+  const source = { spec, files, partitionColumns: [], ...(await resolveParquet(spec, files)) };
+  const input: BoundNode = { kind: "scan", source, schema: columns };
+  const x = { kind: "column", index: 1, name: "x", type: types.float64, nullable: true } as const;
+  const call = (fn: string): BoundAggregate => ({ name: fn, fn, args: [x], options: {}, type: types.float64, nullable: true });
+  return {
+    kind: "aggregate",
+    input,
+    keys: [{ name: "k", expr: { kind: "column", index: 0, name: "k", type: types.int64, nullable: true } }],
+    aggregates: [call("sum"), call("avg")],
+    schema: [
+      columns[0] as Schema[number],
+      { name: "s", type: types.float64, nullable: true },
+      { name: "a", type: types.float64, nullable: true },
+    ],
+  };
+}
+
+async function grouped(node: BoundNode, threads: number): Promise<{ rows: unknown[][]; sql: string }> {
+  const own = await openSession(folder.path, threads);
+  const batches: unknown[][] = [];
+  try {
+    const { sql } = await runDuckDbStage(own, node, new Map(), {
+      kind: "batches",
+      onBatch: async (batch) => {
+        batches.push(
+          ...(await rowsOf(
+            (async function* () {
+              yield batch;
+            })(),
+          )),
+        );
+      },
+    });
+    return { rows: batches, sql };
+  } finally {
+    own.close();
+  }
+}
+
+async function exactByKey(path: string): Promise<unknown[][]> {
+  const groups = new Map<bigint, number[]>();
+  for (const [k, x] of await rowsOf(session.query(`SELECT k, x FROM '${path}'`))) {
+    const list = groups.get(k as bigint) ?? [];
+    list.push(x as number);
+    groups.set(k as bigint, list);
+  }
+  return [...groups].sort(([a], [b]) => Number(a - b)).map(([k, list]) => [k, exactSum(list), exactSum(list) / list.length]);
+}
+
+describe("sums over a file", () => {
+  test.each([
+    ["prices, by the statistics", "(hash(i) % 99999 + 1) / 100.0", /isfinite\(\(sum\(/],
+    ["amounts of both signs and zeros, by limbs", "(hash(i) % 200001)::DOUBLE / 100.0 - 1000.0", /TRY_CAST\(trunc/],
+    ["magnitudes far apart, by a second query", "pow(10, (hash(i) % 40)::DOUBLE - 20)", /HUGEINT/],
+  ])("%s: exact, for any number of threads", async (name, x, method) => {
+    const path = join(folder.path, `${name.slice(0, 6)}.parquet`);
+    await session.run(
+      `COPY (SELECT (hash(i * 7) % 300)::BIGINT AS k, CAST(${x} AS DOUBLE) AS x FROM range(60000) t(i))
+       TO '${path}' (FORMAT parquet, ROW_GROUP_SIZE 4096)`,
+    );
+    const expected = await exactByKey(path);
+    const node = await byKey(path);
+    for (const threads of [2, 4]) {
+      const { rows, sql } = await grouped(node, threads);
+      expect(sql).toMatch(method);
+      expect(rows).toEqual(expected);
+    }
+  });
+});
