@@ -4,9 +4,13 @@ export { MillraceError } from "./common/errors.js";
 export { Engine } from "./engine/engine.js";
 export type { RunEvent } from "./engine/events.js";
 export type { EngineOptions } from "./engine/options.js";
+export type { RetryPolicy } from "./engine/retry.js";
 export type { ReplayOptions, ReplayResult } from "./engine/replay.js";
 export type { RunHandle, RunOptions, RunOutput, RunResult } from "./engine/run.js";
+export { listRuns, type RunState, type RunSummary } from "./engine/runs.js";
 export { openRejects, type RawRejects, type Reject, type RejectsOf, type RunRejects } from "./engine/runRejects.js";
+export type { HistoryOptions } from "./history/history.js";
+export { openReport, pastRuns, type ReportOf, type RunsOf } from "./history/reports.js";
 export { type CsvColumnGuess, type CsvInspection, inspectCsv } from "./io/csvInspect.js";
 export {
   argMax,
@@ -41,6 +45,20 @@ export type { Plan } from "./plan/nodes.js";
 export { type ReadCsvOptions, read } from "./plan/read.js";
 export { planText } from "./plan/text.js";
 export { module, udf } from "./plan/udf.js";
-export type { RunReportData } from "./report/model.js";
+export { denseRank, lag, lead, rank, rowNumber } from "./plan/window.js";
+export {
+  consoleAlerts,
+  type MailTransport,
+  mailAlerts,
+  slackAlerts,
+  type WebOptions,
+  webhookAlerts,
+} from "./report/alertHandlers.js";
+export type { AlertRules, Finding } from "./report/alertRules.js";
+export { type Alert, type AlertHandler, type AlertOptions, alerts } from "./report/alerts.js";
+export type { FigureDiff, RunDiff } from "./report/diff.js";
+export type { AttemptMetrics, PastRun, RunReportData, TaskAttempt } from "./report/model.js";
+export type { ObservedProgress, ObservedRun, RunObserver } from "./report/observer.js";
 export type { RunReport } from "./report/report.js";
+export { type OpenTelemetryApi, openTelemetry } from "./report/telemetry.js";
 export type { DataType, Field, Schema } from "./schema/types.js";

@@ -8,7 +8,10 @@ import { jsonLine } from "./jsonLines.js";
 import { previewCommand } from "./preview.js";
 import { rejectsCommand } from "./rejects.js";
 import { replayCommand } from "./replay.js";
+import { reportCommand } from "./report.js";
+import { resumeCommand } from "./resume.js";
 import { runCommand } from "./run.js";
+import { runsCommand } from "./runs.js";
 import type { Terminal } from "./terminal.js";
 
 /** Every verb, in the order in which help lists them. A new one is a file and a line here. */
@@ -16,8 +19,11 @@ const verbs: readonly ((terminal: Terminal, done: (code: number) => void) => Com
   runCommand,
   explainCommand,
   previewCommand,
+  resumeCommand,
   rejectsCommand,
   replayCommand,
+  runsCommand,
+  reportCommand,
   doctorCommand,
 ];
 

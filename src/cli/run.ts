@@ -16,9 +16,11 @@ interface RunFlags extends EngineFlags {
   readonly report?: string;
   readonly job?: string;
   readonly debug?: boolean;
+  readonly resume?: boolean;
 }
 
 type Handle = ReturnType<Engine["run"]>;
+type RunOptions = NonNullable<globalThis.Parameters<Engine["run"]>[1]>;
 type RunnablePlan = globalThis.Parameters<Engine["run"]>[0];
 
 /** `millrace run plan.ts`: runs a plan, shows its progress, prints a summary and writes the run report. */
@@ -28,8 +30,9 @@ export function runCommand(terminal: Terminal, done: (code: number) => void): Co
     .argument("<plan>", "a TypeScript or JavaScript file that exports a plan, or a function from parameters to one")
     .addOption(setOption())
     .option("--json", "print events as NDJSON on stdout instead of words")
-    .option("--report <file>", "where the JSON run report goes; beside the first output by default")
-    .option("--job <name>", "name of the job in the report; the file's name by default");
+    .option("--report <file>", "where the run report goes, a page if it ends in .html; JSON beside the first output by default")
+    .option("--job <name>", "name of the job in the report; the file's name by default")
+    .option("--resume", "go on with the latest unfinished run of this job, if there is one");
   for (const option of engineOptions()) command.addOption(option);
   return command.action(async (file: string, flags: RunFlags) => done(await runPlanFile(terminal, file, flags)));
 }
@@ -37,18 +40,43 @@ export function runCommand(terminal: Terminal, done: (code: number) => void): Co
 async function runPlanFile(terminal: Terminal, file: string, flags: RunFlags): Promise<number> {
   const plan = await loadPlanFile(file, flags.set);
   const job = flags.job ?? basename(file, extname(file));
+  return runPlan(
+    terminal,
+    { plan, planFile: file, job, parameters: flags.set, resume: flags.resume === true ? "auto" : false },
+    flags,
+  );
+}
+
+/** A plan to run, or to go on with. */
+export interface PlanToRun {
+  readonly plan: unknown;
+  readonly planFile: string;
+  readonly job: string;
+  readonly parameters: RunOptions["parameters"] & object;
+  /** A run's id, `"auto"`, or false for a new run. */
+  readonly resume: NonNullable<RunOptions["resume"]>;
+}
+
+type ShownFlags = EngineFlags & Pick<RunFlags, "report" | "json" | "debug">;
+
+/** Runs a plan, shows what happens, and gives the exit code. The first signal stops it at the next border of a task, resumable. */
+export async function runPlan(terminal: Terminal, run: PlanToRun, flags: ShownFlags): Promise<number> {
+  const { plan, job, parameters, resume, planFile } = run;
   const report = flags.report ?? defaultReport(plan, job);
   const line = new ProgressLine(terminal, () => performance.now());
+  const engine = await Engine.create(engineSettings(flags));
+  let handle: Handle | null = null;
   const stop = stopOnSignals((signal) => {
     line.clear();
-    terminal.err(`${signal}: stopping, nothing will be published; once more stops at once.\n`);
+    terminal.err(`${signal}: stopping after the tasks under way, nothing will be published; once more stops at once.\n`);
+    handle?.stop();
   });
-  const engine = await Engine.create(engineSettings(flags));
   try {
-    const handle = engine.run(plan as RunnablePlan, {
-      signal: stop.signal,
+    handle = engine.run(plan as RunnablePlan, {
       job,
-      parameters: flags.set,
+      parameters,
+      resume,
+      planFile: resolve(planFile),
       ...(report === null ? {} : { report: resolve(report) }),
     });
     return await follow(terminal, handle, { line, json: flags.json === true, debug: flags.debug === true, report, stop });
@@ -92,8 +120,10 @@ async function follow(terminal: Terminal, handle: Handle, options: Following): P
     options.line.clear();
     if (options.json) terminal.out(jsonLine({ kind: "error", error: { ...error, stack: undefined } }));
     printError(terminal, error, options.debug);
-    if (signal === null) return error.category === "Cancelled" && resumable ? exitCodes.resumable : exitCodeOfError(error);
-    return resumable ? exitCodes.resumable : signalExitCode(signal);
+    // A run that was stopped says so itself.
+    if (resumable && error.code !== "RUN_STOPPED") terminal.err(`  resume it with: millrace resume ${handle.runId}\n`);
+    if (resumable) return exitCodes.resumable;
+    return signal === null ? exitCodeOfError(error) : signalExitCode(signal);
   }
 }
 

@@ -3,7 +3,7 @@ import { dataError, externalError, internalError, MillraceError, planError, reso
 /** Whose text a statement was: only a user's own SQL can be wrong by the user's doing. */
 export type SqlAuthor = "engine" | "user";
 
-const memoryHint = "Give the run more memory (`memory` option), or fewer columns and groups at a time.";
+const memoryHint = "Raise the option `memory` of the engine, or work on fewer columns and groups at a time.";
 
 /** What DuckDB says of an integer sum, or a sum of partial sums, that does not fit into int64. */
 const integerSum =
@@ -19,7 +19,13 @@ export function fromDuckDbError(thrown: unknown, author: SqlAuthor): MillraceErr
   const options = { cause: thrown };
   if (/^INTERRUPT|Interrupted!/i.test(message))
     return new MillraceError("Cancelled", "CANCELLED", "the query was interrupted", options);
-  if (/No space left|disk is full|max_temp_directory_size|failed to offload/i.test(message)) {
+  if (/max_temp_directory_size|failed to offload/i.test(message)) {
+    return resourceError("DISK_LIMIT", `a query has to spill more than it may: ${message}`, {
+      ...options,
+      hint: "Raise the option `maxDisk`; where it is not set, free space in the state folder or point `stateDir` at a larger disk.",
+    });
+  }
+  if (/No space left|disk is full/i.test(message)) {
     return resourceError("DISK_FULL", `DuckDB ran out of disk space: ${message}`, {
       ...options,
       hint: "Free space in the scratch folder, or point it at a larger disk.",

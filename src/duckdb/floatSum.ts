@@ -95,22 +95,26 @@ export function readRange(values: readonly unknown[]): FloatRange {
   };
 }
 
-/** The sum as an aggregate expression. `argument` is a SQL expression of type DOUBLE. */
-export function floatSumSql(argument: string, scale: FloatScale): string {
-  const sums = scale.limbs.map((_, i) => `sum(${limbSql(argument, scale, i)})`);
+/** The sum as an aggregate expression, or as one over a window. `argument` is a SQL expression of type DOUBLE. */
+export function floatSumSql(argument: string, scale: FloatScale, over?: string): string {
+  const behind = over === undefined ? "" : ` ${over}`;
+  const sums = scale.limbs.map((_, i) => `sum(${limbSql(argument, scale, i)})${behind}`);
   const unit = required(scale.limbs[0], "limb");
   const finite =
     sums.length === 1
-      ? times(`${roundMacro}(${sums[0]})`, unit)
+      ? times(over === undefined ? `${roundMacro}(${sums[0]})` : roundOnce(required(sums[0], "sum")), unit)
       : `millrace_round_limbs(${foldMacro}(${digitsSql(sums)}), CAST(${unit} AS INTEGER))`;
   if (!scale.special) return finite;
-  const minus = `bool_or(${argument} = '-Infinity'::DOUBLE)`;
-  const plus = `bool_or(${argument} = 'Infinity'::DOUBLE)`;
+  const minus = `bool_or(${argument} = '-Infinity'::DOUBLE)${behind}`;
+  const plus = `bool_or(${argument} = 'Infinity'::DOUBLE)${behind}`;
   return (
-    `(CASE WHEN bool_or(isnan(${argument})) OR (${plus} AND ${minus}) THEN 'NaN'::DOUBLE ` +
+    `(CASE WHEN bool_or(isnan(${argument}))${behind} OR (${plus} AND ${minus}) THEN 'NaN'::DOUBLE ` +
     `WHEN ${plus} THEN 'Infinity'::DOUBLE WHEN ${minus} THEN '-Infinity'::DOUBLE ELSE ${finite} END)`
   );
 }
+
+/** A macro repeats its argument, and each repetition of a window function is computed again. */
+const roundOnce = (sum: string): string => `list_extract(list_transform([${sum}], lambda h: ${roundMacro}(h)), 1)`;
 
 /** Sums of limbs as one number of digits in base 2^64, the highest first, which alone may be negative. */
 function digitsSql(sums: readonly string[]): string {

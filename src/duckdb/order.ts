@@ -85,6 +85,8 @@ function asks(node: BoundNode, input: BoundNode, wanted: boolean, ordered: (node
       return wanted && (input === node.left || (node.how !== "semi" && node.how !== "anti"));
     case "distinct":
       return wanted || !isWholeRow(node);
+    case "window":
+      return wanted || ordered(node);
     case "aggregate":
     case "mergeAggregate":
       return ordered(node);
@@ -97,6 +99,7 @@ function asks(node: BoundNode, input: BoundNode, wanted: boolean, ordered: (node
 
 /** Whether all columns decide, and equal rows look the same (which -0 and 0 do not), so that any of them may be kept. */
 export function isWholeRow(node: BoundNode & { readonly kind: "distinct" }): boolean {
+  if (node.keep !== undefined) return false;
   const plain = node.schema.every((field) => !["float32", "float64", "list", "struct"].includes(field.type.kind));
   return plain && new Set(node.columns).size === node.schema.length;
 }

@@ -19,6 +19,8 @@ export interface FloatSum {
   readonly id: number;
   /** A SQL expression of type DOUBLE. */
   readonly argument: string;
+  /** The window that it is a sum over; left out: a sum over a group. */
+  readonly over?: string;
 }
 
 export interface SqlQuery {
@@ -42,7 +44,7 @@ export function renderSql(template: SqlTemplate, scales: Scales): string {
     .map((part, i) => {
       if (i % 2 === 0) return part;
       const { sum, scale } = required(scales.get(Number(part)), `scale of float sum ${part}`);
-      return floatSumSql(renderSql(sum.argument, scales), scale);
+      return floatSumSql(renderSql(sum.argument, scales), scale, sum.over);
     })
     .join("");
 }

@@ -78,6 +78,7 @@ export function boundsOf(node: BoundNode, index: number): SumBounds | null {
     }
     case "filter":
     case "limit":
+    case "window":
     case "sort":
     case "distinct":
       return boundsOf(node.input, index);

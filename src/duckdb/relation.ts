@@ -21,6 +21,7 @@ import type { SqlQuery } from "./query.js";
 import { quoteIdent, quoteText, quoteTextList } from "./quote.js";
 import { aggregateRel, looksAtOrder } from "./relationAggregate.js";
 import { joinRel } from "./relationJoin.js";
+import { reversed, sortTerms, windowRel } from "./relationWindow.js";
 import { typeToSql } from "./types.js";
 import { outerOrder, trimStatement, withTotalOrder } from "./userSql.js";
 
@@ -83,6 +84,8 @@ function compile(builder: QueryBuilder, node: BoundNode): Rel {
     case "aggregate":
     case "mergeAggregate":
       return aggregateRel(builder, node);
+    case "window":
+      return windowRel(builder, node);
     case "distinct":
       return distinctRel(builder, node);
     case "sort":
@@ -97,6 +100,7 @@ function compile(builder: QueryBuilder, node: BoundNode): Rel {
     case "flatMap":
     case "mapBatches":
     case "expect":
+    case "sample":
     case "sink":
       throw internalError(`a ${node.kind} step cannot run inside DuckDB`);
     default:
@@ -199,9 +203,17 @@ function distinctRel(builder: QueryBuilder, node: Node<"distinct">): Rel {
     return { from: builder.define(sql, [input]), columns: input.columns, order: input.order };
   }
   const partition = keys.length === 0 ? "" : `PARTITION BY ${keys.join(", ")} `;
-  const order = input.order.length === 0 ? "" : `ORDER BY ${orderSql(input.order)}`;
+  const terms = keptFirst(node, input);
+  const order = terms.length === 0 ? "" : `ORDER BY ${orderSql(terms)}`;
   const sql = `SELECT *\nFROM ${input.from}\nQUALIFY row_number() OVER (${partition}${order}) = 1`;
   return { ...input, from: builder.define(sql, [input]) };
+}
+
+/** The order in which the row that is kept comes first. */
+function keptFirst({ keep }: Node<"distinct">, input: Rel): readonly OrderTerm[] {
+  if (keep === undefined) return input.order;
+  const terms = [...sortTerms(keep.order, (index) => required(input.columns[index], "column")), ...input.order];
+  return keep.which === "first" ? terms : reversed(terms);
 }
 
 /** A sort only says what the order is; whoever looks at the order (a limit, a join's output, the root) sorts. */

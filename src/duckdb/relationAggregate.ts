@@ -11,12 +11,14 @@ import { sqlNames } from "./names.js";
 import { ascending, isCheap } from "./order.js";
 import { type FloatSum, floatSumToken, rangesSql } from "./query.js";
 import { boundsOf, quickSumSql } from "./quickSum.js";
+import { breaksTies } from "./relationWindow.js";
 import { typeToSql } from "./types.js";
 
 type AggregateNode = Extract<BoundNode, { readonly kind: "aggregate" | "mergeAggregate" }>;
 
-/** Whether one of a node's aggregates looks at the order of rows, found by asking each for its text. */
+/** Whether one of a node's aggregates or window functions looks at the order of rows, found by asking each for its text. */
 export function looksAtOrder(node: BoundNode): boolean {
+  if (node.kind === "window") return node.calls.some((call) => breaksTies(node, call));
   if (node.kind !== "aggregate" && node.kind !== "mergeAggregate") return false;
   let looked = false;
   const probe: AggregateSql = {

@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly threads: number;
   /** Where it spills to. Made by DuckDB when it does, and used by this session alone; null for work that is known to be small. */
   readonly tempDirectory: string | null;
+  /** What it may spill there, in bytes; left out or null: most of what the disk has. */
+  readonly maxTempBytes?: number | null;
   /** The database file; in memory when left out. */
   readonly path?: string;
 }
@@ -192,6 +194,9 @@ const settingsOf = (options: SessionOptions): Readonly<Record<string, string>> =
   threads: String(Math.max(2, Math.floor(options.threads))),
   memory_limit: `${Math.max(leastMemory, Math.floor(options.memoryBytes))}B`,
   temp_directory: options.tempDirectory ?? "",
+  ...(options.maxTempBytes === undefined || options.maxTempBytes === null
+    ? {}
+    : { max_temp_directory_size: `${Math.max(0, Math.floor(options.maxTempBytes))}B` }),
   preserve_insertion_order: "true",
   autoinstall_known_extensions: "false",
   autoload_known_extensions: "false",

@@ -61,6 +61,19 @@ export async function writeDuckDbTable(
   }
 }
 
+/** Rows of a table; null where there is no such table, or no such file. @throws MillraceError External when the file is in use */
+export async function countTableRows({ path, table }: Omit<TableTarget, "mode">, options: TableOptions): Promise<number | null> {
+  if (!existsSync(path)) return null;
+  const session = await DuckDbSession.open({ ...options, threads: 1, path });
+  try {
+    if (!(await tableExists(session, table))) return null;
+    const [row] = await session.rows(`SELECT count(*) AS rows FROM main.${quoteIdent(table)}`);
+    return Number(row?.rows ?? 0);
+  } finally {
+    session.close();
+  }
+}
+
 async function flushFile(path: string): Promise<void> {
   const file = await open(path, "r");
   try {

@@ -1,11 +1,15 @@
-import { MillraceError } from "../common/errors.js";
+import { MillraceError, resourceError } from "../common/errors.js";
 import type { OnReject } from "../plan/nodes.js";
 import type { WorkerPool } from "../pool/pool.js";
+import { formatBytes } from "../runtime/bytes.js";
 import type { FileWritten, TaskResult } from "../task/protocol.js";
 import type { RunEventBody } from "./events.js";
 import type { EngineSettings } from "./options.js";
 import type { RejectLimiter } from "./rejectLimits.js";
 import type { RejectStore } from "./rejectStore.js";
+import type { TaskAttempt } from "../report/model.js";
+import { RetryBudget } from "./retry.js";
+import type { RunJournal } from "./runJournal.js";
 
 export interface RunContextParts {
   readonly runId: string;
@@ -19,7 +23,13 @@ export interface RunContextParts {
   readonly rejects: RejectStore;
   readonly totalBytes: number;
   readonly signal: AbortSignal | null;
+  /** Asks for a stop at the next border of a task. */
+  readonly stop: AbortSignal | null;
   readonly emit: (event: RunEventBody) => void;
+  /** Takes the attempts of tasks that the report tells of. */
+  readonly attempts: TaskAttempt[];
+  /** null for a run that nobody can go on with. */
+  readonly journal: RunJournal | null;
 }
 
 /** What all stages of one run share. */
@@ -31,14 +41,22 @@ export class RunContext {
   readonly scratch: string;
   readonly onReject: OnReject;
   readonly signal: AbortSignal | null;
+  readonly stop: AbortSignal | null;
   readonly emit: (event: RunEventBody) => void;
+  readonly journal: RunJournal | null;
   readonly limits: RejectLimiter;
   readonly rejects: RejectStore;
+  /** What all tasks of the run may retry together. */
+  readonly retries: RetryBudget;
+  readonly attempts: TaskAttempt[];
   private readonly cancelFlags = new Set<SharedArrayBuffer>();
   private readonly exchanges = new Map<number, readonly FileWritten[]>();
   private readonly stagingFolders = new Map<number, string>();
   private readonly startMs = Date.now();
   private readonly totalBytes: number;
+  private stage = "";
+  /** Bytes that this run's tasks wrote to scratch files. */
+  private scratchBytes = 0;
   private rows = 0;
   private bytes = 0;
 
@@ -52,8 +70,12 @@ export class RunContext {
     this.limits = parts.limits;
     this.rejects = parts.rejects;
     this.signal = parts.signal;
+    this.stop = parts.stop;
+    this.journal = parts.journal;
     this.emit = parts.emit;
     this.totalBytes = parts.totalBytes;
+    this.attempts = parts.attempts;
+    this.retries = new RetryBudget(parts.settings.retry.perRun);
   }
 
   exchangeFiles(exchange: number): readonly FileWritten[] {
@@ -93,7 +115,19 @@ export class RunContext {
     throwIfAborted(this.signal);
   }
 
-  taskFinished(stage: string, partition: number, attempt: number, result: TaskResult, fromSource: boolean): void {
+  /** Before new work is begun. @throws MillraceError Cancelled/RUN_STOPPED, RUN_CANCELLED */
+  throwIfStopping(): void {
+    throwIfAborted(this.signal);
+    throwIfAborted(this.stop);
+  }
+
+  /** Whether new work is not to be begun. */
+  get stopping(): boolean {
+    return this.signal?.aborted === true || this.stop?.aborted === true;
+  }
+
+  /** `counts`: whether the rows are of a source and were not counted before. */
+  taskFinished(stage: string, partition: number, attempt: number, result: TaskResult, counts: boolean): void {
     const { scan, timing } = result;
     this.emit({
       kind: "task-finished",
@@ -104,9 +138,43 @@ export class RunContext {
       bytes: scan.bytes,
       durationMs: timing.endMs - timing.startMs,
     });
-    if (!fromSource || attempt > 1) return;
+    if (counts) this.count(stage, scan);
+    this.countScratch(stage, result);
+  }
+
+  /** @throws MillraceError Resource/DISK_LIMIT */
+  private countScratch(stage: string, { steps }: TaskResult): void {
+    const limit = this.settings.maxDiskBytes;
+    for (const file of steps.flatMap((step) => step.files))
+      if (file.path.startsWith(this.scratch)) this.scratchBytes += file.bytes;
+    if (limit === null || this.scratchBytes <= limit) return;
+    const needed = formatBytes(this.scratchBytes);
+    throw resourceError(
+      "DISK_LIMIT",
+      `the exchanges need ${needed} so far, and the option maxDisk allows ${formatBytes(limit)}`,
+      {
+        stage,
+        hint: "Raise the option `maxDisk`, or filter rows and drop columns earlier.",
+      },
+    );
+  }
+
+  taskReused(stage: string, partition: number, result: TaskResult, fromSource: boolean): void {
+    const { scan } = result;
+    this.emit({ kind: "task-reused", stage, partition, rows: scan.rows, bytes: scan.bytes });
+    if (fromSource) this.count(stage, scan);
+  }
+
+  /** How far the run is. */
+  get pace(): { readonly stage: string; readonly rows: number; readonly bytes: number; readonly rate: number } {
+    const { stage, rows, bytes } = this;
+    return { stage, rows, bytes, rate: (1000 * rows) / Math.max(1, Date.now() - this.startMs) };
+  }
+
+  private count(stage: string, scan: TaskResult["scan"]): void {
     this.rows += scan.rows;
     this.bytes += scan.bytes;
+    this.stage = stage;
     this.progress(stage);
   }
 

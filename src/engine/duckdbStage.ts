@@ -10,6 +10,7 @@ import { topological } from "../optimize/rewrite.js";
 import type { BoundNode } from "../plan/bound.js";
 import type { DuckDbStage } from "../planner/stages.js";
 import type { StageMetrics } from "../report/model.js";
+import { splitMemory } from "../runtime/memory.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import type { CheckFindings } from "./checkFindings.js";
@@ -17,6 +18,8 @@ import type { RunContext } from "./context.js";
 import { type EarlySession, openRunSession } from "./earlySession.js";
 import type { RowsConsumer } from "./execute.js";
 import type { OutputSet, RowsReader } from "./outputs.js";
+import { withChecksum } from "./runJournal.js";
+import { queryIdentity, type TaskIdentity } from "./taskIdentity.js";
 
 /** Runs the DuckDB stages of one run in one session of its own, opened when the first one needs it. */
 export class DuckDbRunner implements RowsReader {
@@ -36,7 +39,7 @@ export class DuckDbRunner implements RowsReader {
     const inputs = new Map(stage.inputs.map((id): [number, StageFiles] => [id, this.filesOf(id)]));
     const scanned = scannedBy(stage.node);
     const recordsIn = scanned.recordsRead + stage.inputs.reduce((sum, id) => sum + rowsOf(run.exchangeFiles(id)), 0);
-    const rows = await this.runQuery(stage, inputs, outputs);
+    const rows = (await this.reused(stage, outputs)) ?? (await this.runQuery(stage, inputs, outputs));
     const endMs = Date.now();
     run.emit({ kind: "stage-finished", stage: stage.name, stageId: stage.id, rows, durationMs: endMs - startMs });
     const { id, name } = stage;
@@ -52,11 +55,7 @@ export class DuckDbRunner implements RowsReader {
   }
 
   async *readFiles(files: readonly FileWritten[], schema: Schema): AsyncGenerator<Batch> {
-    if (files.length === 0) return;
-    const node: BoundNode = { kind: "stageInput", stage: 0, schema };
-    const query = nodeSql(node, { stageFiles: () => files.map((file) => file.path) });
-    const session = await this.open();
-    yield* session.query(await prepareQuery(session, query), schema);
+    if (files.length > 0) yield* readExchangeFiles(await this.open(), files, schema);
   }
 
   interrupt(): void {
@@ -68,14 +67,43 @@ export class DuckDbRunner implements RowsReader {
     this.session = null;
   }
 
+  /** Rows of a query that an earlier process ran; null where it is to be run. */
+  private async reused(stage: DuckDbStage, outputs: OutputSet): Promise<number | null> {
+    const identity = this.identityOf(stage);
+    const earlier = identity === null ? null : await this.run.journal?.stage(identity);
+    if (earlier === null || earlier === undefined) return null;
+    const { rows, files } = earlier;
+    if (stage.target.kind === "exchange") this.run.addExchange(stage.target.exchange, files);
+    else if (stage.target.kind === "sink") outputs.add(stage.target.output, files);
+    this.run.emit({ kind: "task-reused", stage: stage.name, partition: 0, rows, bytes: 0 });
+    return rows;
+  }
+
+  /** null where nothing is kept of a query. */
+  private identityOf(stage: DuckDbStage): TaskIdentity | null {
+    if (this.run.journal === null || stage.target.kind === "rows") return null;
+    return queryIdentity(stage, (exchange) => this.run.exchangeFiles(exchange));
+  }
+
+  private done(stage: DuckDbStage, rows: number, files: readonly FileWritten[]): void {
+    const identity = this.identityOf(stage);
+    if (identity !== null) this.run.journal?.stageDone(identity, rows, files);
+  }
+
   private async runQuery(stage: DuckDbStage, inputs: ReadonlyMap<number, StageFiles>, outputs: OutputSet): Promise<number> {
     const { target } = stage;
+    const { memoryBytes, workers } = this.run.settings;
+    if (splitMemory(memoryBytes, workers).workersRest) await this.run.pool.rest();
     const session = await this.open();
     switch (target.kind) {
       case "exchange": {
         const file = this.exchangeFile(target.exchange);
         const { rows } = await runDuckDbStage(session, stage.node, inputs, { kind: "exchange", file });
-        this.run.addExchange(target.exchange, [{ path: file, rows, bytes: 0, partitionValues: [], checksum: "" }]);
+        const plain: FileWritten = { path: file, rows, bytes: 0, partitionValues: [], checksum: "" };
+        // The file is read back for its checksum: only where somebody may go on with the run.
+        const written = this.run.journal === null ? plain : await withChecksum(plain);
+        this.run.addExchange(target.exchange, [written]);
+        this.done(stage, rows, [written]);
         return rows;
       }
       case "sink": {
@@ -88,7 +116,9 @@ export class DuckDbRunner implements RowsReader {
               await writer.write(batch);
             },
           });
-          outputs.add(target.output, await writer.finish());
+          const files = await writer.finish();
+          outputs.add(target.output, files);
+          this.done(stage, rows, files);
           return rows;
         } catch (error) {
           await writer.abort();
@@ -128,6 +158,18 @@ export class DuckDbRunner implements RowsReader {
     this.session ??= await (this.early?.take() ?? openRunSession(settings, scratch));
     return this.session;
   }
+}
+
+/** Rows of exchange files, in order. */
+export async function* readExchangeFiles(
+  session: DuckDbSession,
+  files: readonly FileWritten[],
+  schema: Schema,
+): AsyncGenerator<Batch> {
+  if (files.length === 0) return;
+  const node: BoundNode = { kind: "stageInput", stage: 0, schema };
+  const query = nodeSql(node, { stageFiles: () => files.map((file) => file.path) });
+  yield* session.query(await prepareQuery(session, query), schema);
 }
 
 /** Rows and bytes of the files that a query reads itself. */

@@ -4,13 +4,15 @@ import type { Expr } from "../expr/nodes.js";
 import { exprChildren } from "../expr/walk.js";
 import type { LogicalNode } from "../plan/nodes.js";
 import { sourcesOf, topological } from "../plan/walk.js";
+import { splitMemory } from "../runtime/memory.js";
 import type { EngineSettings } from "./options.js";
 
 /** The DuckDB session of a run. `scratch` is the run's folder for what is not kept. */
 export const openRunSession = (settings: EngineSettings, scratch: string): Promise<DuckDbSession> =>
   DuckDbSession.open({
-    memoryBytes: Math.floor(settings.memoryBytes * 0.6),
+    memoryBytes: splitMemory(settings.memoryBytes, settings.workers).duckdb,
     threads: settings.workers,
+    maxTempBytes: settings.maxDiskBytes,
     tempDirectory: join(scratch, "duckdb"),
   });
 

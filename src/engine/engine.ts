@@ -9,14 +9,17 @@ import type { Plan } from "../plan/nodes.js";
 import type { StreamTarget } from "../plan/stream.js";
 import { type Explanation, explanationText } from "../planner/explain.js";
 import { WorkerPool } from "../pool/pool.js";
+import { splitMemory } from "../runtime/memory.js";
 import type { Schema } from "../schema/types.js";
 import { Channel } from "./channel.js";
 import { workersSurelyNeeded } from "./earlyWorkers.js";
 import { EventQueue, type RunEventBody } from "./events.js";
 import { executePlan, type RowsConsumer } from "./execute.js";
+import { Observers } from "./observers.js";
 import { type EngineOptions, type EngineSettings, engineSettings } from "./options.js";
 import type { ReplayOptions, ReplayResult } from "./replay.js";
 import { explainPrepared, preparePlan } from "./prepare.js";
+import { chooseRun, type Resumption } from "./resume.js";
 import { RunHandle, type RunOptions } from "./run.js";
 import { newRunId } from "./runFolder.js";
 import { StreamOutput } from "./streamOutput.js";
@@ -42,11 +45,11 @@ const loadAfterMs = 12;
 /** What a run needs when its last task is done, loaded while this thread waits for the first. */
 function loadForTheEnd(givesRows: boolean): void {
   // Whoever needs it loads it again, and tells why that fails.
-  import("../report/report.js").catch(() => undefined);
+  import("./afterRun.js").catch(() => undefined);
   if (givesRows) arrow().catch(() => undefined);
 }
 
-const runOptionNames = ["signal", "job", "parameters", "report"];
+const runOptionNames = ["signal", "job", "parameters", "report", "resume", "planFile"];
 
 /**
  * Runs plans. Holds the worker threads; make one, use it for many runs, and close it (`await using` does).
@@ -64,7 +67,7 @@ export class Engine implements AsyncDisposable {
   /** @throws MillraceError Config for options that make no sense. */
   static async create(options: EngineOptions = {}): Promise<Engine> {
     const settings = engineSettings(options);
-    const workerHeapMb = Math.max(64, Math.floor((0.5 * settings.memoryBytes) / settings.workers / 2 ** 20));
+    const workerHeapMb = Math.floor(splitMemory(settings.memoryBytes, settings.workers).workerHeap / 2 ** 20);
     return new Engine(settings, new WorkerPool({ workers: settings.workers, workerHeapMb }));
   }
 
@@ -85,7 +88,7 @@ export class Engine implements AsyncDisposable {
         hint: "End it with .write.parquet(…), or use engine.collect or engine.stream to get the rows.",
       });
     }
-    return this.start(plan, options, null);
+    return this.start(plan, options, null, chooseRun(plan, options, this.settings));
   }
 
   /**
@@ -176,13 +179,16 @@ export class Engine implements AsyncDisposable {
     return this.close();
   }
 
-  private start(plan: Plan, options: RunOptions, onRows: RowsConsumer | null): RunHandle {
+  private start(plan: Plan, options: RunOptions, onRows: RowsConsumer | null, resumption?: Resumption): RunHandle {
     if (this.closed) throw engineClosed();
-    const runId = newRunId(new Date());
+    const runId = resumption?.runId ?? newRunId(new Date());
     const events = new EventQueue();
+    const observers = new Observers(this.settings.observers, options.job ?? "job");
     let loading: NodeJS.Timeout | null = null;
     const emit = (event: RunEventBody) => {
-      events.push({ time: Date.now(), runId, ...event });
+      const told = { time: Date.now(), runId, ...event };
+      events.push(told);
+      observers.event(told);
       if (event.kind !== "stage-started" || loading !== null) return;
       // Not at once: this thread has the stage's work to hand out first.
       loading = setTimeout(loadForTheEnd, loadAfterMs, onRows !== null).unref();
@@ -191,12 +197,15 @@ export class Engine implements AsyncDisposable {
     const signals = options.signal === undefined ? [] : [options.signal];
     const signal = AbortSignal.any([...signals, this.closing.signal]);
     pool.warm(workersSurelyNeeded(plan, settings));
-    const result = executePlan({ runId, plan, settings, pool, options: { ...options, signal }, emit, onRows }).finally(() => {
+    const stopping = new AbortController();
+    const execution = { runId, plan, settings, pool, options: { ...options, signal }, emit, onRows, stop: stopping.signal };
+    const running = executePlan({ ...execution, ...(resumption === undefined ? {} : { resumption }) });
+    const result = observers.until(running).finally(() => {
       events.end();
       if (loading !== null) clearTimeout(loading);
       this.active.delete(result);
     });
     this.active.add(result);
-    return new RunHandle(runId, result, events);
+    return new RunHandle(runId, result, events, stopping);
   }
 }

@@ -2,35 +2,51 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Batch } from "../batch/column.js";
 import { assertNever, required } from "../common/assert.js";
-import { MillraceError, toErrorData } from "../common/errors.js";
+import { type ErrorData, MillraceError, toErrorData } from "../common/errors.js";
 import { readBlocks } from "../exchange/openPart.js";
+import { killPoint } from "../io/killPoint.js";
+import type { StreamReader } from "../io/streamRead.js";
 import type { OnReject, Plan } from "../plan/nodes.js";
 import { planFingerprint } from "../plan/json.js";
 import { explanationText } from "../planner/explain.js";
 import type { ResolvedSource } from "../plan/bound.js";
-import type { Stage, WorkerStage } from "../planner/stages.js";
+import type { IngestStage, Stage, WorkerStage } from "../planner/stages.js";
 import type { WorkerPool } from "../pool/pool.js";
 import { requireChecks } from "../quality/decide.js";
 import type { QualityReport } from "../quality/results.js";
-import type { OutputMetrics, RejectMetrics, RunMetrics, StageMetrics } from "../report/model.js";
+import type {
+  OutputMetrics,
+  PhaseMetrics,
+  RejectMetrics,
+  RunMetrics,
+  RunStatus,
+  StageMetrics,
+  TaskAttempt,
+} from "../report/model.js";
 import type { RunReport } from "../report/report.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten, RejectRecord, TaskResult } from "../task/protocol.js";
+import type { CountedMetrics } from "./afterRun.js";
 import { CheckFindings } from "./checkFindings.js";
 import { RunContext, runStopped, throwIfAborted } from "./context.js";
 import { DuckDbRunner } from "./duckdbStage.js";
 import { EarlySession } from "./earlySession.js";
 import type { RunEventBody } from "./events.js";
-import { type IngestResult, runIngestStage } from "./ingestStage.js";
+import { type IngestResult, resumeIngest, runIngestStage } from "./ingestStage.js";
+import { beat } from "./heartbeat.js";
 import type { EngineSettings } from "./options.js";
-import { OutputSet } from "./outputs.js";
+import { OutputSet, outputMetrics } from "./outputs.js";
 import { explainPrepared, type PreparedPlan, preparePlan, replanned } from "./prepare.js";
 import { writeRejectPlan } from "./rejectIndex.js";
 import { RejectLimiter } from "./rejectLimits.js";
 import { indexHead, RejectStore } from "./rejectStore.js";
 import { planShape } from "./replayPlan.js";
+import { finishEarlier, requireJournal, type Resumption, takeUp } from "./resume.js";
 import type { RunOptions, RunResult } from "./run.js";
-import { createRunFolder, removeScratch, type RunFolder } from "./runFolder.js";
+import { createRunFolder, leaveRunFolder, type RunFolder } from "./runFolder.js";
+import type { RowFeed } from "./rowFeed.js";
+import { runHeader } from "./runHeader.js";
+import { openJournal, type RunJournal } from "./runJournal.js";
 import { RunRejects } from "./runRejects.js";
 import { destroyInputs, destroyInputsOnAbort } from "./streamInputs.js";
 import { type RowsReceiver, runWorkerStage } from "./workerStage.js";
@@ -55,6 +71,9 @@ export interface Execution {
   readonly options: RunOptions;
   readonly emit: (event: RunEventBody) => void;
   readonly onRows: RowsConsumer | null;
+  /** Asks for a stop at the next border of a task. */
+  readonly stop?: AbortSignal;
+  readonly resumption?: Resumption;
   /** What a replay does differently. */
   readonly replay?: ReplayHooks;
 }
@@ -66,31 +85,77 @@ export interface ReplayHooks {
   readonly beforePublish: () => Promise<boolean>;
 }
 
+/** Rows that go to the program, and replays, are asked for again as a whole. */
+const keepsJournal = ({ onRows, replay }: Execution): boolean => onRows === null && replay === undefined;
+
 /** Runs a plan from its sources to published outputs, and writes its report, also when it fails. */
 export async function executePlan(execution: Execution): Promise<RunResult> {
-  const run = new PlanRun(execution);
-  const release = destroyInputsOnAbort(execution.plan, execution.options.signal);
+  const { plan, options } = execution;
+  const release = destroyInputsOnAbort(plan, options.signal);
   try {
-    await run.execute();
-    return await run.finish(null);
+    const saved = await earlierResult(execution);
+    if (saved !== null) return saved;
+    const folder = createRunFolder(execution.settings, execution.runId, keepsJournal(execution));
+    return (await resultOf(execution, folder)) ?? (await runPlan(new PlanRun(execution, folder)));
   } catch (error) {
-    await run.undo();
-    const failure = failureOf(error, execution.options.signal);
-    execution.onRows?.fail?.(failure);
-    destroyInputs(execution.plan);
-    const { report } = await run.finish(failure);
-    Object.assign(failure, { runId: execution.runId, report });
-    throw failure;
+    destroyInputs(plan);
+    throw error;
   } finally {
     release();
   }
 }
 
+/** Completes an earlier run of the same job that was cut off while it published; null where its result is not that of this plan. */
+async function earlierResult({ resumption, plan, settings, options }: Execution): Promise<RunResult | null> {
+  const runId = resumption?.finishFirst ?? null;
+  if (resumption?.named === true && resumption.runId !== null) requireJournal(settings, resumption.runId);
+  if (runId === null) return null;
+  return finishEarlier({ runId, plan, settings, options }, async () => {
+    const { sources } = await preparePlan(plan, settings);
+    return runHeader({ runId, startMs: Date.now(), plan, options, settings, sources });
+  });
+}
+
+/** The result of a run that is gone on with and has nothing left to compute. */
+async function resultOf(execution: Execution, folder: RunFolder): Promise<RunResult | null> {
+  const { resumption, runId, plan, settings, options } = execution;
+  if (resumption === undefined || resumption.runId === null) return null;
+  let result: RunResult | null;
+  try {
+    result = await takeUp({ runId, plan, settings, options }, folder);
+  } catch (error) {
+    leaveRunFolder(folder, true);
+    throw error;
+  }
+  if (result !== null) leaveRunFolder(folder, false);
+  return result;
+}
+
+async function runPlan(run: PlanRun): Promise<RunResult> {
+  const { execution } = run;
+  try {
+    await run.execute();
+    return await run.finish(null);
+  } catch (error) {
+    const failure = failureOf(error, execution);
+    await run.undo(failure);
+    execution.onRows?.fail?.(failure);
+    destroyInputs(execution.plan);
+    const { report } = await run.finish(failure);
+    Object.assign(failure, { runId: execution.runId, report });
+    throw failure;
+  }
+}
+
 /** A stop shows in many ways, from a refused query to a torn-down worker; the caller is told of the stop. */
-function failureOf(error: unknown, signal: AbortSignal | undefined): MillraceError {
-  if (signal?.aborted === true) return runStopped(signal);
+function failureOf(error: unknown, { options, stop }: Execution): MillraceError {
+  for (const signal of [options.signal, stop]) if (signal?.aborted === true) return runStopped(signal);
   return error instanceof MillraceError ? error : MillraceError.fromData(toErrorData(error));
 }
+
+/** What may go better another time, without a change to plan or data. */
+const mayPass = ({ category, code }: MillraceError): boolean =>
+  category === "Resource" || category === "External" || code === "RUN_STOPPED";
 
 /** What a query says when a single row could not be computed. */
 const rowFailureCodes = ["CONVERSION_FAILED", "INTEGER_OVERFLOW", "INVALID_INPUT"];
@@ -101,8 +166,11 @@ class PlanRun {
   private readonly cpuStart = process.cpuUsage();
   private readonly stages: StageMetrics[] = [];
   private readonly results: TaskResult[] = [];
+  private readonly attempts: TaskAttempt[] = [];
   private readonly ingested = new Map<string, IngestResult>();
-  private readonly folder: RunFolder;
+  private readonly journal: RunJournal | null;
+  /** The engine's; of a run that is gone on with, those of its first process where they decide the bytes of its outputs. */
+  private readonly settings: EngineSettings;
   private readonly rejected: RejectStore;
   private prepared: PreparedPlan | null = null;
   private outputs: OutputSet | null = null;
@@ -110,36 +178,63 @@ class PlanRun {
   private duckdb: DuckDbRunner | null = null;
   private published: readonly OutputMetrics[] = [];
   private quality: QualityReport | null = null;
+  private readonly phases: PhaseMetrics[] = [];
+  /** Another process can go on with the run. */
+  private resumable = false;
   /** Exchanges whose rows were handed over while they were made. */
   private readonly received = new Set<number>();
 
-  constructor(private readonly execution: Execution) {
-    this.folder = createRunFolder(execution.settings.stateDir, execution.runId);
-    this.rejected = new RejectStore(this.folder.folder, execution.runId);
+  constructor(
+    readonly execution: Execution,
+    private readonly folder: RunFolder,
+  ) {
+    this.rejected = new RejectStore(folder.folder, execution.runId);
+    this.journal = keepsJournal(execution)
+      ? openJournal(folder.folder, ({ slot }, reason) => execution.emit({ kind: "task-redone", task: slot, reason }))
+      : null;
+    const { memory } = this.journal ?? { memory: null };
+    if (memory !== null) this.rejected.removeEarlier();
+    this.settings = { ...execution.settings, ...memory?.header.shaping };
   }
 
   async execute(): Promise<void> {
-    const { execution } = this;
+    const { execution, settings, journal } = this;
     throwIfAborted(execution.options.signal);
-    const preparing = preparePlan(execution.plan, execution.settings, execution.replay?.source);
-    this.early = EarlySession.begin(execution.plan.outputs, execution.settings, this.folder.scratch);
+    const preparing = preparePlan(execution.plan, settings, execution.replay?.source);
+    this.early = EarlySession.begin(execution.plan.outputs, settings, this.folder.scratch);
     const prepared = await preparing;
+    this.phases.push({ name: "prepare", startMs: this.startMs, endMs: Date.now() });
     const { onRows, emit, options } = execution;
     const careful = prepared.queriesMayFail && onRows !== null && !onRows.restarts;
-    this.prepared = careful ? replanned(prepared) : prepared;
+    const before = journal?.memory?.replanned === true;
+    this.prepared = careful || before ? replanned(prepared) : prepared;
     emit({ kind: "run-started", job: options.job ?? "job", stages: this.prepared.physical.stages.length });
+    this.beginJournal(prepared);
     try {
-      await this.runStages(this.prepared, this.folder.scratch);
+      await this.runStages(this.prepared, before ? this.carefulScratch : this.folder.scratch);
     } catch (error) {
       if (!this.prepared.queriesMayFail || !isRowFailure(error)) throw error;
       // A query can only fail as a whole. The same plan once more, with such rows rejected one by one; clean data never comes here.
       await this.startOver();
+      journal?.replanned();
       this.prepared = replanned(prepared);
-      await this.runStages(this.prepared, join(this.folder.scratch, "careful"));
+      await this.runStages(this.prepared, this.carefulScratch);
     }
     for (const output of this.published) {
       emit({ kind: "published", path: output.path, rows: output.rows, files: output.files.length });
     }
+  }
+
+  private get carefulScratch(): string {
+    return join(this.folder.scratch, "careful");
+  }
+
+  private beginJournal({ sources }: PreparedPlan): void {
+    const { journal, execution, settings } = this;
+    if (journal === null) return;
+    const { runId, plan, options } = execution;
+    const tasks = journal.begin(runHeader({ runId, startMs: this.startMs, plan, options, settings, sources }));
+    if (journal.memory !== null) execution.emit({ kind: "run-resumed", tasks, earlierProcesses: journal.memory.owners });
   }
 
   private async runStages(prepared: PreparedPlan, scratch: string): Promise<void> {
@@ -151,32 +246,50 @@ class PlanRun {
     const duckdb = new DuckDbRunner(context, execution.onRows, checks, this.early);
     this.duckdb = duckdb;
     const release = this.stopOnAbort(context);
+    const stopBeat = beat(context);
     try {
       for (const [index, output] of physical.outputs.entries())
         if (output.kind === "rows" && !checks.owns(index)) execution.onRows?.begin(output.schema);
       this.outputs = await OutputSet.prepare(physical.outputs, context, planFingerprint(execution.plan));
       for (const stage of physical.stages) {
-        context.throwIfStopped();
+        context.throwIfStopping();
         this.stages.push(await this.runStage(stage, context));
       }
       await this.deliverRows(context, checks);
-      context.throwIfStopped();
+      context.throwIfStopping();
       this.quality = checks.decide(this.results);
       this.keepRejects();
       if (this.quality !== null) requireChecks(this.quality);
       await execution.onRows?.end?.();
       if ((await execution.replay?.beforePublish()) === false) {
-        await this.undo();
+        await this.outputs.discard();
         return;
       }
-      this.published = await this.outputs.publish(duckdb);
+      await this.publish(this.outputs, context, duckdb);
     } finally {
+      stopBeat();
       release();
     }
   }
 
+  /** What is going to be published is written down before the first of it is visible; from then on the run is only carried to its end. */
+  private async publish(outputs: OutputSet, context: RunContext, duckdb: DuckDbRunner): Promise<void> {
+    const { journal, prepared } = this;
+    const startMs = Date.now();
+    const staged = await outputs.stage();
+    context.throwIfStopping();
+    if (journal !== null) {
+      const { flowOf } = await import("./afterRun.js");
+      const metrics = { ...this.metrics(null), outputs: staged.map(outputMetrics) };
+      journal.write({ kind: "publishing", outputs: staged, report: { metrics, flow: flowOf(plannedOf(prepared)) } });
+      killPoint("publishing");
+    }
+    this.published = await outputs.publish(staged, duckdb);
+    this.phases.push({ name: "publish", startMs, endMs: Date.now() });
+  }
+
   private async startOver(): Promise<void> {
-    await this.undo();
+    await this.outputs?.discard();
     this.duckdb?.close();
     this.rejected.startOver(new Set([...this.ingested.values()].map(({ result }) => result.rejects)));
     this.outputs = null;
@@ -192,7 +305,7 @@ class PlanRun {
     );
     return new RunContext({
       runId: execution.runId,
-      settings: execution.settings,
+      settings: this.settings,
       pool: execution.pool,
       folder: this.folder.folder,
       scratch,
@@ -201,19 +314,28 @@ class PlanRun {
       rejects: this.rejected,
       totalBytes,
       signal: execution.options.signal ?? null,
+      stop: execution.stop ?? null,
+      journal: this.journal,
       emit: execution.emit,
+      attempts: this.attempts,
     });
   }
 
   private stopOnAbort(context: RunContext): () => void {
-    const { signal } = this.execution.options;
-    const stop = () => {
+    const { options, stop } = this.execution;
+    const stopAll = () => {
       context.stopTasks();
       this.duckdb?.interrupt();
     };
-    signal?.addEventListener("abort", stop, { once: true });
-    if (signal?.aborted === true) stop();
-    return () => signal?.removeEventListener("abort", stop);
+    // A query is not made of tasks that one could wait for.
+    const stopQuery = () => this.duckdb?.interrupt();
+    options.signal?.addEventListener("abort", stopAll, { once: true });
+    stop?.addEventListener("abort", stopQuery, { once: true });
+    if (options.signal?.aborted === true) stopAll();
+    return () => {
+      options.signal?.removeEventListener("abort", stopAll);
+      stop?.removeEventListener("abort", stopQuery);
+    };
   }
 
   private async runStage(stage: Stage, context: RunContext): Promise<StageMetrics> {
@@ -230,7 +352,7 @@ class PlanRun {
       case "ingest": {
         const feed = required(this.prepared?.feeds.get(stage.dataId), "rows of the program");
         // An iterable can be read once only: a plan that is run again finds its rows where they were put.
-        const done = this.ingested.get(stage.dataId) ?? (await runIngestStage(stage, feed, context));
+        const done = this.ingested.get(stage.dataId) ?? (await this.ingest(stage, feed, context));
         this.ingested.set(stage.dataId, done);
         this.results.push(done.result);
         context.addExchange(stage.exchange, done.files);
@@ -239,6 +361,17 @@ class PlanRun {
       default:
         return assertNever(stage, "stage");
     }
+  }
+
+  /** Rows that an earlier process of a named run took in are not asked for again: a stream gives them only once. */
+  private async ingest(stage: IngestStage, feed: RowFeed | StreamReader, context: RunContext): Promise<IngestResult> {
+    const { journal, execution } = this;
+    const source = [...(this.prepared?.feeds.keys() ?? [])].indexOf(stage.dataId);
+    const earlier = execution.resumption?.named === true ? await journal?.ingest(source) : null;
+    if (earlier !== null && earlier !== undefined) return resumeIngest(stage, earlier, context);
+    const done = await runIngestStage(stage, feed, context);
+    await journal?.ingestDone(source, done.files, done.result);
+    return done;
   }
 
   /** Rows that a consumer takes one batch after the other go to it as partitions end, so that its pace is that of the scan. */
@@ -290,8 +423,11 @@ class PlanRun {
     return required(this.outputs, "outputs");
   }
 
-  async undo(): Promise<void> {
-    await this.outputs?.discard();
+  /** Leaves nothing of a failed run, or what another process needs to go on with it. */
+  async undo(failure: MillraceError): Promise<void> {
+    this.resumable = mayPass(failure) && this.journal?.isWorthKeeping === true;
+    if (this.resumable) this.outputs?.release();
+    else await this.outputs?.discard();
   }
 
   async finish(failure: MillraceError | null): Promise<RunResult> {
@@ -301,11 +437,15 @@ class PlanRun {
     this.duckdb?.close();
     await this.early?.close();
     // Loaded here, so that its histograms do not delay the first task.
-    const { buildReport } = await import("../report/report.js");
-    const report = buildReport(this.metrics(error));
+    const { reportOf } = await import("./afterRun.js");
+    const planned = plannedOf(this.prepared);
+    // A replay is no run of its job: it would make the usual figures wrong.
+    const remember = execution.replay === undefined;
+    const report = reportOf({ metrics: this.metrics(error), settings: execution.settings, planned, remember });
     this.writeReport(report);
-    removeScratch(this.folder);
-    execution.emit({ kind: "run-finished", status: report.status, error });
+    await this.endJournal(report.status, error);
+    const { resumable } = this;
+    execution.emit({ kind: "run-finished", status: report.status, error, resumable });
     const outputs = this.published.map(({ path, format, rows, bytes, files }) => ({
       path,
       format,
@@ -317,8 +457,23 @@ class PlanRun {
     return { runId: execution.runId, status: report.status, report, outputs, rejects };
   }
 
-  private metrics(error: RunMetrics["error"]): RunMetrics {
+  /** What the journal cannot take must not hide why the run failed. */
+  private async endJournal(status: RunStatus, error: ErrorData | null): Promise<void> {
+    const { journal, resumable, folder } = this;
+    try {
+      if (resumable && error !== null) journal?.write({ kind: "stopped", error });
+      else journal?.write({ kind: "finished", status, error });
+    } catch (cause) {
+      process.emitWarning(`the end of the run could not be noted: ${(cause as Error).message}`, "MillraceWarning");
+    }
+    await journal?.close();
+    if (!resumable) this.rejected.removeParts();
+    leaveRunFolder(folder, resumable);
+  }
+
+  private metrics(error: RunMetrics["error"]): CountedMetrics {
     const { execution, prepared } = this;
+    const resume = this.journal?.metrics ?? null;
     const cpu = process.cpuUsage(this.cpuStart);
     return {
       job: execution.options.job ?? "job",
@@ -339,7 +494,10 @@ class PlanRun {
       workers: execution.settings.workers,
       memoryBytes: execution.settings.memoryBytes,
       quality: this.quality,
+      ...(resume === null ? {} : { resume }),
       error,
+      attempts: this.attempts,
+      phases: this.phases,
     };
   }
 
@@ -360,12 +518,12 @@ class PlanRun {
 
   /** A report that cannot be written is told, but never fails the run. */
   private writeReport(report: RunReport): void {
-    const text = `${JSON.stringify(report, null, 2)}\n`;
+    const json = `${JSON.stringify(report, null, 2)}\n`;
     const extra = this.execution.options.report;
     for (const file of [join(this.folder.folder, "report.json"), ...(extra === undefined ? [] : [extra])]) {
       try {
         mkdirSync(dirname(file), { recursive: true });
-        writeFileSync(file, text);
+        writeFileSync(file, file.endsWith(".html") ? report.toHtml() : json);
       } catch (cause) {
         process.emitWarning(`the run report could not be written to ${file}: ${(cause as Error).message}`, "MillraceWarning");
       }
@@ -378,3 +536,6 @@ function mostLenient(policies: readonly OnReject[]): OnReject {
   if (policies.includes("quarantine")) return "quarantine";
   return policies.includes("skip") ? "skip" : "fail";
 }
+
+const plannedOf = (prepared: PreparedPlan | null) =>
+  prepared === null ? null : { physical: prepared.physical, checksFrom: prepared.checks.firstOutput };

@@ -9,6 +9,7 @@ import type { StageMetrics } from "../report/model.js";
 import type { FileWritten, TaskResult } from "../task/protocol.js";
 import { RejectLog } from "../worker/rejects.js";
 import type { RunContext } from "./context.js";
+import type { IngestRecord } from "./journal.js";
 import type { RowFeed } from "./rowFeed.js";
 import { StreamRecord, type StreamReader } from "../io/streamRead.js";
 
@@ -52,6 +53,22 @@ export async function runIngestStage(stage: IngestStage, feed: RowFeed | StreamR
   };
   const metrics: StageMetrics = { id, name, kind: "ingest", startMs, endMs, ...counts, tasks: [], steps: [] };
   return { files: ingest.files, metrics, result };
+}
+
+/** What an earlier process took in. */
+export function resumeIngest(stage: IngestStage, { files, result }: IngestRecord, run: RunContext): IngestResult {
+  const { id, name, source } = stage;
+  const { rows } = result.scan;
+  const { count, samples } = result.rejects;
+  run.emit({ kind: "task-reused", stage: name, partition: 0, rows, bytes: 0 });
+  if (count > 0) run.emit({ kind: "reject", stage: name, count, samples });
+  run.rejects.add({ rejects: result.rejects, lines: 0, partition: 0, source, file: null });
+  run.limits.add(result, source, null);
+  run.limits.stageFinished();
+  const { startMs, endMs } = result.timing;
+  const counts = { recordsRead: rows, recordsIn: rows, recordsOut: rows - count, filtered: 0, rejected: count, bytes: 0 };
+  const metrics: StageMetrics = { id, name, kind: "ingest", startMs, endMs, ...counts, tasks: [], steps: [] };
+  return { files, metrics, result };
 }
 
 class Ingest {

@@ -1,3 +1,4 @@
+import { fsync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { Packr } from "msgpackr";
 import { dataError } from "../common/errors.js";
@@ -75,6 +76,11 @@ export class JournalWriter {
     private end: number,
   ) {}
 
+  /** A flush that is under way, and whether records came since it began. */
+  private flushing: Promise<void> | null = null;
+  private dirty = false;
+  private failure: unknown = null;
+
   /** Begins a journal. @throws MillraceError External/FILE_IO, Resource/DISK_FULL, Config/TARGET_NOT_WRITABLE */
   static create(files: FileSystem, path: string): JournalWriter {
     const fd = files.open(path, "create");
@@ -103,10 +109,33 @@ export class JournalWriter {
   }
 
   sync(): void {
+    this.dirty = false;
     this.attempt(() => this.files.fsync(this.fd));
   }
 
-  close(): void {
+  /** Has the disk take what was added, while the caller goes on; records that come meanwhile share the next flush. */
+  syncSoon(): void {
+    this.dirty = true;
+    this.flushing ??= this.flush().finally(() => {
+      this.flushing = null;
+    });
+  }
+
+  private async flush(): Promise<void> {
+    while (this.dirty && this.failure === null) {
+      this.dirty = false;
+      await new Promise<void>((done) => {
+        fsync(this.fd, (error) => {
+          this.failure ??= error;
+          done();
+        });
+      });
+    }
+  }
+
+  /** Waits for a flush that is under way: its number must not become that of another file. */
+  async close(): Promise<void> {
+    await this.flushing;
     this.files.close(this.fd);
   }
 
@@ -117,6 +146,8 @@ export class JournalWriter {
 
   private attempt(run: () => void): void {
     try {
+      // A flush in the background that failed is told by the next call.
+      if (this.failure !== null) throw this.failure;
       run();
     } catch (thrown) {
       throw fileError(thrown, "write the journal", this.path);

@@ -2,11 +2,14 @@ import { mkdirSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import type { Batch } from "../batch/column.js";
 import { required } from "../common/assert.js";
-import { planError } from "../common/errors.js";
-import { writeDuckDbTable } from "../duckdb/table.js";
+import { configError, planError } from "../common/errors.js";
+import { countTableRows, writeDuckDbTable } from "../duckdb/table.js";
 import { exchangeWriter } from "../exchange/codec.js";
-import { assemble, discard, prepareTarget, publish, type Staged, type Target } from "../io/commit.js";
+import { assemble, completePublish, discard, prepareTarget, publish, type Target } from "../io/commit.js";
+import { releaseStaging } from "../io/commitOwner.js";
 import type { BatchWriter } from "../io/contracts.js";
+import { killPoint } from "../io/killPoint.js";
+import { nodeFileSystem } from "../io/sinkFileSystem.js";
 import { openWriter } from "../io/sinks.js";
 import type { SinkSpec } from "../plan/nodes.js";
 import type { PlannedOutput } from "../planner/stages.js";
@@ -14,6 +17,8 @@ import type { OutputMetrics } from "../report/model.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import type { RunContext } from "./context.js";
+import type { StagedOutput } from "./journal.js";
+import type { EngineSettings } from "./options.js";
 
 interface FileOutput {
   readonly kind: "files";
@@ -60,7 +65,7 @@ export class OutputSet {
           outputs.set(index, { kind: "table", sink, schema, folder: join(run.scratch, `table${index}`) });
           continue;
         }
-        const target = await prepareTarget(sink, run.runId);
+        const target = await prepareTarget(sink, run.runId, nodeFileSystem, run.journal === null ? null : run.folder);
         outputs.set(index, { kind: "files", sink, schema, target });
         run.setStaging(index, target.fragments);
       }
@@ -87,23 +92,40 @@ export class OutputSet {
     this.fragments.set(index, [...(this.fragments.get(index) ?? []), ...files]);
   }
 
-  /** Stages every output completely before the first becomes visible. */
-  async publish(reader: RowsReader): Promise<OutputMetrics[]> {
-    const staged = new Map<number, Staged>();
+  /** Stages every output completely; nothing is visible yet. */
+  async stage(): Promise<StagedOutput[]> {
+    const staged: StagedOutput[] = [];
     for (const [index, output] of this.outputs) {
-      if (output.kind === "files")
-        staged.set(index, await assemble(output.target, output.schema, this.fragments.get(index) ?? []));
+      const fragments = this.fragments.get(index) ?? [];
+      if (output.kind === "files") {
+        const { target, schema } = output;
+        staged.push({ kind: "files", target, staged: await assemble(target, schema, fragments) });
+        killPoint("staged");
+      } else {
+        const { sink, schema } = output;
+        staged.push({ kind: "table", sink, schema, fragments, rowsBefore: await rowsBefore(sink, this.run) });
+      }
     }
+    return staged;
+  }
+
+  /** Makes what was staged visible, one output after the other. */
+  async publish(staged: readonly StagedOutput[], reader: RowsReader): Promise<OutputMetrics[]> {
+    const { planFingerprint, run } = this;
     const metrics: OutputMetrics[] = [];
-    for (const [index, output] of this.outputs) {
-      this.run.throwIfStopped();
-      metrics.push(
-        output.kind === "files"
-          ? await this.publishFiles(output, required(staged.get(index), "staged output"))
-          : await this.publishTable(index, output, reader),
-      );
+    for (const output of staged) {
+      if (output.kind === "files") {
+        await publish(output.target, output.staged, { planFingerprint });
+        metrics.push(outputMetrics(output));
+      } else metrics.push(await publishTable(output, reader, run));
+      run.journal?.write({ kind: "published", path: resolve(sinkOf(output).path) });
     }
     return metrics;
+  }
+
+  /** Leaves what was staged for another process. */
+  release(): void {
+    for (const output of this.outputs.values()) if (output.kind === "files") releaseStaging(output.target.staging);
   }
 
   /** Removes everything staged. */
@@ -114,23 +136,70 @@ export class OutputSet {
   private output(index: number): Output {
     return required(this.outputs.get(index), `output ${index}`);
   }
-
-  private async publishFiles({ sink, target }: FileOutput, staged: Staged): Promise<OutputMetrics> {
-    await publish(target, staged, { planFingerprint: this.planFingerprint });
-    return outputMetrics(sink, staged);
-  }
-
-  private async publishTable(index: number, output: TableOutput, reader: RowsReader): Promise<OutputMetrics> {
-    const { sink, schema } = output;
-    const rows = reader.readFiles(this.fragments.get(index) ?? [], schema);
-    const target = { path: sink.path, table: String(sink.options.table), mode: sink.mode };
-    const written = await writeDuckDbTable(target, schema, rows, {
-      memoryBytes: Math.floor(this.run.settings.memoryBytes * 0.2),
-      tempDirectory: join(this.run.scratch, `table${index}-temp`),
-    });
-    return { path: sink.path, format: sink.format, mode: sink.mode, rows: written.rows, bytes: 0, partitions: 1, files: [] };
-  }
 }
+
+const sinkOf = (output: StagedOutput): SinkSpec => (output.kind === "files" ? output.target.sink : output.sink);
+
+interface Place {
+  readonly settings: EngineSettings;
+  readonly scratch: string;
+}
+
+/** What a table had, where it takes that to tell later whether this run's rows are in it. */
+async function rowsBefore(sink: SinkSpec, place: Place): Promise<number | null> {
+  if (sink.mode === "overwrite") return null;
+  const rows = await rowsNow(sink, place);
+  if (sink.mode !== "error" || rows === null) return rows;
+  throw configError("TARGET_EXISTS", `the table ${JSON.stringify(String(sink.options.table))} exists already`, {
+    file: sink.path,
+    hint: 'Choose mode "overwrite" or "append", or another table.',
+  });
+}
+
+const rowsNow = ({ path, options }: SinkSpec, place: Place): Promise<number | null> =>
+  countTableRows({ path, table: String(options.table) }, tableOptions(place));
+
+const tableOptions = ({ settings, scratch }: Place) => ({
+  memoryBytes: Math.floor(settings.memoryBytes * 0.2),
+  tempDirectory: join(scratch, "table-temp"),
+});
+
+type StagedTable = Extract<StagedOutput, { readonly kind: "table" }>;
+
+async function publishTable({ sink, schema, fragments }: StagedTable, reader: RowsReader, place: Place): Promise<OutputMetrics> {
+  const target = { path: sink.path, table: String(sink.options.table), mode: sink.mode };
+  const { rows } = await writeDuckDbTable(target, schema, reader.readFiles(fragments, schema), tableOptions(place));
+  killPoint("table");
+  return { path: sink.path, format: sink.format, mode: sink.mode, rows, bytes: 0, partitions: 1, files: [] };
+}
+
+/**
+ * Publishes an output that an earlier process staged completely, unless it did that as well.
+ * @throws MillraceError Config/TARGET_CHANGED where a table has been changed by something else meanwhile
+ */
+export async function completeOutput(
+  output: StagedOutput,
+  planFingerprint: string,
+  reader: RowsReader,
+  place: Place,
+): Promise<void> {
+  if (output.kind === "files") return completePublish(output.target, output.staged, { planFingerprint });
+  const { sink, fragments, rowsBefore: before } = output;
+  if (sink.mode !== "overwrite") {
+    const now = await rowsNow(sink, place);
+    const rows = fragments.reduce((sum, file) => sum + file.rows, 0);
+    if (now !== before && now === (before ?? 0) + rows) return;
+    if (now !== before) throw tableChanged(sink, before, rows, now);
+  }
+  await publishTable(output, reader, place);
+}
+
+const tableChanged = (sink: SinkSpec, before: number | null, rows: number, now: number | null) =>
+  configError(
+    "TARGET_CHANGED",
+    `table ${String(sink.options.table)} of ${sink.path}: expected ${before ?? 0} rows, or ${(before ?? 0) + rows} with those of this run; found ${now ?? "no table"}`,
+    { file: sink.path, hint: "Something else wrote to the table since the run was cut off: see whether its rows are there." },
+  );
 
 /** Two sinks of one plan must not write to one place, nor one inside the other's folder. @throws MillraceError Plan/DUPLICATE_TARGET */
 function requireOwnTargets(planned: readonly PlannedOutput[]): void {
@@ -156,15 +225,19 @@ function collide(a: { path: string; table: string | null }, b: { path: string; t
   return a.path.startsWith(join(b.path, sep)) || b.path.startsWith(join(a.path, sep));
 }
 
-function outputMetrics(sink: SinkSpec, staged: Staged): OutputMetrics {
-  const files = staged.files.map(({ path, rows, bytes, checksum, partitionValues }) => ({
-    path,
+export function outputMetrics(output: StagedOutput): OutputMetrics {
+  const { path, format, mode } = sinkOf(output);
+  if (output.kind === "table") {
+    const rows = output.fragments.reduce((sum, file) => sum + file.rows, 0);
+    return { path, format, mode, rows, bytes: 0, partitions: 1, files: [] };
+  }
+  const files = output.staged.files.map(({ path: name, rows, bytes, checksum, partitionValues }) => ({
+    path: name,
     rows,
     bytes,
     checksum,
     partitionValues,
   }));
   const bytes = files.reduce((total, file) => total + file.bytes, 0);
-  const { path, format, mode } = sink;
-  return { path, format, mode, rows: staged.rows, bytes, partitions: files.length, files };
+  return { path, format, mode, rows: output.staged.rows, bytes, partitions: files.length, files };
 }

@@ -12,6 +12,7 @@ import type { RawFileEntry } from "./rejectIndex.js";
 const linefeed = 10;
 /** What is held of one file before it is written. */
 const mostHeldBytes = 4 << 20;
+const shortRecord = 256;
 
 /** The bytes that a text file begins with, before its first record, and those that end its lines, both as they stand in the file. */
 export function headOf(
@@ -34,21 +35,99 @@ export function headOf(
   }
 }
 
-/** A record as a range of the block that it was read with. */
-interface HeldRecord {
-  readonly byte: number;
-  readonly bytes: Uint8Array;
-  readonly from: number;
-  readonly to: number;
+/** Records by their first bytes, which mostly come in ascending order: a set of them all is made only when one does not. */
+class SeenRecords {
+  size = 0;
+  private readonly ascending: number[] = [];
+  private last = -1;
+  private all: Set<number> | null = null;
+
+  /** False where it was there already. */
+  add(byte: number): boolean {
+    if (this.all === null && byte > this.last) {
+      this.ascending.push(byte);
+      this.last = byte;
+      this.size++;
+      return true;
+    }
+    this.all ??= new Set(this.ascending);
+    this.all.add(byte);
+    const isNew = this.all.size > this.size;
+    this.size = this.all.size;
+    return isNew;
+  }
+}
+
+/** Records that wait to be written, each with its line end, one behind the other: no object for each. */
+class HeldRecords {
+  private bytes = new Uint8Array(1 << 16);
+  private length = 0;
+  /** The first byte of each record in its file, and where it ends here. */
+  private places: number[] = [];
+  private ends: number[] = [];
+  private isAscending = true;
+
+  constructor(private readonly lineEnd: readonly number[]) {}
+
+  get size(): number {
+    return this.length;
+  }
+
+  add(place: number, source: Uint8Array, from: number, to: number): void {
+    const { lineEnd } = this;
+    const end = this.length + to - from + lineEnd.length;
+    if (end > this.bytes.length) this.grow(end);
+    const { bytes } = this;
+    let at = this.length;
+    // Most records are short: a view of each costs more than its bytes.
+    if (to - from > shortRecord) {
+      bytes.set(source.subarray(from, to), at);
+      at += to - from;
+    } else {
+      for (let i = from; i < to; i++) bytes[at++] = source[i] as number;
+    }
+    for (let i = 0; i < lineEnd.length; i++) bytes[at++] = lineEnd[i] as number;
+    this.isAscending &&= place > (this.places[this.places.length - 1] ?? -1);
+    this.places.push(place);
+    this.ends.push(at);
+    this.length = at;
+  }
+
+  /** What is held, in the order of the places; nothing is held then. The bytes are good until the next `add`. */
+  take(): Uint8Array {
+    const held = this.isAscending ? this.bytes.subarray(0, this.length) : this.sorted();
+    this.places = [];
+    this.ends = [];
+    this.length = 0;
+    this.isAscending = true;
+    return held;
+  }
+
+  private sorted(): Uint8Array {
+    const { places, ends } = this;
+    const out = new Uint8Array(this.length);
+    let at = 0;
+    for (const i of Array.from(places.keys()).sort((a, b) => (places[a] ?? 0) - (places[b] ?? 0))) {
+      const [from, to] = [ends[i - 1] ?? 0, ends[i] ?? 0];
+      out.set(this.bytes.subarray(from, to), at);
+      at += to - from;
+    }
+    return out;
+  }
+
+  private grow(needed: number): void {
+    const bigger = new Uint8Array(Math.max(needed, this.bytes.length * 2));
+    bigger.set(this.bytes.subarray(0, this.length));
+    this.bytes = bigger;
+  }
 }
 
 interface RawFile {
   readonly entry: Omit<RawFileEntry, "records">;
   readonly full: string;
   /** First bytes of the records that are in the file already: several branches of a plan may reject the same record. */
-  readonly seen: Set<number>;
-  held: HeldRecord[];
-  heldBytes: number;
+  readonly seen: SeenRecords;
+  readonly held: HeldRecords;
 }
 
 /** Gathers rejected records by the file that they stood in, each once, in the order of partitions and then of their places. */
@@ -63,17 +142,7 @@ export class RawFiles {
     if (raw.layout !== "bytes") throw internalError("raw bytes are no byte column");
     const target = this.open(number, source, file);
     const bytes = columns.byte.layout === "fixed" ? (columns.byte.values as Float64Array) : [];
-    for (let row = 0; row < raw.length; row++) this.take(target, bytes[row] ?? -1, raw, row);
-  }
-
-  private take(target: RawFile, byte: number, raw: BytesColumn, row: number): void {
-    if (byte < 0 || raw.valid?.[row] === 0) return;
-    if (target.seen.has(byte)) return;
-    target.seen.add(byte);
-    const [from, to] = [raw.starts[row] ?? 0, raw.ends[row] ?? 0];
-    target.held.push({ byte, bytes: raw.bytes, from, to });
-    target.heldBytes += to - from;
-    if (target.heldBytes >= mostHeldBytes) flush(target);
+    for (let row = 0; row < raw.length; row++) take(target, bytes[row] ?? -1, raw, row);
   }
 
   /** Writes what is held; nothing of a partition stays in memory. */
@@ -106,25 +175,21 @@ export class RawFiles {
     writeFileSync(full, head.bytes);
     const { lineEnd } = head;
     const entry = { source, format, file: file.path, path: `raw/${name}`, headBytes: head.bytes.length, lineEnd };
-    const made: RawFile = { entry, full, seen: new Set(), held: [], heldBytes: 0 };
+    const made: RawFile = { entry, full, seen: new SeenRecords(), held: new HeldRecords(lineEnd) };
     this.files.set(key, made);
     return made;
   }
 }
 
+function take(target: RawFile, byte: number, raw: BytesColumn, row: number): void {
+  if (byte < 0 || raw.valid?.[row] === 0) return;
+  if (!target.seen.add(byte)) return;
+  target.held.add(byte, raw.bytes, raw.starts[row] ?? 0, raw.ends[row] ?? 0);
+  if (target.held.size >= mostHeldBytes) flush(target);
+}
+
 function flush(file: RawFile): void {
-  if (file.held.length === 0) return;
-  const { lineEnd } = file.entry;
-  const out = new Uint8Array(file.heldBytes + file.held.length * lineEnd.length);
-  let at = 0;
-  for (const { bytes, from, to } of file.held.sort((a, b) => a.byte - b.byte)) {
-    out.set(bytes.subarray(from, to), at);
-    out.set(lineEnd, at + to - from);
-    at += to - from + lineEnd.length;
-  }
-  appendFileSync(file.full, out);
-  file.held = [];
-  file.heldBytes = 0;
+  if (file.held.size > 0) appendFileSync(file.full, file.held.take());
 }
 
 function sync(file: string): void {

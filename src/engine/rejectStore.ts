@@ -5,7 +5,7 @@ import { readBlocks } from "../exchange/openPart.js";
 import type { ResolvedSource } from "../plan/bound.js";
 import { taskRejectSchema } from "../task/rejectColumns.js";
 import type { TaskResult } from "../task/protocol.js";
-import { rejectFolder, rejectsPath, type RejectIndex, writeRejectIndex } from "./rejectIndex.js";
+import { indexPath, rejectFolder, rejectsPath, type RejectIndex, writeRejectIndex } from "./rejectIndex.js";
 import { RejectParquet } from "./rejectParquet.js";
 import { RawFiles } from "./rejectRaw.js";
 
@@ -104,8 +104,20 @@ export class RejectStore {
     writer.finish();
     this.index = { version: 1, runId: this.runId, ...head, ...this.counts(), raws: raws.finish() };
     writeRejectIndex(this.runFolder, this.index);
-    for (const { rejects } of kept) rmSync(required(rejects.file, "file of rejects"), { force: true });
     return true;
+  }
+
+  /** Removes what tasks left, which a process that goes on with the run would read again. */
+  removeParts(): void {
+    if (this.index === null) return;
+    for (const { rejects } of this.parts) if (rejects.file !== null) rmSync(rejects.file, { force: true });
+  }
+
+  /** Removes what an earlier process made of its rejects: they are gathered anew. */
+  removeEarlier(): void {
+    const raws = join(rejectFolder(this.runFolder), "raw");
+    for (const path of [indexPath(this.runFolder), rejectsPath(this.runFolder), raws])
+      rmSync(path, { recursive: true, force: true });
   }
 
   private open(): OpenFiles {

@@ -1,3 +1,4 @@
+import { MillraceError } from "../common/errors.js";
 import type { JsonValue } from "../expr/nodes.js";
 import type { RunStatus } from "../report/model.js";
 import type { RunReport } from "../report/report.js";
@@ -12,8 +13,16 @@ export interface RunOptions {
   readonly job?: string;
   /** Kept in the report. */
   readonly parameters?: { readonly [name: string]: JsonValue };
-  /** A file for the JSON run report, beside the one in the state folder. */
+  /** A file for the run report, beside the one in the state folder: a page where its name ends in `.html`, else JSON. */
   readonly report?: string;
+  /**
+   * Goes on with a run that was cut off instead of beginning one: a run's id, or `"auto"`: the latest unfinished run of the same job, targets,
+   * engine options and plan (apart from its functions), if there is one. Work whose functions and inputs are unchanged is not done again.
+   * Default false. See docs/RESUME.md.
+   */
+  readonly resume?: "auto" | (string & {}) | false;
+  /** The file that the plan came from, kept so that a command line can find it again. */
+  readonly planFile?: string;
 }
 
 /** What a sink has published. */
@@ -43,9 +52,19 @@ export class RunHandle implements PromiseLike<RunResult>, AsyncIterable<RunEvent
     readonly runId: string,
     readonly result: Promise<RunResult>,
     private readonly events: EventQueue,
+    private readonly stopping: AbortController = new AbortController(),
   ) {
     // A caller that only iterates learns of a failure by the last event; that must not end the process.
     result.catch(() => undefined);
+  }
+
+  /** Stops the run once the tasks under way are done; nothing is published. The run can be resumed: the result rejects with RUN_STOPPED. */
+  stop(): void {
+    this.stopping.abort(
+      new MillraceError("Cancelled", "RUN_STOPPED", `run ${this.runId} was stopped; nothing was published`, {
+        hint: `Go on with it: millrace resume ${this.runId}, or engine.run(plan, { resume: "${this.runId}" }).`,
+      }),
+    );
   }
 
   [Symbol.asyncIterator](): AsyncIterator<RunEvent> {

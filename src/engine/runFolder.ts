@@ -1,61 +1,104 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { configError } from "../common/errors.js";
+import { configError, MillraceError } from "../common/errors.js";
+import { removeStagingsOf } from "../io/commit.js";
 import { isAlive, ownerOf, releaseStaging, takeStaging } from "../io/commitOwner.js";
+import { killPoint } from "../io/killPoint.js";
 import { nodeFileSystem } from "../io/sinkFileSystem.js";
+import { readMemory } from "./journal.js";
+import type { EngineSettings } from "./options.js";
+import { ownerOfRun, RunLock } from "./runLock.js";
 
-/** `20260131T235959-1a2b3c4d`: sorts by start, and two runs of one second differ. */
+/** `20260131T235959123-1a2b3c4d`: sorts by start (to the millisecond), and two runs of one millisecond differ. */
 export function newRunId(now: Date): string {
-  const stamp = now.toISOString().replace(/[-:]/g, "").slice(0, 15);
+  const stamp = now.toISOString().replace(/[-:.Z]/g, "");
   return `${stamp}-${randomBytes(4).toString("hex")}`;
 }
 
-/** The folders of one run under the state folder. `scratch` is removed when the run ends, the rest stays. */
+/** The folders of one run under the state folder. `scratch` is removed when nobody can go on with the run, the rest stays. */
 export interface RunFolder {
   readonly folder: string;
   readonly scratch: string;
+  /** null for a run that nobody can go on with. */
+  readonly lock: RunLock | null;
 }
 
-/** Makes the run's folders, and takes away scratch files that dead runs left. @throws MillraceError Config/STATE_NOT_WRITABLE. */
-export function createRunFolder(stateDir: string, runId: string): RunFolder {
-  const runs = join(stateDir, "runs");
-  const folder = join(runs, runId);
+export const runsFolder = (stateDir: string): string => join(stateDir, "runs");
+export const folderOfRun = (stateDir: string, runId: string): string => join(runsFolder(stateDir), runId);
+
+/**
+ * Makes the run's folders, or takes those of an earlier process over, and clears away what dead runs left.
+ * @throws MillraceError Config/STATE_NOT_WRITABLE, RUN_BUSY
+ */
+export function createRunFolder(settings: EngineSettings, runId: string, resumable: boolean): RunFolder {
+  const folder = folderOfRun(settings.stateDir, runId);
   const scratch = join(folder, "scratch");
+  let lock: RunLock | null = null;
   try {
     mkdirSync(scratch, { recursive: true });
-    takeStaging(nodeFileSystem, scratch, runId, "scratch");
+    if (resumable) lock = RunLock.take(folder, runId);
+    else takeStaging(nodeFileSystem, scratch, runId, "scratch");
   } catch (cause) {
+    if (cause instanceof MillraceError && cause.code === "RUN_BUSY") throw cause;
     throw configError("STATE_NOT_WRITABLE", `cannot make the run's folder ${folder}: ${(cause as Error).message}`, {
       file: folder,
       hint: "Point stateDir at a folder that this process may write.",
       cause,
     });
   }
-  sweep(runs);
-  return { folder, scratch };
+  sweep(runsFolder(settings.stateDir), settings.keepUnfinishedMs);
+  return { folder, scratch, lock };
 }
 
-export function removeScratch(run: RunFolder): void {
-  rmSync(run.scratch, { recursive: true, force: true });
+/** Ends this process' work on a run. `keep`: another is to go on with it. */
+export function leaveRunFolder(run: RunFolder, keep: boolean): void {
+  if (!keep) {
+    rmSync(run.scratch, { recursive: true, force: true });
+    killPoint("finished");
+  }
   releaseStaging(run.scratch);
+  run.lock?.release();
 }
 
 /** Scratch folders without an owner are left alone while they may still be in the making. */
 const ownerlessMs = 10 * 60_000;
 
 /** Failures are left to the next start: another process may be sweeping as well. */
-function sweep(runs: string): void {
+function sweep(runs: string, keepMs: number): void {
   for (const run of readdirSync(runs)) {
-    const scratch = join(runs, run, "scratch");
+    const folder = join(runs, run);
+    const scratch = join(folder, "scratch");
     try {
       const made = statSync(scratch, { throwIfNoEntry: false });
       if (made === undefined) continue;
-      const owner = ownerOf(nodeFileSystem, scratch);
-      const dead = owner === null ? Date.now() - made.mtimeMs > ownerlessMs : !isAlive(owner, scratch);
-      if (dead) rmSync(scratch, { recursive: true, force: true });
+      if (existsSync(join(folder, "owners"))) sweepUnfinished(folder, run, keepMs);
+      else {
+        const owner = ownerOf(nodeFileSystem, scratch);
+        const dead = owner === null ? Date.now() - made.mtimeMs > ownerlessMs : !isAlive(owner, scratch);
+        if (dead) rmSync(scratch, { recursive: true, force: true });
+      }
     } catch (cause) {
+      if (cause instanceof MillraceError && cause.code === "RUN_BUSY") continue;
       process.emitWarning(`scratch files of run ${run} could not be removed: ${(cause as Error).message}`, "MillraceWarning");
     }
+  }
+}
+
+/** A run that somebody may still want to go on with is kept for a time. */
+function sweepUnfinished(folder: string, runId: string, keepMs: number): void {
+  const written = statSync(join(folder, "journal"), { throwIfNoEntry: false });
+  if (ownerOfRun(folder) !== null) return;
+  const memory = written === undefined ? null : readMemory(nodeFileSystem, folder);
+  const young = written !== undefined && Date.now() - written.mtimeMs < keepMs;
+  // What was staged for publishing is the only whole copy: the next run on the target, or a resume, completes it.
+  const wanted = memory !== null && memory.finished === null && (young || memory.publishing !== null);
+  if (wanted) return;
+  const lock = RunLock.take(folder, runId);
+  try {
+    for (const target of memory?.header.targets ?? []) removeStagingsOf(target, runId);
+    rmSync(join(folder, "scratch"), { recursive: true, force: true });
+  } finally {
+    lock.release();
   }
 }

@@ -1,6 +1,7 @@
+import type { BoundNode, ResolvedSource } from "../plan/bound.js";
 import { canonicalJson, sha256 } from "../plan/canonical.js";
-import type { ResolvedSource } from "../plan/bound.js";
-import type { PlannedStep, WorkerStage } from "../planner/stages.js";
+import { topological } from "../optimize/rewrite.js";
+import type { DuckDbStage, PlannedStep, WorkerStage } from "../planner/stages.js";
 import type { FileWritten, JoinBuild, PartitionSpec } from "../task/protocol.js";
 
 /**
@@ -12,85 +13,123 @@ export interface TaskIdentity {
   readonly hash: string;
   /** Which task of the plan this is, for people and to tell why an earlier result does not count. */
   readonly slot: string;
-  /** Of the steps without the functions in them, and of how the source is read. */
+  /** Of the steps without the functions in them, of how the source is read, and of the slice. */
   readonly work: string;
-  /** Of every function in the steps, by name. */
+  /** Hash of every function in the steps, by name. */
   readonly functions: { readonly [name: string]: string };
-  /** Of each file read, by path. */
+  /** Of each file of the user's that is read, by path. */
   readonly inputs: { readonly [path: string]: string };
+  /** Of what earlier stages left, as far as it is read. */
+  readonly earlier: string;
 }
 
-/** The files that a task of a worker stage reads, and how they are told from changed ones. */
-export interface TaskInputs {
+/** What all tasks of a worker stage read. */
+export interface StageInputs {
   readonly source: ResolvedSource;
-  readonly part: PartitionSpec;
-  /** Files of an exchange, which have checksums; null for files of the user's, which have a size and a time. */
+  /** Files of an exchange, in the order of `source.files`; null for files of the user's. */
   readonly exchange: readonly FileWritten[] | null;
   readonly builds: ReadonlyMap<PlannedStep, JoinBuild>;
-  /** Files that a build reads from an exchange, by path. */
-  readonly written: ReadonlyMap<string, FileWritten>;
+  readonly filesOf: (exchange: number) => readonly FileWritten[];
 }
 
-export function taskIdentity(stage: WorkerStage, partition: number, inputs: TaskInputs): TaskIdentity {
-  const functions: Record<string, string> = {};
-  const steps = stage.steps.map(({ step, build, exchange, output }) => ({
-    step: withoutFunctions(placeless(step), functions),
-    build: build === null ? null : { kind: build.kind, schema: build.schema },
-    exchange,
-    output,
-  }));
-  const { file: _, ...slice } = inputs.part;
-  const { schema, partitionColumns, spec } = inputs.source;
-  const reading = inputs.exchange === null ? { ...spec, paths: null } : "exchange";
-  const work = sha256(canonicalJson({ steps, slice, read: stage.input.schema, source: { schema, partitionColumns, reading } }));
-  const files = inputFiles(inputs);
-  return {
-    hash: sha256(canonicalJson({ work, functions, inputs: inputTexts(files, inputs) })),
-    slot: `${stage.id}/${partition}`,
-    work,
-    functions,
-    inputs: files,
-  };
-}
+/** The identities of one worker stage's tasks. What they share is computed once. */
+export class StageIdentities {
+  private readonly functions: Record<string, string> = {};
+  private readonly work: string;
+  private readonly buildFiles: Record<string, string> = {};
+  private readonly builds: string;
+  private wholeExchange: string | null = null;
 
-function inputFiles(inputs: TaskInputs): Record<string, string> {
-  const { part, source, exchange, builds, written } = inputs;
-  const files: Record<string, string> = {};
-  const wholeSource = part.kind === "buckets" || part.kind === "runs";
-  if (exchange !== null) {
-    const read = wholeSource ? exchange : exchange.slice(part.file, part.file + 1);
-    for (const file of read) files[file.path] = fingerprintOfWritten(file);
-  } else {
-    for (const file of source.files.slice(part.file, part.file + 1)) files[file.path] = fingerprintOfFile(file);
+  constructor(
+    private readonly stage: WorkerStage,
+    private readonly inputs: StageInputs,
+  ) {
+    const steps = stage.steps.map(({ step, build, exchange, output }) => ({
+      step: withoutFunctions(placeless(step), this.functions),
+      build: build === null ? null : { kind: build.kind, schema: build.schema },
+      exchange,
+      output,
+    }));
+    const { schema, partitionColumns, spec } = inputs.source;
+    const reading = inputs.exchange === null ? { ...spec, paths: null } : "exchange";
+    const source = { name: stage.name, schema, partitionColumns, reading, layout: layoutOf(stage) };
+    this.work = sha256(canonicalJson({ steps, read: stage.input.schema, source }));
+    this.builds = canonicalJson(this.buildsOf());
   }
-  for (const build of builds.values()) {
-    for (const file of build.scan.source.files) {
-      const own = written.get(file.path);
-      files[file.path] = own === undefined ? fingerprintOfFile(file) : fingerprintOfWritten(own);
+
+  task(partition: number, part: PartitionSpec): TaskIdentity {
+    const { exchange, source } = this.inputs;
+    const { file, ...slice } = part;
+    const work = sha256(canonicalJson({ stage: this.work, slice }));
+    const own = exchange === null ? source.files[file] : undefined;
+    const inputs = { ...this.buildFiles, ...(own === undefined ? {} : { [own.path]: fingerprintOfFile(own) }) };
+    const earlier = sha256(canonicalJson([this.builds, this.exchangeRead(part)]));
+    const { functions } = this;
+    const slot = `${this.stage.id}/${partition}`;
+    return { hash: hashOf({ work, functions, inputs, earlier }), slot, work, functions, inputs, earlier };
+  }
+
+  /** Files of the right sides; those of the user's are noted by path, those of an exchange are what their bytes are. */
+  private buildsOf(): unknown[] {
+    return [...this.inputs.builds].map(([planned, { scan, parts }]) => {
+      if (planned.build?.kind === "exchange") {
+        return this.inputs.filesOf(planned.build.exchange).map(fingerprintOfWritten);
+      }
+      for (const file of scan.source.files) this.buildFiles[file.path] = fingerprintOfFile(file);
+      return { files: scan.source.files.map(({ path }) => path), parts };
+    });
+  }
+
+  private exchangeRead(part: PartitionSpec): string {
+    const files = this.inputs.exchange;
+    if (files === null) return "";
+    if (part.kind === "buckets" || part.kind === "runs") {
+      this.wholeExchange ??= sha256(canonicalJson(files.map(fingerprintOfWritten)));
+      return this.wholeExchange;
     }
+    return files
+      .slice(part.file, part.file + 1)
+      .map(fingerprintOfWritten)
+      .join();
   }
-  return files;
 }
 
-/** A file of an exchange is what its bytes are; of a file of the user's the path counts too, which may give columns their values. */
-function inputTexts(files: TaskIdentity["inputs"], { exchange, written }: TaskInputs): string[] {
-  const own = new Set([...(exchange ?? []).map((file) => file.path), ...written.keys()]);
-  return Object.entries(files).map(([path, fingerprint]) => (own.has(path) ? fingerprint : `${path} ${fingerprint}`));
+const layoutOf = ({ input }: WorkerStage): string | null => (input.kind === "exchange" ? (input.layout ?? null) : null);
+
+/** The identity of a stage that is one query. */
+export function queryIdentity(stage: DuckDbStage, filesOf: (exchange: number) => readonly FileWritten[]): TaskIdentity {
+  const functions: Record<string, string> = {};
+  const inputs: Record<string, string> = {};
+  for (const source of sourcesIn(stage.node)) {
+    for (const file of source.files) inputs[file.path] = fingerprintOfFile(file);
+  }
+  const { target, name } = stage;
+  const work = sha256(canonicalJson({ name, node: withoutFunctions(stage.node, functions), target }));
+  const earlier = sha256(canonicalJson(stage.inputs.map((exchange) => filesOf(exchange).map(fingerprintOfWritten))));
+  return { hash: hashOf({ work, functions, inputs, earlier }), slot: `${stage.id}/0`, work, functions, inputs, earlier };
 }
+
+function sourcesIn(node: BoundNode): ReadonlySet<ResolvedSource> {
+  return new Set(topological([node]).flatMap((one) => (one.kind === "scan" ? [one.source] : [])));
+}
+
+const hashOf = (parts: Omit<TaskIdentity, "hash" | "slot">): string => sha256(canonicalJson(parts));
 
 /** A file of the user's is the same while its size and time of change are. */
 export const fingerprintOfFile = (file: { readonly bytes: number; readonly modifiedMs: number }): string =>
   `${file.bytes}@${file.modifiedMs}`;
 
-const fingerprintOfWritten = (file: FileWritten): string => `${file.bytes}#${file.checksum}`;
+const fingerprintOfWritten = (file: FileWritten): string => `${file.rows}:${file.bytes}#${file.checksum}`;
 
 /** A step without the places that are filled in for every attempt. */
 function placeless(step: PlannedStep["step"]): object {
   return { ...step, file: null, directory: null, build: null };
 }
 
-/** Replaces every function by its name, and notes its hash. */
-function withoutFunctions(value: unknown, found: Record<string, string>): unknown {
+/** Replaces every function by its name, and notes its hash. What JSON has no spelling for gets one. */
+export function withoutFunctions(value: unknown, found: Record<string, string>): unknown {
+  if (typeof value === "bigint") return { bigint: String(value) };
+  if (typeof value === "number" && !Number.isFinite(value)) return { number: String(value) };
   if (Array.isArray(value)) return value.map((item) => withoutFunctions(item, found));
   if (typeof value !== "object" || value === null) return value;
   if ("hash" in value && "name" in value && typeof value.hash === "string" && typeof value.name === "string") {
@@ -111,5 +150,6 @@ export function whyChanged(before: TaskIdentity, now: TaskIdentity): string | nu
   for (const [path, fingerprint] of Object.entries(now.inputs)) {
     if (before.inputs[path] !== fingerprint) return `input changed: ${path}`;
   }
-  return "the plan changed";
+  if (before.work !== now.work) return "the plan changed";
+  return "what an earlier stage left changed";
 }

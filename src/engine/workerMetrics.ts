@@ -1,5 +1,5 @@
 import type { WorkerStage } from "../planner/stages.js";
-import type { StageMetrics, TaskMetrics } from "../report/model.js";
+import type { AttemptMetrics, StageMetrics, TaskMetrics } from "../report/model.js";
 import type { TaskResult } from "../task/protocol.js";
 
 /** A partition's result that counts. */
@@ -7,6 +7,10 @@ export interface AttemptedTask {
   readonly partition: number;
   readonly result: TaskResult;
   readonly attempts: number;
+  /** What it is of its input. */
+  readonly where: string;
+  /** Attempts in this process; none where an earlier one did the task. */
+  readonly history: readonly AttemptMetrics[];
 }
 
 /** What a worker stage tells the report. */
@@ -53,10 +57,21 @@ export function hasEnough(stage: WorkerStage, tasks: readonly AttemptedTask[]): 
   });
 }
 
-function taskMetrics({ partition, result, attempts }: AttemptedTask): TaskMetrics {
-  const { startMs, endMs, readMs, computeMs, writeMs } = result.timing;
+function taskMetrics({ partition, result, attempts, where, history }: AttemptedTask): TaskMetrics {
+  const { startMs, endMs, readMs, computeMs, writeMs, cpuMs } = result.timing;
   const { rows, bytes } = result.scan;
-  return { partition, rows, bytes, rejected: result.rejects.count, attempts, startMs, endMs, readMs, computeMs, writeMs };
+  const times = { startMs, endMs, readMs, computeMs, writeMs, cpuMs };
+  const [first] = history;
+  return {
+    partition,
+    rows,
+    bytes,
+    rejected: result.rejects.count,
+    attempts,
+    where,
+    ...(first === undefined ? {} : { waitMs: Math.max(0, first.startMs - first.queuedMs) }),
+    ...times,
+  };
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);

@@ -8,9 +8,13 @@ import type { ResolvedSource } from "../plan/bound.js";
 import type { PlannedStep, WorkerStage } from "../planner/stages.js";
 import type { StageMetrics } from "../report/model.js";
 import type { FileWritten, JoinBuild, PartitionSpec, Step, TaskResult, TaskSpec } from "../task/protocol.js";
+import type { AttemptOptions } from "./attemptParts.js";
+import type { StageAttempts } from "./attempts.js";
+import { attemptsOf, placeOf } from "./attemptWiring.js";
 import { type RunContext, raise } from "./context.js";
 import { joinBuilds } from "./joinBuilds.js";
 import { checkAccounts } from "./rejectAccounts.js";
+import { StageIdentities, type TaskIdentity } from "./taskIdentity.js";
 import { addLines, errorWithLines } from "./rejectLines.js";
 import { type AttemptedTask, hasEnough, workerStageMetrics } from "./workerMetrics.js";
 
@@ -57,11 +61,14 @@ class StageRun {
   private readonly startMs = Date.now();
   private readonly cancel: SharedArrayBuffer;
   private readonly attempts: number[] = [];
+  private readonly tries: StageAttempts;
   private readonly slots: (Slot | undefined)[] = [];
   private readonly settled: AttemptedTask[] = [];
   private parts: readonly PartitionSpec[] = [];
   private source: ResolvedSource | null = null;
   private builds: ReadonlyMap<PlannedStep, JoinBuild> = new Map();
+  /** null where no journal is kept. */
+  private identities: StageIdentities | null = null;
   private next = 0;
   private border: Border | null = null;
   /** Lanes that wait for room. */
@@ -79,6 +86,8 @@ class StageRun {
     private readonly receiver: RowsReceiver | null,
   ) {
     this.cancel = run.newCancelFlag();
+    const task = this.task.bind(this);
+    this.tries = attemptsOf(run, stage.name, this.cancel, task, () => this.source);
   }
 
   async execute(): Promise<WorkerStageResult> {
@@ -86,11 +95,18 @@ class StageRun {
     const source = await this.resolve();
     this.source = source;
     this.builds = await joinBuilds(stage, run);
+    this.identities = run.journal === null ? null : this.identitiesOf(source);
     const layout = stage.input.kind === "exchange" ? (stage.input.layout ?? null) : null;
     this.parts = await planParts(source, layout, run.settings.partitionBytes);
     run.pool.warm(this.parts.length);
     run.emit({ kind: "stage-started", stage: stage.name, stageId: stage.id, partitions: this.parts.length });
-    while (!this.isOver()) await this.round();
+    this.tries.begin(this.parts.length);
+    try {
+      while (!this.isOver()) await this.round();
+    } finally {
+      // What was overtaken must not write any more.
+      await this.tries.end();
+    }
     if (this.failure !== null) throw this.failure.error;
     run.limits.stageFinished();
     const metrics = workerStageMetrics(stage, this.startMs, this.settled);
@@ -109,6 +125,13 @@ class StageRun {
 
   private get fromSource(): boolean {
     return this.stage.input.kind === "source";
+  }
+
+  private identitiesOf(source: ResolvedSource): StageIdentities {
+    const { stage, run, builds } = this;
+    const filesOf = (exchange: number) => run.exchangeFiles(exchange);
+    const exchange = stage.input.kind === "exchange" ? filesOf(stage.input.exchange) : null;
+    return new StageIdentities(stage, { source, exchange, builds, filesOf });
   }
 
   private async resolve(): Promise<ResolvedSource> {
@@ -164,7 +187,8 @@ class StageRun {
   /** The first failure is told; what fails after it fails because the tasks are stopped. */
   private fail(error: unknown): void {
     this.failure ??= { error };
-    raise(this.cancel);
+    // Who asks for a stop at the next border of a task lets those under way come to their end.
+    if (this.run.stop?.aborted !== true) raise(this.cancel);
   }
 
   /** Settles partitions in order as far as they are done. */
@@ -221,7 +245,7 @@ class StageRun {
     if (slot.kind === "done") discard(slot.result);
     if (exact) throw internalError(`partition ${partition} has no border to begin at`);
     try {
-      const result = await this.attempt(partition, { ...part, start: before.byte, exactStart: true });
+      const result = await this.attempt(partition, { ...part, start: before.byte, exactStart: true }, part);
       if (result.scan.start === before.byte) return result;
       throw internalError(
         `partition ${partition} begins at byte ${result.scan.start}, the one before it ended at ${before.byte}`,
@@ -238,7 +262,13 @@ class StageRun {
     const result = addLines(counted, lines);
     const { rejects, scan } = result;
     if (rejects.count > 0) run.emit({ kind: "reject", stage: stage.name, count: rejects.count, samples: rejects.samples });
-    this.settled.push({ partition, result, attempts: this.attempts[partition] ?? 1 });
+    this.settled.push({
+      partition,
+      result,
+      attempts: this.attempts[partition] ?? 1,
+      where: placeOf(part, this.source),
+      history: this.tries.history(partition),
+    });
     this.enough ||= result.enough || hasEnough(stage, this.settled);
     if (this.enough) raise(this.cancel);
     const source = this.fromSource ? required(this.source, "source") : null;
@@ -251,8 +281,10 @@ class StageRun {
 
   /** Results that no longer count leave no files behind. */
   private dropRest(): void {
+    // After a failure the whole run is dropped, or another process goes on with what is done.
+    const keep = this.failure !== null && this.run.journal !== null;
     this.slots.forEach((slot, partition) => {
-      if (slot?.kind === "done") discard(slot.result);
+      if (slot?.kind === "done" && !keep) discard(slot.result);
       this.slots[partition] = undefined;
     });
   }
@@ -265,16 +297,39 @@ class StageRun {
     return part.kind === "bytes" && this.border?.file === part.file ? this.border : null;
   }
 
-  private async attempt(partition: number, part: PartitionSpec): Promise<TaskResult> {
-    this.run.throwIfStopped();
-    const attempt = (this.attempts[partition] ?? 0) + 1;
-    this.attempts[partition] = attempt;
-    const result = await this.run.pool.run(this.task(partition, attempt, part));
-    this.run.taskFinished(this.stage.name, partition, attempt, result, this.fromSource);
+  /**
+   * A partition's result: what an earlier process made of the same work, or a new one. `planned`: the partition as it was cut, where its guess
+   * of a record border was wrong.
+   */
+  private async attempt(partition: number, part: PartitionSpec, planned: PartitionSpec | null = null): Promise<TaskResult> {
+    const { run, stage, identities } = this;
+    run.throwIfStopping();
+    const { journal } = run;
+    if (journal === null || identities === null) return this.work(partition, part);
+    const identity = identities.task(partition, part);
+    const earlier = await journal.task(identity);
+    if (earlier !== null) {
+      this.attempts[partition] = earlier.attempts;
+      run.taskReused(stage.name, partition, earlier.result, this.fromSource);
+      return earlier.result;
+    }
+    run.throwIfStopping();
+    const result = await this.work(partition, part);
+    const instead: TaskIdentity | null = planned === null ? null : identities.task(partition, planned);
+    await journal.taskDone(identity, this.attempts[partition] ?? 1, result, instead);
     return result;
   }
 
-  private task(partition: number, attempt: number, part: PartitionSpec): TaskSpec {
+  private async work(partition: number, part: PartitionSpec): Promise<TaskResult> {
+    const before = this.attempts[partition] ?? 0;
+    const result = await this.tries.run(partition, part, before);
+    const attempt = this.tries.count(partition);
+    this.attempts[partition] = attempt;
+    this.run.taskFinished(this.stage.name, partition, attempt, result, this.fromSource && before === 0);
+    return result;
+  }
+
+  private task(partition: number, attempt: number, part: PartitionSpec, options: AttemptOptions): TaskSpec {
     const { run, stage } = this;
     const name = `p${String(partition).padStart(6, "0")}-a${attempt}`;
     const whole = required(this.source, "source");
@@ -295,13 +350,13 @@ class StageRun {
       stage: stage.id,
       stageName: stage.name,
       partition,
-      attempt,
+      attempt: part === this.parts[partition] ? 1 : 2,
       scan: { source, schema: stage.input.schema },
       fromSource: this.fromSource,
       part: { ...part, file: 0 },
       steps,
       rejectFile: join(run.folder, "rejects", `s${stage.id}-${name}`),
-      options: { interpreted: run.settings.interpreted, batchRows: 65_536, cancel: this.cancel },
+      options: { interpreted: run.settings.interpreted, batchRows: 65_536, cancel: this.cancel, ...options },
     };
   }
 

@@ -1,5 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { BytesColumn, Column } from "../batch/column.js";
+import { codedColumn } from "../batch/coded.js";
+import { stridedColumn } from "../batch/strided.js";
 import { layoutOf } from "../batch/builder.js";
 import { gatherColumn } from "../batch/gather.js";
 import { required } from "../common/assert.js";
@@ -25,6 +27,14 @@ interface ColumnPlace {
   /** For byte strings without offsets: the length of each. */
   readonly stride?: number;
   readonly valid: number | null;
+  /** For values that are codes: which of the file's texts they stand for, and the bytes of each code. */
+  readonly coded?: { readonly texts: number; readonly width: number };
+}
+
+/** Texts that codes stand for. */
+interface TextsPlace {
+  readonly rows: number;
+  readonly place: ColumnPlace;
 }
 
 export interface Block {
@@ -39,6 +49,7 @@ export interface Block {
 interface Footer {
   readonly schemas: readonly Schema[];
   readonly blocks: readonly Block[];
+  readonly texts?: readonly TextsPlace[];
 }
 
 /** Writes one file. */
@@ -46,6 +57,7 @@ export class BlockFileWriter {
   readonly #output: OutputFile;
   readonly #schemas: Schema[] = [];
   readonly #blocks: Block[] = [];
+  readonly #texts = new Map<BytesColumn, TextsPlace>();
   #rows = 0;
 
   constructor(file: string, options: OutputOptions = {}) {
@@ -58,30 +70,40 @@ export class BlockFileWriter {
   write(schema: Schema, rows: number, bounds: readonly number[], columns: readonly ColumnParts[]): void {
     const parts: Uint8Array[] = [];
     let at = this.#output.bytes;
+    const known = new Map<Uint8Array, number>();
     const put = (part: Uint8Array | null): number | null => {
       if (part === null) return null;
+      const before = known.get(part);
+      if (before !== undefined) return before;
       const place = at;
+      known.set(part, place);
       const rest = (alignment - (part.length % alignment)) % alignment;
       parts.push(part);
       if (rest > 0) parts.push(new Uint8Array(rest));
       at += part.length + rest;
       return place;
     };
-    const places = columns.map(({ values, offsets, stride, valid }) => ({
+    const placeOf = ({ values, offsets, stride, valid, texts }: ColumnParts): ColumnPlace => ({
       values: required(put(values), "values"),
       offsets: put(offsets),
       valid: put(valid),
       ...(stride === undefined ? {} : { stride }),
-    }));
+      ...(texts === undefined ? {} : { coded: { texts: textsAt(texts), width: rows === 0 ? 1 : values.length / rows } }),
+    });
+    const textsAt = (texts: BytesColumn): number => {
+      if (!this.#texts.has(texts)) this.#texts.set(texts, { rows: texts.length, place: placeOf(columnParts(texts)) });
+      return [...this.#texts.keys()].indexOf(texts);
+    };
+    const places = columns.map(placeOf);
     this.#output.write(parts);
-    let known = this.#schemas.indexOf(schema);
-    if (known < 0) known = this.#schemas.push(schema) - 1;
-    this.#blocks.push({ schema: known, rows, bounds, columns: places });
+    let number = this.#schemas.indexOf(schema);
+    if (number < 0) number = this.#schemas.push(schema) - 1;
+    this.#blocks.push({ schema: number, rows, bounds, columns: places });
     this.#rows += rows;
   }
 
   finish(): FileWritten {
-    const footer: Footer = { schemas: this.#schemas, blocks: this.#blocks };
+    const footer: Footer = { schemas: this.#schemas, blocks: this.#blocks, texts: [...this.#texts.values()] };
     const text = Buffer.from(JSON.stringify(footer), "utf8");
     const length = Buffer.alloc(4);
     length.writeUInt32LE(text.length);
@@ -134,6 +156,10 @@ function dense(column: BytesColumn): BytesColumn {
 export class ReadMemory {
   readonly #buffers: Uint8Array[] = [];
 
+  get bytes(): number {
+    return this.#buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+  }
+
   take(slot: number, bytes: number): Uint8Array {
     let buffer = this.#buffers[slot];
     if (buffer === undefined || buffer.length < bytes) {
@@ -142,6 +168,18 @@ export class ReadMemory {
     }
     return buffer.subarray(0, bytes);
   }
+}
+
+/** Memory of readers that have ended, for the next ones: fresh memory costs more than what is read into it. */
+const idle: ReadMemory[] = [];
+const mostIdle = 2;
+const mostIdleBytes = 2 ** 24;
+
+export const takeReadMemory = (): ReadMemory => idle.pop() ?? new ReadMemory();
+
+/** Gives memory back that nothing refers to any more. */
+export function giveReadMemory(memory: ReadMemory): void {
+  if (idle.length < mostIdle && memory.bytes <= mostIdleBytes) idle.push(memory);
 }
 
 /** What the files that a thread read last said of themselves: one task after another reads the same ones. Paths are those of one run alone. */
@@ -164,6 +202,8 @@ export class BlockFile {
   readonly bytes: number;
   readonly #path: string;
   readonly #fd: number;
+  readonly #textPlaces: readonly TextsPlace[];
+  readonly #texts: BytesColumn[] = [];
 
   /** @throws MillraceError External/SCRATCH_UNREADABLE */
   constructor(path: string) {
@@ -178,6 +218,7 @@ export class BlockFile {
     const footer = known?.bytes === this.bytes ? known.footer : this.#footer();
     this.schemas = footer.schemas;
     this.blocks = footer.blocks;
+    this.#textPlaces = footer.texts ?? [];
     keepFooter(path, this.bytes, footer);
   }
 
@@ -220,6 +261,12 @@ export class BlockFile {
   ): Column {
     const length = to - from;
     const read = (part: number, at: number, bytes: number) => this.#readInto(take(part, bytes), at);
+    if (place.coded !== undefined) {
+      const { texts, width } = place.coded;
+      const bytes = read(2, place.values + from * width, length * width);
+      const codes = width === 1 ? bytes : new Uint16Array(bytes.buffer, bytes.byteOffset, length);
+      return codedColumn({ codes, texts: this.#textsAt(texts, type) }, length);
+    }
     const valid = place.valid === null ? null : read(0, place.valid + from, length);
     if (place.offsets !== null) {
       const offsets = read(1, place.offsets + from * 4, (length + 1) * 4);
@@ -232,9 +279,8 @@ export class BlockFile {
     const { stride } = place;
     if (stride !== undefined) {
       const bytes = read(2, place.values + from * stride, length * stride);
-      const bounds = new Int32Array(take(1, (length + 1) * 4).buffer, 0, length + 1);
-      for (let i = 0; i <= length; i++) bounds[i] = i * stride;
-      return { layout: "bytes", type, length, bytes, starts: bounds.subarray(0, length), ends: bounds.subarray(1), valid };
+      const column = stridedColumn(type, bytes, stride, length);
+      return valid === null ? column : { ...column, valid };
     }
     const wide = layoutOf(type) === "wide";
     const width = wide ? 16 : fixedView(type, new Uint8Array(0)).BYTES_PER_ELEMENT;
@@ -243,6 +289,18 @@ export class BlockFile {
       return { layout: "wide", type, length, values: new BigInt64Array(bytes.buffer, bytes.byteOffset, length * 2), valid };
     }
     return { layout: "fixed", type, length, values: fixedView(type, bytes), valid };
+  }
+
+  /** Texts that codes stand for, in memory of their own. */
+  #textsAt(index: number, type: DataType): BytesColumn {
+    const known = this.#texts[index];
+    if (known !== undefined) return known;
+    const { rows, place } = required(this.#textPlaces[index], "texts of codes");
+    const memory = new ReadMemory();
+    const texts = this.#column(type, place, 0, rows, (part, bytes) => memory.take(part, bytes));
+    if (texts.layout !== "bytes") throw this.#broken("codes stand for something else than texts");
+    this.#texts[index] = texts;
+    return texts;
   }
 
   #bytesAt(position: number, length: number): Buffer {

@@ -1,7 +1,8 @@
 import type { Batch } from "../batch/column.js";
+import { required } from "../common/assert.js";
 import type { BatchReader } from "../io/contracts.js";
 import type { PartitionSpec, ScanResult } from "../task/protocol.js";
-import { BlockFile, ReadMemory } from "./blockFile.js";
+import { BlockFile, giveReadMemory, type ReadMemory, takeReadMemory } from "./blockFile.js";
 
 /**
  * Rows and bytes of one run of buckets: a task's table and its texts should stay near the processor, but every task opens all files. `mostRuns`:
@@ -60,6 +61,7 @@ export class BucketReader implements BatchReader {
   readonly #paths: readonly string[];
   readonly #batches: Iterator<Batch>;
   #open: BlockFile | null = null;
+  #memory: ReadMemory | null = takeReadMemory();
   #rows = 0;
 
   constructor(paths: readonly string[], part: BucketsPart) {
@@ -80,12 +82,18 @@ export class BucketReader implements BatchReader {
   }
 
   close(): void {
+    this.#closeFile();
+    if (this.#memory !== null) giveReadMemory(this.#memory);
+    this.#memory = null;
+  }
+
+  #closeFile(): void {
     this.#open?.close();
     this.#open = null;
   }
 
   *#read(): Generator<Batch> {
-    const memory = new ReadMemory();
+    const memory = required(this.#memory ?? undefined, "memory of an open reader");
     for (const path of this.#paths) {
       const file = new BlockFile(path);
       this.#open = file;
@@ -97,7 +105,7 @@ export class BucketReader implements BatchReader {
           yield { schema: file.schemaOf(block), length: to - from, columns, selection: null, origin: null };
         }
       }
-      this.close();
+      this.#closeFile();
     }
   }
 }

@@ -9,7 +9,7 @@ import { giveGroupKernels, Region, takeGroupKernels } from "../kernels/groupMemo
 import { type ColumnParts, ValueBuffer } from "../kernels/valueBuffer.js";
 import { type DataType, type Schema, types } from "../schema/types.js";
 import type { ScanResult } from "../task/protocol.js";
-import { BlockFile, ReadMemory } from "./blockFile.js";
+import { BlockFile, giveReadMemory, type ReadMemory, takeReadMemory } from "./blockFile.js";
 import { SortedKeys } from "./runRanges.js";
 import { type KeyRange, RunReader } from "./runReader.js";
 
@@ -91,7 +91,9 @@ class RangeReader implements BatchReader {
   }
 
   #sorted(): Column[] {
-    for (const stretch of this.#stretches) this.#read(stretch);
+    const memory = takeReadMemory();
+    for (const stretch of this.#stretches) this.#read(stretch, memory);
+    giveReadMemory(memory);
     const rows = this.#rows;
     if (rows === 0) return [];
     const [records, spare, order] = this.#regions as [Region, Region, Region];
@@ -106,9 +108,8 @@ class RangeReader implements BatchReader {
     return parts.map((made, i) => columnOf(required(this.#schema[i], "column").type, rows, made()));
   }
 
-  #read({ path, from, to }: Stretch): void {
+  #read({ path, from, to }: Stretch, memory: ReadMemory): void {
     const file = new BlockFile(path);
-    const memory = new ReadMemory();
     let first = 0;
     try {
       for (const block of file.blocks) {

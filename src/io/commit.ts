@@ -1,7 +1,8 @@
 import path from "node:path";
 import type { Staged } from "./commitAssemble.js";
-import { applyIntent, type Intent, removeStaging, writeIntent } from "./commitIntent.js";
-import { releaseStaging } from "./commitOwner.js";
+import { applyIntent, type Intent, readIntent, removeStaging, writeIntent } from "./commitIntent.js";
+import { releaseStaging, takeStaging } from "./commitOwner.js";
+import { killPoint } from "./killPoint.js";
 import { type Target, targetExists } from "./commitTarget.js";
 import {
   bookFolder,
@@ -16,7 +17,7 @@ import { type FileSystem, nodeFileSystem, writeTextAtomically } from "./sinkFile
 import { extensions } from "./sinks.js";
 
 export { assemble, type Staged, type StagedFile } from "./commitAssemble.js";
-export { type Recovery, recover } from "./commitIntent.js";
+export { type Recovery, recover, removeStagingsOf, type Superseded, supersededBy } from "./commitIntent.js";
 export { discard, isFileTarget, prepareTarget, type Target } from "./commitTarget.js";
 
 export interface PublishOptions {
@@ -40,10 +41,34 @@ export async function publish(target: Target, staged: Staged, options: PublishOp
     writeIntent(files, target.staging, intent);
     applyIntent(files, target.staging, intent);
     removeStaging(files, target.staging);
+    killPoint("publish");
     return manifest;
   } finally {
     releaseStaging(target.staging);
   }
+}
+
+/**
+ * Publishes what a run that was cut off had staged completely, from wherever its publish stood; does nothing where it was done. The staging is
+ * the last thing to go, and an intent goes before it: without a staging, or with one that has no intent beside a manifest of this run,
+ * everything is in its place.
+ * @throws MillraceError as publish
+ */
+export async function completePublish(target: Target, staged: Staged, options: PublishOptions = {}): Promise<void> {
+  const files = options.files ?? nodeFileSystem;
+  if (files.stat(target.staging) === null) return;
+  takeStaging(files, target.staging, target.runId, path.basename(target.path));
+  const intent = readIntent(files, target.staging);
+  if (intent !== null) applyIntent(files, target.staging, intent);
+  else if (!isPublishedBy(target, files)) {
+    await publish(target, staged, options);
+    return;
+  }
+  removeStaging(files, target.staging);
+}
+
+function isPublishedBy(target: Target, files: FileSystem): boolean {
+  return readManifest(files, target)?.runId === target.runId;
 }
 
 const rootOf = (target: Target): string => path.dirname(path.dirname(target.staging));

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { configError, externalError } from "../common/errors.js";
 import { isAlive, ownerOf, releaseStaging } from "./commitOwner.js";
+import { killPoint } from "./killPoint.js";
 import { bookFolder } from "./manifest.js";
 import { type FileSystem, nodeFileSystem, readText, writeTextAtomically } from "./sinkFileSystem.js";
 
@@ -20,8 +21,10 @@ export interface Intent {
 
 const intentFile = "intent.json";
 
-export const writeIntent = (files: FileSystem, staging: string, intent: Intent): void =>
+export function writeIntent(files: FileSystem, staging: string, intent: Intent): void {
   writeTextAtomically(files, path.join(staging, intentFile), JSON.stringify(intent));
+  killPoint("intent");
+}
 
 export function readIntent(files: FileSystem, staging: string): Intent | null {
   const text = readText(files, path.join(staging, intentFile));
@@ -46,18 +49,21 @@ export function applyIntent(files: FileSystem, staging: string, intent: Intent):
     }
     makeDurableFolder(files, path.dirname(target), changed);
     files.rename(source, target);
+    killPoint("rename");
     changed.add(path.dirname(target));
   }
   // Old files go once the new ones are in place for good.
   syncAll(files, changed);
   for (const removal of intent.removals) {
     files.removeFile(path.join(root, removal));
+    killPoint("removal");
     changed.add(removeEmptyFolders(files, path.dirname(path.join(root, removal)), path.join(root, intent.target)));
   }
   if (intent.manifest !== null) {
     const manifest = path.join(root, intent.manifest.path);
     files.makeFolder(path.dirname(manifest));
     writeTextAtomically(files, manifest, intent.manifest.text);
+    killPoint("manifest");
     changed.add(path.dirname(path.dirname(manifest)));
   }
   syncAll(files, changed);
@@ -84,6 +90,7 @@ export function removeEmptyFolders(files: FileSystem, folder: string, limit: str
 export function removeStaging(files: FileSystem, staging: string): void {
   // Without its intent first: a half-removed staging must not look like one that is to be published.
   files.removeFile(path.join(staging, intentFile));
+  killPoint("intent-removed");
   files.removeTree(staging);
   files.removeEmpty(path.dirname(staging));
   releaseStaging(staging);
@@ -97,9 +104,31 @@ export interface Recovery {
   readonly removed: readonly string[];
 }
 
+const supersededFile = "superseded.json";
+
+/** Which run took a target over, and which target that was. */
+export interface Superseded {
+  readonly by: string;
+  /** Absolute. */
+  readonly target: string;
+}
+
+/** Whether a later run took a target of this run over before it came to publishing. */
+export function supersededBy(files: FileSystem, runFolder: string): Superseded | null {
+  const text = readText(files, path.join(runFolder, supersededFile));
+  return text === null ? null : (JSON.parse(text) as Superseded);
+}
+
+/** Tells a run whose staging goes away why: it cannot be resumed over what a later run writes. */
+function supersede(files: FileSystem, runFolder: string, superseded: Superseded): void {
+  if (files.stat(runFolder)?.kind !== "folder") return;
+  writeTextAtomically(files, path.join(runFolder, supersededFile), JSON.stringify(superseded));
+}
+
 /**
- * Settles what earlier runs left at a target: an interrupted publish is carried to its end, a staging without one is removed (but not that
- * of `keep`, a run that goes on). Idempotent.
+ * Settles what earlier runs left at a target: an interrupted publish is carried to its end, a staging without one is removed. `keep` names a
+ * run that is going to write there: its own staging stays, and it takes the target over from runs that could still be resumed. Without
+ * `keep` the stagings of those stay too. Idempotent.
  * @throws MillraceError Config/TARGET_BUSY when another run is at work there right now
  */
 export function recover(targetPath: string, options: { readonly keep?: string; readonly files?: FileSystem } = {}): Recovery {
@@ -122,11 +151,22 @@ export function recover(targetPath: string, options: { readonly keep?: string; r
       completed.push(runId);
       removeStaging(files, staging);
     } else if (runId !== options.keep) {
+      const runFolder = owner?.runFolder ?? null;
+      const resumable = runFolder !== null && files.stat(path.join(runFolder, "journal")) !== null;
+      if (resumable && options.keep === undefined) continue;
+      if (resumable) supersede(files, runFolder, { by: options.keep ?? "", target });
       removed.push(runId);
       removeStaging(files, staging);
     }
   }
   return { completed, removed };
+}
+
+/** Takes away what a run had staged for a target, unless its publish has begun. */
+export function removeStagingsOf(targetPath: string, runId: string, files: FileSystem = nodeFileSystem): void {
+  for (const staging of stagingsOf(files, path.resolve(targetPath))) {
+    if (ownerOf(files, staging)?.runId === runId && readIntent(files, staging) === null) removeStaging(files, staging);
+  }
 }
 
 /** Staging folders in the target folder, and those beside the target that are for it. */

@@ -10,7 +10,12 @@ export interface Owner {
   readonly pid: number;
   /** When the process began, in the system's own terms; null where that cannot be told. */
   readonly started: string | null;
+  /** The run's folder of a run that another process can go on with; null for any other. */
+  readonly runFolder?: string | null;
 }
+
+/** Tells a process from every other, also from a later one of the same number. */
+export type ProcessIdentity = Pick<Owner, "pid" | "started">;
 
 const ownerFile = "owner.json";
 
@@ -30,8 +35,16 @@ function startOf(pid: number): string | null {
   }
 }
 
-export function takeStaging(files: FileSystem, staging: string, runId: string, target: string): void {
-  const owner: Owner = { runId, target, pid: process.pid, started: startOf(process.pid) };
+export const thisProcess = (): ProcessIdentity => ({ pid: process.pid, started: startOf(process.pid) });
+
+export function takeStaging(
+  files: FileSystem,
+  staging: string,
+  runId: string,
+  target: string,
+  runFolder: string | null = null,
+): void {
+  const owner: Owner = { runId, target, ...thisProcess(), runFolder };
   writeTextAtomically(files, path.join(staging, ownerFile), JSON.stringify(owner));
   held.add(staging);
 }
@@ -49,8 +62,11 @@ export function ownerOf(files: FileSystem, staging: string): Owner | null {
 }
 
 /** Whether the run that holds a staging folder is still alive. */
-export function isAlive(owner: Owner, staging: string): boolean {
-  if (owner.pid === process.pid) return held.has(staging);
+export const isAlive = (owner: Owner, staging: string): boolean =>
+  owner.pid === process.pid ? held.has(staging) : isRunning(owner);
+
+/** Whether a process still runs. */
+export function isRunning(owner: ProcessIdentity): boolean {
   try {
     process.kill(owner.pid, 0);
   } catch (thrown) {

@@ -30,10 +30,15 @@ export const isFileTarget = (sink: SinkSpec): boolean =>
 
 /**
  * Checks a sink's target before any work is done, settles what earlier runs left there, and makes the staging folder. A run that goes on
- * after a crash calls it again with the same id and finds its staging as it was.
+ * after a crash calls it again with the same id and finds its staging as it was. `runFolder`: where the run keeps what it needs for that, if it can.
  * @throws MillraceError Config/TARGET_EXISTS, TARGET_IS_FILE, TARGET_IS_FOLDER, TARGET_NOT_WRITABLE, TARGET_BUSY, INVALID_MODE
  */
-export async function prepareTarget(sink: SinkSpec, runId: string, files: FileSystem = nodeFileSystem): Promise<Target> {
+export async function prepareTarget(
+  sink: SinkSpec,
+  runId: string,
+  files: FileSystem = nodeFileSystem,
+  runFolder: string | null = null,
+): Promise<Target> {
   const target = path.resolve(sink.path);
   const kind = isFileTarget(sink) ? "file" : "folder";
   checkMode(sink, kind);
@@ -54,7 +59,7 @@ export async function prepareTarget(sink: SinkSpec, runId: string, files: FileSy
   const prepared: Target = { sink, runId, path: target, kind, layout, staging, fragments, created };
   try {
     files.makeFolder(fragments);
-    takeStaging(files, staging, runId, path.basename(target));
+    takeStaging(files, staging, runId, path.basename(target), runFolder);
   } catch (thrown) {
     if (files.stat(staging) !== null) await discard(prepared, files);
     throw thrown;

@@ -1,6 +1,7 @@
 import { type CsvKernels, indexAnswer, mark, recordsAnswer } from "../kernels/csvKernels.js";
 import type { KernelMemory } from "../kernels/wasm.js";
 import type { CsvDialect } from "./csvDialect.js";
+import { CsvDoubt } from "./csvDoubt.js";
 import type { TextBlock } from "./textBlock.js";
 
 /** Entries the kernels may write past the end of a list. */
@@ -24,6 +25,7 @@ export class CsvIndex {
   readonly #kernels: CsvKernels;
   readonly #dialect: CsvDialect;
   readonly #answer: number;
+  readonly #doubt: CsvDoubt | null;
   #seps = 0;
   #lines = 0;
   #rows = 0;
@@ -33,6 +35,12 @@ export class CsvIndex {
   #room = 0;
   #lineCount = 0;
   #markCount = 0;
+  /** Entries of the row list that hold what `evenRows` writes. */
+  #evenRows = 0;
+  /** The block's line ends are listed, not just counted. */
+  #isListed = false;
+  /** A block before had records of different numbers of fields, so that the next ones probably have too. */
+  #hasUneven = false;
 
   /** Records with the right number of fields; `rows` lists them. */
   good = 0;
@@ -45,6 +53,7 @@ export class CsvIndex {
     this.#kernels = kernels;
     this.#dialect = dialect;
     this.#answer = memory.alloc(64);
+    this.#doubt = dialect.strict && dialect.quote >= 0 ? new CsvDoubt(dialect) : null;
   }
 
   get seps(): number {
@@ -61,6 +70,10 @@ export class CsvIndex {
   build(block: TextBlock, fields: number, limit: number, last: boolean): void {
     this.#reserve(block);
     this.#scan(block, last);
+    if (this.#doubt === null && this.#isEven(block, fields, limit)) return;
+    this.#listLines(block);
+    if (this.#doubt !== null) this.#judge(this.#doubt, block, fields, last);
+    this.#evenRows = 0;
     const crBlank = this.#dialect.newline === 10 ? 1 : 0;
     this.#kernels.records(
       block.base,
@@ -100,16 +113,47 @@ export class CsvIndex {
     return this.#memory.u32()[(this.#answer >>> 2) + index] as number;
   }
 
+  /** Where all records have the same number of fields, as they have in most blocks, there is nothing to sort. */
+  #isEven(block: TextBlock, fields: number, limit: number): boolean {
+    const lines = this.#lineCount;
+    if (this.#isListed || lines === 0 || this.#get(indexAnswer.seps) < lines * fields) return false;
+    if (this.#kernels.isEven(block.base, this.#seps, lines, fields, this.#dialect.newline) === 0) {
+      this.#hasUneven = true;
+      return false;
+    }
+    const u32 = this.#memory.u32();
+    const seps = this.#seps >>> 2;
+    const start = ((u32[seps + (lines - 1) * fields - 1] as number) + 1) >>> 0;
+    if (start >= limit) return false;
+    if (this.#evenRows < lines) {
+      this.#kernels.evenRows(this.#rows, lines, fields);
+      this.#evenRows = lines;
+    }
+    this.good = lines;
+    this.used = (u32[seps + lines * fields - 1] as number) + 1;
+    this.wrong = [];
+    return true;
+  }
+
+  /** Lists the lines where the scan only counted them. */
+  #listLines(block: TextBlock): void {
+    if (this.#isListed) return;
+    const { base } = block;
+    this.#kernels.listLines(base, this.#seps, this.#get(indexAnswer.seps), this.#dialect.newline, this.#lines);
+  }
+
   #scan(block: TextBlock, last: boolean): void {
     const { delimiter, newline, quote, comment, strict } = this.#dialect;
     const { base, length } = block;
     this.#markCount = 0;
+    this.#isListed = this.#hasUneven;
+    const lines = this.#isListed ? this.#lines : 0;
     if (strict && this.#kernels.hasOtherLineEnd(base, length, newline) !== 0) {
       this.#scanExactly(block, last);
     } else if (comment < 0 && quote < 0) {
-      this.#kernels.indexPlain(base, length, this.#seps, this.#lines, delimiter, newline, this.#answer);
+      this.#kernels.indexPlain(base, length, this.#seps, lines, delimiter, newline, this.#answer);
     } else if (comment < 0 && this.#dialect.escape === quote) {
-      this.#kernels.indexQuoted(base, length, this.#seps, this.#lines, delimiter, newline, quote, this.#answer);
+      this.#kernels.indexQuoted(base, length, this.#seps, lines, delimiter, newline, quote, this.#answer);
       const unsure = this.#get(indexAnswer.anomaly) !== 0 || (last && this.#get(indexAnswer.inside) !== 0);
       if (unsure) this.#scanExactly(block, last);
     } else {
@@ -120,6 +164,7 @@ export class CsvIndex {
 
   #scanExactly(block: TextBlock, last: boolean): void {
     this.#reserveMarks();
+    this.#isListed = true;
     const { delimiter, newline, quote, comment, strict } = this.#dialect;
     this.#kernels.indexExact(
       block.base,
@@ -139,15 +184,50 @@ export class CsvIndex {
     this.#markCount = this.#get(indexAnswer.marks);
   }
 
-  #listWrong(count: number): WrongRecord[] {
+  /** Takes back what may be the text of a damaged field, and what later damage may still reach. */
+  #judge(doubt: CsvDoubt, block: TextBlock, fields: number, last: boolean): void {
+    const marks = this.#listMarks();
+    const missing = block.length - (block.fileEnd - block.offset);
+    const found = doubt.judge({
+      bytes: this.#memory.u8(),
+      base: block.base,
+      u32: this.#memory.u32(),
+      seps: this.#seps >>> 2,
+      lines: this.#lines >>> 2,
+      lineCount: this.#lineCount,
+      fields,
+      marks,
+      last,
+      isCut: missing > 0,
+      atEnd: block.atEnd,
+    });
+    this.#lineCount = found.lineCount;
+    if (found.marks.size === 0) return;
+    this.#reserveMarks();
     const u32 = this.#memory.u32();
-    const seps = this.#seps >>> 2;
-    const lines = this.#lines >>> 2;
+    let at = this.#marks >>> 2;
+    for (const [start, kind] of [...found.marks].sort((a, b) => a[0] - b[0])) {
+      u32[at++] = start;
+      u32[at++] = kind;
+    }
+    this.#markCount = found.marks.size;
+  }
+
+  #listMarks(): Map<number, number> {
+    const u32 = this.#memory.u32();
     const kinds = new Map<number, number>();
     for (let i = 0; i < this.#markCount; i++) {
       const at = (this.#marks >>> 2) + i * 2;
       kinds.set(u32[at] as number, u32[at + 1] as number);
     }
+    return kinds;
+  }
+
+  #listWrong(count: number): WrongRecord[] {
+    const u32 = this.#memory.u32();
+    const seps = this.#seps >>> 2;
+    const lines = this.#lines >>> 2;
+    const kinds = this.#listMarks();
     const out: WrongRecord[] = [];
     for (let i = 0; i < count; i++) {
       const line = u32[(this.#wrong >>> 2) + i] as number;
@@ -166,6 +246,7 @@ export class CsvIndex {
     const memory = this.#memory;
     if (this.#room > 0) for (const address of [this.#seps - 64, this.#lines, this.#rows, this.#wrong]) memory.free(address);
     this.#room = needed;
+    this.#evenRows = 0;
     // The entry before the first is read as the separator before the first field.
     this.#seps = memory.alloc(needed * 4 + 64) + 64;
     this.#lines = memory.alloc(needed * 4);

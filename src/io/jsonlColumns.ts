@@ -3,7 +3,7 @@ import { internalError } from "../common/errors.js";
 import { parseText } from "../functions/cast.js";
 import { RowFailure } from "../functions/definition.js";
 import { type CsvKernels, contextBytes, slot } from "../kernels/csvKernels.js";
-import type { JsonKernels } from "../kernels/jsonKernels.js";
+import { type JsonKernels, jsonMarksStep, jsonQuick } from "../kernels/jsonKernels.js";
 import type { KernelMemory } from "../kernels/wasm.js";
 import type { DataType, Field, Value } from "../schema/types.js";
 import { kernelOf } from "./csvColumns.js";
@@ -25,7 +25,15 @@ interface Planned {
   readonly valid: number;
   readonly objects: Value[];
   nulls: number;
+  /** The walker converts plain numbers. */
+  quick: boolean;
+  /** Batches that it did so for, and those of them whose numbers were not all plain. */
+  walked: number;
+  missed: number;
 }
+
+/** Past so many batches, a column most of whose batches need its kernel is left to that alone. */
+const triedBatches = 8;
 
 /** Entries of a pair that is null: an empty span at the block's begin. */
 const nullStart = 0xffffffff;
@@ -92,16 +100,12 @@ export class JsonlColumns {
   #plan(field: Field, index: number): Planned {
     const way = wayOf(field.type);
     const rows = this.#walk.capacity;
-    return {
-      field,
-      way,
-      index,
-      values: this.#alloc(rows * widthOf(field.type)),
-      ends: this.#alloc(way === "text" ? rows * 4 : 0),
-      valid: this.#alloc(rows),
-      objects: [],
-      nulls: 0,
-    };
+    const values = this.#alloc(rows * widthOf(field.type));
+    const valid = this.#alloc(Math.ceil(rows / jsonMarksStep) * jsonMarksStep);
+    const ends = this.#alloc(way === "text" ? rows * 4 : 0);
+    const quick = quickOf(field.type);
+    this.#walk.takeNumbers(index, quick, values, valid);
+    return { field, way, index, values, ends, valid, objects: [], nulls: 0, quick: quick !== 0, walked: 0, missed: 0 };
   }
 
   #alloc(bytes: number): number {
@@ -134,6 +138,7 @@ export class JsonlColumns {
     u32[c + slot.ends] = column.ends;
     u32[c + slot.origin] = base;
     u32[c + slot.scratch] = this.#scratch;
+    u32[c + slot.stride] = 0;
     const { type } = column.field;
     if (type.kind === "decimal" && type.precision <= 18) {
       u32[c + slot.param] = type.scale;
@@ -149,6 +154,7 @@ export class JsonlColumns {
   #readColumn(column: Planned, count: number, slow: Set<number>): void {
     switch (column.way) {
       case "fixed": {
+        if (this.#tookNumbers(column, count)) return;
         this.#fillContext(column, count);
         kernelOf(this.#kernels, column.field.type)(this.#context);
         column.nulls = this.#out(slot.nulls);
@@ -167,6 +173,20 @@ export class JsonlColumns {
         this.#readValues(column, count, slow);
         return;
     }
+  }
+
+  /** Whether the walker converted every value of the column. */
+  #tookNumbers(column: Planned, count: number): boolean {
+    if (!column.quick) return false;
+    column.walked++;
+    column.nulls = this.#kernels.jsonMarks(column.valid, count);
+    if (column.nulls >= 0) return true;
+    column.missed++;
+    if (column.walked >= triedBatches && column.missed * 2 > column.walked) {
+      column.quick = false;
+      this.#walk.takeNumbers(column.index, 0, column.values, column.valid);
+    }
+    return false;
   }
 
   #readText(column: Planned, count: number): void {
@@ -289,6 +309,27 @@ function wayOf(type: DataType): Way {
       return type.precision > 18 ? "wide" : "fixed";
     default:
       return "fixed";
+  }
+}
+
+/** How the walker stores plain numbers of the type; 0 when it leaves them to the column's kernel. */
+function quickOf(type: DataType): number {
+  const { taken, wide, float, unsigned } = jsonQuick;
+  switch (type.kind) {
+    case "int32":
+      return taken;
+    case "uint32":
+      return taken | unsigned;
+    case "int64":
+      return taken | wide;
+    case "uint64":
+      return taken | wide | unsigned;
+    case "float32":
+      return taken | float;
+    case "float64":
+      return taken | wide | float;
+    default:
+      return 0;
   }
 }
 

@@ -13,7 +13,8 @@ import { parseExact } from "./jsonText.js";
 import { isGzip, openGzip, openPlain } from "./textBytes.js";
 import { planText, sampleText } from "./textPartitions.js";
 
-const defaultBlockBytes = 1 << 20;
+/** What is done once a block costs more than what a larger one loses in caches. */
+const defaultBlockBytes = 2 << 20;
 const sampleRecords = 2_000;
 
 /**

@@ -15,7 +15,9 @@ export interface Walked {
   readonly at: number;
 }
 
-const entryBytes = 12;
+const entryBytes = 24;
+/** Entry of a column's quick numbers; see `takeNumbers`. */
+const quickBytes = 12;
 /** No key is as long: a field's name that cannot stand in UTF-8 is found by the exact reader alone. */
 const noKey = 0xffffffff;
 
@@ -28,6 +30,7 @@ export class JsonlWalk {
   readonly #context: number;
   readonly #starts: number;
   readonly #exact: number;
+  readonly #keys: number;
   /** Address of the pairs; row r, field f stands at pair r * (fields + 1) + f. */
   readonly spans: number;
   /** Address of the u32 that lists each row's first entry in `spans`, as the column kernels want it. */
@@ -48,12 +51,12 @@ export class JsonlWalk {
     this.#starts = this.#alloc(capacity * 4);
     this.#exact = this.#alloc(capacity * 4);
     const memo = this.#alloc(kernels.jsonMemoBytes());
-    const keys = this.#writeKeys();
+    this.#keys = this.#writeKeys();
     kernels.jsonReset(memo);
     kernels.jsonRows(this.rows, capacity, this.stride);
     this.#set(jsonSlot.spans, this.spans);
     this.#set(jsonSlot.columns, fields.length);
-    this.#set(jsonSlot.keys, keys);
+    this.#set(jsonSlot.keys, this.#keys);
     this.#set(jsonSlot.starts, this.#starts);
     this.#set(jsonSlot.exact, this.#exact);
     this.#set(jsonSlot.memo, memo);
@@ -90,6 +93,14 @@ export class JsonlWalk {
     return required(this.#memory.u32()[(this.#starts >>> 2) + row], `row ${row}`);
   }
 
+  /**
+   * Has the walker convert a field's plain numbers as it meets them: `quick` as `jsonQuick` says (0: none any longer), values and marks to the
+   * addresses given. Marks have room for whole `jsonMarksStep`s.
+   */
+  takeNumbers(field: number, quick: number, values: number, marks: number): void {
+    this.#memory.u32().set([quick, values, marks], (this.#keys + field * entryBytes + quickBytes) >>> 2);
+  }
+
   free(): void {
     for (const address of this.#owned) this.#memory.free(address);
   }
@@ -109,7 +120,9 @@ export class JsonlWalk {
   }
 
   #writeKeys(): number {
-    const table = this.#alloc(this.#fields.length * entryBytes);
+    // One more for the keys of no field.
+    const table = this.#alloc((this.#fields.length + 1) * entryBytes);
+    this.#memory.u8().fill(0, table, table + (this.#fields.length + 1) * entryBytes);
     this.#fields.forEach((field, i) => {
       const name = Buffer.from(field.name, "utf8");
       const address = this.#alloc(name.length);

@@ -33,6 +33,9 @@ export interface CsvKernels {
     last: number,
     answer: number,
   ): void;
+  isEven(base: number, seps: number, lineCount: number, fields: number, newline: number): number;
+  listLines(base: number, seps: number, count: number, newline: number, lines: number): void;
+  evenRows(rows: number, count: number, fields: number): void;
   records(
     base: number,
     seps: number,
@@ -93,6 +96,7 @@ export const slot = {
   origin: 16,
   scratch: 17,
   limit: 18,
+  stride: 19,
 } as const;
 
 /** Bytes of a context. */

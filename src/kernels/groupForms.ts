@@ -35,17 +35,26 @@ export function columnCounts({ aggregates }: Grouping, form: GroupForm): number[
   return aggregates.map((one) => (form === "rows" ? one.args.length : required(stateTypes(one), `states of ${one.fn}`).length));
 }
 
-/** The columns of a form: the packed keys, then those of each aggregate. */
-export function formSchema({ aggregates }: Grouping, form: GroupForm): Schema {
+/** Beginning of the names of keys that follow from the packed ones. */
+const follower = "__key_";
+
+/** The columns of a form: the packed keys, the last `following` keys where they follow from the others, then those of each aggregate. */
+export function formSchema({ keys, aggregates }: Grouping, form: GroupForm, following = 0): Schema {
   const columns = aggregates.flatMap((one) =>
     form === "rows" ? one.args.map((arg) => arg.type) : required(stateTypes(one), `states of ${one.fn}`),
   );
   const key = { name: packedKey[form], type: types.binary, nullable: false };
-  return [key, ...columns.map((type, i) => ({ name: `__${form}_${i}`, type, nullable: true }))];
+  const followers = keys
+    .slice(keys.length - following)
+    .map(({ expr }, i) => ({ name: `${follower}${i}`, type: expr.type, nullable: true }));
+  return [key, ...followers, ...columns.map((type, i) => ({ name: `__${form}_${i}`, type, nullable: true }))];
 }
 
 /** The form of a batch, by the name of its first column. */
 export const formOf = (schema: Schema): GroupForm => (schema[0]?.name === packedKey.rows ? "rows" : "states");
+
+/** How many columns of a form hold keys that follow from the packed ones. */
+export const followersIn = (schema: Schema): number => schema.filter(({ name }) => name.startsWith(follower)).length;
 
 /** The columns of sorted groups: sort keys, then the output of the aggregation. */
 export const sortedSchema = (schema: Schema): Schema => [{ name: sortKey, type: types.binary, nullable: false }, ...schema];

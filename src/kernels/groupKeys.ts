@@ -1,6 +1,7 @@
 import { fixedArrayOf, layoutOf } from "../batch/builder.js";
 import type { BytesColumn, Column } from "../batch/column.js";
 import { gatherColumn } from "../batch/gather.js";
+import { strideOf } from "../batch/strided.js";
 import { required } from "../common/assert.js";
 import { internalError, resourceError } from "../common/errors.js";
 import type { DataType } from "../schema/types.js";
@@ -197,8 +198,13 @@ export class PackedRows {
     this.hashes.reserve(rows * 4);
     memory.u8().set(packed.bytes.subarray(first, end), this.words.address);
     const offsets = memory.u32().subarray(this.offsets.address >>> 2, (this.offsets.address >>> 2) + rows + 1);
-    for (let i = 0; i < rows; i++) offsets[i] = ((packed.starts[i] as number) - first) >>> 3;
-    offsets[rows] = (end - first) >>> 3;
+    const stride = (strideOf(packed) ?? 0) >>> 3;
+    if (stride > 0) for (let i = 0; i <= rows; i++) offsets[i] = i * stride;
+    else {
+      const { starts } = packed;
+      for (let i = 0; i < rows; i++) offsets[i] = ((starts[i] as number) - first) >>> 3;
+      offsets[rows] = (end - first) >>> 3;
+    }
     functions.hashKeys(this.words.address, this.offsets.address, rows, this.hashes.address);
     this.rows = rows;
     this.wordCount = (end - first) >>> 3;

@@ -27,4 +27,28 @@ export interface JoinKernels {
     rowMask: number,
     out: number,
   ): number;
+  /** The three below: `assembly/joinWords.ts`. */
+  joinInsertWords(
+    bytes: number,
+    width: number,
+    valid: number,
+    rows: number,
+    slots: number,
+    mask: number,
+    next: number,
+    last: number,
+  ): number;
+  joinProbeWords(
+    probe: number,
+    starts: number,
+    ends: number,
+    width: number,
+    valid: number,
+    selection: number,
+    count: number,
+    slots: number,
+    mask: number,
+    out: number,
+  ): void;
+  joinCodes(rows: number, count: number, selection: number, codes: number, wide: number, none: number, out: number): void;
 }

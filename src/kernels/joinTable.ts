@@ -1,12 +1,19 @@
 import type { Column } from "../batch/column.js";
 import type { JoinKernels } from "./joinKernels.js";
+import { required } from "../common/assert.js";
+import { internalError } from "../common/errors.js";
 import { type KeySpans, keySpans, packedKeys } from "./joinKeys.js";
 import { createKernels, type KernelMemory } from "./wasm.js";
 
 /** A span is read a word at a time, up to this many bytes past its end. */
 const padding = 8;
+/** Keys of one length up to this are held in the slots themselves, as long as the table has no more rows than that. */
+const wordBytes = 8;
+const mostWordRows = 2 ** 20;
 /** Past this many bytes of block for each byte of key, copying the block costs more than copying the keys. */
 const sparseBlock = 16;
+
+type Codes = Uint8Array | Uint16Array;
 
 /** Finds the rows of a join's right side by key. Lives in kernel memory of its own; holds the keys and no other column. */
 export class JoinTable {
@@ -16,6 +23,8 @@ export class JoinTable {
   readonly #offsets: number;
   /** The length of every key; 0 where they differ. */
   readonly #uniform: number;
+  /** The slots hold the keys. */
+  readonly #words: boolean;
   readonly #slots: number;
   readonly #mask: number;
   /** Bits of a slot that hold a row; those above hold a part of its key's hash. */
@@ -23,6 +32,10 @@ export class JoinTable {
   readonly #next: number;
   readonly #scratch = new Map<string, { readonly address: number; readonly bytes: number }>();
   readonly #rows: number;
+  /** Where codes of the rows were put. */
+  readonly #codes = new Map<Codes, number>();
+  /** How many rows the last probe answered. */
+  #answered = 0;
   /** No two rows have the same key. */
   readonly unique: boolean;
 
@@ -40,15 +53,20 @@ export class JoinTable {
     while (slots < rows * 2) slots *= 2;
     this.#mask = slots - 1;
     this.#rowMask = slots - 1;
+    this.#words = this.#uniform > 0 && this.#uniform <= wordBytes && rows <= mostWordRows;
     this.#bytes = this.#put(packed.bytes, padding);
-    this.#offsets = this.#put(bytesOf(packed.offsets));
-    this.#slots = memory.alloc(slots * 4);
-    memory.u8().fill(0, this.#slots, this.#slots + slots * 4);
+    this.#offsets = this.#words ? 0 : this.#put(bytesOf(packed.offsets));
+    const slotBytes = slots * (this.#words ? 16 : 4);
+    this.#slots = memory.alloc(slotBytes);
+    memory.u8().fill(0, this.#slots, this.#slots + slotBytes);
     const next = memory.alloc(rows * 4);
     const last = memory.alloc(rows * 4);
     const valid = keys.valid === null ? 0 : this.#put(keys.valid);
-    const insert = this.#kernels.joinInsert;
-    const chained = insert(this.#bytes, this.#offsets, valid, rows, this.#slots, this.#mask, this.#rowMask, next, last);
+    const { joinInsert, joinInsertWords } = this.#kernels;
+    const chained = this.#words
+      ? joinInsertWords(this.#bytes, this.#uniform, valid, rows, this.#slots, this.#mask, next, last)
+      : joinInsert(this.#bytes, this.#offsets, valid, rows, this.#slots, this.#mask, this.#rowMask, next, last);
+    if (this.#words) memory.free(this.#bytes);
     this.unique = chained === 0;
     memory.free(valid);
     memory.free(last);
@@ -74,7 +92,21 @@ export class JoinTable {
     const { base, starts, ends, width } = this.#putKeys(keys, select, live);
     const valid = keys.valid === null ? 0 : this.#load("valid", keys.valid);
     const selected = select === null ? 0 : this.#load("selection", bytesOf(select));
+    if (this.#codes.size > 0) {
+      this.#reserve("codes", length * 2);
+      this.#reserve("selection", live * 4);
+    }
     const out = this.#reserve("out", live * 4);
+    this.#answered = live;
+    if (this.#words && width !== 0 && width !== this.#uniform) throw internalError("the keys of a join have two widths");
+    if (this.#words) {
+      const { joinProbeWords } = this.#kernels;
+      joinProbeWords(base, starts, ends, this.#uniform, valid, selected, live, this.#slots, this.#mask, out);
+    } else this.#probeSpans({ base, starts, ends, width }, valid, selected, live, out);
+    return this.#memory.i32().subarray(out >>> 2, (out >>> 2) + live);
+  }
+
+  #probeSpans({ base, starts, ends, width }: ProbeKeys, valid: number, selected: number, live: number, out: number): void {
     this.#kernels.joinProbe(
       base,
       starts,
@@ -91,7 +123,31 @@ export class JoinTable {
       this.#rowMask,
       out,
     );
-    return this.#memory.i32().subarray(out >>> 2, (out >>> 2) + live);
+  }
+
+  /** Takes codes, one of each row, for `codesOfMatches`. They must not change any more. */
+  keepCodes(codes: Codes, none: number): void {
+    if (this.#codes.has(codes)) return;
+    const all = codes instanceof Uint8Array ? new Uint8Array(this.#rows + 1) : new Uint16Array(this.#rows + 1);
+    all.set(codes);
+    all[this.#rows] = none;
+    this.#codes.set(codes, this.#put(new Uint8Array(all.buffer)));
+  }
+
+  /**
+   * The codes (that were kept) of the rows that the last probe found: row `selection[j]` of `out` gets that of answer j, and `none` where there
+   * is no match. Other rows get the code 0.
+   */
+  codesOfMatches(codes: Codes, selection: Int32Array | null, out: Codes): void {
+    const address = required(this.#codes.get(codes), "codes of a join");
+    // Both have room since the probe, whose answer stays valid.
+    const selected = selection === null ? 0 : this.#load("selection", bytesOf(selection));
+    const room = this.#reserve("codes", out.byteLength);
+    const u8 = this.#memory.u8();
+    if (selection !== null) u8.fill(0, room, room + out.byteLength);
+    const rows = required(this.#scratch.get("out"), "answer of a probe").address;
+    this.#kernels.joinCodes(rows, this.#answered, selected, address, codes.BYTES_PER_ELEMENT - 1, this.#rows, room);
+    new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(u8.subarray(room, room + out.byteLength));
   }
 
   #putKeys(keys: KeySpans, selection: Int32Array | null, live: number) {
@@ -157,6 +213,14 @@ export class JoinTable {
     this.#scratch.set(name, { address, bytes: size });
     return address;
   }
+}
+
+/** Where the keys of probe rows are: places over `base`, or `width` bytes each. */
+interface ProbeKeys {
+  readonly base: number;
+  readonly starts: number;
+  readonly ends: number;
+  readonly width: number;
 }
 
 /** The length that all keys have; 0 where they differ, or are empty. */

@@ -1,5 +1,5 @@
 import { layoutOf } from "../batch/builder.js";
-import type { Column } from "../batch/column.js";
+import type { BytesColumn, Column } from "../batch/column.js";
 import { internalError } from "../common/errors.js";
 import type { DataType } from "../schema/types.js";
 import { type GroupKernels, padding } from "./groupKernels.js";
@@ -15,6 +15,8 @@ export interface ColumnParts {
   readonly stride?: number;
   /** One byte a row; null where there are no nulls. */
   readonly valid: Uint8Array | null;
+  /** Where the values are codes of one or two bytes: the texts that they stand for. */
+  readonly texts?: BytesColumn;
 }
 
 /** Collects the values of one column in kernel memory and gives them back in another order. */

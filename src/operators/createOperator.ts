@@ -17,6 +17,7 @@ import { createMapOperator } from "./mapRows.js";
 import type { Operator, OperatorContext } from "./operator.js";
 import { PartialAggregateOperator } from "./partialAggregate.js";
 import { RowsOperator } from "./rows.js";
+import { SampleOperator } from "./sample.js";
 
 /** The steps that turn batches into batches; the others write files. */
 export type OperatorStep = Exclude<Step, { op: "exchange" | "sink" }>;
@@ -33,6 +34,8 @@ export async function createOperator(step: OperatorStep, inputSchema: Schema, co
       return new MapBatchesOperator(await loadFunction(step.fn), step.fn.name, step.schema, context);
     case "expect":
       return await createExpect(step, inputSchema, context);
+    case "sample":
+      return new SampleOperator(step);
     case "limit":
       return new LimitOperator(step.count);
     case "join":

@@ -3,10 +3,11 @@ import { gatherColumn } from "../batch/gather.js";
 import { internalError } from "../common/errors.js";
 import { stateOf } from "../kernels/aggregate.js";
 import type { Accumulator } from "../kernels/aggregateState.js";
-import { columnCounts, formOf } from "../kernels/groupForms.js";
+import { columnCounts, followersIn, formOf } from "../kernels/groupForms.js";
 import { WordGroupTable } from "../kernels/groupTable.js";
 import { KernelViews } from "../kernels/kernelViews.js";
 import type { Step } from "../task/protocol.js";
+import { FirstValues } from "./followerColumns.js";
 import { noCounts, type Operator } from "./operator.js";
 
 export type FinalAggregateStep = Extract<Step, { op: "finalAggregate" }>;
@@ -19,14 +20,13 @@ export class FinalAggregateOperator implements Operator {
   readonly counts = noCounts();
   readonly done = false;
   readonly #step: FinalAggregateStep;
-  readonly #table: WordGroupTable;
+  #grouped: Grouped | null = null;
   readonly #states: readonly Accumulator[];
   /** The table's memory was given back, which must not happen twice. */
   #ended = false;
 
   constructor(step: FinalAggregateStep) {
     this.#step = step;
-    this.#table = new WordGroupTable(step.keys.map(({ expr }) => ({ type: expr.type, nullable: expr.nullable })));
     this.#states = step.aggregates.map(stateOf);
   }
 
@@ -36,9 +36,13 @@ export class FinalAggregateOperator implements Operator {
     if (packed?.layout !== "bytes" || batch.selection !== null) throw internalError("packed keys come as whole batches");
     const form = formOf(batch.schema);
     const views = new KernelViews(batch.columns);
-    views.setGroups(this.#table.assignPacked(packed));
-    const { count } = this.#table;
-    let from = 1;
+    const following = followersIn(batch.schema);
+    const { table, followers, leading } = this.#begin(following);
+    if (leading + following !== this.#step.keys.length) throw internalError("packed keys have two forms");
+    views.setGroups(table.assignPacked(packed));
+    const { count } = table;
+    let from = 1 + following;
+    if (following > 0) followers.add(views.columns(1, from), views.groups());
     columnCounts(this.#step, form).forEach((columns, i) => {
       const values = views.columns(from, from + columns);
       from += columns;
@@ -49,26 +53,46 @@ export class FinalAggregateOperator implements Operator {
     return null;
   }
 
+  /** The table of the packed keys; what has `following` keys beside them says so in its first batch. */
+  #begin(following: number): Grouped {
+    if (this.#grouped !== null) return this.#grouped;
+    const leading = this.#step.keys.length - following;
+    const types = this.#step.keys.map(({ expr }) => ({ type: expr.type, nullable: expr.nullable }));
+    const followers = new FirstValues(types.slice(leading).map(({ type }) => type));
+    this.#grouped = { table: new WordGroupTable(types.slice(0, leading)), followers, leading };
+    return this.#grouped;
+  }
+
   abort(): void {
     for (const state of this.#states) state.free?.();
     this.#end();
   }
 
   #end(): void {
-    if (!this.#ended) this.#table.free();
+    if (!this.#ended) this.#grouped?.table.free();
     this.#ended = true;
   }
 
   flush(): Batch | null {
-    if (this.#step.keys.length === 0) this.#table.assignPacked(oneEmptyKey);
-    const { count } = this.#table;
+    const { table, followers } = this.#begin(0);
+    if (this.#step.keys.length === 0) table.assignPacked(oneEmptyKey);
+    const { count } = table;
     this.counts.rowsOut += count;
-    const { order, keys } = this.#table.sorted();
+    const { order, keys } = table.sorted();
     const results = this.#states.map((state) => gatherColumn(state.result(count), order));
-    const columns: Column[] = [...(this.#step.sortKey ? [keys] : []), ...this.#table.keyColumns(order), ...results];
+    const groupKeys = [...table.keyColumns(order), ...followers.columns(order)];
+    const columns: Column[] = [...(this.#step.sortKey ? [keys] : []), ...groupKeys, ...results];
     this.#end();
     return count === 0 ? null : { schema: this.#step.schema, length: count, columns, selection: null, origin: null };
   }
+}
+
+interface Grouped {
+  readonly table: WordGroupTable;
+  /** Keys that follow from those of the table. */
+  readonly followers: FirstValues;
+  /** How many keys the table has. */
+  readonly leading: number;
 }
 
 /** Without keys there is one group, also when there are no rows. */

@@ -9,6 +9,7 @@ import { WordGroupTable } from "../kernels/groupTable.js";
 import { KernelViews } from "../kernels/kernelViews.js";
 import { RowBuckets } from "../kernels/rowBuckets.js";
 import type { FileWritten, Step } from "../task/protocol.js";
+import { FollowerLayout } from "./followerColumns.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
 
 export type GroupExchangeStep = Extract<Step, { op: "groupExchange" }>;
@@ -38,10 +39,12 @@ export class GroupExchangeOperator implements Operator {
   readonly #kernel: RowsKernel;
   readonly #context: OperatorContext;
   readonly #keys: readonly KeyType[];
+  /** How many of the last keys follow from the others. */
+  readonly #following: number;
   readonly #bits: number;
   readonly #writer: BlockFileWriter;
   #grouped: PartitionGroups | null;
-  #rows: RowBuckets | null = null;
+  #rows: KeptRows | null = null;
   #seen = 0;
   #file: FileWritten | null = null;
 
@@ -50,6 +53,8 @@ export class GroupExchangeOperator implements Operator {
     this.#kernel = kernel;
     this.#context = context;
     this.#keys = step.keys.map(({ expr }) => ({ type: expr.type, nullable: expr.nullable }));
+    const { follows } = step;
+    this.#following = follows !== undefined && context.isUnique?.(follows.join) === true ? follows.count : 0;
     this.#bits = Math.log2(step.buckets);
     this.#grouped = new PartitionGroups(step, this.#keys, context.sharesReader ?? false);
     this.#writer = new BlockFileWriter(step.file);
@@ -89,7 +94,7 @@ export class GroupExchangeOperator implements Operator {
     if (this.#grouped !== null) this.#writeGroups();
     if (this.#rows !== null) {
       this.#writeRows(this.#rows);
-      this.#rows.free();
+      this.#rows.buckets.free();
       this.#rows = null;
     }
     this.#file = this.#writer.finish();
@@ -99,38 +104,77 @@ export class GroupExchangeOperator implements Operator {
   abort(): void {
     this.#grouped?.free();
     this.#grouped = null;
+    this.#rows?.buckets.free();
+    this.#rows = null;
     this.#writer.abort();
   }
 
   #keepRows({ columns, selection, length }: Batch): void {
-    this.#rows ??= new RowBuckets(this.#keys, valueTypes(this.#step, "rows"), this.#bits, blockRows + batchRows);
     const { length: keyCount } = this.#keys;
-    this.#rows.append(columns.slice(0, keyCount), columns.slice(keyCount), selection, length);
-    if (this.#rows.rows >= blockRows || this.#rows.bytes >= blockBytes) this.#writeRows(this.#rows);
+    const leading = keyCount - this.#following;
+    const followers = columns.slice(leading, keyCount);
+    const kept = this.#rowsFor(followers);
+    kept.buckets.append(
+      columns.slice(0, leading),
+      [...kept.layout.values(followers), ...columns.slice(keyCount)],
+      selection,
+      length,
+    );
+    if (kept.buckets.rows >= blockRows || kept.buckets.bytes >= blockBytes) this.#writeRows(kept);
   }
 
-  #writeRows(rows: RowBuckets): void {
-    this.#write("rows", rows);
-    rows.clear();
+  /** Where rows with such followers are kept: others than before begin a block. */
+  #rowsFor(followers: readonly Column[]): KeptRows {
+    if (this.#rows?.layout.fits(followers) === true) return this.#rows;
+    if (this.#rows !== null) {
+      this.#writeRows(this.#rows);
+      this.#rows.buckets.free();
+    }
+    const layout = new FollowerLayout(followers);
+    const types = [...layout.types, ...valueTypes(this.#step, "rows")];
+    const leading = this.#keys.slice(0, this.#keys.length - this.#following);
+    this.#rows = { layout, buckets: new RowBuckets(leading, types, this.#bits, blockRows + batchRows) };
+    return this.#rows;
+  }
+
+  #writeRows({ buckets, layout }: KeptRows): void {
+    this.#write("rows", buckets, layout);
+    buckets.clear();
   }
 
   #writeGroups(): void {
     const grouped = this.#grouped;
     if (grouped === null) return;
     this.#grouped = null;
-    const buckets = new RowBuckets(this.#keys, valueTypes(this.#step, "states"), this.#bits);
-    buckets.load(grouped.table.packedKeys(), grouped.states());
-    this.#write("states", buckets);
+    const states = new KernelViews(grouped.states());
+    const following = this.#following;
+    const leading = this.#keys.slice(0, this.#keys.length - following);
+    const all = following === 0 ? [] : grouped.table.keyColumns(null);
+    const followers = all.slice(leading.length);
+    const layout = new FollowerLayout(followers);
+    const buckets = new RowBuckets(leading, [...layout.types, ...valueTypes(this.#step, "states")], this.#bits);
+    const values = [...layout.values(followers), ...states.columns(0, Number.MAX_SAFE_INTEGER)];
+    if (following === 0) buckets.load(grouped.table.packedKeys(), values);
+    else buckets.append(all.slice(0, leading.length), values, null, grouped.groups);
+    this.#write("states", buckets, layout);
     buckets.free();
     grouped.table.free();
   }
 
-  #write(form: GroupForm, collected: RowBuckets): void {
+  #write(form: GroupForm, collected: RowBuckets, layout: FollowerLayout): void {
     if (collected.rows === 0) return;
     const { rows, bounds, columns } = collected.take();
-    this.#writer.write(formSchema(this.#step, form), rows, bounds, columns);
+    const slots = 1 + layout.types.length;
+    const parts = [...columns.slice(0, 1), ...layout.parts(columns.slice(1, slots)), ...columns.slice(slots)];
+    this.#writer.write(formSchema(this.#step, form, this.#following), rows, bounds, parts);
     this.counts.rowsOut += rows;
   }
+}
+
+/** Rows that wait to be written, and how the keys that follow from others are held. */
+interface KeptRows {
+  readonly buckets: RowBuckets;
+  readonly layout: FollowerLayout;
 }
 
 const valueTypes = (step: GroupExchangeStep, form: GroupForm) =>

@@ -30,6 +30,10 @@ export class JoinOperator implements Operator {
     this.#gathers = columnGathers(build.columns);
   }
 
+  get unique(): boolean {
+    return this.#build.table.unique;
+  }
+
   push(batch: Batch): Batch | null {
     this.counts.rowsIn += rowCount(batch);
     const { how } = this.#step;
@@ -87,7 +91,10 @@ export class JoinOperator implements Operator {
       live = this.#select(selection, matches, true);
       rows = matches.filter((row) => row >= 0);
     }
-    const placing: Placing = { rows, to: live, length, misses: misses && this.#step.how === "left" };
+    const { table } = this.#build;
+    // Rows that an inner join leaves out get codes, too: nobody looks at them.
+    const codes: Placing["codes"] = (from, out) => table.codesOfMatches(from, selection, out);
+    const placing: Placing = { rows, to: live, length, misses: misses && this.#step.how === "left", codes };
     const columns = this.#columns((index) => required(batch.columns[index], "left column"), placing);
     return { ...batch, schema: this.#step.schema, columns, selection: live };
   }

@@ -92,6 +92,8 @@ async function readBuild(step: JoinStep): Promise<BuildSide> {
     rows,
   );
   const columns = buildColumns(new Map(rightColumns(step).map((index) => [index, column(index)])));
+  for (const { coded } of columns.values())
+    if (coded !== null && table.unique) table.keepCodes(coded.codes, coded.texts.length - 1);
   const bytes = [...columns.values()].reduce(
     (sum, one) => sum + bytesOf(one.column) + (one.coded?.codes.byteLength ?? 0),
     table.bytes,

@@ -14,6 +14,8 @@ export interface Placing {
   readonly length: number;
   /** Whether some row is -1. */
   readonly misses: boolean;
+  /** Does for codes of the right side what `rows` and `to` say. */
+  readonly codes?: (codes: Coded["codes"], out: Coded["codes"]) => void;
 }
 
 /** Gathers the codes that text columns share, once a batch. What it gives is valid until the next one. */
@@ -22,12 +24,15 @@ class CodeGather {
   /** The code of a row without a match. */
   readonly #none: number;
   #out: Uint8Array | Uint16Array;
+  /** One object for all columns of a batch, so that they are seen to share it. */
+  #taken: Uint8Array | Uint16Array;
   #placing: Placing | null = null;
 
   constructor({ codes, texts }: Coded) {
     this.#codes = codes;
     this.#none = texts.length - 1;
     this.#out = codes.slice(0, 0);
+    this.#taken = this.#out;
   }
 
   take(placing: Placing): Uint8Array | Uint16Array {
@@ -35,11 +40,13 @@ class CodeGather {
     if (this.#placing !== placing) {
       const codes = this.#codes;
       if (this.#out.length < length) this.#out = codes instanceof Uint8Array ? new Uint8Array(length) : new Uint16Array(length);
-      if (codes instanceof Uint8Array) moveCodes8(codes, this.#out as Uint8Array, rows, to, this.#none);
+      if (placing.codes !== undefined) placing.codes(codes, this.#out.subarray(0, length));
+      else if (codes instanceof Uint8Array) moveCodes8(codes, this.#out as Uint8Array, rows, to, this.#none);
       else moveCodes16(codes, this.#out as Uint16Array, rows, to, this.#none);
       this.#placing = placing;
+      this.#taken = this.#out.subarray(0, length);
     }
-    return this.#out.subarray(0, length);
+    return this.#taken;
   }
 }
 
@@ -64,6 +71,7 @@ export class ColumnGather {
   #ends = new Int32Array(0);
   #valid = new Uint8Array(0);
   readonly #codes: CodeGather | null;
+  #missed = false;
   /** The coded texts where every row has one. */
   readonly #found: BytesColumn | null;
 
@@ -120,7 +128,9 @@ export class ColumnGather {
 
   /** Texts by their codes alone. */
   #coded({ texts: all }: Coded, codes: CodeGather, placing: Placing): Column {
-    const texts = placing.misses || this.#source.column.valid !== null ? all : (this.#found ?? all);
+    // Once a row was missed the texts stay the same, so that whoever keeps codes need not begin anew with each batch.
+    this.#missed ||= placing.misses;
+    const texts = this.#missed || this.#source.column.valid !== null ? all : (this.#found ?? all);
     return codedColumn({ codes: codes.take(placing), texts }, placing.length);
   }
 

@@ -22,6 +22,8 @@ export interface Operator {
   readonly counts: OperatorCounts;
   /** True once no further input can make a difference, so that the reader may stop. */
   readonly done: boolean;
+  /** For joins: whether each row of the input gives at most one. */
+  readonly unique?: boolean;
   /** For checks: what they found, once the input has ended. */
   readonly checks?: readonly CheckTally[];
   /** For steps that end in a file: what was written, once the input has ended. */
@@ -40,6 +42,8 @@ export interface OperatorContext {
   readonly fromSource?: boolean;
   /** Which run this is part of: what tasks share on a thread is kept by it. */
   readonly runId?: string;
+  /** Whether the join that is this step gives at most one row for each of its input. */
+  readonly isUnique?: (step: number) => boolean;
   /** The step alone uses the batches of the task's reader; see `shareReaderKernels`. */
   readonly sharesReader?: boolean;
 }

@@ -43,8 +43,11 @@ export function withInputs(node: BoundNode, inputs: readonly BoundNode[]): Bound
     case "sort":
     case "limit":
     case "distinct":
+    case "sample":
     case "expect":
       return { ...node, input, schema: input.schema };
+    case "window":
+      return { ...node, input, schema: [...input.schema, ...node.schema.slice(node.input.schema.length)] };
     case "project":
     case "map":
     case "flatMap":

@@ -6,6 +6,7 @@ import { commonType } from "../functions/cast.js";
 import { type DataType, type Field, isNested, requireField, type Schema, sameType, typeName } from "../schema/types.js";
 import { bindExpect } from "./bindExpect.js";
 import { bindJoin } from "./bindJoin.js";
+import { bindDedupe, bindSample, bindWindow } from "./bindWindow.js";
 import { type BoundNode, boundInputs, type ResolvedSource } from "./bound.js";
 import { canonicalJson } from "./canonical.js";
 import type { LogicalNode, SinkNode, SourceSpec } from "./nodes.js";
@@ -107,6 +108,12 @@ function bindNode(
       const columns = node.columns?.map((name) => requireField(input.schema, name, "distinct")) ?? input.schema.map((_, i) => i);
       return { kind: "distinct", input, columns, schema: input.schema };
     }
+    case "dedupe":
+      return bindDedupe(node, of(node.input), share);
+    case "window":
+      return bindWindow(node, of(node.input), share);
+    case "sample":
+      return bindSample(node, of(node.input));
     case "sort": {
       const input = of(node.input);
       const keys = node.keys.map((key) => ({ ...key, expr: bindExpr(key.expr, input.schema, "sort") }));

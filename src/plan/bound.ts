@@ -1,6 +1,6 @@
 import type { Bound, BoundAggregate, BoundNamed, BoundSortKey, FunctionRef } from "../expr/nodes.js";
 import type { Schema } from "../schema/types.js";
-import type { JoinHow, SinkSpec, SourceSpec } from "./nodes.js";
+import type { JoinHow, SinkSpec, SourceSpec, WindowFrame } from "./nodes.js";
 
 /** A file that a source resolved to. */
 export interface SourceFile {
@@ -65,8 +65,36 @@ export type BoundNode =
       readonly aggregates: readonly BoundAggregate[];
       readonly schema: Schema;
     }
-  /** `columns`: indexes that decide equality; the first row in input order is kept. */
-  | { readonly kind: "distinct"; readonly input: BoundNode; readonly columns: readonly number[]; readonly schema: Schema }
+  /**
+   * `columns`: indexes that decide equality; the first row in input order is kept, or what `keep` says: the first or last by columns, ties in
+   * input order.
+   */
+  | {
+      readonly kind: "distinct";
+      readonly input: BoundNode;
+      readonly columns: readonly number[];
+      readonly keep?: { readonly which: "first" | "last"; readonly order: readonly BoundSortKey[] };
+      readonly schema: Schema;
+    }
+  /** The input's columns, then those of `calls`. Keys and arguments are columns; rows keep their order. */
+  | {
+      readonly kind: "window";
+      readonly input: BoundNode;
+      readonly partition: readonly number[];
+      readonly order: readonly BoundSortKey[];
+      readonly frame: WindowFrame | null;
+      readonly calls: readonly WindowCall[];
+      readonly schema: Schema;
+    }
+  /** `columns`: indexes whose values decide. */
+  | {
+      readonly kind: "sample";
+      readonly input: BoundNode;
+      readonly fraction: number;
+      readonly seed: number;
+      readonly columns: readonly number[];
+      readonly schema: Schema;
+    }
   | { readonly kind: "sort"; readonly input: BoundNode; readonly keys: readonly BoundSortKey[]; readonly schema: Schema }
   | {
       readonly kind: "limit";
@@ -98,6 +126,9 @@ export type BoundNode =
       readonly schema: Schema;
     }
   | { readonly kind: "sink"; readonly input: BoundNode; readonly sink: SinkSpec; readonly schema: Schema };
+
+/** A call of a window function; every argument is a column. */
+export type WindowCall = BoundAggregate;
 
 /** A row check: a row fails where the condition is false. */
 export interface BoundCheck {

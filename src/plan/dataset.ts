@@ -26,6 +26,7 @@ import type {
   SchemaSpec,
 } from "./types.js";
 import { type ShippedFunction, shipStep } from "./udf.js";
+import { type DedupeOptions, dedupeNode, type SampleOptions, sampleNode, type WindowOptions, windowNode } from "./window.js";
 import { Writer } from "./write.js";
 
 type RowsById = Plan["data"];
@@ -166,6 +167,30 @@ export class Dataset<S extends Columns = Loose> {
   distinct(...columns: readonly ColumnName<S>[]): Dataset<S> {
     for (const name of columns) requireName(name, "distinct");
     return this.#next({ kind: "distinct", input: this.node, columns: columns.length === 0 ? null : columns });
+  }
+
+  /**
+   * Of rows that are equal in the columns `by`, the first (or last) in the order of `orderBy`, ties in input order. The rows that stay keep
+   * their places.
+   */
+  dedupe(given: DedupeOptions<ColumnName<S>>): Dataset<S> {
+    return this.#next(dedupeNode(this.node, given));
+  }
+
+  /**
+   * Adds columns computed from the rows around each row: `rowNumber`, `rank`, `denseRank`, `lag`, `lead`, and `sum`, `avg`, `min`, `max` and
+   * `count` over a frame. Rows keep their order.
+   */
+  window<const R extends NamedAggregates>(
+    given: WindowOptions<ColumnName<S>>,
+    columns: (c: Row<S>) => R,
+  ): Dataset<AsColumns<IsLoose<S> extends true ? Loose : Flatten<Omit<S, keyof R> & AggregateColumns<R>>>> {
+    return this.#next(windowNode(this.node, given, columns(columnsRow<S>())));
+  }
+
+  /** About this share of the rows (0 to 1), chosen by their values: the same rows in every run. */
+  sample(fraction: number, given?: SampleOptions<ColumnName<S>>): Dataset<S> {
+    return this.#next(sampleNode(this.node, fraction, given));
   }
 
   /** Orders rows; ties keep their input order. `desc("b")` for descending, nulls last unless said otherwise. */

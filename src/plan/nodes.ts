@@ -76,6 +76,12 @@ export interface SinkSpec {
   readonly options: { readonly [name: string]: JsonValue };
 }
 
+/** Rows counted from the row itself (0), both inclusive; null: the end of the partition. */
+export interface WindowFrame {
+  readonly from: number | null;
+  readonly to: number | null;
+}
+
 export type JoinHow = "inner" | "left" | "right" | "full" | "semi" | "anti";
 
 /** The plan as the user wrote it. Plain data; inputs are nested, and a shared prefix is the same object. */
@@ -108,6 +114,31 @@ export type LogicalNode =
   | { readonly kind: "distinct"; readonly input: LogicalNode; readonly columns: readonly string[] | null }
   | { readonly kind: "sort"; readonly input: LogicalNode; readonly keys: readonly SortKey[] }
   | { readonly kind: "limit"; readonly input: LogicalNode; readonly count: number; readonly offset: number }
+  /** Of rows that are equal in `columns`, the first or the last in this order, ties in input order. */
+  | {
+      readonly kind: "dedupe";
+      readonly input: LogicalNode;
+      readonly columns: readonly string[];
+      readonly keep: "first" | "last";
+      readonly orderBy: readonly SortKey[];
+    }
+  /** New columns, each from the rows around a row. */
+  | {
+      readonly kind: "window";
+      readonly input: LogicalNode;
+      readonly partitionBy: readonly string[];
+      readonly orderBy: readonly SortKey[];
+      readonly frame: WindowFrame | null;
+      readonly columns: readonly { readonly name: string; readonly expr: AggregateExpr }[];
+    }
+  /** About this share of the rows, chosen by a hash of the columns' values (null: of all). */
+  | {
+      readonly kind: "sample";
+      readonly input: LogicalNode;
+      readonly fraction: number;
+      readonly seed: number;
+      readonly columns: readonly string[] | null;
+    }
   | { readonly kind: "union"; readonly inputs: readonly LogicalNode[] }
   | ExpectNode
   /** DuckDB SQL over named inputs; `input` is the dataset it was called on. */

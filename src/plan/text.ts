@@ -67,6 +67,12 @@ export function nodeText(node: LogicalNode): string {
       return `sort ${node.keys.map(sortText).join(", ")}`;
     case "limit":
       return `limit ${node.count}${node.offset === 0 ? "" : ` after ${node.offset}`}`;
+    case "dedupe":
+      return `dedupe ${node.columns.join(", ")} keep ${node.keep}${node.orderBy.length === 0 ? "" : ` by ${node.orderBy.map(sortText).join(", ")}`}`;
+    case "window":
+      return `window${windowText(node)}: ${node.columns.map(aggregateText).join(", ")}`;
+    case "sample":
+      return `sample ${node.fraction} seed ${node.seed}${node.columns === null ? "" : ` by ${node.columns.join(", ")}`}`;
     case "union":
       return "union";
     case "expect":
@@ -85,6 +91,12 @@ const namedText = ({ name, expr }: NamedExpr): string =>
 
 const aggregateText = ({ name, expr }: { readonly name: string; readonly expr: AggregateExpr }): string =>
   `${name} = ${exprText(expr as Expr)}`;
+
+function windowText({ partitionBy, orderBy, frame }: Extract<LogicalNode, { kind: "window" }>): string {
+  const partition = partitionBy.length === 0 ? "" : ` by ${partitionBy.join(", ")}`;
+  const order = orderBy.length === 0 ? "" : ` order ${orderBy.map(sortText).join(", ")}`;
+  return `${partition}${order}${frame === null ? "" : ` rows ${frame.from ?? "first"} to ${frame.to ?? "last"}`}`;
+}
 
 const sortText = ({ expr, descending, nulls }: SortKey): string =>
   `${exprText(expr)}${descending ? " desc" : ""}${nulls === "first" ? " nulls first" : ""}`;

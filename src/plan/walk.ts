@@ -52,6 +52,9 @@ export function stepName(node: LogicalNode): string {
     case "distinct":
     case "sort":
     case "limit":
+    case "dedupe":
+    case "window":
+    case "sample":
     case "union":
     case "sql":
     case "expect":

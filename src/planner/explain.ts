@@ -1,5 +1,5 @@
 import { assertNever } from "../common/assert.js";
-import type { BoundAggregate } from "../expr/nodes.js";
+import type { BoundAggregate, BoundSortKey } from "../expr/nodes.js";
 import { boundText } from "../expr/text.js";
 import { type BoundCheck, type BoundNode, boundInputs } from "../plan/bound.js";
 import type { SinkSpec } from "../plan/nodes.js";
@@ -77,10 +77,23 @@ function nodeText(node: BoundNode): string {
       return `aggregate by ${columnsText(node.keys) || "nothing"}: ${aggregatesText(node.aggregates)}`;
     case "mergeAggregate":
       return `merge aggregate by ${names(node.schema.slice(0, node.keyCount)) || "nothing"}: ${node.aggregates.map((one) => one.name).join(", ")}`;
-    case "distinct":
-      return `distinct ${node.columns.map((index) => node.schema[index]?.name).join(", ")}`;
+    case "distinct": {
+      const keep =
+        node.keep === undefined
+          ? ""
+          : ` keep ${node.keep.which}${node.keep.order.length === 0 ? "" : ` by ${keysText(node.keep.order)}`}`;
+      return `distinct ${columnNames(node.columns, node.schema)}${keep}`;
+    }
+    case "window": {
+      const by = node.partition.length === 0 ? "" : ` by ${columnNames(node.partition, node.schema)}`;
+      const order = node.order.length === 0 ? "" : ` order ${keysText(node.order)}`;
+      const rows = node.frame === null ? "" : ` rows ${node.frame.from ?? "first"} to ${node.frame.to ?? "last"}`;
+      return `window${by}${order}${rows}: ${aggregatesText(node.calls)}`;
+    }
+    case "sample":
+      return `sample ${node.fraction} seed ${node.seed} by ${columnNames(node.columns, node.schema)}`;
     case "sort":
-      return `sort ${node.keys.map((key) => `${boundText(key.expr)}${key.descending ? " desc" : ""} nulls ${key.nulls}`).join(", ")}`;
+      return `sort ${keysText(node.keys)}`;
     case "limit":
       return `limit ${node.count}${node.offset > 0 ? ` offset ${node.offset}` : ""}`;
     case "expect":
@@ -97,6 +110,12 @@ function nodeText(node: BoundNode): string {
       return assertNever(node, "plan node");
   }
 }
+
+const columnNames = (indexes: readonly number[], schema: Schema): string =>
+  indexes.map((index) => schema[index]?.name).join(", ");
+
+const keysText = (keys: readonly BoundSortKey[]): string =>
+  keys.map((key) => `${boundText(key.expr)}${key.descending ? " desc" : ""} nulls ${key.nulls}`).join(", ");
 
 function columnsText(columns: readonly { readonly name: string; readonly expr: Parameters<typeof boundText>[0] }[]): string {
   return columns
@@ -165,6 +184,8 @@ function stepBody(step: Step, planned: PlannedStep): string {
       return `${step.name} [${fields(step.schema)}]`;
     case "expect":
       return `expect ${checksText(step.checks)}`;
+    case "sample":
+      return `sample ${step.fraction} seed ${step.seed} by ${columnNames(step.columns, step.schema)}`;
     case "limit":
       return `limit ${step.count} of each partition`;
     case "join": {

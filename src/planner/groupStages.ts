@@ -6,6 +6,7 @@ import type { BoundNode, ResolvedSource } from "../plan/bound.js";
 import type { Field, Schema } from "../schema/types.js";
 import type { Step } from "../task/protocol.js";
 import type { Pipe, StageDraft } from "./draft.js";
+import { followingKeys } from "./followingKeys.js";
 import type { WorkerStage } from "./stages.js";
 
 export type AggregateNode = Extract<BoundNode, { kind: "aggregate" }>;
@@ -59,7 +60,13 @@ export function aggregateInWorkers(
   const buckets = bucketCount(source, partitionBytes, keys);
   const name = "group partition";
   const grouped = draft.newExchange(formSchema(node, "states"));
-  draft.addStep(input.stage, { op: "groupExchange", input: input.step, name, keys, aggregates, buckets, file: "" }, grouped.id);
+  const following = followingKeys(input.stage, input.step, keys);
+  const follows = following === null ? {} : { follows: following };
+  draft.addStep(
+    input.stage,
+    { op: "groupExchange", input: input.step, name, keys, aggregates, buckets, ...follows, file: "" },
+    grouped.id,
+  );
   const merge = draft.newStage("aggregate", reason, readBlocks(grouped.id, grouped.schema, "buckets"));
   const sortKey = buckets > 1;
   const sorted = sortKey ? sortedSchema(schema) : schema;

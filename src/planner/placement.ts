@@ -59,10 +59,13 @@ export const isRowWise = (node: BoundNode): boolean =>
   node.kind === "map" ||
   node.kind === "flatMap" ||
   node.kind === "mapBatches" ||
-  node.kind === "expect";
+  node.kind === "expect" ||
+  node.kind === "sample";
 
+/** Also what only workers know how to do. */
 export function runsUserFunction(node: BoundNode): boolean {
-  if (node.kind === "map" || node.kind === "flatMap" || node.kind === "mapBatches" || node.kind === "expect") return true;
+  if (node.kind === "map" || node.kind === "flatMap" || node.kind === "mapBatches") return true;
+  if (node.kind === "expect" || node.kind === "sample") return true;
   return expressionsOf(node).some(usesUserFunction);
 }
 
@@ -121,6 +124,8 @@ function place(
       return { where: "worker", reason: "runs a user's function" };
     case "expect":
       return { where: "worker", reason: "checks row by row" };
+    case "sample":
+      return { where: "worker", reason: "chooses rows by their values" };
     case "sink":
       return below ?? { where: "duckdb", reason: "writes rows" };
     case "aggregate":
@@ -128,6 +133,7 @@ function place(
         ? { where: "worker", reason: aggregateReason(node.aggregates) }
         : { where: "duckdb", reason: "aggregate needs more than one row" };
     case "distinct":
+    case "window":
     case "sort":
     case "limit":
     case "union":

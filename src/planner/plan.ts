@@ -121,6 +121,11 @@ class StagePlanner {
         const { kind: op, checks, schema } = node;
         return this.draft.addStep(input.stage, { op, input: input.step, name: "expect", checks, schema });
       }
+      case "sample": {
+        const input = this.pipe(node.input);
+        const { kind: op, fraction, seed, columns, schema } = node;
+        return this.draft.addStep(input.stage, { op, input: input.step, name: "sample", fraction, seed, columns, schema });
+      }
       case "aggregate":
         return aggregateInWorkers(this.draft, this.pipe(node.input), node, this.where(node).reason, this.partitionBytes);
       case "join":

@@ -47,7 +47,13 @@ function makeBound(node: BoundNode, of: (input: BoundNode) => SizeBound | null):
     case "sort":
     case "distinct":
     case "expect":
+    case "sample":
       return of(node.input);
+    case "window": {
+      const input = of(node.input);
+      const added = node.calls.map((call) => widthOf(call.type, unknownText));
+      return input === null ? null : { rows: input.rows, widths: [...input.widths, ...added] };
+    }
     case "limit": {
       const input = of(node.input);
       return input === null ? null : { ...input, rows: Math.min(input.rows, node.count) };

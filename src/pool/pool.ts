@@ -2,6 +2,7 @@ import type * as PiscinaModule from "piscina";
 import { beside, bundled } from "../common/beside.js";
 import { MillraceError } from "../common/errors.js";
 import { requireLibrary } from "../common/library.js";
+import { taskProgress } from "../task/control.js";
 import type { TaskAnswer, TaskResult, TaskSpec } from "../task/protocol.js";
 
 export interface PoolOptions {
@@ -21,6 +22,10 @@ export class WorkerPool {
   private threads: Threads | null = null;
   /** Ends the wait of every task that is under way. */
   private readonly waiting = new Set<(error: unknown) => void>();
+  /** Why the threads of these tasks were ended. */
+  private readonly killed = new Map<TaskSpec, MillraceError>();
+  /** Whether a thread has ever answered: what fails before that is the code that threads run. */
+  private answered = false;
 
   constructor(private readonly options: PoolOptions) {}
 
@@ -31,18 +36,47 @@ export class WorkerPool {
 
   /**
    * Runs one task on the next free worker.
-   * @throws MillraceError as the task reports it; Resource/WORKER_DIED when its thread ends, Resource/WORKER_START when no thread could load
-   * the code that it runs.
+   * @throws MillraceError as the task reports it; Resource/WORKER_DIED when its thread ends, or what `kill` was given; Resource/WORKER_START when
+   * no thread could load the code that it runs.
    */
   async run(task: TaskSpec): Promise<TaskResult> {
     let answer: TaskAnswer;
     try {
       answer = await this.ask(this.start(1), task);
     } catch (error) {
+      const why = this.killed.get(task);
+      if (why !== undefined) throw why;
       throw isLoadFailure(error) ? notStarted(error) : died(error, task);
+    } finally {
+      this.killed.delete(task);
     }
+    this.answered = true;
     if (!answer.ok) throw MillraceError.fromData(answer.error);
     return answer.result;
+  }
+
+  /** Threads that nobody waits for, whether they are started yet or not. */
+  get idle(): number {
+    return Math.max(0, this.options.workers - this.waiting.size);
+  }
+
+  /**
+   * Ends the thread that has a task, which no flag can stop where it never comes back from a function. The task fails with `why` once the thread
+   * has ended; another takes its place. A thread gets its next task only after this one is answered, so no other task is hit. Does nothing for a
+   * task without `control`, or that no thread has taken.
+   */
+  kill(task: TaskSpec, why: MillraceError): void {
+    const { control } = task.options;
+    const id = control === undefined ? null : taskProgress(control).thread;
+    const thread = this.threads?.threads.find(({ threadId }) => threadId === id);
+    if (thread === undefined) return;
+    this.killed.set(task, why);
+    void thread.terminate();
+  }
+
+  /** Ends the threads while no task is under way, so that what they keep of their work is given back. The next task starts new ones. */
+  async rest(): Promise<void> {
+    if (this.waiting.size === 0) await this.close();
   }
 
   async close(): Promise<void> {
@@ -80,8 +114,12 @@ export class WorkerPool {
       workerHistogram: false,
       trackUnmanagedFds: false,
     });
-    // A thread that ends before it took a task leaves no task that failed, and those in the queue would wait for ever.
-    threads.on("error", (error) => this.giveUp(threads, error));
+    // A thread that ends before it took a task leaves no task that failed, and those in the queue would wait for ever. Later it is what a
+    // function left behind, which is no matter of other tasks.
+    threads.on("error", (error) => {
+      if (!this.answered || isLoadFailure(error)) this.giveUp(threads, error);
+      else process.emitWarning(`a worker thread ended between tasks: ${messageOf(error)}`, "MillraceWarning");
+    });
     threads.on("workerDestroy", () => {
       // Later than the failure of its own task, which says more.
       setImmediate(() => {

@@ -1,14 +1,16 @@
 import type { QualityReport } from "../quality/results.js";
-import { Distribution } from "../runtime/histogram.js";
-import {
-  reportSchemaVersion,
-  type RunMetrics,
-  type RunReportData,
-  type RunStatus,
-  type StageMetrics,
-  type StageReport,
-} from "./model.js";
+import { reportData } from "./build.js";
+import { diffRuns, diffText, type RunDiff } from "./diff.js";
+import { type EmailMessage, emailMessage } from "./email.js";
+import { type Finding, findingsOf } from "./findings.js";
+import { type GrafanaSeries, grafanaSeries } from "./grafana.js";
+import { reportPage } from "./htmlPage.js";
+import type { PastRun, RunMetrics, RunReportData, RunStatus } from "./model.js";
+import { prometheusText } from "./prometheus.js";
+import { type SlackMessage, slackMessage } from "./slack.js";
 import { reportText } from "./text.js";
+
+export { pastRun } from "./comparison.js";
 
 /** A run's report: the data by `toJSON` (and so by `JSON.stringify`), and its renderings. */
 export class RunReport {
@@ -23,6 +25,16 @@ export class RunReport {
     return this.data.quality;
   }
 
+  /** What a person should know first, the worst first. */
+  get findings(): readonly Finding[] {
+    return findingsOf(this.data);
+  }
+
+  /** One line for the console: the errors of failed runs hold their report, and it is long. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return `RunReport { ${this.data.status} ${this.data.job} ${this.data.runId} }`;
+  }
+
   toJSON(): RunReportData {
     return this.data;
   }
@@ -31,89 +43,48 @@ export class RunReport {
   toText(): string {
     return reportText(this.data);
   }
-}
 
-/** Computes the report from what the run recorded. Pure. */
-export function buildReport(run: RunMetrics): RunReport {
-  const durationMs = run.endMs - run.startMs;
-  const stages = run.stages.map((stage) => stageReport(stage, durationMs));
-  const recordsRead = sum(run.stages.map((stage) => stage.recordsRead));
-  const recordsFailed = sum(run.stages.map((stage) => stage.rejected));
-  const bytes = sum(run.stages.map((stage) => stage.bytes));
-  const processed = Math.max(0, recordsRead - recordsFailed);
-  const timed = stages.filter((stage) => stage.recordsPerSecond > 0);
-  return new RunReport({
-    schemaVersion: reportSchemaVersion,
-    job: run.job,
-    runId: run.runId,
-    status: run.error !== null ? "failed" : recordsFailed > 0 ? "partial" : "success",
-    execution: {
-      start: new Date(run.startMs).toISOString(),
-      end: new Date(run.endMs).toISOString(),
-      durationMs,
-      parameters: run.parameters,
-      recordsRead,
-      recordsFailed,
-      successRate: recordsRead === 0 ? 100 : (100 * processed) / (processed + recordsFailed),
-      stages,
-      inputs: run.inputs,
-      outputs: run.outputs,
-      rejects: run.rejects,
-      planFingerprint: run.planFingerprint,
-      plan: run.plan,
-      versions: { node: process.version },
-      error: run.error,
-    },
-    quality: run.quality,
-    performance: {
-      recordsPerSecond: perSecond(recordsRead, durationMs),
-      megabytesPerSecond: perSecond(bytes / 1e6, durationMs),
-      slowestStage: best(stages, (stage) => stage.durationMs)?.name ?? null,
-      bottleneckStage: best(timed, (stage) => -stage.recordsPerSecond)?.name ?? null,
-      peakMemoryBytes: run.peakMemoryBytes,
-      cpuMs: run.cpuMs,
-      workers: run.workers,
-      memoryBytes: run.memoryBytes,
-    },
-  });
-}
-
-function stageReport(stage: StageMetrics, totalMs: number): StageReport {
-  const durationMs = stage.endMs - stage.startMs;
-  const throughput = new Distribution();
-  const latency = new Distribution();
-  for (const task of stage.tasks) {
-    const ms = task.endMs - task.startMs;
-    latency.record(ms);
-    throughput.record(perSecond(task.rows, ms));
+  /** One page that needs nothing else and runs no script. */
+  toHtml(): string {
+    return reportPage(this.data);
   }
-  return {
-    name: stage.name,
-    kind: stage.kind,
-    start: new Date(stage.startMs).toISOString(),
-    end: new Date(stage.endMs).toISOString(),
-    durationMs,
-    shareOfTotal: totalMs > 0 ? durationMs / totalMs : 0,
-    recordsIn: stage.recordsIn,
-    recordsOut: stage.recordsOut,
-    filtered: stage.filtered,
-    failed: stage.rejected,
-    bytes: stage.bytes,
-    recordsPerSecond: perSecond(stage.recordsIn, durationMs),
-    megabytesPerSecond: perSecond(stage.bytes / 1e6, durationMs),
-    partitions: stage.tasks.length,
-    attempts: sum(stage.tasks.map((task) => task.attempts)),
-    throughput: throughput.percentiles(),
-    latency: latency.percentiles(),
-    steps: stage.steps,
-  };
+
+  /** A message for an incoming webhook: Block Kit, with a colour by status. */
+  toSlack(): SlackMessage {
+    return slackMessage(this.data);
+  }
+
+  /** Subject `[STATUS] …`, text and HTML. */
+  toEmail(): EmailMessage {
+    return emailMessage(this.data);
+  }
+
+  /** Series of one point each, for Grafana's JSON data source; times in milliseconds. */
+  toGrafana(): GrafanaSeries[] {
+    return grafanaSeries(this.data);
+  }
+
+  /** What differs in a later run. */
+  diff(later: RunReport): RunDiff {
+    return diffRuns(this.data, later.data);
+  }
+
+  /** The same for a terminal. */
+  diffText(later: RunReport): string {
+    return diffText(this.diff(later));
+  }
+
+  /** Prometheus' text format, for a push gateway or the text file collector. */
+  toPrometheus(): string {
+    return prometheusText(this.data);
+  }
 }
 
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-
-/** Per second over at least one millisecond, so that a stage that took no measurable time has a finite rate. */
-const perSecond = (amount: number, ms: number): number => amount / (Math.max(1, ms) / 1000);
-
-function best<T>(items: readonly T[], score: (item: T) => number): T | undefined {
-  return items.reduce<T | undefined>((a, b) => (a === undefined || score(b) > score(a) ? b : a), undefined);
+/**
+ * Computes the report from what the run recorded.
+ * @param past earlier runs of the job, latest first
+ * @param compareWith how many of them, that finished, give the usual figures
+ */
+export function buildReport(run: RunMetrics, past: readonly PastRun[] = [], compareWith = past.length): RunReport {
+  return new RunReport(reportData(run, past, compareWith));
 }

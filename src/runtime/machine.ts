@@ -1,14 +1,10 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
+import { controlGroupLimits } from "./memoryLimits.js";
 
-/** Memory this process may use: the smallest of the machine's and the control group's limits, in bytes. */
+/** Memory this process may use: the smallest of the machine's and its control groups' limits, in bytes. */
 export function availableMemory(): number {
-  const limits = [totalmem()];
-  for (const file of ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]) {
-    const limit = readNumber(file);
-    if (limit !== null && limit > 0) limits.push(limit);
-  }
-  return Math.min(...limits);
+  return Math.min(totalmem(), ...controlGroupLimits(readText));
 }
 
 /** Cores this process may use: the scheduler's affinity and the control group's quota, at least 1. */
@@ -27,11 +23,4 @@ function readText(file: string): string | null {
     // Not every system has control groups; then the machine's own limits stand.
     return null;
   }
-}
-
-function readNumber(file: string): number | null {
-  const text = readText(file)?.trim();
-  if (text === undefined || text === "max") return null;
-  const value = Number(text);
-  return Number.isFinite(value) ? value : null;
 }

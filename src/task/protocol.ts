@@ -47,6 +47,15 @@ export interface JoinBuild {
 /** Kinds of join that each partition of the left side can do on its own. */
 export type BroadcastHow = Extract<JoinHow, "inner" | "left" | "semi" | "anti">;
 
+/**
+ * The last `count` keys of a grouping are decided by the ones before, if no two right rows of the join that is step `join` have the same key. They
+ * are then written as values beside those.
+ */
+export interface FollowingKeys {
+  readonly join: number;
+  readonly count: number;
+}
+
 /** Steps of a task. Step i reads the step with index `input`, or the scan where that is -1; several may read the same one. */
 export type Step =
   | {
@@ -69,6 +78,16 @@ export type Step =
       readonly input: number;
       readonly name: string;
       readonly checks: readonly BoundCheck[];
+      readonly schema: Schema;
+    }
+  /** Rows whose hash of these columns' values and the seed lies in the lower `fraction` of all hashes. */
+  | {
+      readonly op: "sample";
+      readonly input: number;
+      readonly name: string;
+      readonly fraction: number;
+      readonly seed: number;
+      readonly columns: readonly number[];
       readonly schema: Schema;
     }
   /** At most `count` rows of this partition. */
@@ -107,6 +126,7 @@ export type Step =
       readonly keys: readonly BoundNamed[];
       readonly aggregates: readonly BoundAggregate[];
       readonly buckets: number;
+      readonly follows?: FollowingKeys;
       readonly file: string;
     }
   /**
@@ -139,6 +159,10 @@ export interface TaskSpec {
   readonly stage: number;
   readonly stageName: string;
   readonly partition: number;
+  /**
+   * 1, or 2 where the partition is read again because its border was guessed wrong. Not how often the task was tried, which must not show in what is
+   * kept of it.
+   */
   readonly attempt: number;
   readonly scan: ScanSpec;
   /** Whether the rows come straight from a source of the plan, so that a place in its files means something to people. */
@@ -156,6 +180,26 @@ export interface TaskOptions {
   readonly batchRows: number;
   /** Shared flag, non-zero when the run is stopping; looked at between batches. */
   readonly cancel: SharedArrayBuffer | null;
+  /** How far this attempt is, and how it is stopped alone; see task/control. Absent: nobody watches. */
+  readonly control?: SharedArrayBuffer;
+  /** Records that end every worker that works on them: they are rejected unseen. */
+  readonly poisoned?: readonly PoisonedRow[];
+  /** Feeds some rows alone, to find one that ends its worker; what such an attempt gives does not count. */
+  readonly probe?: RowProbe;
+}
+
+/** A record that ends its worker, by its number in the partition as the reader gives rows, from 0. */
+export interface PoisonedRow {
+  readonly row: number;
+  /** How the worker ended. */
+  readonly message: string;
+}
+
+/** Rows [from, to) of the partition, `size` of them at a time. */
+export interface RowProbe {
+  readonly from: number;
+  readonly to: number;
+  readonly size: number;
 }
 
 /** A file that a task wrote. */

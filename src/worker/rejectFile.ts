@@ -26,6 +26,9 @@ export class RejectFile {
   /** Texts that repeat, by the numbers that stand for them in the file. */
   readonly texts: string[] = [];
   private readonly known = new Map<string, number>();
+  /** The last text of each column and its number: rejects that follow one another mostly share them. */
+  private readonly lastTexts: (string | null)[] = rejectTexts.map(() => null);
+  private readonly lastNumbers: number[] = rejectTexts.map(() => -1);
   private readonly writer: BatchWriter;
   private readonly numbers = rejectNumbers.map(() => new Float64Array(mostHeld));
   private readonly codes = rejectTexts.map(() => new Int32Array(mostHeld));
@@ -43,10 +46,20 @@ export class RejectFile {
   /** Copies `raw`. */
   add(reject: RejectRecord, raw: RejectRaw | null, by: RejectedBy): void {
     const { held } = this;
-    const { file, line, byte, length, row, column, code, message, functionName, functionHash } = reject;
-    this.put(held, [line, byte, length, row], [file, by.stage, column, code, functionName, functionHash, raw?.kind ?? null]);
+    // Written out in the order of the columns: a list for each reject costs more than all of its values.
+    this.number(0, held, reject.line);
+    this.number(1, held, reject.byte);
+    this.number(2, held, reject.length);
+    this.number(3, held, reject.row);
+    this.text(0, held, reject.file);
+    this.text(1, held, by.stage);
+    this.text(2, held, reject.column);
+    this.text(3, held, reject.code);
+    this.text(4, held, reject.functionName);
+    this.text(5, held, reject.functionHash);
+    this.text(6, held, raw === null ? null : raw.kind);
     this.attempts[held] = by.attempt;
-    this.messages.append(message);
+    this.messages.append(reject.message);
     this.raws.append(raw?.bytes ?? null);
     this.held++;
     this.heldBytes += raw?.bytes.length ?? 0;
@@ -62,9 +75,16 @@ export class RejectFile {
     void this.writer.abort();
   }
 
-  private put(at: number, numbers: readonly (number | null)[], texts: readonly (string | null)[]): void {
-    for (let i = 0; i < numbers.length; i++) (this.numbers[i] as Float64Array)[at] = numbers[i] ?? -1;
-    for (let i = 0; i < texts.length; i++) (this.codes[i] as Int32Array)[at] = this.numberOf(texts[i] ?? null);
+  private number(column: number, at: number, value: number | null): void {
+    (this.numbers[column] as Float64Array)[at] = value ?? -1;
+  }
+
+  private text(column: number, at: number, text: string | null): void {
+    if (text !== this.lastTexts[column]) {
+      this.lastTexts[column] = text;
+      this.lastNumbers[column] = this.numberOf(text);
+    }
+    (this.codes[column] as Int32Array)[at] = this.lastNumbers[column] as number;
   }
 
   private numberOf(text: string | null): number {

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { threadId } from "node:worker_threads";
 import { type Batch, rowCount } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { MillraceError } from "../common/errors.js";
@@ -10,7 +11,9 @@ import { openPart } from "../exchange/openPart.js";
 import { createOperator } from "../operators/createOperator.js";
 import type { Operator } from "../operators/operator.js";
 import type { Schema } from "../schema/types.js";
+import { TaskControl } from "../task/control.js";
 import type { FileWritten, Step, StepResult, TaskResult, TaskSpec } from "../task/protocol.js";
+import { poisonedIn, probeSlices, withoutRows } from "./poison.js";
 import { functionHash, RowFinder } from "./rejectOrigin.js";
 import { RejectLog } from "./rejects.js";
 
@@ -49,11 +52,18 @@ class TaskRun {
   private readonly rows: RowFinder;
   private reader: BatchReader | null = null;
   private enough = false;
+  private readonly control: TaskControl;
+  /** Rows that the reader has given. */
+  private rowsRead = 0;
+  /** Of them, those that were rejected unseen. */
+  private poisoned = 0;
   private readonly timing = { startMs: Date.now(), readMs: 0, computeMs: 0, writeMs: 0 };
 
   constructor(private readonly spec: TaskSpec) {
     this.rejects = new RejectLog(spec.scan.source.spec.onReject, spec.rejectFile);
     this.rows = new RowFinder(spec.part, spec.fromSource);
+    this.control = new TaskControl(spec.options.control);
+    this.control.begin(threadId, this.timing.startMs);
   }
 
   async execute(): Promise<TaskResult> {
@@ -68,18 +78,19 @@ class TaskRun {
     this.reader = reader;
     const cancel = spec.options.cancel === null ? null : new Int32Array(spec.options.cancel);
     for (;;) {
-      if (cancel !== null && Atomics.load(cancel, 0) !== 0)
+      if (this.control.stopped || (cancel !== null && Atomics.load(cancel, 0) !== 0))
         throw new MillraceError("Cancelled", "RUN_CANCELLED", "the run was stopped");
+      this.control.enter("reading");
       const before = performance.now();
       const next = reader.next();
       const batch = next instanceof Promise ? await next : next;
       this.timing.readMs += performance.now() - before;
       if (batch === null) break;
-      const entered = this.rows.enter(batch);
-      for (const root of this.roots) await this.feed(root, entered);
+      await this.take(this.rows.enter(batch));
       this.enough = this.roots.every((root) => this.isSatisfied(root));
       if (this.enough) break;
     }
+    this.control.enter("ending");
     await this.flush();
     await reader.close();
     this.reader = null;
@@ -114,6 +125,7 @@ class TaskRun {
         fromSource: spec.fromSource,
         runId: spec.runId,
         sharesReader: this.isAlone(step.input),
+        isUnique: (join) => this.node(join).operator?.unique === true,
         reject: (batch: Batch, row: number, failure: RowFailureData) => this.rejectRow(step, batch, row, failure),
       });
     }
@@ -124,7 +136,9 @@ class TaskRun {
 
   /** Whether an input is read by one step alone and comes from the reader through nothing but row-wise steps of which the same is true. */
   private isAlone(input: number): boolean {
-    const { steps } = this.spec;
+    const { steps, options } = this.spec;
+    // Parts of the reader's batches go to the steps, not the batches themselves.
+    if (options.probe !== undefined || (options.poisoned?.length ?? 0) > 0) return false;
     if (steps.filter((step) => step.input === input).length !== 1) return false;
     const before = steps[input];
     return before === undefined || (before.op === "rows" && this.isAlone(before.input));
@@ -140,6 +154,35 @@ class TaskRun {
     if (step.op === "exchange" || step.op === "groupExchange" || step.op === "sink")
       throw new TypeError("a writer gives no rows on");
     return step.schema;
+  }
+
+  private async take(batch: Batch): Promise<void> {
+    const { probe, poisoned = [] } = this.spec.options;
+    const first = this.rowsRead;
+    this.rowsRead += batch.length;
+    const gone = poisonedIn(batch, first, poisoned);
+    const rest = gone.length === 0 ? batch : withoutRows(batch, first, gone);
+    if (probe === undefined) {
+      for (const { row, message } of gone) this.rejectPoisoned(batch, row - first, message);
+      this.control.feeding(first, batch.length);
+      for (const root of this.roots) await this.feed(root, rest);
+      return;
+    }
+    for (const slice of probeSlices(rest, first, probe)) {
+      this.control.feeding(slice.from, slice.rows);
+      for (const root of this.roots) await this.feed(root, slice.batch);
+    }
+  }
+
+  private rejectPoisoned(batch: Batch, row: number, cause: string): void {
+    const { stageName: stage, attempt } = this.spec;
+    const { place, raw } = this.rows.find(batch, row, this.rejects.wantsRaw);
+    const message = `this record ends every worker that works on it: ${cause}`;
+    this.poisoned++;
+    this.rejects.take(
+      { ...place, stage, column: null, code: "RECORD_POISONED", message, functionName: null, functionHash: null, attempt },
+      raw,
+    );
   }
 
   private async feed(index: number, batch: Batch): Promise<void> {
@@ -214,8 +257,9 @@ class TaskRun {
       };
     });
     const checks = this.nodes.flatMap((node) => node.operator?.checks ?? []);
+    const scan = reader.result();
     return {
-      scan: reader.result(),
+      scan: { ...scan, rejected: scan.rejected + this.poisoned },
       enough: this.enough,
       steps,
       rejects: this.rejects.finish(),

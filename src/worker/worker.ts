@@ -1,5 +1,6 @@
 import { toErrorData } from "../common/errors.js";
 import { protocolVersion, type TaskAnswer, type TaskSpec } from "../task/protocol.js";
+import { systemError } from "./systemError.js";
 import { executeTask } from "./task.js";
 
 /** The worker's one entry: a task in, its answer out. Errors travel as data, since structured clone strips their class. */
@@ -11,7 +12,7 @@ export async function runTask(spec: TaskSpec): Promise<TaskAnswer> {
   try {
     return { ok: true, result: await executeTask(spec) };
   } catch (error) {
-    const data = toErrorData(error);
+    const data = systemError(error) ?? toErrorData(error);
     return { ok: false, error: { ...data, partition: spec.partition, stage: data.stage ?? spec.stageName } };
   }
 }

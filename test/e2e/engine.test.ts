@@ -74,7 +74,7 @@ describe("the handle of a run", () => {
     );
     expect(result.status).toBe("success");
     expect(result.outputs).toEqual([{ path, format: "csv", rows: 538, bytes: statSync(path).size, files: 1 }]);
-    expect(result.runId).toMatch(/^\d{8}T\d{6}-[0-9a-f]{8}$/);
+    expect(result.runId).toMatch(/^\d{8}T\d{9}-[0-9a-f]{8}$/);
   });
 
   it("gives its events in order, each stage within the run", async () => {

@@ -26,6 +26,7 @@ const order = [
   "pool",
   "quality",
   "report",
+  "history",
   "engine",
   "index.ts",
   "cli",

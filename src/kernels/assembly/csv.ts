@@ -19,22 +19,26 @@ const MARK_DOUBTFUL: u32 = 4;
 /** Added to the kind of records that belong to the one with a quote too many before them; alone it says nothing against a record. */
 const MARK_REGION: u32 = 128;
 
+/** Stores the places of the lowest four bits; answers the others. */
+@inline
+function four(mask: u64, base: u32, out: usize): u64 {
+  let m = mask;
+  store<u32>(out, base + <u32>ctz(m));
+  m &= m - 1;
+  store<u32>(out, base + <u32>ctz(m), 4);
+  m &= m - 1;
+  store<u32>(out, base + <u32>ctz(m), 8);
+  m &= m - 1;
+  store<u32>(out, base + <u32>ctz(m), 12);
+  return m & (m - 1);
+}
+
 @inline
 function flatten(mask: u64, base: u32, out: usize): usize {
   const n = <usize>popcnt(mask);
-  let m = mask;
-  let o = out;
-  while (m) {
-    store<u32>(o, base + <u32>ctz(m));
-    m &= m - 1;
-    store<u32>(o, base + <u32>ctz(m), 4);
-    m &= m - 1;
-    store<u32>(o, base + <u32>ctz(m), 8);
-    m &= m - 1;
-    store<u32>(o, base + <u32>ctz(m), 12);
-    m &= m - 1;
-    o += 16;
-  }
+  let m = four(four(mask, base, out), base, out + 16);
+  // Eight at once, whether they are there or not, spare a branch that nobody could predict.
+  for (let o = out + 32; m; o += 16) m = four(m, base, o);
   return out + (n << 2);
 }
 
@@ -51,7 +55,7 @@ function prefixXor(mask: u64): u64 {
 }
 
 @inline
-function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: u32, newline: u32, quote: u32, quoted: bool, answer: usize): void {
+function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: u32, newline: u32, quote: u32, quoted: bool, listed: bool, answer: usize): void {
   const d = i8x16.splat(<u8>delimiter);
   const b = i8x16.splat(<u8>newline);
   const q = i8x16.splat(<u8>quote);
@@ -63,6 +67,7 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
   let closed: u64 = 0; // bit 0: the byte before was a closing quote
   let closedCr: u64 = 0; // bit 0: the two bytes before were a closing quote and CR
   let bad: u64 = 0;
+  let ended: u64 = 0;
   for (let i: u32 = 0; i < len; i += 64) {
     const p = base + i;
     const v0 = v128.load(p);
@@ -110,6 +115,10 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
     }
     const ordinal = <u32>((o - seps) >> 2);
     o = flatten(m, i, o);
+    if (!listed) {
+      ended += popcnt(nm);
+      continue;
+    }
     while (nm) {
       const low = nm & (0 - nm);
       store<u32>(l, ordinal + <u32>popcnt(m & (low - 1)));
@@ -118,20 +127,34 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
     }
   }
   store<u32>(answer, <u32>((o - seps) >> 2), SEPS);
-  store<u32>(answer, <u32>((l - lines) >> 2), LINES);
+  store<u32>(answer, listed ? <u32>((l - lines) >> 2) : <u32>ended, LINES);
   store<u32>(answer, <u32>(bad != 0), ANOMALY);
   store<u32>(answer, <u32>(inside != 0), INSIDE);
   store<u32>(answer, 0, MARKS);
 }
 
-/** Indexes a block in which a quote doubled inside quotes is the only escape. 64 readable bytes must follow the block. */
-export function indexQuoted(base: usize, len: u32, seps: usize, lines: usize, delimiter: u32, newline: u32, quote: u32, answer: usize): void {
-  indexLoop(base, len, seps, lines, delimiter, newline, quote, true, answer);
+/**
+ * Indexes a block in which a quote doubled inside quotes is the only escape. Where `lines` is 0, line ends are counted and not listed. 64 readable
+ * bytes must follow the block.
+ */
+export function indexQuoted(
+  base: usize,
+  len: u32,
+  seps: usize,
+  lines: usize,
+  delimiter: u32,
+  newline: u32,
+  quote: u32,
+  answer: usize,
+): void {
+  if (lines == 0) indexLoop(base, len, seps, lines, delimiter, newline, quote, true, false, answer);
+  else indexLoop(base, len, seps, lines, delimiter, newline, quote, true, true, answer);
 }
 
-/** Indexes a block of a dialect without quotes. */
+/** As `indexQuoted`, for a dialect without quotes. */
 export function indexPlain(base: usize, len: u32, seps: usize, lines: usize, delimiter: u32, newline: u32, answer: usize): void {
-  indexLoop(base, len, seps, lines, delimiter, newline, 0, false, answer);
+  if (lines == 0) indexLoop(base, len, seps, lines, delimiter, newline, 0, false, false, answer);
+  else indexLoop(base, len, seps, lines, delimiter, newline, 0, false, true, answer);
 }
 
 /** Position after the closing quote of the field that opens at `at`, or 0 when it is not closed before `len`. */
@@ -332,6 +355,36 @@ export function indexExact(
   store<u32>(answer, 0, ANOMALY);
   store<u32>(answer, open, INSIDE);
   store<u32>(answer, <u32>((mk - marks) >> 3), MARKS);
+}
+
+/** 1 where each of `lineCount` records, as many as the block has line ends, has `fields` fields. */
+export function isEven(base: usize, seps: usize, lineCount: u32, fields: u32, newline: i32): u32 {
+  const step = <usize>fields << 2;
+  let at = seps + step - 4;
+  let wrong: i32 = 0;
+  for (let i: u32 = 0; i < lineCount; i++) {
+    wrong |= <i32>load<u8>(base + <usize>load<u32>(at)) ^ newline;
+    at += step;
+  }
+  return <u32>(wrong == 0);
+}
+
+/** Lists the line ends among `count` separators. */
+export function listLines(base: usize, seps: usize, count: u32, newline: i32, lines: usize): void {
+  let l = lines;
+  for (let i: u32 = 0; i < count; i++) {
+    store<u32>(l, i);
+    l += <usize>(<i32>load<u8>(base + <usize>load<u32>(seps + (<usize>i << 2))) == newline) << 2;
+  }
+}
+
+/** The row list of records that all have `fields` fields. */
+export function evenRows(rows: usize, count: u32, fields: u32): void {
+  let ordinal: u32 = 0;
+  for (let i: usize = 0; i < <usize>count << 2; i += 4) {
+    store<u32>(rows + i, ordinal);
+    ordinal += fields;
+  }
 }
 
 // Layout of the answer of `records` (u32 each).

@@ -8,7 +8,7 @@ const LIMBS: i32 = 30; // of 32 bits: 2^959 / 5^342 still has more than 128 bits
 const TABLE_BYTES: usize = 10416; // 651 powers
 
 /** Bytes that this file keeps from `__heap_base` on. */
-export const doubleRoom: usize = TABLE_BYTES + 240;
+export const doubleRoom: usize = TABLE_BYTES + 248;
 
 let ready: bool = false;
 
@@ -36,7 +36,7 @@ function limbBelow(limbs: usize, top: usize, back: usize): u64 {
 
 /** Address of the table: 5^q for q from -342 to 308, each normalised to 128 bits and cut; reciprocals of 5^1 to 5^27 are rounded up. */
 export function powersOfFive(): usize {
-  const table = __heap_base;
+  const table = (__heap_base + 7) & ~7;
   if (ready) return table;
   const limbs = table + TABLE_BYTES;
   memory.fill(limbs, 0, LIMBS << 2);

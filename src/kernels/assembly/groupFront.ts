@@ -7,6 +7,7 @@ const ENTRY: usize = 6; // log2 of its size
 const LENGTH: usize = 32;
 const GROUP: usize = 36;
 const MOST_BYTES: u32 = 32;
+const SHIFT: u64 = 52; // at most 4096 entries
 
 const USED: usize = 8;
 const MOST: usize = 12;
@@ -23,21 +24,54 @@ function upperHalf(text: usize, length: u32): v128 {
   return v128.and(v128.load(text, 16), i8x16.lt_u(places, i8x16.splat(<i8>length)));
 }
 
+/** From 24 - n on: masks for the three words that begin a text of n bytes. */
+const firstBytes: StaticArray<u64> = [0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0, 0, 0];
+
+/** The first slot of a text of up to 24 bytes: upper bits of a product, which every bit of it reaches. */
 @inline
-function frontHash(a: v128, b: v128, length: u32): u32 {
-  let h =
-    (i64x2.extract_lane(a, 0) * 0x9e3779b97f4a7c15) ^
-    rotl<i64>(i64x2.extract_lane(a, 1) * 0xd6e8feb86659fd93, 31) ^
-    (i64x2.extract_lane(b, 0) * 0xa0761d6478bd642f) ^
-    rotl<i64>(i64x2.extract_lane(b, 1) * 0xe7037ed1a0b428db, 17);
-  h = (h ^ <i64>(<u64>h >> 32)) * 0x9e3779b97f4a7c15;
-  return <u32>(<u64>h >> 40) + length;
+function shortHash(a0: u64, a1: u64, b0: u64): u32 {
+  return <u32>(((a0 ^ rotl(a1 * 0xd6e8feb86659fd93, 32) ^ (b0 * 0xa0761d6478bd642f)) * 0x9e3779b97f4a7c15) >> SHIFT);
+}
+
+@inline
+function frontHash(a: v128, b: v128): u32 {
+  const last = rotl<u64>(<u64>i64x2.extract_lane(b, 1) * 0xe7037ed1a0b428db, 17);
+  return shortHash(<u64>i64x2.extract_lane(a, 0) ^ last, <u64>i64x2.extract_lane(a, 1), <u64>i64x2.extract_lane(b, 0));
 }
 
 @inline
 function isEntry(entry: usize, a: v128, b: v128, length: u32): bool {
   const difference = v128.or(v128.xor(v128.load(entry), a), v128.xor(v128.load(entry, 16), b));
   return !v128.any_true(difference) && load<u32>(entry, LENGTH) == length;
+}
+
+/**
+ * Groups of rows [j, n) of a column without nulls for as long as they are texts of 1 to 24 bytes that the table knows. Answers the first row that is
+ * not done. Nothing but the search depends on a row's length: lengths differ from row to row, and what cannot be predicted costs more than a word.
+ */
+@inline
+function probeShort(entries: usize, mask: u32, bytes: usize, starts: usize, ends: usize, j: u32, n: u32, groups: usize): u32 {
+  for (; j < n; j++) {
+    const start = load<u32>(starts + (<usize>j << 2));
+    const length = load<u32>(ends + (<usize>j << 2)) - start;
+    if (length - 1 > 23) return j;
+    const masks = changetype<usize>(firstBytes) + 24 - <usize>length;
+    const a0 = load<u64>(bytes + <usize>start) & load<u64>(masks);
+    const a1 = load<u64>(bytes + <usize>start, 8) & load<u64>(masks, 8);
+    const b0 = load<u64>(bytes + <usize>start, 16) & load<u64>(masks, 16);
+    let slot = shortHash(a0, a1, b0) & mask;
+    let entry = entries + (<usize>slot << ENTRY);
+    while (
+      ((load<u64>(entry) ^ a0) | (load<u64>(entry, 8) ^ a1) | (load<u64>(entry, 16) ^ b0)) != 0 ||
+      load<u32>(entry, LENGTH) != length
+    ) {
+      if (load<u32>(entry, GROUP) == 0) return j;
+      slot = (slot + 1) & mask;
+      entry = entries + (<usize>slot << ENTRY);
+    }
+    store<u32>(groups + (<usize>j << 2), load<u32>(entry, GROUP) - 1);
+  }
+  return j;
 }
 
 /**
@@ -61,8 +95,13 @@ export function probeTexts(
   const mask = load<u32>(front, 4);
   const entries = front + HEADER;
   let listed: u32 = 0;
+  const isPlain = (valid | selection) == 0;
   let j = from;
   for (; j < n; j++) {
+    if (isPlain) {
+      j = probeShort(entries, mask, bytes, starts, ends, j, n, groups);
+      if (j == n) break;
+    }
     const row = selection == 0 ? <usize>j : <usize>load<u32>(selection + (<usize>j << 2));
     const start = load<u32>(starts + (row << 2));
     const length = load<u32>(ends + (row << 2)) - start;
@@ -71,7 +110,7 @@ export function probeTexts(
       const text = bytes + <usize>start;
       const a = lowerHalf(text, length);
       const b = upperHalf(text, length);
-      let slot = frontHash(a, b, length) & mask;
+      let slot = frontHash(a, b) & mask;
       for (;;) {
         const entry = entries + (<usize>slot << ENTRY);
         group = load<u32>(entry, GROUP);
@@ -119,7 +158,7 @@ export function keepTexts(
     const text = bytes + <usize>start;
     const a = lowerHalf(text, length);
     const b = upperHalf(text, length);
-    let slot = frontHash(a, b, length) & mask;
+    let slot = frontHash(a, b) & mask;
     for (;;) {
       const entry = entries + (<usize>slot << ENTRY);
       if (load<u32>(entry, GROUP) == 0) {

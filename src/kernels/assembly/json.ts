@@ -4,6 +4,7 @@
 // it has met (everything between two values: comma, blanks, key, colon) and for each the one that came next the last time; a guess
 // costs one comparison of 32 bytes. What a value's bytes must look like is checked in full, needed or not: a line counts as read only
 // when it is proven to be one valid JSON object. Every other line is the host's.
+import { COLUMN_BYTES, keepNumber, leaveValue } from "./jsonNumbers";
 import { afterSpace, escapedEnd, literalEnd, loneSurrogate, nestedEnd, numberEnd, stringStop } from "./jsonScan";
 
 // Layout of the context (u32 each).
@@ -15,7 +16,7 @@ export const CAPACITY: usize = 16; // most rows
 export const SUSPECT: usize = 20; // 1: the block is not well-formed UTF-8; then only lines of ASCII are read
 export const SPANS: usize = 24; // out: per row one pair for each column and one more that is not used
 export const COLUMNS: usize = 28;
-const KEYS: usize = 32; // per column: address, length, kinds that its kernel takes
+export const KEYS: usize = 32; // per column and for the keys of none: see `jsonNumbers.ts`
 export const STARTS: usize = 36; // out: first byte of each row's line
 export const EXACT: usize = 40; // out: rows whose line the host reads
 export const CONTEXT_MEMO: usize = 44; // the spellings and the track; see `forgetSpellings`
@@ -140,7 +141,7 @@ function member(context: usize, p: usize, before: usize): usize {
 export function fillColumn(context: usize, to: usize, offset: usize, kinds: usize, key: usize, length: u32): void {
   const columns = load<u32>(context, COLUMNS);
   let entry = <usize>load<u32>(context, KEYS);
-  for (let i: u32 = 0; i < columns; i++, entry += 12) {
+  for (let i: u32 = 0; i < columns; i++, entry += COLUMN_BYTES) {
     if (load<u32>(entry, 4) == length && memory.compare(<usize>load<u32>(entry), key, length) == 0) {
       store<u32>(to + offset, i << 3);
       store<u32>(to + kinds, load<u32>(entry, 8));
@@ -159,9 +160,16 @@ function afterLine(p: usize): usize {
   return load<u8>(p) == 10 ? p + 1 : 0;
 }
 
-/** Reads one line and stores its pairs at `row`. Answers where the next line begins, or 0 when the line is the host's. */
+/** The column that a place for pairs belongs to. */
 @inline
-export function walk(context: usize, base: usize, first: usize, row: usize, p: usize): usize {
+export function columnOf(keys: usize, offset: usize): usize {
+  return keys + (offset >> 3) * COLUMN_BYTES;
+}
+
+/** Reads line `index` and stores its pairs at `row`. Answers where the next line begins, or 0 when the line is the host's. */
+@inline
+export function walk(context: usize, base: usize, first: usize, row: usize, index: u32, p: usize): usize {
+  const keys = <usize>load<u32>(context, KEYS);
   let spelling = first;
   while (true) {
     const guess = <usize>load<u32>(spelling, NEXT);
@@ -174,7 +182,8 @@ export function walk(context: usize, base: usize, first: usize, row: usize, p: u
       if (spelling == 0) return p != 0 ? afterLine(p) : 0;
     }
     const kinds = load<u32>(spelling, KINDS);
-    const pair = row + <usize>load<u32>(spelling, OFFSET);
+    const offset = <usize>load<u32>(spelling, OFFSET);
+    const pair = row + offset;
     const c = <u32>load<u8>(p);
     if (c == 34) {
       const end = stringStop(p + 1);
@@ -182,6 +191,7 @@ export function walk(context: usize, base: usize, first: usize, row: usize, p: u
         if (kinds != KIND_ANY) {
           if ((kinds & (end == p + 1 ? EMPTY : KIND_TEXT)) == 0) return 0;
           storePair(pair, base, p + 1, end);
+          leaveValue(columnOf(keys, offset), index, false);
         }
         p = stringAfter(spelling, p, end);
       } else {
@@ -191,11 +201,15 @@ export function walk(context: usize, base: usize, first: usize, row: usize, p: u
     } else if (c - 48 < 10 || c == 45) {
       const end = numberEnd(p);
       if (end == 0 || (kinds & NUMBER) == 0) return 0;
-      if (kinds != KIND_ANY) storePair(pair, base, p, end);
+      if (kinds != KIND_ANY) {
+        storePair(pair, base, p, end);
+        keepNumber(columnOf(keys, offset), index, p, end);
+      }
       p = end;
     } else {
       p = otherValue(base, p, kinds, pair);
       if (p == 0) return 0;
+      if (kinds != KIND_ANY) leaveValue(columnOf(keys, offset), index, load<u64>(pair) == NULL_PAIR);
     }
     if (load<u8>(p) == 125) return afterLine(p);
   }

@@ -13,6 +13,7 @@ import {
   FIRST,
   FROM,
   forgetSpellings,
+  KEYS,
   LIMIT,
   LINES,
   NULL_PAIR,
@@ -23,6 +24,7 @@ import {
   TRACK,
   walk,
 } from "./json";
+import { CLEARED, clearRow, clearRows } from "./jsonNumbers";
 import { afterSpace } from "./jsonScan";
 import { follow, forgetTrack, leftTrack, trackBytes, trackReady } from "./jsonTrack";
 import { findByte, isAscii } from "./text";
@@ -50,7 +52,9 @@ export function jsonLines(context: usize): void {
   const limit = min<usize>(end, base + <usize>load<u32>(context, LIMIT));
   const first = <usize>load<u32>(context, CONTEXT_MEMO) + FIRST;
   const track = <usize>load<u32>(context, CONTEXT_MEMO) + TRACK;
-  const width = (<usize>load<u32>(context, COLUMNS) + 1) << 3;
+  const keys = <usize>load<u32>(context, KEYS);
+  const columns = load<u32>(context, COLUMNS);
+  const width = (<usize>columns + 1) << 3;
   const suspect = load<u32>(context, SUSPECT) != 0;
   const starts = <usize>load<u32>(context, STARTS);
   const startsEnd = starts + (<usize>load<u32>(context, CAPACITY) << 2);
@@ -63,10 +67,12 @@ export function jsonLines(context: usize): void {
   let last = start;
   let onTrack = p < limit && trackReady(context, track, p, end);
   while (p < limit && start < startsEnd) {
+    const index = <u32>((start - starts) >> 2);
+    if ((index & (CLEARED - 1)) == 0) clearRows(keys, columns, index);
     for (let pair = row; pair < row + width; pair += 8) store<u64>(pair, NULL_PAIR);
-    let next = onTrack ? follow(track, base, row, p) : 0;
+    let next = onTrack ? follow(track, keys, base, row, index, p) : 0;
     if (next == 0) {
-      next = walk(context, base, first, row, p);
+      next = walk(context, base, first, row, index, p);
       if (onTrack) {
         onTrack = leftTrack(context, track, p, end, <u32>((start - last) >> 2));
         last = start;
@@ -82,7 +88,8 @@ export function jsonLines(context: usize): void {
       }
       next += <usize>findByte(next, <u32>(end - next), 10) + 1;
       for (let pair = row; pair < row + width; pair += 8) store<u64>(pair, NULL_PAIR);
-      store<u32>(host, <u32>((start - starts) >> 2));
+      clearRow(keys, columns, index);
+      store<u32>(host, index);
       host += 4;
     }
     store<u32>(start, <u32>(p - base));

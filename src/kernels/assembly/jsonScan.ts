@@ -4,9 +4,10 @@
 const QUOTE: u32 = 34;
 const BACKSLASH: u32 = 92;
 
-const QUOTES: usize = memory.data<u8>([34, 34, 34, 34, 34, 34, 34, 34, 34, 34, 34, 34, 34, 34, 34, 34], 16);
-const BACKSLASHES: usize = memory.data<u8>([92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92], 16);
-const CONTROLS: usize = memory.data<u8>([31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31], 16);
+/** Exclusive or with it puts quotes and control characters, and nothing else, below `LOW` in the order of signed bytes. */
+export const FLIP: usize = memory.data<u8>([130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130], 16);
+export const LOW: usize = memory.data<u8>([161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161], 16);
+export const BACKSLASHES: usize = memory.data<u8>([92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92], 16);
 const ZEROS: usize = memory.data<u8>([48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48], 16);
 const NINES: usize = memory.data<u8>([9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9], 16);
 
@@ -31,12 +32,12 @@ export function isSpace(c: u32): bool {
 /** The first byte at or after `p` that is a quote, a backslash or a control character. */
 @inline
 export function stringStop(p: usize): usize {
-  const quote = v128.load(QUOTES);
+  const flip = v128.load(FLIP);
+  const low = v128.load(LOW);
   const backslash = v128.load(BACKSLASHES);
-  const control = v128.load(CONTROLS);
   while (true) {
     const v = v128.load(p);
-    const m = i8x16.bitmask(v128.or(v128.or(i8x16.eq(v, quote), i8x16.eq(v, backslash)), i8x16.eq(i8x16.min_u(v, control), v)));
+    const m = i8x16.bitmask(v128.or(i8x16.eq(v, backslash), i8x16.lt_s(v128.xor(v, flip), low)));
     if (m != 0) return p + <usize>ctz(m);
     p += 16;
   }

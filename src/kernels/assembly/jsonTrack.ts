@@ -3,8 +3,9 @@
 // A stretch is what stands between two values whose length varies: marks, keys, and texts that had the same length in every sample. It
 // is compared 16 bytes at a time, without a branch between: bytes of the marks and keys must be equal, bytes of a text must be none that
 // ends it or needs a closer look. A line that leaves the track is not wrong, it is read member by member.
-import { CONTEXT_MEMO, fillColumn, KIND_ANY, KIND_TEXT, otherValue, storePair } from "./json";
-import { afterSpace, nestedEnd, numberEnd, stringStop } from "./jsonScan";
+import { CONTEXT_MEMO, columnOf, fillColumn, KEYS, KIND_ANY, KIND_TEXT, NULL_PAIR, otherValue, storePair } from "./json";
+import { isQuick, keepNumber, leaveValue } from "./jsonNumbers";
+import { afterSpace, BACKSLASHES, FLIP, LOW, nestedEnd, numberEnd, stringStop } from "./jsonScan";
 
 // Layout (u32 each).
 const STATE: usize = 0;
@@ -54,10 +55,6 @@ const LAST_LEVEL: u32 = 6;
 /** From this level on no text is taken to have a length of its own. */
 const LOOSE_LEVEL: u32 = 3;
 
-const QUOTE16: usize = memory.data<u8>([34, 34, 34, 34, 34, 34, 34, 34, 34, 34, 34, 34, 34, 34, 34, 34], 16);
-const BACKSLASH16: usize = memory.data<u8>([92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92], 16);
-const CONTROL16: usize = memory.data<u8>([31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31], 16);
-
 /** Bytes of a track. */
 export function trackBytes(): u32 {
   return <u32>(STRETCHES + STRIDE * <usize>MOST_STRETCHES);
@@ -88,14 +85,14 @@ export function leftTrack(context: usize, track: usize, p: usize, end: usize, se
 }
 
 /**
- * Reads the line at `p` along the track and stores its pairs. Answers where the next line begins, or 0 when the line leaves the track;
+ * Reads line `index` at `p` along the track and stores its pairs. Answers where the next line begins, or 0 when the line leaves the track;
  * pairs stored before that are of members that the line has.
  */
 @inline
-export function follow(track: usize, base: usize, row: usize, p: usize): usize {
-  const quote = v128.load(QUOTE16);
-  const backslash = v128.load(BACKSLASH16);
-  const control = v128.load(CONTROL16);
+export function follow(track: usize, keys: usize, base: usize, row: usize, index: u32, p: usize): usize {
+  const flip = v128.load(FLIP);
+  const low = v128.load(LOW);
+  const backslash = v128.load(BACKSLASHES);
   let stretch = track + STRETCHES;
   while (true) {
     let wrong = i8x16.splat(0);
@@ -103,7 +100,7 @@ export function follow(track: usize, base: usize, row: usize, p: usize): usize {
     let vector = stretch + VECTOR;
     for (let at = p; at < stop; at += 16, vector += 48) {
       const v = v128.load(at);
-      const ends = v128.or(v128.or(i8x16.eq(v, quote), i8x16.eq(v, backslash)), i8x16.eq(i8x16.min_u(v, control), v));
+      const ends = v128.or(i8x16.eq(v, backslash), i8x16.lt_s(v128.xor(v, flip), low));
       const text = v128.and(ends, v128.load(vector, 32));
       const marks = v128.and(v128.xor(v, v128.load(vector)), v128.load(vector, 16));
       wrong = v128.or(wrong, v128.or(text, marks));
@@ -118,21 +115,28 @@ export function follow(track: usize, base: usize, row: usize, p: usize): usize {
     if (next == LINE) return p;
     if (next == VALUE) {
       const kinds = load<u32>(stretch, KINDS);
-      const pair = row + <usize>load<u32>(stretch, OFFSET);
+      const offset = <usize>load<u32>(stretch, OFFSET);
+      const pair = row + offset;
       const c = <u32>load<u8>(p);
       let end: usize = 0;
       if (c == 34) {
         const close = stringStop(p + 1);
         // The empty string is another kind.
         if (load<u8>(close) == 34 && close != p + 1 && (kinds & KIND_TEXT) != 0) {
-          if (kinds != KIND_ANY) storePair(pair, base, p + 1, close);
+          if (kinds != KIND_ANY) {
+            storePair(pair, base, p + 1, close);
+            leaveValue(columnOf(keys, offset), index, false);
+          }
           end = close + 1;
         }
       } else if (c - 48 < 10 || c == 45) {
-        end = numberOn(base, p, kinds, pair);
+        end = numberOn(columnOf(keys, offset), index, base, p, kinds, pair);
       }
-      if (end == 0) end = otherValue(base, p, kinds, pair);
-      if (end == 0) return 0;
+      if (end == 0) {
+        end = otherValue(base, p, kinds, pair);
+        if (end == 0) return 0;
+        if (kinds != KIND_ANY) leaveValue(columnOf(keys, offset), index, load<u64>(pair) == NULL_PAIR);
+      }
       p = end;
     }
     stretch += STRIDE;
@@ -140,10 +144,13 @@ export function follow(track: usize, base: usize, row: usize, p: usize): usize {
 }
 
 @inline
-function numberOn(base: usize, p: usize, kinds: u32, pair: usize): usize {
+function numberOn(column: usize, index: u32, base: usize, p: usize, kinds: u32, pair: usize): usize {
   const end = numberEnd(p);
   if (end == 0 || (kinds & 8) == 0) return 0;
-  if (kinds != KIND_ANY) storePair(pair, base, p, end);
+  if (kinds != KIND_ANY) {
+    storePair(pair, base, p, end);
+    keepNumber(column, index, p, end);
+  }
   return end;
 }
 
@@ -194,7 +201,7 @@ function sampleLine(context: usize, track: usize, line: usize, again: bool, firs
       store<u32>(member, <u32>(start - line), START);
       store<u32>(member, <u32>(end - line), END);
       fillColumn(context, member, PAIR, TAKES, key + 1, <u32>(keyEnd - key - 1));
-      store<u32>(member, <u32>!isSteady(start, end, load<u32>(member, TAKES)), VARIES);
+      store<u32>(member, <u32>!isSteady(context, start, end, member), VARIES);
     } else {
       const firstStart = first + <usize>load<u32>(member, START);
       const firstEnd = first + <usize>load<u32>(member, END);
@@ -216,8 +223,10 @@ function sampleLine(context: usize, track: usize, line: usize, again: bool, firs
   return count;
 }
 
-/** Whether the value is a text without escapes that the column takes as it stands. */
-function isSteady(start: usize, end: usize, kinds: u32): bool {
+/** Whether the value is a text without escapes that the column takes as it stands; one that takes numbers at once has marks to keep. */
+function isSteady(context: usize, start: usize, end: usize, member: usize): bool {
+  const kinds = load<u32>(member, TAKES);
+  if (isQuick(columnOf(<usize>load<u32>(context, KEYS), <usize>load<u32>(member, PAIR)))) return false;
   return load<u8>(start) == 34 && end - start > 2 && stringStop(start + 1) == end - 1 && (kinds & KIND_TEXT) != 0;
 }
 

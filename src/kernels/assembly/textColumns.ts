@@ -1,5 +1,6 @@
 // Text columns and the text of single fields.
-import { BASE, COUNT, ENDS, ESCAPE, FIELD, MARKED, NULLS, ORIGIN, QUOTE, ROWS, SCRATCH, SEPS, SLOWS, STRIP, VALID, VALUES } from "./context";
+import { BASE, COUNT, ENDS, ESCAPE, FIELD, MARKED, NULLS, ORIGIN, QUOTE, ROWS, SCRATCH, SEPS, SLOWS, STRIDE, STRIP, VALID, VALUES } from "./context";
+import { evenEnd } from "./numbers";
 
 /**
  * The text of a field that begins with a quote, without its quotes and escapes, to `out`; answers its end. Text after the closing
@@ -42,6 +43,24 @@ function plain(s: usize, e: usize, quote: i32, escape: i32): bool {
   return true;
 }
 
+/**
+ * Texts [i, count) of even records for as long as they are neither empty nor in quotes, nor end with a CR before the line end. `origin`: what is
+ * added to positions in the block; `at`, `step` as in `evenIntegers`. Answers the first row that is not done.
+ */
+@inline
+function evenTexts(base: usize, at: usize, step: usize, strip: bool, quote: i32, origin: u32, starts: usize, ends: usize, i: u32, count: u32): u32 {
+  for (; i < count; i++) {
+    const s = load<u32>(at - 4) + 1;
+    const e = load<u32>(at);
+    if (s == e || <i32>load<u8>(base + <usize>s) == quote) break;
+    if (strip && load<u8>(base + <usize>e - 1) == 13) break;
+    store<u32>(starts + (<usize>i << 2), s + origin);
+    store<u32>(ends + (<usize>i << 2), e + origin);
+    at += step;
+  }
+  return i;
+}
+
 /** utf8 and binary: views on the block, unescaped text in the scratch space behind it. A quoted empty field is not null. */
 export function textColumn(context: usize): void {
   const base = <usize>load<u32>(context, BASE);
@@ -58,7 +77,25 @@ export function textColumn(context: usize): void {
   const origin = <usize>load<u32>(context, ORIGIN);
   let scratch = <usize>load<u32>(context, SCRATCH);
   let nulls: u32 = 0;
+  const stride = load<u32>(context, STRIDE);
+  const step = <usize>stride << 2;
+  let patience: u32 = stride != 0 && !marked ? (count >> 3) + 1 : 0;
+  let end: u32 = 0;
+  if (!marked) memory.fill(valid, 1, count);
   for (let i: u32 = 0; i < count; i++) {
+    if (patience != 0) {
+      if (i == end) end = evenEnd(rows, i, count, stride);
+      patience--;
+      const next = field + (<usize>load<u32>(rows + (<usize>i << 2)) << 2);
+      const origins = <u32>(base - origin);
+      i = strip
+        ? evenTexts(base, next, step, true, quote, origins, starts, ends, i, end)
+        : evenTexts(base, next, step, false, quote, origins, starts, ends, i, end);
+      if (i == end) {
+        i--;
+        continue;
+      }
+    }
     const at = field + (<usize>load<u32>(rows + (<usize>i << 2)) << 2);
     let s = base + <usize>(load<u32>(at - 4) + 1);
     let e = base + <usize>load<u32>(at);

@@ -1,11 +1,12 @@
 import { assertNever } from "../../common/assert.js";
 import { columnsUsed, remapColumns } from "../../expr/walk.js";
-import type { Bound } from "../../expr/nodes.js";
+import type { Bound, BoundSortKey } from "../../expr/nodes.js";
 import { type BoundNode, boundInputs, type JoinOutput } from "../../plan/bound.js";
 import type { Field, Schema } from "../../schema/types.js";
 import { topological } from "../rewrite.js";
 
 type Needs = ReadonlySet<number>;
+type WindowNode = Extract<BoundNode, { readonly kind: "window" }>;
 interface Pruned {
   readonly node: BoundNode;
   /** Old output index to new output index, for the columns that were kept. */
@@ -93,7 +94,11 @@ function inputNeeds(node: BoundNode, wanted: Needs): Needs[] {
       return [usedBy([...node.keys.map((key) => key.expr), ...kept.flatMap((aggregate) => aggregate.args)])];
     }
     case "distinct":
+      return [union(union(wanted, node.columns), usedBy((node.keep?.order ?? []).map((key) => key.expr)))];
+    case "sample":
       return [union(wanted, node.columns)];
+    case "window":
+      return [windowNeeds(node, wanted)];
     case "expect":
       return [
         union(
@@ -167,11 +172,18 @@ function prune(node: BoundNode, wanted: Needs, inputs: readonly Pruned[]): Prune
       const { items, map } = kept(node.schema, withKeys);
       return { node: { ...node, input: first.node, keys, aggregates, schema: items }, map };
     }
-    case "distinct":
+    case "distinct": {
+      const columns = node.columns.map(through(first));
+      const keep = node.keep === undefined ? {} : { keep: { ...node.keep, order: remapKeys(node.keep.order, first) } };
+      return { node: { ...node, input: first.node, columns, ...keep, schema: first.node.schema }, map: first.map };
+    }
+    case "sample":
       return {
         node: { ...node, input: first.node, columns: node.columns.map(through(first)), schema: first.node.schema },
         map: first.map,
       };
+    case "window":
+      return pruneWindow(node, wanted, first);
     case "expect": {
       const checks = node.checks.map((check) => ({
         ...check,
@@ -181,7 +193,7 @@ function prune(node: BoundNode, wanted: Needs, inputs: readonly Pruned[]): Prune
       return { node: { ...node, input: first.node, checks, schema: first.node.schema }, map: first.map };
     }
     case "sort": {
-      const keys = node.keys.map((key) => ({ ...key, expr: remapColumns(key.expr, through(first)) }));
+      const keys = remapKeys(node.keys, first);
       return { node: { ...node, input: first.node, keys, schema: first.node.schema }, map: first.map };
     }
     case "limit":
@@ -199,6 +211,29 @@ function prune(node: BoundNode, wanted: Needs, inputs: readonly Pruned[]): Prune
     default:
       return assertNever(node, "plan node");
   }
+}
+
+const remapKeys = (keys: readonly BoundSortKey[], input: Pruned): BoundSortKey[] =>
+  keys.map((key) => ({ ...key, expr: remapColumns(key.expr, through(input)) }));
+
+function windowNeeds(node: WindowNode, wanted: Needs): Needs {
+  const own = node.input.schema.length;
+  const calls = node.calls.filter((_, i) => wanted.has(own + i));
+  const passed = [...wanted].filter((index) => index < own);
+  const used = usedBy([...node.order.map((key) => key.expr), ...calls.flatMap((call) => call.args)]);
+  return union(union(passed, node.partition), used);
+}
+
+function pruneWindow(node: WindowNode, wanted: Needs, input: Pruned): Pruned {
+  const own = node.input.schema.length;
+  const calls = kept(node.calls, new Set([...wanted].map((index) => index - own)));
+  const width = input.node.schema.length;
+  const map = new Map([...input.map, ...[...calls.map].map(([from, to]): [number, number] => [own + from, width + to])]);
+  if (calls.items.length === 0) return { node: input.node, map: input.map };
+  const added = calls.items.map((call) => ({ ...call, args: call.args.map((arg) => remapColumns(arg, through(input))) }));
+  const schema = [...input.node.schema, ...added.map(({ name, type, nullable }) => ({ name, type, nullable }))];
+  const partition = node.partition.map(through(input));
+  return { node: { ...node, input: input.node, partition, order: remapKeys(node.order, input), calls: added, schema }, map };
 }
 
 function pruneJoin(node: Extract<BoundNode, { kind: "join" }>, wanted: Needs, inputs: readonly Pruned[]): Pruned {

@@ -77,6 +77,42 @@ describe("block files", () => {
     open.close();
   });
 
+  it("give back codes of one and two bytes as the texts that they stand for", () => {
+    const file = join(folder, "codes.blocks");
+    const writer = new BlockFileWriter(file);
+    const both: Schema = ["a", "b"].map((name) => ({ name, type: types.utf8, nullable: true }));
+    const [known] = batchOf([{ name: "a", type: types.utf8, nullable: true }], [["north"], [null], [""], ["süd"]]).columns;
+    const [other] = batchOf([{ name: "b", type: types.utf8, nullable: true }], [["x"], ["y"], ["z"], [null]]).columns;
+    if (known?.layout !== "bytes" || other?.layout !== "bytes") throw new Error("texts are bytes");
+    const small = Uint8Array.of(3, 0, 1, 1, 2);
+    const large = new Uint8Array(Uint16Array.of(0, 1, 2, 3, 0).buffer);
+    const parts = (values: Uint8Array, texts: typeof known) => ({ values, offsets: null, valid: null, texts });
+    // Codes that two columns share are written once, and so are texts of several blocks.
+    writer.write(both, 5, [0, 2, 5], [parts(small, known), parts(small, other)]);
+    writer.write(both, 5, [0, 0, 5], [parts(large, known), parts(large, other)]);
+    writer.finish();
+    const open = new BlockFile(file);
+    const found = open.blocks.map((block) => {
+      const columns = open.read(block, 1, 5, new ReadMemory());
+      return rowsOf({ schema: both, length: 4, columns, selection: null, origin: null });
+    });
+    open.close();
+    expect(found).toEqual([
+      [
+        ["north", "x"],
+        [null, "y"],
+        [null, "y"],
+        ["", "z"],
+      ],
+      [
+        [null, "y"],
+        ["", "z"],
+        ["süd", null],
+        ["north", "x"],
+      ],
+    ]);
+  });
+
   it("say what is wrong with a file that was cut or changed", () => {
     const file = join(folder, "broken.blocks");
     const writer = blockExchange.writer(schema, file);

@@ -1,0 +1,102 @@
+import { Argument, Command } from "commander";
+import { listRuns, openReport, type PastRun, pastRuns } from "../index.js";
+import { exitCodes } from "./exitCodes.js";
+import { usageError } from "./failure.js";
+import { jsonLine } from "./jsonLines.js";
+import { countText, durationText } from "./numbers.js";
+import { wholeNumber } from "./options.js";
+import { tableText } from "./table.js";
+import type { Terminal } from "./terminal.js";
+
+interface RunsFlags {
+  readonly job?: string;
+  readonly limit: number;
+  readonly json?: boolean;
+  readonly stateDir?: string;
+}
+
+/** `millrace runs`: what has run, latest first. `millrace runs diff A B`: what differs between two runs. */
+export function runsCommand(terminal: Terminal, done: (code: number) => void): Command {
+  return new Command("runs")
+    .description("list the runs of a state folder, or compare two of them")
+    .addArgument(new Argument("[diff]", "compare two runs").choices(["diff"]))
+    .argument("[a]", "the earlier run's id, or its end")
+    .argument("[b]", "the later run's id, or its end; the latest run by default")
+    .option("--job <name>", "only runs of this job")
+    .option("--limit <n>", "how many runs to list", wholeNumber("--limit"), 20)
+    .option("--json", "print NDJSON on stdout instead of words")
+    .option("--state-dir <dir>", "where runs keep their journal and scratch files")
+    .action(async (verb: string | undefined, a: string | undefined, b: string | undefined, flags: RunsFlags) => {
+      if (verb === undefined) list(terminal, flags);
+      else await compare(terminal, a, b, flags);
+      done(exitCodes.ok);
+    });
+}
+
+type Unfinished = ReturnType<typeof listRuns>[number];
+
+function list(terminal: Terminal, flags: RunsFlags): void {
+  const { job, limit, stateDir } = flags;
+  const of = stateDir === undefined ? {} : { stateDir };
+  const past = pastRuns({ ...of, limit, ...(job === undefined ? {} : { job }) });
+  // A run that was cut off has no end to remember; its journal tells of it.
+  const open = listRuns(of)
+    .filter(({ state }) => state === "running" || state === "unfinished" || state === "superseded")
+    .filter((run) => job === undefined || run.job === job);
+  const openIds = new Set(open.map(({ runId }) => runId));
+  const rows = [
+    ...open.map((run) => ({ runId: run.runId, run, past: null })),
+    ...past.filter(({ runId }) => !openIds.has(runId)).map((one) => ({ runId: one.runId, run: null, past: one })),
+  ]
+    .sort((a, b) => (a.runId < b.runId ? 1 : -1))
+    .slice(0, limit);
+  if (flags.json === true) {
+    for (const { run, past: ended } of rows)
+      terminal.out(jsonLine(run === null ? { kind: "run", ...ended } : { kind: "open-run", ...run }));
+  } else if (rows.length === 0) terminal.err("No run has ended with this state folder yet.\n");
+  else
+    terminal.out(
+      tableText(
+        columns,
+        rows.map(({ run, past: ended }) => (ended === null ? openCells(run) : endedCells(ended))),
+      ),
+    );
+}
+
+const columns = [
+  { title: "run", align: "left" },
+  { title: "job", align: "left" },
+  { title: "status", align: "left" },
+  { title: "start (UTC)", align: "left" },
+  { title: "duration", align: "right" },
+  { title: "read", align: "right" },
+  { title: "written", align: "right" },
+  { title: "rejected", align: "right" },
+  { title: "quality", align: "right" },
+] as const;
+
+const time = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 19)}`;
+
+function endedCells(run: PastRun): string[] {
+  const status = run.errorCode === null ? run.status : `${run.status} ${run.errorCode}`;
+  const counts = [run.recordsRead, run.recordsWritten, run.recordsFailed].map(countText);
+  const score = run.score === null ? "" : `${run.score.toFixed(1)} %`;
+  return [run.runId, run.job, status, time(run.start), durationText(run.durationMs), ...counts, score];
+}
+
+function openCells({ runId, job, state, startMs, done }: NonNullable<Unfinished>): string[] {
+  return [runId, job, `${state}, ${done} ${done === 1 ? "task" : "tasks"} done`, time(new Date(startMs).toISOString())];
+}
+
+async function compare(terminal: Terminal, a: string | undefined, b: string | undefined, flags: RunsFlags): Promise<void> {
+  if (a === undefined)
+    throw usageError(
+      "MISSING_OPTION",
+      "runs diff: expected a run to compare with",
+      "Write millrace runs diff A B; millrace runs lists them.",
+    );
+  const of = flags.stateDir === undefined ? {} : { stateDir: flags.stateDir };
+  const earlier = await openReport({ ...of, runId: a });
+  const later = await openReport({ ...of, ...(b === undefined ? {} : { runId: b }) });
+  terminal.out(flags.json === true ? jsonLine({ kind: "diff", ...earlier.diff(later) }) : earlier.diffText(later));
+}

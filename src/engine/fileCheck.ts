@@ -1,0 +1,45 @@
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { crc32 } from "node:zlib";
+import type { FileWritten } from "../task/protocol.js";
+
+const chunkBytes = 1 << 20;
+
+/** Size and crc32 (8 hex digits) of a file; null where there is none. */
+export async function fileChecksum(path: string): Promise<{ readonly bytes: number; readonly checksum: string } | null> {
+  try {
+    let [bytes, crc] = [0, 0];
+    for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes })) {
+      crc = crc32(chunk as Buffer, crc);
+      bytes += (chunk as Buffer).length;
+    }
+    return { bytes, checksum: crc.toString(16).padStart(8, "0") };
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw cause;
+  }
+}
+
+/** What is wrong with files that an earlier process wrote; null when each has the size and the bytes that it had then. */
+export async function whatIsWrong(files: readonly FileWritten[]): Promise<string | null> {
+  for (const file of files) {
+    const size = await sizeOf(file.path);
+    if (size === null) return `output missing: ${file.path}`;
+    // The bytes of a file of another size need not be read.
+    if (size !== file.bytes) return `output damaged: ${file.path}`;
+    const found = await fileChecksum(file.path);
+    if (found === null) return `output missing: ${file.path}`;
+    if (found.checksum !== file.checksum) return `output damaged: ${file.path}`;
+  }
+  return null;
+}
+
+async function sizeOf(path: string): Promise<number | null> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? found.size : null;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw cause;
+  }
+}

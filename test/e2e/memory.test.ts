@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
+import { count, type Dataset, desc, Engine, type EngineOptions, list, read, rowNumber, sum } from "millrace";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+/** Jobs whose rows are larger than the memory they are given: the same rows as plain DuckDB with all the memory it wants, or an error that helps. */
+const rows = 1_000_000;
+const schema = { id: "utf8", grp: "utf8", n: "int32", note: "utf8" } as const;
+
+let folder = "";
+let csv = "";
+let instance: DuckDBInstance;
+let duckdb: DuckDBConnection;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "millrace-memory-"));
+  csv = join(folder, "rows.csv");
+  instance = await DuckDBInstance.create(":memory:", { threads: "2" });
+  duckdb = await instance.connect();
+  await duckdb.run(`CREATE TABLE t AS SELECT i AS pos, 'T' || lpad((i * 7919 % ${rows})::VARCHAR, 9, '0') AS id,
+    'g' || (hash(i) % 40000)::VARCHAR AS grp, (hash(i + 1) % 1000)::INTEGER AS n, md5(i::VARCHAR) || md5((i + 1)::VARCHAR) AS note
+    FROM range(${rows}) r(i) ORDER BY i`);
+  await duckdb.run(`COPY (SELECT * EXCLUDE (pos) FROM t ORDER BY pos) TO '${csv}' (FORMAT csv, HEADER)`);
+}, 60_000);
+
+afterAll(() => {
+  duckdb?.closeSync();
+  instance?.closeSync();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const source = () => read.csv(csv, { schema });
+type Rows = ReturnType<typeof source>;
+
+async function digest(from: string): Promise<unknown> {
+  const reader = await duckdb.runAndReadAll(
+    `SELECT count(*)::INTEGER, md5(string_agg(md5(t::VARCHAR), '' ORDER BY place)) FROM (SELECT t, row_number() OVER () AS place FROM ${from} AS t)`,
+  );
+  return reader.getRows()[0];
+}
+
+/** Runs with 128 MiB for everything, into Parquet. */
+async function run(name: string, dataset: Dataset<never>, options: EngineOptions = {}): Promise<string> {
+  const engine = await Engine.create({
+    memory: "64MiB",
+    workers: 2,
+    stateDir: join(folder, "state"),
+    partitionBytes: "4MiB",
+    ...options,
+  });
+  try {
+    const path = join(folder, `${name}.parquet`);
+    await engine.run(dataset.write.parquet(path, { mode: "overwrite" }));
+    return path;
+  } finally {
+    await engine.close();
+  }
+}
+
+const jobs: readonly (readonly [string, (t: Rows) => unknown, string])[] = [
+  ["sort", (t) => t.sort("grp", desc("id")), "SELECT id, grp, n, note FROM t ORDER BY grp, id DESC"],
+  [
+    "group",
+    (t) => t.groupBy("id").agg((c) => ({ total: sum(c.n), n: count() })),
+    "SELECT id, sum(n)::BIGINT AS total, count(*) AS n FROM t GROUP BY id ORDER BY id",
+  ],
+  [
+    "dedupe",
+    (t) => t.dedupe({ by: "grp", keep: "last", orderBy: "n" }),
+    "SELECT id, grp, n, note FROM t QUALIFY row_number() OVER (PARTITION BY grp ORDER BY n DESC, pos DESC) = 1 ORDER BY pos",
+  ],
+  [
+    "window",
+    (t) =>
+      t
+        .drop("note")
+        .window({ partitionBy: "grp", orderBy: "n", rows: [null, 0] }, (c) => ({ place: rowNumber(), running: sum(c.n) })),
+    `SELECT id, grp, n, row_number() OVER w AS place, CAST(sum(n) OVER w AS BIGINT) AS running FROM t
+     WINDOW w AS (PARTITION BY grp ORDER BY n, pos ROWS UNBOUNDED PRECEDING) ORDER BY pos`,
+  ],
+  ["join", (t) => t.drop("note").join(t.select("id", "note"), { on: "id" }), "SELECT id, grp, n, note FROM t ORDER BY pos"],
+];
+
+describe("more rows than memory", () => {
+  it.each(jobs)(
+    "%s",
+    async (name, make, sql) => {
+      const path = await run(name, make(source()) as Dataset<never>);
+      expect(await digest(`read_parquet('${path}')`)).toEqual(await digest(`(${sql})`));
+    },
+    60_000,
+  );
+});
+
+describe("what cannot go on", () => {
+  const oneList = () =>
+    source()
+      .select("note", "id")
+      .groupBy()
+      .agg((c) => ({ notes: list(c.note), ids: list(c.id) }));
+
+  it("names the option that gives more memory", async () => {
+    const failure = await run("list", oneList() as unknown as Dataset<never>).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ category: "Resource", code: "OUT_OF_MEMORY", hint: expect.stringContaining("`memory`") });
+  }, 60_000);
+
+  it("names the option that gives more disk, for exchanges and for what queries spill", async () => {
+    const sorted = source().sort("note") as unknown as Dataset<never>;
+    const exchange = await run("disk", sorted, { maxDisk: "1MB" }).catch((error: unknown) => error);
+    expect(exchange).toMatchObject({ category: "Resource", code: "DISK_LIMIT", hint: expect.stringContaining("`maxDisk`") });
+    const wide = read.parquet(await run("wide", source() as unknown as Dataset<never>), { schema });
+    const doubled = wide.union(wide, wide, wide).sort("note") as unknown as Dataset<never>;
+    const spill = await run("spill", doubled, { maxDisk: "1MB" }).catch((error: unknown) => error);
+    expect(spill).toMatchObject({ category: "Resource", code: "DISK_LIMIT", hint: expect.stringContaining("`maxDisk`") });
+  }, 60_000);
+});
