@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { type Input, jobs } from "./memoryJobs.ts";
+import { type Input, jobs, type MemoryJob } from "./memoryJobs.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -65,7 +65,8 @@ async function runAll(): Promise<void> {
   const limitMb = Number.parseFloat(options.memory) + Number(options.slack);
   const chosen = jobs.filter(({ name }) => options.only === undefined || options.only.split(",").includes(name));
   let good = true;
-  for (const { name, ordered } of chosen) {
+  for (const job of chosen) {
+    const { name, ordered } = job;
     const outputs: string[] = [];
     for (const engine of options.engines.split(",")) {
       const folder = join(options.scratch, `${name}-${engine}`);
@@ -76,6 +77,7 @@ async function runAll(): Promise<void> {
       const over = engine === "millrace" && measured.peakMb > limitMb;
       const words = measured.failure ?? (over ? `OVER ${limitMb} MB` : "");
       if (measured.failure === null) outputs.push(out);
+      else if (engine === "duckdb") outputs.push(await withoutLimit(job, out));
       if (engine === "millrace" && (over || measured.failure !== null)) good = false;
       console.log(
         `${name.padEnd(14)} ${engine.padEnd(9)} ${measured.seconds.toFixed(1).padStart(6)} s ` +
@@ -91,6 +93,15 @@ async function runAll(): Promise<void> {
     if (!options.keep) rmSync(options.scratch, { recursive: true, force: true });
   }
   process.exitCode = good ? 0 : 1;
+}
+
+/** What DuckDB writes when it may use all the memory it wants, to compare with where it could not within the limit. */
+async function withoutLimit(job: MemoryJob, out: string): Promise<string> {
+  const connection = await (await DuckDBInstance.create(":memory:")).connect();
+  await connection.run(`CREATE VIEW sales AS SELECT * FROM ${job.from(file, input)}`);
+  await connection.run(`COPY (${job.sql}) TO '${out}' (FORMAT parquet)`);
+  connection.closeSync();
+  return out;
 }
 
 function measure(job: string, engine: string, out: string): Promise<Measured> {

@@ -52,6 +52,7 @@ function isQueryStep(node: LogicalNode): boolean {
     case "flatMap":
     case "mapBatches":
     case "expect":
+    case "sample":
       return false;
     case "filter":
       return !holdsFunction(node.predicate);

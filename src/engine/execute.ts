@@ -259,6 +259,7 @@ class PlanRun {
       context.throwIfStopping();
       this.quality = checks.decide(this.results);
       this.keepRejects();
+      killPoint("rejects-kept");
       if (this.quality !== null) requireChecks(this.quality);
       await execution.onRows?.end?.();
       if ((await execution.replay?.beforePublish()) === false) {

@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { required } from "../common/assert.js";
 import { readBlocks } from "../exchange/openPart.js";
@@ -107,10 +107,16 @@ export class RejectStore {
     return true;
   }
 
-  /** Removes what tasks left, which a process that goes on with the run would read again. */
+  /** Removes what tasks left, also those of processes that were cut off; one that goes on with the run would read it again. */
   removeParts(): void {
-    if (this.index === null) return;
-    for (const { rejects } of this.parts) if (rejects.file !== null) rmSync(rejects.file, { force: true });
+    const folder = rejectFolder(this.runFolder);
+    if (!existsSync(folder)) return;
+    for (const name of readdirSync(folder)) if (/^s\d+-.*\.blocks$/.test(name)) rmSync(join(folder, name), { force: true });
+    try {
+      rmdirSync(folder);
+    } catch {
+      // There are rejects.
+    }
   }
 
   /** Removes what an earlier process made of its rejects: they are gathered anew. */

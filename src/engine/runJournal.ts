@@ -129,10 +129,10 @@ export class RunJournal {
     return this.forgotten ? null : this.memory;
   }
 
-  /** A slot that an earlier process filled with other work is told of; one that it did not come to is not. */
+  /** Work that is another than it was is told of; what an earlier process did not come to is not. */
   private notKnown(identity: TaskIdentity): null {
-    const before = this.known?.slots.get(identity.slot);
-    const reason = before === undefined ? null : whyChanged(before, identity);
+    const { known } = this;
+    const reason = known === null ? null : whyChanged(identity, known.header, known.slots.get(identity.slot) ?? null);
     return reason === null ? null : this.doAgain(identity, reason);
   }
 

@@ -23,7 +23,7 @@ export class RunLock {
     const folder = ownersFolder(runFolder);
     mkdirSync(folder, { recursive: true });
     const last = lastOwner(runFolder);
-    if (last !== null && last.alive) throw busy(runId, last.owner);
+    if (last?.alive === true) throw busy(runId, last.owner);
     const file = join(folder, numbered((last?.number ?? 0) + 1));
     const own: LockOwner = { ...thisProcess(), startMs: Date.now() };
     const draft = join(folder, `.${process.pid}-${Math.random().toString(36).slice(2)}`);

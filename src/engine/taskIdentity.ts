@@ -141,15 +141,25 @@ export function withoutFunctions(value: unknown, found: Record<string, string>):
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutFunctions(item, found)]));
 }
 
-/** Why an earlier result of the same slot does not count now; null when it does. */
-export function whyChanged(before: TaskIdentity, now: TaskIdentity): string | null {
-  if (before.hash === now.hash) return null;
+/** What a run was when an earlier process worked on it. */
+export interface RunBefore {
+  readonly functions: { readonly [name: string]: string };
+  readonly inputs: readonly { readonly path: string; readonly bytes: number; readonly modifiedMs: number }[];
+}
+
+/**
+ * Why nothing that an earlier process did counts for a task; null where none had done it. `slot`: the identity of the task that had its place
+ * then, which may have been another where the input was cut in another way.
+ */
+export function whyChanged(now: TaskIdentity, before: RunBefore, slot: TaskIdentity | null): string | null {
+  if (slot === null || slot.hash === now.hash) return null;
   for (const [name, hash] of Object.entries(now.functions)) {
-    if (before.functions[name] !== hash) return `function ${name} changed`;
+    const known = before.functions[name];
+    if (known !== undefined && known !== hash) return `function ${name} changed`;
   }
   for (const [path, fingerprint] of Object.entries(now.inputs)) {
-    if (before.inputs[path] !== fingerprint) return `input changed: ${path}`;
+    const known = before.inputs.find((file) => file.path === path);
+    if (known !== undefined && fingerprintOfFile(known) !== fingerprint) return `input changed: ${path}`;
   }
-  if (before.work !== now.work) return "the plan changed";
-  return "what an earlier stage left changed";
+  return slot.work === now.work && slot.earlier !== now.earlier ? "what an earlier stage left changed" : null;
 }

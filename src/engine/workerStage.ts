@@ -242,7 +242,8 @@ class StageRun {
     if (slot.kind === "done" && (exact || slot.result.scan.start === before.byte)) return slot.result;
     const lines = before?.lines ?? 0;
     if (slot.kind === "failed" && exact) throw errorWithLines(slot.error, lines);
-    if (slot.kind === "done") discard(slot.result);
+    // Who goes on with a journal finds out in the same way that the guess was wrong.
+    if (slot.kind === "done" && this.run.journal === null) discard(slot.result);
     if (exact) throw internalError(`partition ${partition} has no border to begin at`);
     try {
       const result = await this.attempt(partition, { ...part, start: before.byte, exactStart: true }, part);

@@ -43,6 +43,9 @@ function byName<T extends { readonly name: string }>(definitions: readonly T[]):
   return new Map(definitions.map((definition) => [definition.name, definition]));
 }
 
+/** Functions of `window` (functions/windows.ts) that are no aggregates. */
+const windowOnly: ReadonlySet<string> = new Set(["rowNumber", "rank", "denseRank", "lag", "lead"]);
+
 export const scalarNames = (): string[] => [...scalars.keys()];
 export const aggregateNames = (): string[] => [...aggregates.keys()];
 
@@ -58,5 +61,8 @@ export function scalarFunction(name: string): ScalarFunction {
 export function aggregateFunction(name: string): AggregateFunction {
   const found = aggregates.get(name);
   if (found !== undefined) return found;
+  if (windowOnly.has(name)) {
+    throw planError("UNKNOWN_FUNCTION", `${name} is no aggregate: it stands inside window, which looks at the rows around a row`);
+  }
   throw planError("UNKNOWN_FUNCTION", `there is no aggregate ${JSON.stringify(name)}. ${didYouMean(name, aggregateNames())}`);
 }

@@ -1,7 +1,6 @@
 import { type CsvKernels, indexAnswer, mark, recordsAnswer } from "../kernels/csvKernels.js";
 import type { KernelMemory } from "../kernels/wasm.js";
 import type { CsvDialect } from "./csvDialect.js";
-import { CsvDoubt } from "./csvDoubt.js";
 import type { TextBlock } from "./textBlock.js";
 
 /** Entries the kernels may write past the end of a list. */
@@ -25,7 +24,6 @@ export class CsvIndex {
   readonly #kernels: CsvKernels;
   readonly #dialect: CsvDialect;
   readonly #answer: number;
-  readonly #doubt: CsvDoubt | null;
   #seps = 0;
   #lines = 0;
   #rows = 0;
@@ -53,7 +51,6 @@ export class CsvIndex {
     this.#kernels = kernels;
     this.#dialect = dialect;
     this.#answer = memory.alloc(64);
-    this.#doubt = dialect.strict && dialect.quote >= 0 ? new CsvDoubt(dialect) : null;
   }
 
   get seps(): number {
@@ -70,9 +67,8 @@ export class CsvIndex {
   build(block: TextBlock, fields: number, limit: number, last: boolean): void {
     this.#reserve(block);
     this.#scan(block, last);
-    if (this.#doubt === null && this.#isEven(block, fields, limit)) return;
+    if (this.#isEven(block, fields, limit)) return;
     this.#listLines(block);
-    if (this.#doubt !== null) this.#judge(this.#doubt, block, fields, last);
     this.#evenRows = 0;
     const crBlank = this.#dialect.newline === 10 ? 1 : 0;
     this.#kernels.records(
@@ -182,35 +178,6 @@ export class CsvIndex {
       this.#answer,
     );
     this.#markCount = this.#get(indexAnswer.marks);
-  }
-
-  /** Takes back what may be the text of a damaged field, and what later damage may still reach. */
-  #judge(doubt: CsvDoubt, block: TextBlock, fields: number, last: boolean): void {
-    const marks = this.#listMarks();
-    const missing = block.length - (block.fileEnd - block.offset);
-    const found = doubt.judge({
-      bytes: this.#memory.u8(),
-      base: block.base,
-      u32: this.#memory.u32(),
-      seps: this.#seps >>> 2,
-      lines: this.#lines >>> 2,
-      lineCount: this.#lineCount,
-      fields,
-      marks,
-      last,
-      isCut: missing > 0,
-      atEnd: block.atEnd,
-    });
-    this.#lineCount = found.lineCount;
-    if (found.marks.size === 0) return;
-    this.#reserveMarks();
-    const u32 = this.#memory.u32();
-    let at = this.#marks >>> 2;
-    for (const [start, kind] of [...found.marks].sort((a, b) => a[0] - b[0])) {
-      u32[at++] = start;
-      u32[at++] = kind;
-    }
-    this.#markCount = found.marks.size;
   }
 
   #listMarks(): Map<number, number> {

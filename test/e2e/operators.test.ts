@@ -19,6 +19,7 @@ import {
   rowNumber,
   sum,
   udf,
+  when,
 } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -178,6 +179,23 @@ describe("window", () => {
     }
     expect(await collect(make(fromCsv()) as unknown as Dataset<never>, 3)).toEqual(found);
   });
+
+  it("sums doubles of rows that a query made, and of values that need more than one grid", async () => {
+    const over = (t: Rows) =>
+      t
+        .withColumns((c) => ({ price: c.price.mul(when(c.k.gt(25), 1e200).otherwise(1e-200)) }))
+        .window({ partitionBy: "grp", orderBy: "day" }, (c) => ({ s: sum(c.price) }))
+        .select("id", "s") as unknown as Dataset<never>;
+    const found = await collect(over(fromCsv().dedupe({ by: "id" }) as unknown as Rows));
+    expect(found.length).toBe(rows);
+    expect(found).toEqual(await collect(over(fromCsv()), 3));
+  });
+
+  it("leaves out calls that nobody reads", () =>
+    expectSame(
+      (t) => t.window({ partitionBy: "grp", orderBy: "k" }, (c) => ({ n: rowNumber(), s: sum(c.price) })).select("id"),
+      "SELECT id FROM t ORDER BY pos",
+    ));
 
   it("replaces a column of the same name, and computes its arguments with users' functions", () =>
     expectSame((t) => {

@@ -153,16 +153,16 @@ describe("a stage's figures", () => {
   });
 });
 
-const before = (changes: Partial<PastRun>): PastRun => ({ ...pastRun(buildReport(wholeRun()).data), ...changes });
+const earlier = (changes: Partial<PastRun>): PastRun => ({ ...pastRun(buildReport(wholeRun()).data), ...changes });
 const comparedWith = (past: readonly PastRun[], limit = 20, now: RunMetrics = wholeRun()) =>
   buildReport(now, past, limit).data.performance.comparison;
 
 describe("the comparison with earlier runs", () => {
   it("is against the average of those that finished", () => {
     const past = [
-      before({ durationMs: 30_000 }),
-      before({ durationMs: 1, status: "failed" }),
-      before({ durationMs: 50_000, status: "partial" }),
+      earlier({ durationMs: 30_000 }),
+      earlier({ durationMs: 1, status: "failed" }),
+      earlier({ durationMs: 50_000, status: "partial" }),
     ];
     const found = comparedWith(past);
     expect(found?.runs).toBe(2);
@@ -171,20 +171,20 @@ describe("the comparison with earlier runs", () => {
   });
 
   it("takes as many as it is told, the latest", () => {
-    expect(comparedWith([before({ durationMs: 20_000 }), before({ durationMs: 90_000 })], 1)?.durationMs.usual).toBe(20_000);
+    expect(comparedWith([earlier({ durationMs: 20_000 }), earlier({ durationMs: 90_000 })], 1)?.durationMs.usual).toBe(20_000);
   });
 
   it("says nothing where none finished", () => {
     expect(comparedWith([])).toBeNull();
-    expect(comparedWith([before({ status: "failed" })])).toBeNull();
+    expect(comparedWith([earlier({ status: "failed" })])).toBeNull();
   });
 
   it("has no percentage of nothing", () => {
-    expect(comparedWith([before({ recordsFailed: 0 })])?.recordsFailed).toEqual({ now: 100, usual: 0, changePercent: null });
+    expect(comparedWith([earlier({ recordsFailed: 0 })])?.recordsFailed).toEqual({ now: 100, usual: 0, changePercent: null });
   });
 
   it("compares stages of one label", () => {
-    const past = [before({ stages: [{ label: "scan", durationMs: 25_000, recordsIn: 1 }] })];
+    const past = [earlier({ stages: [{ label: "scan", durationMs: 25_000, recordsIn: 1 }] })];
     expect(comparedWith(past)?.stages).toEqual([{ label: "scan", now: 50_000, usual: 25_000, changePercent: 100 }]);
   });
 });
