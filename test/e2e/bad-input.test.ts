@@ -532,8 +532,8 @@ describe("functions that go wrong", () => {
     );
   });
 
-  it("one that eats its worker's memory: the run fails, the process and the engine live", async () => {
-    const hungry = await Engine.create({ workers: 1, memory: "128MB", stateDir: join(folder, "state") });
+  it("one that eats its worker's memory: the run fails with the record's place, the process and the engine live", async () => {
+    const hungry = await Engine.create({ workers: 1, memory: "128MB", stateDir: join(folder, "state"), retry: false });
     try {
       const eat = udf(
         (n: number) => {
@@ -550,8 +550,10 @@ describe("functions that go wrong", () => {
               .write.csv(target()),
           ).result,
       );
-      expect([error.code, error.category, exitCodeOfError(error.toData())]).toEqual(["WORKER_DIED", "Resource", 1]);
-      expect(error.hint).toMatch(/memory/);
+      // The record that does it to a fresh worker all by itself is to blame, and its place is told.
+      expect([error.code, error.category, exitCodeOfError(error.toData())]).toEqual(["RECORD_POISONED", "Data", 1]);
+      expect(error.place).toMatchObject({ line: 2 });
+      expect(error.message).toMatch(/memory/);
       expect(readdirSync(out)).toEqual([]);
       const result = await hungry.run(input("fail").write.csv(target("after.csv"))).result;
       expect(result.status).toBe("success");

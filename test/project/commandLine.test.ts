@@ -84,21 +84,36 @@ describe("millrace run", () => {
     expect(existsSync(join(folder, "x/daily"))).toBe(false);
   });
 
-  it.each([
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-  ] as const)("stops on %s with %i and publishes nothing", async (signal, expected) => {
+  const published = (out: string): string[] => {
+    const folderOf = join(folder, out);
+    const files = existsSync(folderOf) ? readdirSync(folderOf, { recursive: true, encoding: "utf8" }) : [];
+    return files.filter((file) => file.endsWith(".parquet") && !file.startsWith("."));
+  };
+
+  it.each(["SIGINT", "SIGTERM"] as const)("stops on %s with 75 and publishes nothing, and resume finishes it", async (signal) => {
     const sent = { yes: false };
     const { code } = await millrace(job(signal, "--json"), (out, kill) => {
       if (sent.yes || !out.includes('"stage-started"')) return;
       sent.yes = true;
       kill(signal);
     });
-    expect(code).toBe(expected);
-    const published = existsSync(join(folder, signal))
-      ? readdirSync(join(folder, signal), { recursive: true, encoding: "utf8" })
-      : [];
-    expect(published.filter((file) => file.endsWith(".parquet") && !file.startsWith("."))).toEqual([]);
+    expect(code).toBe(75);
+    expect(published(signal)).toEqual([]);
+    expect(await millrace(["resume", "--workers", "1", "--state-dir", join(folder, "state")])).toMatchObject({ code: 0 });
+    expect(published(signal)).not.toEqual([]);
+  });
+
+  it("ends at once on a second signal, and publishes nothing", async () => {
+    const sent = { yes: false };
+    const { code } = await millrace(job("twice", "--json"), (out, kill) => {
+      if (sent.yes || !out.includes('"stage-started"')) return;
+      sent.yes = true;
+      kill("SIGINT");
+      kill("SIGTERM");
+    });
+    // The system may hand over two signals that wait together in either order.
+    expect([130, 143]).toContain(code);
+    expect(published("twice")).toEqual([]);
   });
 });
 
