@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { configError } from "../common/errors.js";
 import { didYouMean } from "../common/nearest.js";
+import { folderOfRun } from "../history/runFolders.js";
 import { isFileTarget, recover } from "../io/commit.js";
 import { isAlive, ownerOf, releaseStaging, takeStaging } from "../io/commitOwner.js";
 import { readManifest } from "../io/manifest.js";
@@ -184,11 +185,11 @@ class Replay {
     const { stateDir } = this.request.settings;
     const last = replaysOf(this.folder, "done").findLast((record) => record.strategy === "recompute");
     const runId = last?.replayId ?? this.request.runId;
-    return { runId, folder: join(stateDir, "runs", runId) };
+    return { runId, folder: folderOfRun(stateDir, runId) };
   }
 
   private async append(replayId: string, candidates: readonly Candidate[]): Promise<ReplayResult> {
-    const replayFolder = join(this.request.settings.stateDir, "runs", replayId);
+    const replayFolder = folderOfRun(this.request.settings.stateDir, replayId);
     const input = new ReplayInput(this.folder, this.index, replayFolder);
     try {
       input.add(candidates);
@@ -261,7 +262,7 @@ class Replay {
     candidates: readonly Candidate[],
     keyOf: (reject: Reject) => string | null,
   ): Promise<number[]> {
-    const replayFolder = join(this.request.settings.stateDir, "runs", replayId);
+    const replayFolder = folderOfRun(this.request.settings.stateDir, replayId);
     const again = new Set<string | null>();
     for await (const reject of new RunRejects(replayId, replayFolder, this.index)) again.add(keyOf(reject));
     // A reject that leads to no record may be of any of them.

@@ -1,4 +1,5 @@
 import { configError, type MillraceError } from "../common/errors.js";
+import { folderOfRun } from "../history/runFolders.js";
 import { supersededBy } from "../io/commit.js";
 import { nodeFileSystem } from "../io/sinkFileSystem.js";
 import type { Plan } from "../plan/nodes.js";
@@ -11,7 +12,7 @@ import type { EngineSettings } from "./options.js";
 import { completeOutput, type RowsReader } from "./outputs.js";
 import { readRejectIndex } from "./rejectIndex.js";
 import type { RunOptions, RunResult } from "./run.js";
-import { createRunFolder, folderOfRun, leaveRunFolder, type RunFolder } from "./runFolder.js";
+import { createRunFolder, leaveRunFolder, type RunFolder } from "./runFolder.js";
 import { outlineOf, shapingOf, targetsOf } from "./runHeader.js";
 import { runFolderOf, RunRejects } from "./runRejects.js";
 import { unfinishedMemories } from "./runs.js";

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { configError, MillraceError } from "../common/errors.js";
+import { folderOfRun, runsFolder } from "../history/runFolders.js";
 import { removeStagingsOf } from "../io/commit.js";
 import { isAlive, ownerOf, releaseStaging, takeStaging } from "../io/commitOwner.js";
 import { killPoint } from "../io/killPoint.js";
@@ -23,9 +24,6 @@ export interface RunFolder {
   /** null for a run that nobody can go on with. */
   readonly lock: RunLock | null;
 }
-
-export const runsFolder = (stateDir: string): string => join(stateDir, "runs");
-export const folderOfRun = (stateDir: string, runId: string): string => join(runsFolder(stateDir), runId);
 
 /**
  * Makes the run's folders, or takes those of an earlier process over, and clears away what dead runs left.

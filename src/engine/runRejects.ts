@@ -1,8 +1,8 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type ColumnReader, columnReader } from "../batch/reader.js";
 import { configError } from "../common/errors.js";
-import { nearestNames } from "../common/nearest.js";
+import { folderOfRun, runIds, runNotFound } from "../history/runFolders.js";
 import { openReader, planPartitions, resolveSource } from "../io/sources.js";
 import type { Dataset } from "../plan/dataset.js";
 import { read } from "../plan/read.js";
@@ -157,27 +157,8 @@ export interface RejectsOf {
 /** The folder of a run. @throws MillraceError Config/RUN_NOT_FOUND with the nearest ids */
 export function runFolderOf(stateDir: string, runId: string): string {
   const runs = runIds(stateDir);
-  if (runs.includes(runId)) return join(stateDir, "runs", runId);
-  const near = nearestNames(runId, runs);
-  const latest = runs.slice(-3).reverse();
-  const hint =
-    near.length > 0
-      ? `Did you mean ${near.join(" or ")}?`
-      : latest.length > 0
-        ? `The latest runs are ${latest.join(", ")}.`
-        : "No plan was run with this state folder yet.";
-  throw configError("RUN_NOT_FOUND", `there is no run ${JSON.stringify(runId)} in ${stateDir}`, { file: stateDir, hint });
-}
-
-/** Runs by their start. */
-function runIds(stateDir: string): string[] {
-  const folder = join(stateDir, "runs");
-  if (!existsSync(folder)) return [];
-  const entries = readdirSync(folder, { withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name)
-    .sort();
+  if (runs.includes(runId)) return folderOfRun(stateDir, runId);
+  throw runNotFound(stateDir, `there is no run ${JSON.stringify(runId)}`, runId, runs);
 }
 
 /** @throws MillraceError Config/RUN_NOT_FOUND */
@@ -192,7 +173,7 @@ export function openRejects(of: RejectsOf = {}): RunRejects {
 function latestWithRejects(stateDir: string): string {
   const found = runIds(stateDir)
     .reverse()
-    .find((run) => existsSync(rejectsPath(join(stateDir, "runs", run))));
+    .find((run) => existsSync(rejectsPath(folderOfRun(stateDir, run))));
   if (found !== undefined) return found;
   throw configError("RUN_NOT_FOUND", `no run in ${stateDir} has kept rejects`, {
     file: stateDir,

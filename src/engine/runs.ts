@@ -1,10 +1,10 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { JsonValue } from "../expr/nodes.js";
+import { folderOfRun, runIds } from "../history/runFolders.js";
 import { supersededBy } from "../io/commit.js";
 import { nodeFileSystem } from "../io/sinkFileSystem.js";
 import { readMemory, type RunMemory } from "./journal.js";
-import { folderOfRun, runsFolder } from "./runFolder.js";
 import { ownerOfRun } from "./runLock.js";
 
 /**
@@ -34,22 +34,17 @@ export interface RunSummary {
 /** Runs with a journal, oldest first. A journal that cannot be read belongs to no run that one could go on with. */
 export function listRuns(of: { readonly stateDir?: string } = {}): RunSummary[] {
   const stateDir = resolve(of.stateDir ?? ".millrace");
-  return runIdsOf(stateDir).flatMap((runId) => summaryOf(stateDir, runId) ?? []);
+  return runIds(stateDir).flatMap((runId) => summaryOf(stateDir, runId) ?? []);
 }
 
 /** Of runs that nobody has finished there are few: those have a scratch folder. */
 export function unfinishedMemories(stateDir: string): { readonly runId: string; readonly memory: RunMemory }[] {
-  return runIdsOf(stateDir).flatMap((runId) => {
+  return runIds(stateDir).flatMap((runId) => {
     const folder = folderOfRun(stateDir, runId);
     if (!existsSync(join(folder, "scratch"))) return [];
     const memory = memoryOf(folder);
     return memory !== null && stateOf(folder, memory) === "unfinished" ? [{ runId, memory }] : [];
   });
-}
-
-function runIdsOf(stateDir: string): string[] {
-  const runs = runsFolder(stateDir);
-  return existsSync(runs) ? readdirSync(runs).sort() : [];
 }
 
 function memoryOf(folder: string): RunMemory | null {

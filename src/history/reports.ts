@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { configError } from "../common/errors.js";
 import { nearestNames } from "../common/nearest.js";
 import { type PastRun, reportSchemaVersion, type RunReportData } from "../report/model.js";
 import type { RunReport } from "../report/report.js";
 import { History } from "./history.js";
+import { folderOfRun, runIds, runNotFound } from "./runFolders.js";
 
 export interface ReportOf {
   /** Where runs keep their files. Default `.millrace` in the working directory. */
@@ -31,20 +32,16 @@ export function pastRuns({ stateDir, job, limit = 20 }: RunsOf = {}): readonly P
 export async function openReport(of: ReportOf = {}): Promise<RunReport> {
   const stateDir = stateFolder(of.stateDir);
   const runId = of.runId === undefined ? latest(stateDir) : found(stateDir, of.runId);
-  const file = join(stateDir, "runs", runId, "report.json");
+  const file = reportOf(stateDir, runId);
   const data = readReport(file);
   // Loaded when it is needed: a run that goes well needs it at its end.
   const report = await import("../report/report.js");
   return new report.RunReport(data);
 }
 
-const runsWithReports = (stateDir: string): string[] => {
-  const folder = join(stateDir, "runs");
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((run) => existsSync(join(folder, run, "report.json")))
-    .sort();
-};
+const reportOf = (stateDir: string, runId: string): string => join(folderOfRun(stateDir, runId), "report.json");
+
+const runsWithReports = (stateDir: string): string[] => runIds(stateDir).filter((run) => existsSync(reportOf(stateDir, run)));
 
 function latest(stateDir: string): string {
   const run = runsWithReports(stateDir).at(-1);
@@ -62,17 +59,7 @@ function found(stateDir: string, wanted: string): string {
   const ending = wanted === "" ? [] : runs.filter((run) => run.endsWith(wanted));
   if (ending.length === 1) return ending[0] as string;
   const near = ending.length > 1 ? ending : nearestNames(wanted, runs);
-  const last = runs.slice(-3).reverse();
-  const hint =
-    near.length > 0
-      ? `Did you mean ${near.slice(0, 3).join(" or ")}?`
-      : last.length > 0
-        ? `The latest runs are ${last.join(", ")}.`
-        : "No plan was run with this state folder yet.";
-  throw configError("RUN_NOT_FOUND", `there is no report of run ${JSON.stringify(wanted)} in ${stateDir}`, {
-    file: stateDir,
-    hint,
-  });
+  throw runNotFound(stateDir, `there is no report of run ${JSON.stringify(wanted)}`, wanted, runs, near);
 }
 
 function readReport(file: string): RunReportData {
