@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { CsvInspection, Plan, ReadCsvOptions } from "../index.js";
-import { Dataset, Engine, inspectCsv, read } from "../index.js";
+import { Dataset, dataFiles, Engine, inspectCsv, read } from "../index.js";
 import { exitCodes } from "./exitCodes.js";
 import { errorDataOf, printError, usageError } from "./failure.js";
 import { jsonLine } from "./jsonLines.js";
@@ -18,7 +18,7 @@ interface PreviewFlags extends EngineFlags {
   readonly quote?: string;
   readonly encoding?: string;
   readonly comment?: string;
-  readonly nullValue?: readonly string[];
+  readonly nullValue: readonly string[];
   readonly skipLines?: string;
   /** `--no-header` and `--header`; undefined: to be guessed. */
   readonly header?: boolean;
@@ -30,29 +30,36 @@ type Collected = Awaited<ReturnType<Engine["collect"]>>;
 /** `millrace preview orders.csv`: the detected columns and the first rows of a file, or of what a plan would write. */
 export function previewCommand(terminal: Terminal, done: (code: number) => void): Command {
   const command = new Command("preview")
-    .description("show the columns and the first rows of a data file or of a plan")
-    .argument("<file>", "a csv, jsonl, parquet or arrow file, or a file that exports a plan")
+    .description("show the columns and the first rows of data files or of a plan")
+    .argument("<path...>", "csv, jsonl, parquet or arrow files, a folder or a pattern of them, or a file that exports a plan")
     .option("--rows <n>", "how many rows", wholeNumber("--rows"), 20)
     .option("--json", "print the schema and the rows as NDJSON on stdout")
     .option("--delimiter <character>", "of a csv file; guessed otherwise, like all that follows")
     .option("--quote <character>", 'of a csv file; "none" when its fields are never quoted')
     .option("--encoding <name>", "utf-8, utf-16le, utf-16be, windows-1252 or latin1")
     .option("--comment <character>", "lines that begin with it are left out")
-    .option("--null-value <text...>", "texts that mean null")
+    .option(
+      "--null-value <text>",
+      "a text that means null; may be repeated",
+      (text, before: readonly string[]) => [...before, text],
+      [],
+    )
     .option("--skip-lines <n>", "lines before the header")
     .option("--header", "the first record names the columns")
     .option("--no-header", "the first record is data")
     .option("--quotes <rule>", "strict or lenient")
     .addOption(setOption());
   for (const option of engineOptions()) command.addOption(option);
-  return command.action(async (file: string, flags: PreviewFlags) => done(await preview(terminal, file, flags)));
+  return command.action(async (paths: readonly string[], flags: PreviewFlags) => done(await preview(terminal, paths, flags)));
 }
 
-async function preview(terminal: Terminal, file: string, flags: PreviewFlags): Promise<number> {
-  const plan = isPlanFile(file);
-  const inspection = plan || !isCsv.test(file) ? null : inspectCsv(file, csvFlags(file, flags));
-  const csv: ReadCsvOptions = inspection === null ? {} : { ...csvFlags(file, flags), ...inspection.options };
-  const dataset = plan ? previewable(file, await loadPlanFile(file, flags.set)) : readerFor(file, csv)("fail");
+async function preview(terminal: Terminal, paths: readonly string[], flags: PreviewFlags): Promise<number> {
+  const [planFile] = paths.filter(isPlanFile);
+  if (planFile !== undefined && paths.length > 1) {
+    throw usageError("ONE_PLAN_FILE", `${planFile}: a plan is previewed alone`, "Give one plan file, or files of data.");
+  }
+  const { inspection, open } = planFile === undefined ? await dataRows(paths, flags) : await planRows(planFile, flags);
+  const plan = planFile !== undefined;
   const engine = await Engine.create({ workers: 1, ...engineSettings(flags) });
   const show = async (rows: Limitable) => {
     const table = await engine.collect(rows.limit(flags.rows));
@@ -61,14 +68,14 @@ async function preview(terminal: Terminal, file: string, flags: PreviewFlags): P
   };
   try {
     if (inspection !== null && flags.json !== true) terminal.err(inspectionText(inspection));
-    await show(dataset);
+    await show(open("fail"));
     return exitCodes.ok;
   } catch (thrown) {
     // A file with bad records is what people preview: say what is wrong with the first, and show those that can be read.
     const error = errorDataOf(thrown);
     if (plan || error.category !== "Data") throw thrown;
     printError(terminal, error, false);
-    await show(readerFor(file, csv)("skip"));
+    await show(open("skip"));
     terminal.err("Records that cannot be read are left out here.\n");
     return exitCodes.rejects;
   } finally {
@@ -83,25 +90,26 @@ interface Limitable {
 }
 
 type OnReject = "fail" | "skip";
-type Open = (path: string, onReject: OnReject, csv: ReadCsvOptions) => Limitable;
 
-const isCsv = /\.(csv|tsv|txt)(\.gz)?$/i;
+/** What is previewed: rows that can be opened, and what was guessed of them when they are CSV. */
+interface Previewed {
+  readonly inspection: CsvInspection | null;
+  readonly open: (onReject: OnReject) => Limitable;
+}
 
-const readers: readonly { readonly ending: RegExp; readonly open: Open }[] = [
-  { ending: isCsv, open: (path, onReject, csv) => read.csv(path, { ...csv, onReject }) },
-  { ending: /\.(jsonl|ndjson)(\.gz)?$/i, open: (path, onReject) => read.jsonl(path, { onReject }) },
-  { ending: /\.(parquet|pq)$/i, open: (path, onReject) => read.parquet(path, { onReject }) },
-  { ending: /\.(arrow|arrows|ipc|feather)$/i, open: (path, onReject) => read.arrow(path, { onReject }) },
-];
+async function planRows(path: string, flags: PreviewFlags): Promise<Previewed> {
+  const rows = previewable(path, await loadPlanFile(path, flags.set));
+  return { inspection: null, open: () => rows };
+}
 
-function readerFor(path: string, csv: ReadCsvOptions): (onReject: OnReject) => Limitable {
-  const reader = readers.find(({ ending }) => ending.test(path));
-  if (reader !== undefined) return (onReject) => reader.open(path, onReject, csv);
-  throw usageError(
-    "UNKNOWN_FILE_TYPE",
-    `${path}: the name does not say what the file holds`,
-    "Expected one of .csv .tsv .txt .jsonl .ndjson .parquet .arrow (text may end in .gz), or a .ts or .js file that exports a plan.",
-  );
+/** Several files are one source, as they are in a plan: a shell has put them in place of a pattern. */
+async function dataRows(paths: readonly string[], flags: PreviewFlags): Promise<Previewed> {
+  const { format, files } = await dataFiles(paths);
+  if (format !== "csv") return { inspection: null, open: (onReject) => read[format](paths, { onReject }) };
+  const first = files[0] ?? "";
+  const given = csvFlags(first, flags);
+  const inspection = inspectCsv(first, given);
+  return { inspection, open: (onReject) => read.csv(paths, { ...given, ...inspection.options, onReject }) };
 }
 
 /** The options of `read.csv` that the command line names; all others are guessed. */
@@ -113,7 +121,7 @@ function csvFlags(file: string, flags: PreviewFlags): ReadCsvOptions {
     ...(quote === undefined ? {} : { quote: quote === "none" ? null : quote }),
     ...(encoding === undefined ? {} : { encoding }),
     ...(comment === undefined ? {} : { comment }),
-    ...(nullValue === undefined ? {} : { nullValues: nullValue }),
+    ...(nullValue.length === 0 ? {} : { nullValues: nullValue }),
     ...(skipLines === undefined ? {} : { skipLines: Number(skipLines) }),
     ...(header === undefined ? {} : { header }),
     ...(quotes === undefined ? {} : { quotes: quotes as "strict" | "lenient" }),

@@ -133,6 +133,35 @@ describe("millrace preview", () => {
     expect(code).toBe(3);
   });
 
+  it.each([
+    ["files that a shell put in place of a pattern", ["datasets/sales/2026-01-02.csv", "datasets/sales/2026-01-01.csv"]],
+    ["a pattern", ["datasets/sales/*.csv"]],
+    ["a folder", ["datasets/sales"]],
+  ])("takes %s as one source", async (_what, paths) => {
+    const { code, out } = await millrace([
+      "preview",
+      ...paths,
+      "--rows",
+      "10000",
+      "--json",
+      "--state-dir",
+      join(folder, "state"),
+    ]);
+    expect(code).toBe(0);
+    const days = [...out.matchAll(/"transaction_date":"(2026-01-\d\d)/g)].map(([, day]) => day);
+    expect(days.slice(0, 2)).toEqual(["2026-01-01", "2026-01-01"]);
+    expect(new Set(days)).toEqual(new Set(["2026-01-01", "2026-01-02"]));
+  });
+
+  it("takes options that may be repeated before the path", async () => {
+    const { code, out } = await millrace([
+      ...["preview", "--null-value", "S001", "--null-value", "S002", "datasets/sales/2026-01-01.csv", "--rows", "3", "--json"],
+      ...["--state-dir", join(folder, "state")],
+    ]);
+    expect(code).toBe(0);
+    expect(out).toContain('"nullValues":["S001","S002"]');
+  });
+
   it("gives rows as NDJSON", async () => {
     const { out } = await millrace([
       "preview",
