@@ -1,6 +1,7 @@
 import { type CsvKernels, indexAnswer, mark, recordsAnswer } from "../kernels/csvKernels.js";
 import type { KernelMemory } from "../kernels/wasm.js";
 import type { CsvDialect } from "./csvDialect.js";
+import { doubtRecords, judgeDoubt, unreached } from "./csvDoubt.js";
 import type { TextBlock } from "./textBlock.js";
 
 /** Entries the kernels may write past the end of a list. */
@@ -37,6 +38,8 @@ export class CsvIndex {
   #evenRows = 0;
   /** The block's line ends are listed, not just counted. */
   #isListed = false;
+  /** Lines that are perfect records are judged by the damage around them as well. */
+  readonly #doubts: boolean;
   /** A block before had records of different numbers of fields, so that the next ones probably have too. */
   #hasUneven = false;
 
@@ -46,7 +49,9 @@ export class CsvIndex {
   /** Bytes up to the end of the last record looked at. */
   used = 0;
 
-  constructor(memory: KernelMemory, kernels: CsvKernels, dialect: CsvDialect) {
+  /** `isSample`: what is listed only serves to infer types. */
+  constructor(memory: KernelMemory, kernels: CsvKernels, dialect: CsvDialect, isSample = false) {
+    this.#doubts = dialect.strict && dialect.quote >= 0 && !isSample;
     this.#memory = memory;
     this.#kernels = kernels;
     this.#dialect = dialect;
@@ -67,6 +72,7 @@ export class CsvIndex {
   build(block: TextBlock, fields: number, limit: number, last: boolean): void {
     this.#reserve(block);
     this.#scan(block, last);
+    if (this.#doubts) this.#settle(block, fields, last);
     if (this.#isEven(block, fields, limit)) return;
     this.#listLines(block);
     this.#evenRows = 0;
@@ -103,6 +109,39 @@ export class CsvIndex {
     for (const address of [this.#answer, this.#seps - 64, this.#lines, this.#rows, this.#wrong, this.#marks]) {
       this.#memory.free(address);
     }
+  }
+
+  /** Keeps the block to the records that are settled, and takes back what may be the text of a damaged field. */
+  #settle(block: TextBlock, fields: number, last: boolean): void {
+    if (this.#markCount === 0) {
+      if (!last) this.#lineCount = this.#unreached(block);
+      return;
+    }
+    const marks = this.#listMarks();
+    const u32 = this.#memory.u32();
+    const { settled, marks: judged } = judgeDoubt(
+      { ...this.#lists(block), bytes: this.#memory.u8(), fields, marks, last },
+      this.#dialect,
+    );
+    this.#lineCount = settled;
+    let at = this.#marks >>> 2;
+    for (const [start, kind] of [...judged].sort((a, b) => a[0] - b[0])) {
+      u32[at++] = start;
+      u32[at++] = kind;
+    }
+    this.#markCount = judged.size;
+  }
+
+  #unreached(block: TextBlock): number {
+    if (this.#lineCount > doubtRecords) return this.#lineCount - doubtRecords;
+    this.#listLines(block);
+    this.#isListed = true;
+    return unreached(this.#lists(block));
+  }
+
+  #lists(block: TextBlock) {
+    const { base } = block;
+    return { base, u32: this.#memory.u32(), seps: this.#seps >>> 2, lines: this.#lines >>> 2, lineCount: this.#lineCount };
   }
 
   #get(index: number): number {

@@ -311,7 +311,7 @@ function explain(wrong: WrongRecord, fields: number): readonly [code: string, me
     case "stray":
       return ["CSV_STRAY_QUOTE", "a quote stands inside an unquoted field, or text after a closing quote"];
     case "doubtful":
-      return ["CSV_DOUBTFUL", "this line may be the text of the quoted field before it, whose quotes are damaged"];
+      return ["CSV_DOUBTFUL", "this line may be the text of a quoted field whose quotes are damaged, before or behind it"];
     case "lineEnd":
       return ["CSV_STRAY_LINE_END", "an unquoted field holds a line end of another kind than the file's lines have"];
     case "fields": {

@@ -1,3 +1,5 @@
+import { doubtfulUnits, type SlowUnit } from "./slowDoubt.js";
+
 /**
  * A CSV reader that is slow and plain: RFC 4180, and what docs/SEMANTICS.md says about all that the RFC leaves open. It works byte by
  * byte on the whole file and shares nothing with the reader under test.
@@ -83,28 +85,7 @@ export function readSlowly(file: string, dialect: SlowDialect, fieldCount: numbe
     }
   }
   const count = fieldCount === 0 ? (header?.length ?? 0) : fieldCount;
-  // Lines between a quote too many and the one that would have closed it.
-  let region: { readonly first: number; until: number; damaged: boolean } | null = null;
-  const endRegion = (): void => {
-    const damage = ["CSV_UNCLOSED_QUOTE", "CSV_STRAY_QUOTE", "CSV_STRAY_LINE_END"];
-    if (region?.damaged) {
-      for (const piece of pieces.splice(region.first)) {
-        pieces.push({ ...piece, kind: "record" });
-        const i = records.findIndex((record) => record.start === piece.start);
-        const known = records[i];
-        if (known !== undefined && damage.includes(known.reject ?? "")) continue;
-        const end = withoutEnd(file, piece.start, piece.end, newline);
-        const line = file.slice(0, piece.start).split(newline).length;
-        const doubtful: SlowRecord = { start: piece.start, end: known?.end ?? end, line, fields: [], reject: "CSV_DOUBTFUL" };
-        if (known === undefined) records.push(doubtful);
-        else records[i] = doubtful;
-      }
-      records.sort((a, b) => a.start - b.start);
-    }
-    region = null;
-  };
   while (at < file.length) {
-    if (region !== null && at >= region.until) endRegion();
     if (file[at] === dialect.comment) {
       take("comment", afterLine(file, at, newline));
       continue;
@@ -117,14 +98,8 @@ export function readSlowly(file: string, dialect: SlowDialect, fieldCount: numbe
       const end = withoutEnd(file, at, next, newline);
       records.push({ start: at, end, line, fields: [], reject: "CSV_UNCLOSED_QUOTE" });
       take("record", next);
-      if (region !== null) region.damaged = true;
-      if (dialect.quotes === "strict" && parsed.closed !== null) {
-        region ??= { first: pieces.length, until: 0, damaged: false };
-        region.until = Math.max(region.until, parsed.closed);
-      }
       continue;
     }
-    if (region !== null && parsed.stray) region.damaged = true;
     if (count > 1 && isBlank(parsed)) {
       take("blank", parsed.next);
       continue;
@@ -133,8 +108,36 @@ export function readSlowly(file: string, dialect: SlowDialect, fieldCount: numbe
     records.push({ start: at, end, line, fields, reject: rejectOf(parsed, count, dialect) });
     take("record", next);
   }
-  if (region !== null) endRegion();
-  return { newline, header, records, pieces };
+  const judged = dialect.quotes === "strict" ? withDoubt(file, records, pieces, dialect, newline) : records;
+  return { newline, header, records: judged, pieces };
+}
+
+function withDoubt(
+  file: string,
+  records: readonly SlowRecord[],
+  pieces: SlowFile["pieces"],
+  dialect: SlowDialect,
+  newline: string,
+): SlowRecord[] {
+  const known = new Map(records.map((record) => [record.start, record]));
+  const afterHead = pieces.filter(({ kind }, i) => !["mark", "skipped", "header"].includes(kind) && isData(pieces, i, dialect));
+  const units = afterHead.map(({ kind, start, end }): SlowUnit => {
+    const record = known.get(start);
+    if (record === undefined)
+      return { kind: kind === "comment" ? kind : "blank", start, text: file.slice(start, end), fields: [], reject: null };
+    return { kind: "record", start, text: file.slice(start, record.end), fields: record.fields, reject: record.reject };
+  });
+  for (const at of doubtfulUnits(units, dialect, newline)) {
+    const { start } = units[at] as SlowUnit;
+    const record = known.get(start) as SlowRecord;
+    known.set(start, { ...record, fields: [], reject: "CSV_DOUBTFUL" });
+  }
+  return [...known.values()];
+}
+
+/** Comments and blank lines before the header are not read with the data. */
+function isData(pieces: SlowFile["pieces"], at: number, dialect: SlowDialect): boolean {
+  return !dialect.header || pieces.slice(0, at).some(({ kind }) => kind === "header");
 }
 
 function rejectOf(parsed: Parsed, count: number, dialect: SlowDialect): SlowRecord["reject"] {
@@ -160,11 +163,9 @@ function withoutEnd(file: string, start: number, next: number, newline: string):
   return end;
 }
 
-/** A quote that nothing closes (null), or that is closed in a later line with text behind it. */
+/** A quote that nothing closes, or that is closed in a later line with text behind it. */
 interface Unclosed {
   readonly opened: number;
-  /** Behind the quote that would close it. */
-  readonly closed: number | null;
 }
 
 function parseRecord(file: string, start: number, newline: string, dialect: SlowDialect): Parsed | Unclosed {
@@ -183,7 +184,7 @@ function parseRecord(file: string, start: number, newline: string, dialect: Slow
     if (quoted) {
       at++;
       for (;;) {
-        if (at >= file.length) return { opened: first, closed: null };
+        if (at >= file.length) return { opened: first };
         const c = file[at] as string;
         const next = file[at + 1];
         if (c === escaping && next !== undefined && (next === quote || (escaping !== quote && next === escaping))) {
@@ -203,13 +204,13 @@ function parseRecord(file: string, start: number, newline: string, dialect: Slow
     const last = file[at] !== delimiter;
     const end = last && newline === "\n" && at > tail && file[at - 1] === "\r" ? at - 1 : at;
     const rest = file.slice(tail, end);
-    if (quoted && rest !== "" && file.slice(first, tail).includes(newline)) return { opened: first, closed: tail };
+    if (quoted && rest !== "" && file.slice(first, tail).includes(newline)) return { opened: first };
     if (quoted && over === null && file.slice(first, tail).includes(newline)) over = first;
     if (rest.includes(newline === "\n" ? "\r" : "\n")) otherEnd = true;
     if (quote !== null && (quoted ? rest !== "" : rest.includes(quote))) stray = true;
     fields.push({ raw: file.slice(first, end), text: text + rest, quoted });
     // A stray quote behind it says that its quotes are out of step.
-    if (last && stray && over !== null && dialect.quotes === "strict") return { opened: over, closed: at };
+    if (last && stray && over !== null && dialect.quotes === "strict") return { opened: over };
     if (last) return { fields, stray, otherEnd, end, next: Math.min(at + 1, file.length) };
     at++;
   }

@@ -15,8 +15,7 @@ const MARKS: usize = 16; // marked records
 const MARK_UNCLOSED: u32 = 1;
 const MARK_STRAY: u32 = 2;
 const MARK_LINE_END: u32 = 3;
-const MARK_DOUBTFUL: u32 = 4;
-/** Added to the kind of records that belong to the one with a quote too many before them; alone it says nothing against a record. */
+/** Added by the caller to the kind of records that belong to the one with a quote too many before them. */
 const MARK_REGION: u32 = 128;
 
 /** Stores the places of the lowest four bits; answers the others. */
@@ -176,13 +175,6 @@ function closingQuote(base: usize, at: u32, len: u32, quote: i32, escape: i32): 
   return 0;
 }
 
-/** Takes every record of a region back that nothing else is said against. */
-function doubt(marks: usize, end: usize): void {
-  for (let m = marks + 8; m < end; m += 8) {
-    if (load<u32>(m, 4) == MARK_REGION) store<u32>(m, MARK_DOUBTFUL | MARK_REGION, 4);
-  }
-}
-
 @inline
 function holdsByte(base: usize, from: u32, to: u32, byte: i32): bool {
   for (let p = from; p < to; p++) if (<i32>load<u8>(base + p) == byte) return true;
@@ -212,8 +204,7 @@ export function hasOtherLineEnd(base: usize, len: u32, newline: i32): u32 {
  * quote too many: its record ends with the line in which it opens. `last`: the block ends with the file, so that a quote which is not
  * closed in it never is.
  *
- * With `strict`, a stray quote behind a quoted field that holds a line end says that this field was opened by a quote too many. The lines between that quote and the one that would have closed it are read anew as one region. Damage in them says
- * that they may well be the text of a field: then none of them is taken for a record. A region is indexed as a whole or not at all.
+ * With `strict`, a stray quote behind a quoted field that holds a line end says that this field was opened by a quote too many.
  */
 export function indexExact(
   base: usize,
@@ -235,20 +226,9 @@ export function indexExact(
   let mk = marks;
   let p: u32 = 0;
   let open: u32 = 0;
-  let region: u32 = 0; // where the region ends; 0: there is none
-  let doubtful = false;
-  let regionSeps = seps;
-  let regionLines = lines;
-  let regionMarks = marks;
   while (p < len) {
     const start = p;
     const first = o;
-    if (region != 0 && p >= region) {
-      if (doubtful) doubt(regionMarks, mk);
-      region = 0;
-    }
-    const within = region != 0;
-    let closed: u32 = 0;
     let over: u32 = 0; // 1 more than where the first quoted field opens that holds a line end
     let stray = false;
     let ended = false;
@@ -279,7 +259,6 @@ export function indexExact(
             if (holdsByte(base, opened, p, newline)) {
               unclosed = true;
               decided = true;
-              closed = p;
               break;
             }
             stray = true;
@@ -306,7 +285,6 @@ export function indexExact(
       // Its quotes are out of step from there on.
       unclosed = true;
       decided = true;
-      closed = p;
       opened = over - 1;
     }
     if (decided) {
@@ -314,22 +292,12 @@ export function indexExact(
       p = opened;
       while (p < len && <i32>load<u8>(base + p) != newline) p++;
       ended = p < len;
-      if (within) doubtful = true;
-      else if (strict != 0 && closed != 0) {
-        doubtful = false;
-        regionSeps = first;
-        regionLines = l;
-        regionMarks = mk;
-      }
       store<u32>(mk, start);
-      store<u32>(mk, within ? MARK_UNCLOSED | MARK_REGION : MARK_UNCLOSED, 4);
+      store<u32>(mk, MARK_UNCLOSED, 4);
       mk += 8;
-      if (strict != 0 && closed > region) region = closed;
-    } else if (strict != 0 && ended && (stray || lineEnd || within)) {
-      if (stray) doubtful = true;
-      const kind = stray ? MARK_STRAY : lineEnd ? MARK_LINE_END : 0;
+    } else if (strict != 0 && ended && (stray || lineEnd)) {
       store<u32>(mk, start);
-      store<u32>(mk, within ? kind | MARK_REGION : kind, 4);
+      store<u32>(mk, stray ? MARK_STRAY : MARK_LINE_END, 4);
       mk += 8;
     }
     if (!ended) {
@@ -344,12 +312,6 @@ export function indexExact(
     o += 4;
     p++;
   }
-  if (region != 0 && last == 0 && p < region) {
-    o = regionSeps;
-    l = regionLines;
-    mk = regionMarks;
-    open = 1;
-  } else if (region != 0 && (doubtful || p < region)) doubt(regionMarks, mk);
   store<u32>(answer, <u32>((o - seps) >> 2), SEPS);
   store<u32>(answer, <u32>((l - lines) >> 2), LINES);
   store<u32>(answer, 0, ANOMALY);
