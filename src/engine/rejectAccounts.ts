@@ -21,7 +21,7 @@ export function checkAccounts(stage: WorkerStage, results: readonly TaskResult[]
       if (!isRowWise(step)) return;
       const gone = counts.rowsOut + counts.filtered + counts.rejected;
       if (gone !== counts.rowsIn) throw fail(`rows that ${step.name} gave on, filtered or rejected`, counts.rowsIn, gone);
-      if (step.op !== "sink" && step.op !== "exchange") return;
+      if (step.op !== "sink" && step.op !== "exchange" && step.op !== "sortRuns") return;
       const written = counts.files.reduce((sum, file) => sum + file.rows, 0);
       if (written !== counts.rowsOut) throw fail(`rows in the files of ${step.name}`, counts.rowsOut, written);
     });

@@ -1,6 +1,6 @@
 import type { WorkerStage } from "../planner/stages.js";
 import type { AttemptMetrics, StageMetrics, TaskMetrics } from "../report/model.js";
-import type { TaskResult } from "../task/protocol.js";
+import type { Step, TaskResult } from "../task/protocol.js";
 
 /** A partition's result that counts. */
 export interface AttemptedTask {
@@ -30,11 +30,7 @@ export function workerStageMetrics(stage: WorkerStage, startMs: number, tasks: r
     endMs: Date.now(),
     recordsRead: fromSource ? rows : 0,
     recordsIn: rows,
-    recordsOut: sum(
-      stage.steps.map(({ step }, i) =>
-        step.op === "exchange" || step.op === "groupExchange" || step.op === "sink" ? (steps[i]?.rowsOut ?? 0) : 0,
-      ),
-    ),
+    recordsOut: sum(stage.steps.map(({ step }, i) => (endsInFiles(step) ? (steps[i]?.rowsOut ?? 0) : 0))),
     filtered: sum(steps.map((step) => step.filtered)),
     rejected: sum(results.map((one) => one.rejects.count)),
     bytes: fromSource ? sum(results.map((one) => one.scan.bytes)) : 0,
@@ -43,13 +39,15 @@ export function workerStageMetrics(stage: WorkerStage, startMs: number, tasks: r
   };
 }
 
+const endsInFiles = ({ op }: Step): boolean => op === "exchange" || op === "groupExchange" || op === "sortRuns" || op === "sink";
+
 /** Whether partitions in order have given all rows that the limits ask for, where every branch of the stage ends in one. */
 export function hasEnough(stage: WorkerStage, tasks: readonly AttemptedTask[]): boolean {
   const steps = stage.steps.map(({ step }) => step);
   if (steps.some((step) => step.op === "expect")) return false;
   const limitAbove = (index: number): number =>
     index < 0 || steps[index]?.op === "limit" ? index : limitAbove(steps[index]?.input ?? -1);
-  const writers = steps.filter((step) => step.op === "exchange" || step.op === "groupExchange" || step.op === "sink");
+  const writers = steps.filter(endsInFiles);
   const limits = new Set(writers.map((step) => limitAbove(step.input)));
   return [...limits].every((index) => {
     const step = steps[index];

@@ -337,7 +337,7 @@ class StageRun {
     const source = part.kind === "buckets" || part.kind === "runs" ? whole : sourceOfTask(whole, part.file);
     const steps = stage.steps.map((planned): Step => {
       const { step, exchange, output } = planned;
-      if (step.op === "exchange" || step.op === "groupExchange") {
+      if (step.op === "exchange" || step.op === "groupExchange" || step.op === "sortRuns") {
         const extension = step.op === "exchange" && step.format !== "blocks" ? "parquet" : "blocks";
         return { ...step, file: join(run.scratch, `x${required(exchange, "exchange")}`, `${name}.${extension}`) };
       }

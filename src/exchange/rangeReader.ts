@@ -46,7 +46,7 @@ export function openRange(paths: readonly string[], schema: Schema, range: KeyRa
   return new RangeReader(stretches, schema);
 }
 
-/** Reads stretches of sorted files and sorts their rows in kernel memory: faster than merging them row by row. */
+/** Reads stretches of sorted files and merges them in kernel memory, as a whole: faster than row by row. */
 class RangeReader implements BatchReader {
   readonly #kernels = takeGroupKernels();
   readonly #stretches: readonly Stretch[];
@@ -54,6 +54,8 @@ class RangeReader implements BatchReader {
   readonly #key: ValueBuffer;
   readonly #values: readonly ValueBuffer[];
   readonly #regions: readonly Region[];
+  /** Where each stretch begins among the rows, and the end of the last. */
+  readonly #bounds: number[] = [0];
   #columns: readonly Column[] | null = null;
   #rows = 0;
   #given = 0;
@@ -65,7 +67,7 @@ class RangeReader implements BatchReader {
     this.#schema = schema;
     this.#key = new ValueBuffer(this.#kernels, types.binary);
     this.#values = schema.map(({ type }) => new ValueBuffer(this.#kernels, type));
-    this.#regions = [new Region(memory), new Region(memory), new Region(memory)];
+    this.#regions = Array.from({ length: 4 }, () => new Region(memory));
   }
 
   next(): Batch | null {
@@ -92,17 +94,24 @@ class RangeReader implements BatchReader {
 
   #sorted(): Column[] {
     const memory = takeReadMemory();
-    for (const stretch of this.#stretches) this.#read(stretch, memory);
+    for (const stretch of this.#stretches) {
+      this.#read(stretch, memory);
+      this.#bounds.push(this.#rows);
+    }
     giveReadMemory(memory);
     const rows = this.#rows;
     if (rows === 0) return [];
-    const [records, spare, order] = this.#regions as [Region, Region, Region];
+    const [records, spare, order, bounds] = this.#regions as [Region, Region, Region, Region];
     for (const region of [records, spare]) region.reserve(rows * 16);
     order.reserve(rows * 4);
+    const runs = this.#bounds.length - 1;
+    bounds.reserve((runs + 1) * 4);
+    this.#kernels.memory.u32().set(this.#bounds, bounds.address >>> 2);
     const { values, offsets } = this.#key.arrange(0)();
     const starts = required(offsets ?? undefined, "offsets of keys");
     const { sortKeys } = this.#kernels.functions<GroupKernels>();
-    sortKeys(values.byteOffset, starts.byteOffset, rows, records.address, spare.address, order.address);
+    const at = [values.byteOffset, starts.byteOffset] as const;
+    sortKeys(...at, rows, bounds.address, runs, records.address, spare.address, order.address);
     // Every view is made after the last piece of memory was asked for.
     const parts = this.#values.map((buffer) => buffer.arrange(order.address));
     return parts.map((made, i) => columnOf(required(this.#schema[i], "column").type, rows, made()));

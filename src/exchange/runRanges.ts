@@ -5,24 +5,26 @@ import { type Block, BlockFile, ReadMemory } from "./blockFile.js";
 
 type RunsPart = Extract<PartitionSpec, { kind: "runs" }>;
 
-/** Rows that one task merges, about. */
+/** Rows and bytes that one task merges, about. */
 const rangeRows = 2 ** 18;
+const rangeBytes = 2 ** 25;
 /** Keys of each file that are looked at to find where the ranges meet. */
 const samplesPerRun = 32;
 
 /** Cuts sorted files into ranges of keys of about the same number of rows. It depends on the files alone. */
 export function planRuns(paths: readonly string[]): RunsPart[] {
   const samples: Buffer[] = [];
-  let rows = 0;
+  let [rows, bytes] = [0, 0];
   for (const path of paths) {
     const file = new BlockFile(path);
+    bytes += file.bytes;
     const keys = new SortedKeys(file);
     rows += keys.rows;
     const count = Math.min(samplesPerRun, keys.rows);
     for (let i = 0; i < count; i++) samples.push(keys.at(Math.floor((i * keys.rows) / count)));
     file.close();
   }
-  const ranges = Math.min(Math.ceil(rows / rangeRows), samples.length);
+  const ranges = Math.min(Math.ceil(Math.max(rows / rangeRows, bytes / rangeBytes)), samples.length);
   samples.sort(Buffer.compare);
   const borders: string[] = [];
   for (let i = 1; i < ranges; i++) {

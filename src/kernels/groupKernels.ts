@@ -1,5 +1,5 @@
 /**
- * The grouping kernels as JavaScript calls them; see `assembly/group.ts` and `assembly/groupOrder.ts`. Addresses and lengths are bytes in the
+ * The grouping kernels as JavaScript calls them; see `assembly/group.ts`, `assembly/groupOrder.ts` and `assembly/sortRuns.ts`. Addresses and lengths are bytes in the
  * kernels' memory, packed keys are counted in 8-byte words.
  */
 export interface GroupKernels {
@@ -71,7 +71,28 @@ export interface GroupKernels {
     out: number,
     outOffsets: number,
   ): number;
-  sortKeys(bytes: number, offsets: number, rows: number, records: number, spare: number, order: number): void;
+  placedKeys(
+    columns: number,
+    count: number,
+    flags: number,
+    words: number,
+    offsets: number,
+    rows: number,
+    high: number,
+    low: number,
+    out: number,
+    outOffsets: number,
+  ): number;
+  sortKeys(
+    bytes: number,
+    offsets: number,
+    rows: number,
+    bounds: number,
+    runs: number,
+    records: number,
+    spare: number,
+    order: number,
+  ): void;
 }
 
 /** Bytes of one column's description for `packKeys`, `unpackKeys` and `orderedKeys`. */

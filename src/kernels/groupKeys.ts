@@ -99,12 +99,13 @@ export class KeyLayout {
     u32.set([this.#kinds[key] as number, values, ends, bytes, valid, 0], (this.columns >>> 2) + key * 6);
   }
 
-  describeOrder(): void {
+  /** `flags`: what is added to the order of each key; see `placedKeys` in the kernels. */
+  describeOrder(flags: readonly number[] = []): void {
     const u32 = this.kernels.memory.u32();
     this.keys.forEach((key, i) => {
       const at = (this.columns >>> 2) + i * 6;
       u32[at + columnSlot.kind] = this.#kinds[i] as number;
-      u32[at + columnSlot.order] = orderOfType(key.type);
+      u32[at + columnSlot.order] = orderOfType(key.type) | (flags[i] ?? 0);
     });
   }
 

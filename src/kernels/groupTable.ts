@@ -132,7 +132,7 @@ export class WordGroupTable {
       bytes.address,
       offsets.address,
     );
-    functions.sortKeys(bytes.address, offsets.address, count, records.address, spare.address, order.address);
+    functions.sortKeys(bytes.address, offsets.address, count, 0, 0, records.address, spare.address, order.address);
     sortedBytes.reserve(used + padding);
     functions.permuteBytes(bytes.address, offsets.address, order.address, count, sortedBytes.address, sortedOffsets.address);
     const ends = memory.i32().slice(sortedOffsets.address >>> 2, (sortedOffsets.address >>> 2) + count + 1);

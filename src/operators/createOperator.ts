@@ -18,6 +18,7 @@ import type { Operator, OperatorContext } from "./operator.js";
 import { PartialAggregateOperator } from "./partialAggregate.js";
 import { RowsOperator } from "./rows.js";
 import { SampleOperator } from "./sample.js";
+import { SortRunsOperator, sortKeysOf } from "./sortRuns.js";
 
 /** The steps that turn batches into batches; the others write files. */
 export type OperatorStep = Exclude<Step, { op: "exchange" | "sink" }>;
@@ -45,6 +46,9 @@ export async function createOperator(step: OperatorStep, inputSchema: Schema, co
     case "groupExchange":
       mkdirSync(dirname(step.file), { recursive: true });
       return new GroupExchangeOperator(step, await compileGrouping(step, inputSchema, context), context);
+    case "sortRuns":
+      mkdirSync(dirname(step.file), { recursive: true });
+      return new SortRunsOperator(step, await sortKeysOf(step, inputSchema, context), context);
     case "finalAggregate":
       return new FinalAggregateOperator(step);
     default:

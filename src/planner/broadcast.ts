@@ -51,8 +51,8 @@ export class BroadcastRule {
   /** To be told every node once it is placed. */
   note(node: BoundNode, placed: ReadonlyMap<BoundNode, Placement>): void {
     if (placed.get(node)?.where !== "worker" || node.kind === "sink") return;
-    if (node.kind === "aggregate") {
-      // Groups come from a pass of their own, over what that of their rows wrote.
+    if (node.kind === "aggregate" || node.kind === "sort") {
+      // They come from a pass of their own, over what that of their rows wrote.
       this.passes.set(node, node);
       this.wait(node, this.passesBelow(node.input, placed));
       return;

@@ -202,6 +202,8 @@ function stepBody(step: Step, planned: PlannedStep): string {
       const by = columnsText(step.keys) || "nothing";
       return `write exchange ${planned.exchange} in ${step.buckets} buckets by ${by}: ${aggregatesText(step.aggregates)}`;
     }
+    case "sortRuns":
+      return `write exchange ${planned.exchange} in sorted runs by ${keysText(step.keys)}`;
     case "finalAggregate":
       return `aggregate each bucket by ${step.keys.map((key) => key.name).join(", ") || "nothing"} [${names(step.schema)}]`;
     case "exchange":

@@ -6,6 +6,7 @@ import { topological } from "../optimize/rewrite.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { BroadcastRule } from "./broadcast.js";
 import { aggregateReason, groupsInWorkers } from "./groupStages.js";
+import { sortsInWorkers } from "./sortStages.js";
 import type { Placement } from "./stages.js";
 
 /**
@@ -22,9 +23,10 @@ export function placeNodes(
   const judges = failures === "rejectRows" ? mayRejectRows : () => false;
   const wanted = scansNeededByWorkers(order, judges);
   const placed = new Map<BoundNode, Placement>();
+  const leaving = sortsForOutput(order);
   const broadcasts = new BroadcastRule(broadcastBytes);
   for (const node of order) {
-    placed.set(node, node.kind === "join" ? broadcasts.place(node, placed) : place(node, placed, wanted, judges));
+    placed.set(node, node.kind === "join" ? broadcasts.place(node, placed) : place(node, placed, wanted, judges, leaving));
     broadcasts.note(node, placed);
   }
   return placed;
@@ -85,6 +87,27 @@ function expressionsOf(node: BoundNode): readonly Bound[] {
   }
 }
 
+/**
+ * The sorts whose rows go to files or to the program, after row-wise steps at most. What DuckDB goes on with it sorts itself: a limit keeps only the
+ * first rows, and others do not look at the order.
+ */
+function sortsForOutput(order: readonly BoundNode[]): ReadonlySet<BoundNode> {
+  const readers = readersOf(order);
+  const leaves = (node: BoundNode): boolean =>
+    readers(node).every((reader) => {
+      if (reader.kind === "sink") return reader.sink.format !== "duckdb";
+      return isRowWise(reader) && leaves(reader);
+    });
+  return new Set(order.filter((node) => node.kind === "sort" && leaves(node)));
+}
+
+/** Who reads each node, among nodes. */
+function readersOf(order: readonly BoundNode[]): (node: BoundNode) => readonly BoundNode[] {
+  const readers = new Map<BoundNode, BoundNode[]>();
+  for (const node of order) for (const input of boundInputs(node)) readers.set(input, [...(readers.get(input) ?? []), node]);
+  return (node) => readers.get(node) ?? [];
+}
+
 /** Scans whose row-wise chain ends in a user's function or in a file: their rows go through workers whatever the format. */
 function scansNeededByWorkers(order: readonly BoundNode[], judges: (node: BoundNode) => boolean): ReadonlySet<BoundNode> {
   const needed = new Set<BoundNode>();
@@ -103,6 +126,7 @@ function place(
   placed: ReadonlyMap<BoundNode, Placement>,
   wanted: ReadonlySet<BoundNode>,
   judges: (node: BoundNode) => boolean,
+  leaving: ReadonlySet<BoundNode>,
 ): Placement {
   const input = boundInputs(node)[0];
   const below = input === undefined ? undefined : placed.get(input);
@@ -132,9 +156,12 @@ function place(
       return below?.where === "worker" && groupsInWorkers(node)
         ? { where: "worker", reason: aggregateReason(node.aggregates) }
         : { where: "duckdb", reason: "aggregate needs more than one row" };
+    case "sort":
+      return below?.where === "worker" && leaving.has(node) && sortsInWorkers(node)
+        ? { where: "worker", reason: "runs of worker rows are sorted and merged range by range" }
+        : { where: "duckdb", reason: "sort needs more than one row" };
     case "distinct":
     case "window":
-    case "sort":
     case "limit":
     case "union":
     case "sql":

@@ -13,6 +13,7 @@ import { aggregateInWorkers, mergesInDuckDb, partialInWorkers } from "./groupSta
 import { hoistComputed } from "./hoist.js";
 import { defaultBroadcastBytes, placeNodes, type RowFailures } from "./placement.js";
 import { queryName, rowsName } from "./stageNames.js";
+import { sortInWorkers } from "./sortStages.js";
 import type { DuckDbStage, PhysicalPlan, Placement, PlannedBuild, PlannedOutput } from "./stages.js";
 
 /** Bytes of input for each task, where nobody says otherwise. */
@@ -128,6 +129,8 @@ class StagePlanner {
       }
       case "aggregate":
         return aggregateInWorkers(this.draft, this.pipe(node.input), node, this.where(node).reason, this.partitionBytes);
+      case "sort":
+        return sortInWorkers(this.draft, this.pipe(node.input), node);
       case "join":
         return this.broadcastJoin(node);
       default:

@@ -1,5 +1,5 @@
 import type { ErrorData } from "../common/errors.js";
-import type { Bound, BoundAggregate, BoundNamed, FunctionRef, JsonValue } from "../expr/nodes.js";
+import type { Bound, BoundAggregate, BoundNamed, BoundSortKey, FunctionRef, JsonValue } from "../expr/nodes.js";
 import type { BoundCheck, JoinOutput, ResolvedSource } from "../plan/bound.js";
 import type { JoinHow, SinkSpec } from "../plan/nodes.js";
 import type { ValueTally } from "../runtime/valueTally.js";
@@ -141,6 +141,18 @@ export type Step =
       readonly aggregates: readonly BoundAggregate[];
       readonly sortKey: boolean;
       readonly schema: Schema;
+    }
+  /**
+   * Writes the rows as sorted block files, as many as memory asks for: `schema` is that of the rows behind byte strings that compare as the sort
+   * does, ties by partition and row.
+   */
+  | {
+      readonly op: "sortRuns";
+      readonly input: number;
+      readonly name: string;
+      readonly keys: readonly BoundSortKey[];
+      readonly schema: Schema;
+      readonly file: string;
     }
   /** Writes the rows as one exchange file: Parquet, or blocks that only workers read. */
   | {

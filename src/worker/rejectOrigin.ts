@@ -97,6 +97,8 @@ function functionsOf(step: Step): FunctionRef[] {
     case "groupExchange":
     case "finalAggregate":
       return [...step.keys.flatMap(({ expr }) => inBound(expr)), ...step.aggregates.flatMap(({ args }) => args.flatMap(inBound))];
+    case "sortRuns":
+      return step.keys.flatMap(({ expr }) => inBound(expr));
     default:
       return [];
   }

@@ -151,7 +151,7 @@ class TaskRun {
   private schemaOf(input: number): Schema {
     if (input < 0) return this.spec.scan.schema;
     const { step } = this.node(input);
-    if (step.op === "exchange" || step.op === "groupExchange" || step.op === "sink")
+    if (step.op === "exchange" || step.op === "groupExchange" || step.op === "sortRuns" || step.op === "sink")
       throw new TypeError("a writer gives no rows on");
     return step.schema;
   }

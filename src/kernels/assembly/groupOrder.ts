@@ -107,7 +107,7 @@ export function appendTexts(
 }
 
 @inline
-function bigEndian(w: u64): u64 {
+export function bigEndian(w: u64): u64 {
   return (
     (w >> 56) |
     ((w >> 40) & 0xff00) |
@@ -122,7 +122,7 @@ function bigEndian(w: u64): u64 {
 
 /** The word of a fixed key so that unsigned order is the order of its values. Orders: 0 unsigned, 1 to 4 signed of that many 16-bit units, 5 float32, 6 float64. */
 @inline
-function orderedWord(order: u32, w: u64): u64 {
+export function orderedWord(order: u32, w: u64): u64 {
   switch (order) {
     case 1:
       return <u64>(<i64>w << 56) ^ 0x8000000000000000;
@@ -195,84 +195,4 @@ export function orderedKeys(columns: usize, count: u32, flags: u32, words: usize
   }
   store<u32>(outOffsets + (<usize>n << 2), <u32>(o - out));
   return <u32>(o - out);
-}
-
-/** Whether row a (its first 8 bytes as a number, and its place) sorts at or before row b. */
-@inline
-function notAfter(pa: u64, a: u32, pb: u64, b: u32, bytes: usize, offsets: usize): bool {
-  return pa < pb || (pa == pb && tailNotAfter(a, b, bytes, offsets));
-}
-
-function tailNotAfter(a: u32, b: u32, bytes: usize, offsets: usize): bool {
-  const sa = load<u32>(offsets + (<usize>a << 2));
-  const sb = load<u32>(offsets + (<usize>b << 2));
-  const la = load<u32>(offsets + (<usize>a << 2), 4) - sa;
-  const lb = load<u32>(offsets + (<usize>b << 2), 4) - sb;
-  const shared = min(la, lb);
-  for (let j: u32 = 8; j < shared; j++) {
-    const x = load<u8>(bytes + sa + j);
-    const y = load<u8>(bytes + sb + j);
-    if (x != y) return x < y;
-  }
-  return la <= lb;
-}
-
-/**
- * Sorts rows by their byte strings, stable: `order` gets the rows. `records` and `spare` hold 16 bytes a row. Reads up to 7 bytes past the
- * last string.
- */
-export function sortKeys(bytes: usize, offsets: usize, n: u32, records: usize, spare: usize, order: usize): void {
-  for (let i: u32 = 0; i < n; i++) {
-    const start = load<u32>(offsets + (<usize>i << 2));
-    const length = load<u32>(offsets + (<usize>i << 2), 4) - start;
-    const word = length >= 8 ? load<u64>(bytes + start) : length == 0 ? 0 : load<u64>(bytes + start) & (~(<u64>0) >> <u64>((8 - length) << 3));
-    store<u64>(records + (<usize>i << 4), bigEndian(word));
-    store<u32>(records + (<usize>i << 4), i, 8);
-  }
-  const run: u32 = 8;
-  for (let from: u32 = 0; from < n; from += run) insertionSort(records, from, min(from + run, n), bytes, offsets);
-  let a = records;
-  let b = spare;
-  for (let size = run; size < n; size <<= 1) {
-    for (let from: u32 = 0; from < n; from += size << 1) {
-      const middle = min(from + size, n);
-      merge(a, from, middle, min(middle + size, n), b, bytes, offsets);
-    }
-    const swap = a;
-    a = b;
-    b = swap;
-  }
-  for (let i: u32 = 0; i < n; i++) store<u32>(order + (<usize>i << 2), load<u32>(a + (<usize>i << 4), 8));
-}
-
-function insertionSort(records: usize, from: u32, to: u32, bytes: usize, offsets: usize): void {
-  for (let i = from + 1; i < to; i++) {
-    const p = load<u64>(records + (<usize>i << 4));
-    const r = load<u32>(records + (<usize>i << 4), 8);
-    let j = i;
-    for (; j > from; j--) {
-      const q = records + (<usize>(j - 1) << 4);
-      if (notAfter(load<u64>(q), load<u32>(q, 8), p, r, bytes, offsets)) break;
-      v128.store(records + (<usize>j << 4), v128.load(q));
-    }
-    store<u64>(records + (<usize>j << 4), p);
-    store<u32>(records + (<usize>j << 4), r, 8);
-  }
-}
-
-function merge(from: usize, start: u32, middle: u32, end: u32, to: usize, bytes: usize, offsets: usize): void {
-  let a = from + (<usize>start << 4);
-  const aEnd = from + (<usize>middle << 4);
-  let b = aEnd;
-  const bEnd = from + (<usize>end << 4);
-  let o = to + (<usize>start << 4);
-  while (a < aEnd && b < bEnd) {
-    const left = notAfter(load<u64>(a), load<u32>(a, 8), load<u64>(b), load<u32>(b, 8), bytes, offsets);
-    v128.store(o, v128.load(left ? a : b));
-    o += 16;
-    if (left) a += 16;
-    else b += 16;
-  }
-  if (a < aEnd) memory.copy(o, a, aEnd - a);
-  else memory.copy(o, b, bEnd - b);
 }

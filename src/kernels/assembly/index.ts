@@ -18,7 +18,8 @@ export * from "./parquetBounds";
 export * from "./parquetDictionary";
 export * from "./parquetPack";
 export * from "./group";
-export * from "./groupOrder";
+export { bucketOrder, permuteFixed, permuteWords, permuteBytes, appendTexts, orderedKeys } from "./groupOrder";
+export { placedKeys, sortKeys } from "./sortRuns";
 export * from "./groupFront";
 export * from "./aggregate";
 
