@@ -133,7 +133,11 @@ export class DuckDbSession {
   async describe(sql: string, author: SqlAuthor = "user"): Promise<Schema> {
     return this.guard(author, async () => {
       const statements = await this.client.extractStatements(sql);
-      if (statements.count !== 1) throw planError("SQL_INVALID", `expected one SELECT statement, found ${statements.count}`);
+      if (statements.count !== 1) {
+        throw planError("SQL_INVALID", `expected one SELECT statement, found ${statements.count}`, {
+          hint: "A PIVOT must name its values, or its columns depend on the data: pivot input on store in ('a', 'b') using sum(quantity).",
+        });
+      }
       const prepared = await statements.prepare(0);
       try {
         if (prepared.statementType !== this.library.api.StatementType.SELECT) {
