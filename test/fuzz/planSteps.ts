@@ -1,0 +1,219 @@
+import { avg, col, count, countDistinct, desc, lag, max, median, min, rowNumber, stddev, sum, udf, when } from "millrace";
+import { quoted, type TestColumn, type TestType, type Twin } from "./planTables.js";
+import type { Random } from "./random.js";
+
+/** Adds one step to a plan and to its SQL; null where the columns at hand do not allow it. */
+type Step = (input: Twin, random: Random, other: Twin, fresh: (prefix: string) => string) => Twin | null;
+
+const one = (random: Random, columns: readonly TestColumn[]): TestColumn =>
+  random.pick(columns as readonly [TestColumn, ...TestColumn[]]);
+const ofType = (columns: readonly TestColumn[], ...wanted: TestType[]) => columns.filter(({ type }) => wanted.includes(type));
+const after = (input: Twin, log: string, changed: Partial<Twin>): Twin => ({ ...input, ...changed, log: [...input.log, log] });
+
+type Condition = readonly [ReturnType<ReturnType<typeof col>["isNull"]>, string];
+
+function condition({ name, type }: TestColumn, random: Random): Condition {
+  const column = col(name);
+  const sql = quoted(name);
+  switch (type) {
+    case "int32":
+    case "int64": {
+      const border = random.pick([0, 3, 50, 1000]);
+      return random.chance(0.5) ? [column.gt(border), `${sql} > ${border}`] : [column.ne(border), `${sql} <> ${border}`];
+    }
+    case "float64":
+      return [column.lt(500.5), `${sql} < 500.5`];
+    case "utf8":
+      return random.pick([
+        [column.startsWith("S1"), `starts_with(${sql}, 'S1')`],
+        [column.gt("b"), `${sql} > 'b'`],
+        [column.length().gt(2), `length(${sql}) > 2`],
+      ]);
+    case "bool":
+      return [column.eq(true), sql];
+    case "date":
+      return [column.year().eq(2020), `year(${sql}) = 2020`];
+    case "timestamp":
+      return [column.hour().lt(12), `hour(${sql}) < 12`];
+    case "decimal(12,2)":
+      return [column.isNotNull(), `${sql} IS NOT NULL`];
+  }
+}
+
+const filter: Step = (input, random) => {
+  const [rows, sql] = condition(one(random, input.columns), random);
+  return after(input, `filter ${sql}`, { rows: input.rows.filter(rows), sql: `SELECT * FROM (${input.sql}) WHERE ${sql}` });
+};
+
+const compute: Step = (input, random, _other, fresh) => {
+  const numbers = ofType(input.columns, "int32", "float64");
+  if (numbers.length === 0) return null;
+  const column = one(random, numbers);
+  const sql = quoted(column.name);
+  const name = fresh("made");
+  const [value, text, type] = random.pick<[unknown, string, TestType]>([
+    [col(column.name).cast("float64").mul(1.5), `${sql}::DOUBLE * 1.5`, "float64"],
+    [when(col(column.name).gt(3)).then(1).otherwise(0).cast("int32"), `CASE WHEN ${sql} > 3 THEN 1 ELSE 0 END::INTEGER`, "int32"],
+    [col(column.name).isNull(), `${sql} IS NULL`, "bool"],
+  ]);
+  return after(input, `withColumns ${text}`, {
+    rows: input.rows.withColumns(() => ({ [name]: value as never })),
+    sql: `SELECT *, ${text} AS ${name} FROM (${input.sql})`,
+    columns: [...input.columns, { name, type }],
+  });
+};
+
+/** A function sees null as null, which JavaScript counts as 0. */
+const userFunction: Step = (input, random, _other, fresh) => {
+  const numbers = ofType(input.columns, "int32", "float64");
+  if (numbers.length === 0) return null;
+  const [a, b] = [one(random, numbers), one(random, numbers)];
+  const larger = udf((x: number, y: number) => (x > y ? x * 2 : y + 1), { returns: "float64" });
+  const name = fresh("function");
+  const [x, y] = [a, b].map((column) => `coalesce(${quoted(column.name)}, 0)::DOUBLE`) as [string, string];
+  return after(input, `udf(${a.name}, ${b.name})`, {
+    rows: input.rows.withColumns(() => ({ [name]: larger(col(a.name), col(b.name)) })),
+    sql: `SELECT *, CASE WHEN ${x} > ${y} THEN ${x} * 2 ELSE ${y} + 1 END AS ${name} FROM (${input.sql})`,
+    columns: [...input.columns, { name, type: "float64" }],
+  });
+};
+
+type Aggregate = readonly [value: ReturnType<typeof count>, sql: string, type: TestType];
+
+function aggregate(columns: readonly TestColumn[], random: Random): Aggregate {
+  const any = one(random, columns);
+  const sql = quoted(any.name);
+  const numbers = ofType(columns, "int32", "float64");
+  const choices: [() => Aggregate, ...(() => Aggregate)[]] = [
+    () => [count(), "count(*)", "int64"],
+    () => [count(col(any.name)), `count(${sql})`, "int64"],
+    () => [countDistinct(col(any.name)) as never, `count(DISTINCT ${sql})`, "int64"],
+    () => [min(col(any.name)) as never, `min(${sql})`, any.type],
+    () => [max(col(any.name)) as never, `max(${sql})`, any.type],
+  ];
+  if (numbers.length > 0) {
+    const number = one(random, numbers);
+    const double = col(number.name).cast("float64");
+    const text = `${quoted(number.name)}::DOUBLE`;
+    choices.push(
+      () => [sum(double) as never, `sum(${text})`, "float64"],
+      () => [avg(double) as never, `avg(${text})`, "float64"],
+      () => [median(double) as never, `median(${text})`, "float64"],
+      () => [stddev(double) as never, `stddev(${text})`, "float64"],
+    );
+  }
+  return random.pick(choices)();
+}
+
+const group: Step = (input, random, _other, fresh) => {
+  const keys = [...new Set(Array.from({ length: random.below(4) }, () => one(random, input.columns)))];
+  const made = Array.from({ length: 1 + random.below(5) }, () => ({
+    name: fresh("agg"),
+    aggregate: aggregate(input.columns, random),
+  }));
+  const names = keys.map(({ name }) => quoted(name));
+  const selected = [...names, ...made.map(({ name, aggregate: [, sql] }) => `${sql} AS ${name}`)].join(", ");
+  const groups = keys.length === 0 ? "" : ` GROUP BY ${names.join(", ")}`;
+  return after(input, `groupBy ${selected}`, {
+    rows: input.rows
+      .groupBy(...keys.map(({ name }) => name))
+      .agg(() => Object.fromEntries(made.map(({ name, aggregate: [value] }) => [name, value]))) as never,
+    sql: `SELECT ${selected} FROM (${input.sql})${groups}`,
+    columns: [...keys, ...made.map(({ name, aggregate: [, , type] }) => ({ name, type }))],
+    keyed: false,
+  });
+};
+
+const distinct: Step = (input, random) => {
+  const columns = input.columns.filter((column, i) => i === 0 || (column.type !== "float64" && random.chance(0.3)));
+  const names = columns.map(({ name }) => name);
+  return after(input, `distinct ${names.join(", ")}`, {
+    rows: input.rows.select(...names).distinct() as never,
+    sql: `SELECT DISTINCT ${names.map(quoted).join(", ")} FROM (${input.sql})`,
+    columns,
+    keyed: false,
+  });
+};
+
+const top: Step = (input, random) => {
+  if (!input.keyed) return null;
+  const { name } = one(random, input.columns);
+  const rows = 1 + random.below(2000);
+  const down = random.chance(0.5);
+  return after(input, `sort ${name}${down ? " desc" : ""}, id limit ${rows}`, {
+    rows: input.rows.sort(down ? desc(name) : name, "id").limit(rows),
+    sql: `SELECT * FROM (${input.sql}) ORDER BY ${quoted(name)} ${down ? "DESC" : "ASC"} NULLS LAST, id LIMIT ${rows}`,
+  });
+};
+
+const dedupe: Step = (input, random) => {
+  if (!input.keyed) return null;
+  const { name } = one(random, input.columns);
+  const numbered = `SELECT *, row_number() OVER (PARTITION BY ${quoted(name)} ORDER BY id DESC) AS nth FROM (${input.sql})`;
+  return after(input, `dedupe ${name}`, {
+    rows: input.rows.dedupe({ by: [name], keep: "last", orderBy: ["id"] }),
+    sql: `SELECT * EXCLUDE nth FROM (${numbered}) WHERE nth = 1`,
+  });
+};
+
+const window: Step = (input, random, _other, fresh) => {
+  if (!input.keyed) return null;
+  const [by, order] = [one(random, input.columns), one(random, input.columns)];
+  const [nth, before] = [fresh("nth"), fresh("before")];
+  const over = `PARTITION BY ${quoted(by.name)} ORDER BY ${quoted(order.name)} NULLS LAST, id`;
+  return after(input, `window by ${by.name} order ${order.name}`, {
+    rows: input.rows.window({ partitionBy: [by.name], orderBy: order.name === "id" ? ["id"] : [order.name, "id"] }, () => ({
+      [nth]: rowNumber(),
+      [before]: lag(col("id")),
+    })) as never,
+    sql: `SELECT *, row_number() OVER w AS ${nth}, lag(id) OVER w AS ${before} FROM (${input.sql}) WINDOW w AS (${over})`,
+    columns: [...input.columns, { name: nth, type: "int64" }, { name: before, type: "int64" }],
+  });
+};
+
+const union: Step = (input) =>
+  after(input, "union with itself", {
+    rows: input.rows.union(input.rows),
+    sql: `SELECT * FROM (${input.sql}) UNION ALL SELECT * FROM (${input.sql})`,
+    keyed: false,
+  });
+
+const kinds = ["inner", "left", "right", "full", "semi", "anti"] as const;
+
+/** On a key of which one side at least is unique, so that the result stays of a size that a test can look at. */
+const join: Step = (input, random, other, fresh) => {
+  const pairs = input.columns.flatMap((left) =>
+    other.columns
+      .filter((right) => right.type === left.type && (right.name === "id" || (left.name === "id" && input.keyed)))
+      .map((right) => ({ left, right })),
+  );
+  const [first, ...rest] = pairs;
+  if (first === undefined) return null;
+  const { left, right } = random.pick([first, ...rest]);
+  const how = random.pick(kinds);
+  const renamed = other.columns.map((column) => ({ from: column.name, to: fresh("r"), type: column.type }));
+  const key = renamed.find(({ from }) => from === right.name)?.to ?? "";
+  const rows = other.rows.rename(Object.fromEntries(renamed.map(({ from, to }) => [from, to]))) as unknown as Twin["rows"];
+  const sql = `SELECT ${renamed.map(({ from, to }) => `${quoted(from)} AS ${to}`).join(", ")} FROM (${other.sql})`;
+  const whole = how !== "semi" && how !== "anti";
+  return after(input, `join ${how} ${left.name} = ${right.name} of ${other.log[0]}`, {
+    rows: input.rows.join(rows, { on: { left: left.name, right: key }, how: how as "inner" }) as never,
+    sql: `SELECT ${whole ? "*" : "l.*"} FROM (${input.sql}) l ${how.toUpperCase()} JOIN (${sql}) r ON l.${quoted(left.name)} = r.${key}`,
+    columns: whole ? [...input.columns, ...renamed.map(({ to, type }) => ({ name: to, type }))] : input.columns,
+    keyed: input.keyed && !whole,
+  });
+};
+
+const steps: readonly [Step, ...Step[]] = [
+  ...([filter, filter, compute, userFunction, group, group, distinct] as [Step, ...Step[]]),
+  ...[top, dedupe, window, union, join, join],
+];
+
+/** A plan of up to five steps over `table`, which may join `other`. */
+export function randomPlan(table: Twin, other: Twin, random: Random): Twin {
+  let named = 0;
+  const fresh = (prefix: string): string => `${prefix}_${named++}`;
+  let plan = table;
+  for (let n = 1 + random.below(5); n > 0; n--) plan = random.pick(steps)(plan, random, other, fresh) ?? plan;
+  return plan;
+}

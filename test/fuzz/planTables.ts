@@ -1,0 +1,111 @@
+import { join } from "node:path";
+import type { DuckDBConnection } from "@duckdb/node-api";
+import { type Dataset, read } from "millrace";
+import type { Random } from "./random.js";
+
+/** A column of a generated table, or one that a plan made. */
+export interface TestColumn {
+  readonly name: string;
+  readonly type: TestType;
+}
+
+export type TestType = "int32" | "int64" | "float64" | "utf8" | "bool" | "date" | "timestamp" | "decimal(12,2)";
+
+/** Rows of a plan twice over: what Millrace computes, and what DuckDB is asked. */
+export interface Twin {
+  readonly rows: Dataset;
+  readonly sql: string;
+  readonly columns: readonly TestColumn[];
+  /** Whether `id` still names one row each, as an order without ties needs. */
+  readonly keyed: boolean;
+  readonly log: readonly string[];
+}
+
+export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+const sqlTypes: { readonly [T in TestType]: string } = {
+  int32: "INTEGER",
+  int64: "BIGINT",
+  float64: "DOUBLE",
+  utf8: "VARCHAR",
+  bool: "BOOLEAN",
+  date: "DATE",
+  timestamp: "TIMESTAMP",
+  "decimal(12,2)": "DECIMAL(12,2)",
+};
+
+const types = Object.keys(sqlTypes) as [TestType, ...TestType[]];
+const names = ["a", "amount", "Key", "select", "x y", "größe"] as const;
+
+/** Values of a type in SQL over the row number `i`: few or many different ones, small or wide, with what text has to be quoted for. */
+function valuesSql(random: Random, type: TestType): string {
+  const hash = `hash(i + ${random.below(1_000_000)})`;
+  switch (type) {
+    case "int32": {
+      const range = random.pick([5, 100, 30_000, 2_000_000_000]);
+      return `(${hash} % ${range})::INTEGER - ${random.chance(0.5) ? range / 2 : 0}`;
+    }
+    case "int64":
+      return random.pick([`(${hash} % 1000000007)::BIGINT * 8000000000`, `(${hash} % 50)::BIGINT`, "i::BIGINT"]);
+    case "float64":
+      return random.pick([
+        `round((${hash} % 1000000) / 100.0, 2)`,
+        `(${hash} % 1000000007) / 7.0 - 10000`,
+        `(${hash} % 3)::DOUBLE - 1`,
+      ]);
+    case "utf8":
+      return random.pick([
+        `'S' || (${hash} % 20)`,
+        `'customer-' || lpad((${hash} % 100000)::VARCHAR, 8, '0')`,
+        `(['', 'a', 'é', '日本語', 'with,comma', 'with "quote"', 'line' || chr(10) || 'break', 'NA '])[(1 + ${hash} % 8)::INTEGER]`,
+        `md5((${hash} % 5000)::VARCHAR)`,
+      ]);
+    case "bool":
+      return `(${hash} % ${random.pick([2, 7])}) = 0`;
+    case "date":
+      return `DATE '2020-01-01' + (${hash} % ${random.pick([30, 3000])})::INTEGER`;
+    case "timestamp":
+      return `TIMESTAMP '2021-03-01 00:00:00' + INTERVAL (${hash} % ${random.pick([1000, 90_000_000])}) SECOND`;
+    case "decimal(12,2)":
+      return `((${hash} % 1000000) / 100.0)`;
+  }
+}
+
+const formats = {
+  csv: "FORMAT csv, HEADER, NULLSTR 'NA', FORCE_QUOTE *",
+  jsonl: "FORMAT json",
+  parquet: "FORMAT parquet, ROW_GROUP_SIZE 8192",
+} as const;
+
+/** A random table, in DuckDB and as a file that DuckDB wrote. */
+export async function randomTable(
+  duckdb: DuckDBConnection,
+  random: Random,
+  folder: string,
+  name: string,
+  rows: number,
+): Promise<Twin> {
+  const made = Array.from({ length: 3 + random.below(6) }, (_, i) => {
+    const type = random.pick(types);
+    const share = random.pick([0, 0, 10, 3]);
+    const values = valuesSql(random, type);
+    const nulls = `hash(i + ${random.below(1_000_000)}) % ${share} = 0`;
+    const sql = share === 0 ? values : `CASE WHEN ${nulls} THEN NULL ELSE ${values} END`;
+    return { column: { name: `${random.pick(names)}${i}`, type }, sql };
+  });
+  const columns: TestColumn[] = [{ name: "id", type: "int64" }, ...made.map(({ column }) => column)];
+  const select = made.map(({ column, sql }) => `(${sql})::${sqlTypes[column.type]} AS ${quoted(column.name)}`);
+  await duckdb.run(`CREATE OR REPLACE TABLE ${name} AS SELECT i::BIGINT AS id, ${select.join(", ")} FROM range(${rows}) t(i)`);
+  const format = random.pick(["csv", "jsonl", "parquet"]);
+  const path = join(folder, `${name}.${format}`);
+  await duckdb.run(`COPY ${name} TO '${path}' (${formats[format]})`);
+  const schema = Object.fromEntries(columns.map((column) => [column.name, column.type]));
+  const source =
+    format === "csv"
+      ? read.csv(path, { schema, nullValues: ["NA"] })
+      : format === "jsonl"
+        ? read.jsonl(path, { schema })
+        : read.parquet(path);
+  const log = [`${name} (${format}): ${columns.map((column) => `${column.name} ${column.type}`).join(", ")}`];
+  return { rows: source as unknown as Dataset, sql: `SELECT * FROM ${name}`, columns, keyed: true, log };
+}
