@@ -51,7 +51,7 @@ export function judgeDoubt(block: DoubtBlock, dialect: CsvDialect): DoubtResult 
   const marks = new Map(block.marks);
   for (const [start, kind] of block.marks) {
     if (kind !== mark.unclosed && kind !== mark.stray) continue;
-    const r = records.at(start);
+    const r = recordAt(block, start);
     if (r < 0) continue;
     if (records.closes(r)) doubt(records, r, -1, marks);
     if (kind === mark.unclosed) doubt(records, r, 1, marks);
@@ -73,6 +73,17 @@ export function unreached(block: Pick<DoubtBlock, "u32" | "seps" | "lines" | "li
     else high = middle;
   }
   return low;
+}
+
+/** The record that begins at a byte, or -1. */
+export function recordAt(lists: Pick<DoubtBlock, "u32" | "seps" | "lines" | "lineCount">, start: number): number {
+  let low = 0;
+  for (let high = lists.lineCount; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if (startOf(lists, middle) < start) low = middle + 1;
+    else high = middle;
+  }
+  return low < lists.lineCount && startOf(lists, low) === start ? low : -1;
 }
 
 function doubt(records: Records, from: number, step: 1 | -1, marks: Map<number, number>): void {
@@ -107,17 +118,6 @@ class Records {
     const { u32, lines, fields } = this.block;
     const before = r === 0 ? -1 : (u32[lines + r - 1] as number);
     return (u32[lines + r] as number) - before === fields;
-  }
-
-  /** The record that begins at a byte, or -1. */
-  at(start: number): number {
-    let low = 0;
-    for (let high = this.block.lineCount; low < high; ) {
-      const middle = (low + high) >>> 1;
-      if (this.start(middle) < start) low = middle + 1;
-      else high = middle;
-    }
-    return low < this.block.lineCount && this.start(low) === start ? low : -1;
   }
 
   reaches(from: number, to: number): boolean {

@@ -35,14 +35,23 @@ export function checkedHead(file: SourceFile, options: CsvOptions, schema: Schem
     const hint = "Leave the file out, or declare a schema and set header: false.";
     throw dataError("SOURCE_EMPTY", message, { file: file.path, hint });
   }
+  if (head.looksWide) {
+    const message = `${file.path}: every other byte is NUL, as in UTF-16`;
+    throw dataError("CSV_BAD_HEADER", message, { ...place, line: 1, hint: 'Declare encoding: "utf-16le" or "utf-16be".' });
+  }
   if (header && head.damage !== null) {
-    const what = head.damage === "utf8" ? "is not well-formed UTF-8" : "has a quote or a line end in the middle of a field";
-    const hint = head.damage === "utf8" ? "Declare the file's encoding." : 'Repair the header, or read with quotes: "lenient".';
+    const [what, hint] = headerDamage[head.damage];
     throw dataError("CSV_BAD_HEADER", `${file.path}: the header ${what}`, { ...place, line: head.lines, hint });
   }
   refuseRepeated(file, options, head, schema);
   return head;
 }
+
+const headerDamage = {
+  utf8: ["is not well-formed UTF-8", "Declare the file's encoding."],
+  nul: ["holds a NUL byte", "Check the file and its encoding: it may be no text, or not begin with its header."],
+  quotes: ["has a quote or a line end in the middle of a field", 'Repair the header, or read with quotes: "lenient".'],
+} as const;
 
 /** A name that the header has twice means no one column; where it is not read it does no harm. */
 function refuseRepeated(file: SourceFile, options: CsvOptions, head: CsvHead, schema: Schema | undefined): void {

@@ -20,7 +20,11 @@ export interface CsvHead {
   /** There is a first record, but a quote in it is never closed, or not within the bytes that are read for it. */
   readonly unclosed: boolean;
   /** What is wrong with the first record, under strict rules for quotes or under all. */
-  readonly damage: "quotes" | "utf8" | null;
+  readonly damage: "quotes" | "utf8" | "nul" | null;
+  /** The text looks like UTF-16 that is not declared and has no byte order mark. */
+  readonly looksWide: boolean;
+  /** The header as it stands in the text, without its line end. */
+  readonly header: Uint8Array | null;
   /** First byte after byte order mark, skipped lines and header. */
   readonly dataStart: number;
   /** Line ends before `dataStart`. */
@@ -96,13 +100,36 @@ export function parseHead(
   const fields = found?.fields.length ?? 0;
   const lines = countLines(bytes, dataStart, newline);
   const unclosed = typeof first === "string";
-  return { dialect, encoding, names, fields, unclosed, damage: damageOf(found, bytes, dialect), dataStart, lines };
+  const damage = damageOf(found, bytes, dialect);
+  const looksWide = encoding === "utf8" && dialect.delimiter !== 0 && isWide(bytes);
+  const header = options.header && found !== null ? withoutEnd(bytes.slice(found.start, found.end), newline) : null;
+  return { dialect, encoding, names, fields, unclosed, damage, looksWide, header, dataStart, lines };
 }
 
 function damageOf(found: PlainRecord | null, bytes: Uint8Array, dialect: CsvDialect): CsvHead["damage"] {
   if (found === null) return null;
   if (!isUtf8(bytes.subarray(found.start, found.end))) return "utf8";
+  if (dialect.delimiter !== 0 && bytes.subarray(found.start, found.end).includes(0)) return "nul";
   return dialect.strict && found.stray ? "quotes" : null;
+}
+
+/** Every other byte is NUL, as in Latin text in UTF-16. */
+function isWide(bytes: Uint8Array): boolean {
+  const seen = bytes.subarray(0, 256);
+  const nuls = [0, 0];
+  seen.forEach((byte, i) => {
+    if (byte === 0) nuls[i % 2] = (nuls[i % 2] ?? 0) + 1;
+  });
+  const [even = 0, odd = 0] = nuls;
+  const half = Math.floor(seen.length / 2);
+  return seen.length >= 8 && Math.max(even, odd) > half * 0.8 && Math.min(even, odd) < half * 0.2;
+}
+
+function withoutEnd(record: Uint8Array, newline: number): Uint8Array {
+  let end = record.length;
+  if (record[end - 1] === newline) end--;
+  if (newline === 10 && record[end - 1] === 13) end--;
+  return record.subarray(0, end);
 }
 
 type FirstRecord = PlainRecord | null | "incomplete" | "unclosed";

@@ -1,7 +1,8 @@
 import { type CsvKernels, indexAnswer, mark, recordsAnswer } from "../kernels/csvKernels.js";
 import type { KernelMemory } from "../kernels/wasm.js";
 import type { CsvDialect } from "./csvDialect.js";
-import { doubtRecords, judgeDoubt, unreached } from "./csvDoubt.js";
+import type { CsvJoints } from "./csvJoints.js";
+import { doubtRecords, judgeDoubt, recordAt, unreached } from "./csvDoubt.js";
 import type { TextBlock } from "./textBlock.js";
 
 /** Entries the kernels may write past the end of a list. */
@@ -15,7 +16,7 @@ export interface WrongRecord {
   readonly start: number;
   /** Its line end. */
   readonly end: number;
-  readonly reason: "fields" | "unclosed" | "stray" | "lineEnd" | "doubtful";
+  readonly reason: "fields" | "unclosed" | "stray" | "lineEnd" | "doubtful" | "header" | "joint";
   readonly fields: number;
 }
 
@@ -40,6 +41,7 @@ export class CsvIndex {
   #isListed = false;
   /** Lines that are perfect records are judged by the damage around them as well. */
   readonly #doubts: boolean;
+  readonly #joints: CsvJoints | null;
   /** A block before had records of different numbers of fields, so that the next ones probably have too. */
   #hasUneven = false;
 
@@ -49,9 +51,10 @@ export class CsvIndex {
   /** Bytes up to the end of the last record looked at. */
   used = 0;
 
-  /** `isSample`: what is listed only serves to infer types. */
-  constructor(memory: KernelMemory, kernels: CsvKernels, dialect: CsvDialect, isSample = false) {
-    this.#doubts = dialect.strict && dialect.quote >= 0 && !isSample;
+  /** `use`: "sample" where what is listed only serves to infer types. */
+  constructor(memory: KernelMemory, kernels: CsvKernels, dialect: CsvDialect, use: "sample" | CsvJoints | null) {
+    this.#doubts = dialect.strict && dialect.quote >= 0 && use !== "sample";
+    this.#joints = use === "sample" || !dialect.strict ? null : use;
     this.#memory = memory;
     this.#kernels = kernels;
     this.#dialect = dialect;
@@ -72,6 +75,7 @@ export class CsvIndex {
   build(block: TextBlock, fields: number, limit: number, last: boolean): void {
     this.#reserve(block);
     this.#scan(block, last);
+    if (this.#joints !== null) this.#markJoints(this.#joints, block, last);
     if (this.#doubts) this.#settle(block, fields, last);
     if (this.#isEven(block, fields, limit)) return;
     this.#listLines(block);
@@ -118,18 +122,34 @@ export class CsvIndex {
       return;
     }
     const marks = this.#listMarks();
-    const u32 = this.#memory.u32();
     const { settled, marks: judged } = judgeDoubt(
       { ...this.#lists(block), bytes: this.#memory.u8(), fields, marks, last },
       this.#dialect,
     );
     this.#lineCount = settled;
+    this.#putMarks(judged);
+  }
+
+  /** Marks where another file begins in the block, which is then listed byte by byte. */
+  #markJoints(joints: CsvJoints, block: TextBlock, last: boolean): void {
+    const found = joints.find(this.#memory.u8().subarray(block.base, block.base + block.length));
+    if (found.length === 0) return;
+    if (this.#markCount === 0) this.#scanExactly(block, last);
+    this.#lineCount = this.#get(indexAnswer.lines);
+    const marks = this.#listMarks();
+    const lists = this.#lists(block);
+    for (const { start, kind } of found) if (!marks.has(start) && recordAt(lists, start) >= 0) marks.set(start, kind);
+    this.#putMarks(marks);
+  }
+
+  #putMarks(marks: ReadonlyMap<number, number>): void {
+    const u32 = this.#memory.u32();
     let at = this.#marks >>> 2;
-    for (const [start, kind] of [...judged].sort((a, b) => a[0] - b[0])) {
+    for (const [start, kind] of [...marks].sort((a, b) => a[0] - b[0])) {
       u32[at++] = start;
       u32[at++] = kind;
     }
-    this.#markCount = judged.size;
+    this.#markCount = marks.size;
   }
 
   #unreached(block: TextBlock): number {
@@ -278,5 +298,7 @@ function reasonOf(kind: number): WrongRecord["reason"] {
   if (kind === mark.unclosed) return "unclosed";
   if (kind === mark.stray) return "stray";
   if (kind === mark.doubtful) return "doubtful";
+  if (kind === mark.header) return "header";
+  if (kind === mark.joint) return "joint";
   return kind === mark.lineEnd ? "lineEnd" : "fields";
 }

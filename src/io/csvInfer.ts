@@ -65,7 +65,7 @@ function guessFrom(
   const { memory } = kernels;
   const csv = kernels.functions<CsvKernels>();
   const block = blockOf(memory, piece, head);
-  const index = new CsvIndex(memory, csv, head.dialect, true);
+  const index = new CsvIndex(memory, csv, head.dialect, "sample");
   const columns = new CsvColumns({
     memory,
     kernels: csv,

@@ -8,6 +8,7 @@ import type { BatchReader, RejectSink } from "./contracts.js";
 import { CsvColumns, type PlannedColumn, type RowSlice, type ValueFailure } from "./csvColumns.js";
 import type { CsvHead } from "./csvHead.js";
 import { CsvIndex, type WrongRecord } from "./csvIndex.js";
+import { CsvJoints } from "./csvJoints.js";
 import { CsvOverlong } from "./csvOverlong.js";
 import { CsvPlaces } from "./csvPlaces.js";
 import { transcoded } from "./encodingSource.js";
@@ -104,7 +105,8 @@ export class CsvReader implements BatchReader {
       transcoder,
     });
     this.#overlong = new CsvOverlong(memory, this.#csv, this.#block, this.#places, head.dialect.newline);
-    this.#index = new CsvIndex(memory, this.#csv, head.dialect);
+    const joints = new CsvJoints(head.header, options.fields, head.dialect.newline);
+    this.#index = new CsvIndex(memory, this.#csv, head.dialect, joints);
     const { fields, nullValues } = options;
     this.#columns = new CsvColumns({
       memory,
@@ -312,6 +314,10 @@ function explain(wrong: WrongRecord, fields: number): readonly [code: string, me
       return ["CSV_STRAY_QUOTE", "a quote stands inside an unquoted field, or text after a closing quote"];
     case "doubtful":
       return ["CSV_DOUBTFUL", "this line may be the text of a quoted field whose quotes are damaged, before or behind it"];
+    case "header":
+      return ["CSV_REPEATED_HEADER", "this line is the file's header once more"];
+    case "joint":
+      return ["CSV_STRAY_BOM", "a byte order mark stands before this record: another file may begin here"];
     case "lineEnd":
       return ["CSV_STRAY_LINE_END", "an unquoted field holds a line end of another kind than the file's lines have"];
     case "fields": {

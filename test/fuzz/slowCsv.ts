@@ -34,6 +34,8 @@ export interface SlowRecord {
     | "CSV_STRAY_QUOTE"
     | "CSV_STRAY_LINE_END"
     | "CSV_DOUBTFUL"
+    | "CSV_REPEATED_HEADER"
+    | "CSV_STRAY_BOM"
     | "CSV_TOO_FEW_FIELDS"
     | "CSV_TOO_MANY_FIELDS"
     | null;
@@ -105,7 +107,8 @@ export function readSlowly(file: string, dialect: SlowDialect, fieldCount: numbe
       continue;
     }
     const { next, end, fields } = parsed;
-    records.push({ start: at, end, line, fields, reject: rejectOf(parsed, count, dialect) });
+    const joint = dialect.quotes === "strict" ? jointOf(file.slice(at, end), header, count, dialect) : null;
+    records.push({ start: at, end, line, fields, reject: rejectOf(parsed, count, dialect, joint) });
     take("record", next);
   }
   const judged = dialect.quotes === "strict" ? withDoubt(file, records, pieces, dialect, newline) : records;
@@ -140,9 +143,22 @@ function isData(pieces: SlowFile["pieces"], at: number, dialect: SlowDialect): b
   return !dialect.header || pieces.slice(0, at).some(({ kind }) => kind === "header");
 }
 
-function rejectOf(parsed: Parsed, count: number, dialect: SlowDialect): SlowRecord["reject"] {
+/** What says that another file begins with this record. */
+function jointOf(
+  raw: string,
+  header: readonly SlowField[] | null,
+  count: number,
+  { delimiter }: SlowDialect,
+): SlowRecord["reject"] {
+  if (raw.startsWith("\xef\xbb\xbf")) return "CSV_STRAY_BOM";
+  const isHeader = header !== null && count > 1 && raw === header.map((field) => field.raw).join(delimiter);
+  return isHeader ? "CSV_REPEATED_HEADER" : null;
+}
+
+function rejectOf(parsed: Parsed, count: number, dialect: SlowDialect, joint: SlowRecord["reject"]): SlowRecord["reject"] {
   if (parsed.stray && dialect.quotes === "strict") return "CSV_STRAY_QUOTE";
   if (parsed.otherEnd && dialect.quotes === "strict") return "CSV_STRAY_LINE_END";
+  if (joint !== null) return joint;
   if (parsed.fields.length < count) return "CSV_TOO_FEW_FIELDS";
   return parsed.fields.length > count ? "CSV_TOO_MANY_FIELDS" : null;
 }

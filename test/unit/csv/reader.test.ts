@@ -179,6 +179,35 @@ describe("records", () => {
   });
 });
 
+describe("files put together", () => {
+  test("the header once more and a byte order mark in the middle are rejected under strict rules", async () => {
+    const text = 'a,b,c\r\n1,2,3\r\n\ufeffa,b,c\r\n4,5,6\r\na,b,c\r\n"x\r\na,b,c\r\n",8,9\r\na,b,cc\r\n\ufeff7,8,9';
+    const { rows, rejects } = await read(text, { quotes: "strict" }, abc);
+    expect(rows).toEqual([
+      ["1", "2", "3"],
+      ["4", "5", "6"],
+      ["x\r\na,b,c\r\n", "8", "9"],
+      ["a", "b", "cc"],
+    ]);
+    expect(rejects).toMatchObject([
+      { code: "CSV_STRAY_BOM", line: 3 },
+      { code: "CSV_REPEATED_HEADER", line: 5, raw: "a,b,c" },
+      { code: "CSV_STRAY_BOM", line: 10 },
+    ]);
+    expect((await read(text, {}, abc)).rows.length).toBe(7);
+  });
+
+  test("UTF-16 without a byte order mark, and a header with NUL, are errors", async () => {
+    const wide = Buffer.from("a,b,c\n1,2,3\n", "utf16le");
+    await expect(read(wide, {}, abc)).rejects.toMatchObject({
+      code: "CSV_BAD_HEADER",
+      hint: expect.stringContaining("utf-16le"),
+    });
+    await expect(read(wide, { encoding: "utf-16le" }, abc)).resolves.toMatchObject({ rows: [["1", "2", "3"]] });
+    await expect(read("a,b\0,c\n1,2,3\n", {}, undefined)).rejects.toMatchObject({ code: "CSV_BAD_HEADER" });
+  });
+});
+
 describe("values", () => {
   test("every type", async () => {
     const schema = [
