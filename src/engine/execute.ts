@@ -49,6 +49,7 @@ import { runHeader } from "./runHeader.js";
 import { openJournal, type RunJournal } from "./runJournal.js";
 import { RunRejects } from "./runRejects.js";
 import { destroyInputs, destroyInputsOnAbort } from "./streamInputs.js";
+import { systemError } from "../worker/systemError.js";
 import { type RowsReceiver, runWorkerStage } from "./workerStage.js";
 
 /** Takes the rows of an output that has no sink: its columns first, then batches; none is made before the promise of the last is settled. */
@@ -99,7 +100,7 @@ export async function executePlan(execution: Execution): Promise<RunResult> {
     return (await resultOf(execution, folder)) ?? (await runPlan(new PlanRun(execution, folder)));
   } catch (error) {
     destroyInputs(plan);
-    throw error;
+    throw typed(error);
   } finally {
     release();
   }
@@ -150,8 +151,11 @@ async function runPlan(run: PlanRun): Promise<RunResult> {
 /** A stop shows in many ways, from a refused query to a torn-down worker; the caller is told of the stop. */
 function failureOf(error: unknown, { options, stop }: Execution): MillraceError {
   for (const signal of [options.signal, stop]) if (signal?.aborted === true) return runStopped(signal);
-  return error instanceof MillraceError ? error : MillraceError.fromData(toErrorData(error));
+  return typed(error);
 }
+
+const typed = (error: unknown): MillraceError =>
+  error instanceof MillraceError ? error : MillraceError.fromData(systemError(error) ?? toErrorData(error));
 
 /** What may go better another time, without a change to plan or data. */
 const mayPass = ({ category, code }: MillraceError): boolean =>
@@ -468,7 +472,11 @@ class PlanRun {
       process.emitWarning(`the end of the run could not be noted: ${(cause as Error).message}`, "MillraceWarning");
     }
     await journal?.close();
-    if (!resumable) this.rejected.removeParts();
+    try {
+      if (!resumable) this.rejected.removeParts();
+    } catch (cause) {
+      process.emitWarning(`files of rejects could not be removed: ${(cause as Error).message}`, "MillraceWarning");
+    }
     leaveRunFolder(folder, resumable);
   }
 

@@ -83,19 +83,29 @@ export class JournalWriter {
 
   /** Begins a journal. @throws MillraceError External/FILE_IO, Resource/DISK_FULL, Config/TARGET_NOT_WRITABLE */
   static create(files: FileSystem, path: string): JournalWriter {
-    const fd = files.open(path, "create");
-    const writer = new JournalWriter(files, path, fd, 0);
-    writer.write([magic]);
-    return writer;
+    const writer = new JournalWriter(files, path, files.open(path, "create"), 0);
+    return writer.begun(() => writer.write([magic]));
   }
 
   /** Goes on with a journal after its last whole record; a torn tail is cut off. */
   static resume(files: FileSystem, path: string, content: JournalContent): JournalWriter {
     const fd = files.open(path, "update");
     const writer = new JournalWriter(files, path, fd, content.validBytes);
-    writer.attempt(() => files.truncate(fd, content.validBytes));
-    if (content.validBytes === 0) writer.write([magic]);
-    return writer;
+    return writer.begun(() => {
+      writer.attempt(() => files.truncate(fd, content.validBytes));
+      if (content.validBytes === 0) writer.write([magic]);
+    });
+  }
+
+  /** A journal that cannot be begun does not stay open. */
+  private begun(begin: () => void): this {
+    try {
+      begin();
+      return this;
+    } catch (thrown) {
+      this.files.close(this.fd);
+      throw thrown;
+    }
   }
 
   /** Adds a record; it is on the disk for good once `sync` has returned. */

@@ -64,10 +64,19 @@ export class RejectStore {
       if (!kept.has(rejects) && rejects.file !== null) rmSync(rejects.file, { force: true });
     }
     this.parts = this.parts.filter(({ rejects }) => kept.has(rejects));
-    this.openFiles?.writer.abort();
-    this.openFiles?.raws.abort();
+    this.dropOpen();
+  }
+
+  /** What was written is no beginning of anything: the parts are there to begin anew. */
+  private dropOpen(): void {
+    const open = this.openFiles;
     this.openFiles = null;
     this.appended.clear();
+    try {
+      open?.writer.abort();
+    } finally {
+      open?.raws.abort();
+    }
   }
 
   /** Files that hold the rejects, once `finish` has made them. */
@@ -99,9 +108,9 @@ export class RejectStore {
   finish(head: RejectIndexHead): boolean {
     const kept = this.parts.filter(({ rejects }) => rejects.file !== null);
     if (this.index !== null || kept.length === 0) return false;
-    const { writer, raws } = this.open();
     for (const part of kept) this.append(part);
-    writer.finish();
+    const { writer, raws } = this.open();
+    this.intact(() => writer.finish());
     this.index = { version: 1, runId: this.runId, ...head, ...this.counts(), raws: raws.finish() };
     writeRejectIndex(this.runFolder, this.index);
     return true;
@@ -139,6 +148,20 @@ export class RejectStore {
     const blocks = part.rejects.file;
     if (this.appended.has(part) || blocks === null) return;
     this.appended.add(part);
+    this.intact(() => this.write(part, blocks));
+  }
+
+  /** A file that a write failed in the middle of must not be gone on with: what is asked for later is made from the parts. */
+  private intact(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.dropOpen();
+      throw error;
+    }
+  }
+
+  private write(part: PartitionRejects, blocks: string): void {
     const { writer, raws } = this.open();
     const { source, file, rejects, partition, lines } = part;
     const number = source === null ? -1 : this.sources.indexOf(source);

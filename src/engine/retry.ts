@@ -44,7 +44,8 @@ const permanent = /\b(?:ENOENT|EACCES|EPERM|EISDIR|ENOTDIR|EROFS|ENAMETOOLONG|EL
  */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof MillraceError)) return false;
-  if (endedItsWorker(error)) return true;
+  // Open files are given back as other tasks end.
+  if (endedItsWorker(error) || error.code === "TOO_MANY_FILES") return true;
   if (error.category !== "External" || error.code === "COMMIT_BROKEN") return false;
   return !permanent.test(`${error.message} ${String(error.toData().cause ?? "")}`);
 }

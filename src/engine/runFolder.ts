@@ -6,9 +6,10 @@ import { folderOfRun, runsFolder } from "../history/runFolders.js";
 import { removeStagingsOf } from "../io/commit.js";
 import { isAlive, ownerOf, releaseStaging, takeStaging } from "../io/commitOwner.js";
 import { killPoint } from "../io/killPoint.js";
-import { nodeFileSystem } from "../io/sinkFileSystem.js";
+import { fileError, nodeFileSystem } from "../io/sinkFileSystem.js";
 import { readMemory } from "./journal.js";
 import type { EngineSettings } from "./options.js";
+import { isTransient } from "./retry.js";
 import { ownerOfRun, RunLock } from "./runLock.js";
 
 /** `20260131T235959123-1a2b3c4d`: sorts by start (to the millisecond), and two runs of one millisecond differ. */
@@ -39,6 +40,8 @@ export function createRunFolder(settings: EngineSettings, runId: string, resumab
     else takeStaging(nodeFileSystem, scratch, runId, "scratch");
   } catch (cause) {
     if (cause instanceof MillraceError && cause.code === "RUN_BUSY") throw cause;
+    const failure = fileError(cause, "make the run's folder", folder);
+    if (failure.category === "Resource" || isTransient(failure)) throw failure;
     throw configError("STATE_NOT_WRITABLE", `cannot make the run's folder ${folder}: ${(cause as Error).message}`, {
       file: folder,
       hint: "Point stateDir at a folder that this process may write.",
@@ -52,11 +55,20 @@ export function createRunFolder(settings: EngineSettings, runId: string, resumab
 /** Ends this process' work on a run. `keep`: another is to go on with it. */
 export function leaveRunFolder(run: RunFolder, keep: boolean): void {
   if (!keep) {
-    rmSync(run.scratch, { recursive: true, force: true });
+    quietly("scratch files could not be removed", () => rmSync(run.scratch, { recursive: true, force: true }));
     killPoint("finished");
   }
   releaseStaging(run.scratch);
-  run.lock?.release();
+  quietly("the run's folder could not be released", () => run.lock?.release());
+}
+
+/** What is left over is seen to by a later run, and does not change what came of this one. */
+function quietly(what: string, run: () => void): void {
+  try {
+    run();
+  } catch (cause) {
+    process.emitWarning(`${what}: ${(cause as Error).message}`, "MillraceWarning");
+  }
 }
 
 /** Scratch folders without an owner are left alone while they may still be in the making. */
@@ -64,7 +76,7 @@ const ownerlessMs = 10 * 60_000;
 
 /** Failures are left to the next start: another process may be sweeping as well. */
 function sweep(runs: string, keepMs: number): void {
-  for (const run of readdirSync(runs)) {
+  for (const run of namesIn(runs)) {
     const folder = join(runs, run);
     const scratch = join(folder, "scratch");
     try {
@@ -81,6 +93,14 @@ function sweep(runs: string, keepMs: number): void {
       process.emitWarning(`scratch files of run ${run} could not be removed: ${(cause as Error).message}`, "MillraceWarning");
     }
   }
+}
+
+function namesIn(runs: string): string[] {
+  let names: string[] = [];
+  quietly("earlier runs could not be looked for", () => {
+    names = readdirSync(runs);
+  });
+  return names;
 }
 
 /** A run that somebody may still want to go on with is kept for a time. */

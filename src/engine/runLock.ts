@@ -83,7 +83,8 @@ function namesIn(folder: string): string[] {
 function readOwner(file: string): LockOwner {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as LockOwner;
-  } catch {
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
     return { pid: 0, started: null, startMs: 0 };
   }
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { MillraceError } from "../common/errors.js";
 import type { JsonValue } from "../expr/nodes.js";
 import { folderOfRun, runIds } from "../history/runFolders.js";
 import { supersededBy } from "../io/commit.js";
@@ -50,8 +51,10 @@ export function unfinishedMemories(stateDir: string): { readonly runId: string; 
 function memoryOf(folder: string): RunMemory | null {
   try {
     return readMemory(nodeFileSystem, folder);
-  } catch {
-    return null;
+  } catch (error) {
+    // What cannot be read right now may be the run that is asked for: only one whose journal is none is passed over.
+    if (error instanceof MillraceError && error.code === "JOURNAL_DAMAGED") return null;
+    throw error;
   }
 }
 

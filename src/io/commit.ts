@@ -1,4 +1,5 @@
 import path from "node:path";
+import { MillraceError } from "../common/errors.js";
 import type { Staged } from "./commitAssemble.js";
 import { applyIntent, type Intent, readIntent, removeStaging, writeIntent } from "./commitIntent.js";
 import { releaseStaging, takeStaging } from "./commitOwner.js";
@@ -39,8 +40,8 @@ export async function publish(target: Target, staged: Staged, options: PublishOp
       target.layout === "wholeFolder" ? folderIntent(target, manifest, files) : filesIntent(target, staged, manifest, files);
     syncStaged(target, staged, files);
     writeIntent(files, target.staging, intent);
-    applyIntent(files, target.staging, intent);
-    removeStaging(files, target.staging);
+    carryOut(target, intent, files);
+    removeQuietly(target, files);
     killPoint("publish");
     return manifest;
   } finally {
@@ -59,12 +60,44 @@ export async function completePublish(target: Target, staged: Staged, options: P
   if (files.stat(target.staging) === null) return;
   takeStaging(files, target.staging, target.runId, path.basename(target.path));
   const intent = readIntent(files, target.staging);
-  if (intent !== null) applyIntent(files, target.staging, intent);
+  if (intent !== null) carryOut(target, intent, files);
   else if (!isPublishedBy(target, files)) {
     await publish(target, staged, options);
     return;
   }
-  removeStaging(files, target.staging);
+  removeQuietly(target, files);
+}
+
+/** How often what is to be published is carried on with after a failure: another attempt goes on where the last one stopped. */
+const mostAttempts = 3;
+
+/** @throws MillraceError PUBLISH_INTERRUPTED, of the category of its cause: some files may be in their places and others not */
+function carryOut(target: Target, intent: Intent, files: FileSystem): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      applyIntent(files, target.staging, intent);
+      return;
+    } catch (failure) {
+      if (!(failure instanceof MillraceError) || failure.code === "COMMIT_BROKEN") throw failure;
+      if (attempt < mostAttempts) continue;
+      const message = `publishing ${target.path} has begun and could not be carried to its end: ${failure.message}`;
+      throw new MillraceError(failure.category, "PUBLISH_INTERRUPTED", message, {
+        ...failure.place,
+        file: failure.place.file ?? target.path,
+        cause: failure,
+        hint: `Nothing is lost: once the cause is gone, resume run ${target.runId}, or run again; either completes it first.`,
+      });
+    }
+  }
+}
+
+/** What stays of a staging whose files are all published is cleared away by the next run that writes there. */
+function removeQuietly(target: Target, files: FileSystem): void {
+  try {
+    removeStaging(files, target.staging);
+  } catch (cause) {
+    process.emitWarning(`${target.staging} could not be removed: ${(cause as Error).message}`, "MillraceWarning");
+  }
 }
 
 function isPublishedBy(target: Target, files: FileSystem): boolean {

@@ -86,9 +86,27 @@ function firstMissing(folder: string): string {
   return parent === folder || fs.existsSync(parent) ? folder : firstMissing(parent);
 }
 
+/** What the system says when the same call may go well a moment later. Not of `fsync`: what it lost once stays lost. */
+const passing: readonly string[] = ["EAGAIN", "EBUSY", "EINTR", "EMFILE", "ENFILE"];
+const pausesMs = [1, 5, 25];
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+/** Tries again, after short waits, what the system refused for the moment. */
+export function patiently<T>(run: () => T): T {
+  for (const pauseMs of pausesMs) {
+    try {
+      return run();
+    } catch (thrown) {
+      if (!passing.includes(errorCode(thrown))) throw thrown;
+      Atomics.wait(sleeper, 0, 0, pauseMs);
+    }
+  }
+  return run();
+}
+
 function attempt<T>(doing: string, file: string, run: () => T): T {
   try {
-    return run();
+    return patiently(run);
   } catch (thrown) {
     throw fileError(thrown, doing, file);
   }
@@ -97,7 +115,7 @@ function attempt<T>(doing: string, file: string, run: () => T): T {
 /** Ignores an error of one of these codes, and types every other. */
 function attemptUnless(codes: readonly string[], doing: string, file: string, run: () => void): boolean {
   try {
-    run();
+    patiently(run);
     return true;
   } catch (thrown) {
     if (codes.includes(errorCode(thrown))) return false;
@@ -106,7 +124,7 @@ function attemptUnless(codes: readonly string[], doing: string, file: string, ru
 }
 
 function writeAll(fd: number, chunk: Uint8Array, position: number): void {
-  for (let at = 0; at < chunk.length; ) at += fs.writeSync(fd, chunk, at, chunk.length - at, position + at);
+  for (let at = 0; at < chunk.length; ) at += patiently(() => fs.writeSync(fd, chunk, at, chunk.length - at, position + at));
 }
 
 /** A vectored write takes a limited number of chunks. */
@@ -116,7 +134,7 @@ function writeTogether(fd: number, chunks: readonly Uint8Array[], position: numb
   let at = position;
   for (let i = 0; i < chunks.length; i += mostChunks) {
     const some = chunks.slice(i, i + mostChunks);
-    let written = fs.writevSync(fd, some as Uint8Array[], at);
+    let written = patiently(() => fs.writevSync(fd, some as Uint8Array[], at));
     // A write may be cut short; the rest goes one by one.
     for (const chunk of some) {
       const done = Math.min(written, chunk.length);
@@ -176,7 +194,7 @@ export const nodeFileSystem: FileSystem = {
   read(fd, into, position) {
     let at = 0;
     while (at < into.length) {
-      const got = fs.readSync(fd, into, at, into.length - at, position + at);
+      const got = patiently(() => fs.readSync(fd, into, at, into.length - at, position + at));
       if (got === 0) break;
       at += got;
     }
@@ -213,7 +231,7 @@ export const nodeFileSystem: FileSystem = {
     ),
   stat(file) {
     try {
-      const found = fs.statSync(file);
+      const found = patiently(() => fs.statSync(file));
       return { kind: kindOf(found), bytes: found.size };
     } catch (thrown) {
       if (errorCode(thrown) === "ENOENT" || errorCode(thrown) === "ENOTDIR") return null;

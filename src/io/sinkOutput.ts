@@ -108,10 +108,13 @@ export class OutputFile {
   }
 
   finish(): OutputSummary {
-    this.#attempt("sync", (fd) => {
-      if (this.#fsync) this.#files.fsync(fd);
-    });
-    this.#close();
+    try {
+      this.#attempt("sync", (fd) => {
+        if (this.#fsync) this.#files.fsync(fd);
+      });
+    } finally {
+      this.#close();
+    }
     return { bytes: this.#bytes, checksum: this.#crc.toString(16).padStart(8, "0") };
   }
 

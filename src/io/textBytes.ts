@@ -2,6 +2,7 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync } from "node
 import { constants, createGunzip, gunzipSync } from "node:zlib";
 import { dataError, externalError, type MillraceError } from "../common/errors.js";
 import type { SourceFile } from "../plan/bound.js";
+import { patiently } from "./sinkFileSystem.js";
 
 /** The bytes of a text file from some position on. */
 export interface ByteSource {
@@ -115,7 +116,7 @@ function readRange(fd: number, path: string, start: number, length: number): Uin
 
 function openFile(path: string): number {
   try {
-    return openSync(path, "r");
+    return patiently(() => openSync(path, "r"));
   } catch (error) {
     throw unreadable(path, error);
   }
@@ -123,7 +124,7 @@ function openFile(path: string): number {
 
 function readAt(fd: number, path: string, target: Uint8Array, to: number, length: number, position: number): number {
   try {
-    return length === 0 ? 0 : readSync(fd, target, to, length, position);
+    return length === 0 ? 0 : patiently(() => readSync(fd, target, to, length, position));
   } catch (error) {
     throw unreadable(path, error);
   }

@@ -1,13 +1,16 @@
-import { type ErrorData, externalError, resourceError } from "../common/errors.js";
+import { type ErrorData, externalError } from "../common/errors.js";
+import { fileError } from "../io/sinkFileSystem.js";
 
-/** What the system refused a task, such as a read that failed, as an error of ours; null for anything else. */
+/** What the system refused, such as a read that failed, as an error of ours; null for anything else. */
 export function systemError(thrown: unknown): ErrorData | null {
   if (!(thrown instanceof Error) || !("syscall" in thrown) || !("code" in thrown)) return null;
-  const { code, message } = thrown;
-  const file = "path" in thrown && typeof thrown.path === "string" ? { file: thrown.path } : {};
-  if (code === "ENOSPC" || code === "EDQUOT") {
-    const hint = "Free space and run again; nothing was published.";
-    return resourceError("DISK_FULL", `the disk is full: ${message}`, { ...file, hint, cause: thrown }).toData();
-  }
-  return externalError("FILE_IO", `the file system failed: ${message}`, { ...file, cause: thrown }).toData();
+  const { syscall, path } = thrown as NodeJS.ErrnoException;
+  const error = fileError(thrown, syscall ?? "use", path ?? "a file");
+  // Who may not read or write is told by those who know what the file is for.
+  if (error.category !== "Config") return withPlace(error.toData(), path);
+  return withPlace(externalError("FILE_IO", error.message, { cause: thrown }).toData(), path);
+}
+
+function withPlace({ file: _, ...data }: ErrorData, path: string | undefined): ErrorData {
+  return path === undefined ? data : { ...data, file: path };
 }
