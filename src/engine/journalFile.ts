@@ -1,7 +1,8 @@
 import { fsync } from "node:fs";
 import { crc32 } from "node:zlib";
-import { Packr } from "msgpackr";
+import type * as MessagePack from "msgpackr";
 import { dataError } from "../common/errors.js";
+import { requireLibrary } from "../common/library.js";
 import { type FileSystem, fileError } from "../io/sinkFileSystem.js";
 
 /**
@@ -14,7 +15,17 @@ const headBytes = 8;
 const mostBytes = 1 << 28;
 
 // Plain maps rather than msgpackr's own record extension: each record can be read without those before it.
-const packr = new Packr({ useRecords: false, int64AsType: "number" });
+const options = { useRecords: false, int64AsType: "number" } as const;
+let loaded: MessagePack.Packr | null = null;
+
+/** Loaded at its first use: many runs keep no journal. */
+function packr(): MessagePack.Packr {
+  if (loaded === null) {
+    const { Packr } = requireLibrary("msgpackr") as typeof MessagePack;
+    loaded = new Packr(options);
+  }
+  return loaded;
+}
 
 export interface JournalContent {
   readonly records: readonly unknown[];
@@ -61,7 +72,7 @@ function parseJournal(bytes: Uint8Array, path: string): JournalContent {
     if (length > mostBytes || end > bytes.length) break;
     const payload = bytes.subarray(at + headBytes, end);
     if (crc32(payload) !== view.getUint32(at + 4, true)) break;
-    records.push(packr.unpack(payload));
+    records.push(packr().unpack(payload));
     at = end;
   }
   return { records, validBytes: at, tornBytes: bytes.length - at };
@@ -110,7 +121,7 @@ export class JournalWriter {
 
   /** Adds a record; it is on the disk for good once `sync` has returned. */
   append(record: unknown): void {
-    const payload = packr.pack(record);
+    const payload = packr().pack(record);
     const head = new Uint8Array(headBytes);
     const view = new DataView(head.buffer);
     view.setUint32(0, payload.length, true);

@@ -2,45 +2,46 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { assertNever } from "../common/assert.js";
 import { compileGrouping, compilePartialAggregate } from "../kernels/aggregate.js";
-import { loadFunction } from "../kernels/userFunction.js";
 import type { Schema } from "../schema/types.js";
 import type { Step } from "../task/protocol.js";
+import { loadFunction } from "../kernels/userFunction.js";
 import { rowsKernel } from "./codedRows.js";
-import { JoinOperator } from "./join.js";
-import { buildSide } from "./joinBuild.js";
 import { FinalAggregateOperator } from "./finalAggregate.js";
-import { createExpect } from "./expect.js";
 import { GroupExchangeOperator } from "./groupExchange.js";
 import { LimitOperator } from "./limit.js";
-import { MapBatchesOperator } from "./mapBatches.js";
-import { createMapOperator } from "./mapRows.js";
 import type { Operator, OperatorContext } from "./operator.js";
 import { PartialAggregateOperator } from "./partialAggregate.js";
 import { RowsOperator } from "./rows.js";
-import { SampleOperator } from "./sample.js";
 import { SortRunsOperator, sortKeysOf } from "./sortRuns.js";
 
 /** The steps that turn batches into batches; the others write files. */
 export type OperatorStep = Exclude<Step, { op: "exchange" | "sink" }>;
 
-/** The operator of a step over an input of this schema: compiles its expressions and loads its functions. */
+/**
+ * The operator of a step over an input of this schema: compiles its expressions and loads its functions. What many jobs do without is loaded when
+ * a step asks for it: a worker that reads less code is at work sooner.
+ */
 export async function createOperator(step: OperatorStep, inputSchema: Schema, context: OperatorContext): Promise<Operator> {
   switch (step.op) {
     case "rows":
       return new RowsOperator(await rowsKernel(step, inputSchema, context.interpreted), context);
     case "map":
     case "flatMap":
-      return await createMapOperator(step.fn, step.op === "flatMap", inputSchema, step.schema, context);
-    case "mapBatches":
+      return (await import("./mapRows.js")).createMapOperator(step.fn, step.op === "flatMap", inputSchema, step.schema, context);
+    case "mapBatches": {
+      const { MapBatchesOperator } = await import("./mapBatches.js");
       return new MapBatchesOperator(await loadFunction(step.fn), step.fn.name, step.schema, context);
+    }
     case "expect":
-      return await createExpect(step, inputSchema, context);
+      return (await import("./expect.js")).createExpect(step, inputSchema, context);
     case "sample":
-      return new SampleOperator(step);
+      return new (await import("./sample.js")).SampleOperator(step);
     case "limit":
       return new LimitOperator(step.count);
-    case "join":
+    case "join": {
+      const [{ JoinOperator }, { buildSide }] = await Promise.all([import("./join.js"), import("./joinBuild.js")]);
       return new JoinOperator(step, await buildSide(step, context.runId ?? ""));
+    }
     case "partialAggregate":
       return new PartialAggregateOperator(await compilePartialAggregate(step, inputSchema, context), context);
     case "groupExchange":

@@ -6,7 +6,6 @@ import { required } from "../common/assert.js";
 import { MillraceError } from "../common/errors.js";
 import { exchangeWriter } from "../exchange/codec.js";
 import type { BatchReader, BatchWriter } from "../io/contracts.js";
-import { openWriter } from "../io/sinks.js";
 import { openPart } from "../exchange/openPart.js";
 import { createOperator } from "../operators/createOperator.js";
 import type { Operator } from "../operators/operator.js";
@@ -117,6 +116,7 @@ class TaskRun {
       writer = exchangeWriter(schema, step.file, step.format);
     } else if (step.op === "sink") {
       mkdirSync(step.directory, { recursive: true });
+      const { openWriter } = await import("../io/sinks.js");
       writer = openWriter(step.sink, schema, step.directory, spec.partition);
     } else {
       operator = await createOperator(step, schema, {
