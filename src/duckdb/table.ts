@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { type Batch, rowCount } from "../batch/column.js";
 import { compactBatch } from "../batch/gather.js";
 import { configError } from "../common/errors.js";
+import { killPoint } from "../io/killPoint.js";
 import type { WriteMode } from "../plan/nodes.js";
 import { type Schema, sameType, typeName } from "../schema/types.js";
 import { encodeBatch } from "./encode.js";
@@ -52,6 +53,7 @@ export async function writeDuckDbTable(
   try {
     const written = await inDatabase(staged, target, schema, batches, options);
     await flushFile(staged);
+    killPoint("table-filled");
     await rename(staged, target.path);
     await flushFile(dirname(target.path));
     return written;
@@ -96,6 +98,7 @@ async function inDatabase(
     await prepareTable(session, target, schema);
     const rows = await appendRows(session, target.table, schema, batches);
     await session.run("COMMIT");
+    killPoint("table-committed");
     await session.run("CHECKPOINT");
     return { rows };
   } finally {

@@ -448,6 +448,7 @@ class PlanRun {
     const remember = execution.replay === undefined;
     const report = reportOf({ metrics: this.metrics(error), settings: execution.settings, planned, remember });
     this.writeReport(report);
+    killPoint("report-written");
     await this.endJournal(report.status, error);
     const { resumable } = this;
     execution.emit({ kind: "run-finished", status: report.status, error, resumable });

@@ -5,6 +5,7 @@ import { didYouMean } from "../common/nearest.js";
 import { folderOfRun } from "../history/runFolders.js";
 import { isFileTarget, recover } from "../io/commit.js";
 import { isAlive, ownerOf, releaseStaging, takeStaging } from "../io/commitOwner.js";
+import { killPoint } from "../io/killPoint.js";
 import { readManifest } from "../io/manifest.js";
 import { nodeFileSystem } from "../io/sinkFileSystem.js";
 import { planFingerprint } from "../plan/json.js";
@@ -237,6 +238,7 @@ class Replay {
       const { fingerprint: fingerprintOfPlan, where } = this;
       const record = { replayId, planFingerprint: fingerprintOfPlan, strategy, where, targets, resolved };
       prepareReplay(folder, { version: 1, ...record });
+      killPoint("replay-prepared");
       return true;
     };
     const done = await executePlan({
@@ -250,6 +252,7 @@ class Replay {
       replay: { source: how.source, beforePublish },
     });
     if (resolved.length > 0) confirmReplay(folder, replayId);
+    killPoint("replay-confirmed");
     const remaining = index.count - replayedRecords(folder).resolved;
     const counts = { replayed: candidates.length, resolved: resolved.length, remaining };
     const written = resolved.length > 0 ? replayId : null;

@@ -160,7 +160,9 @@ async function rejectsWrong({ result, rejects }: TaskRecord | IngestRecord): Pro
 export function openJournal(runFolder: string, onRedone: OnRedone): RunJournal {
   const earlier = Journal.resume(nodeFileSystem, runFolder);
   if (earlier !== null) return new RunJournal(earlier.journal, earlier.memory, onRedone);
-  return new RunJournal(Journal.begin(nodeFileSystem, runFolder), null, onRedone);
+  const journal = Journal.begin(nodeFileSystem, runFolder);
+  killPoint("journal-begun");
+  return new RunJournal(journal, null, onRedone);
 }
 
 /** A file of a query, with what it takes to know it again. */

@@ -2,6 +2,7 @@ import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { join } from "node:path";
 import { configError } from "../common/errors.js";
 import { isRunning, type ProcessIdentity, thisProcess } from "../io/commitOwner.js";
+import { killPoint } from "../io/killPoint.js";
 
 /** Who works on a run, or did. */
 export interface LockOwner extends ProcessIdentity {
@@ -22,6 +23,7 @@ export class RunLock {
   static take(runFolder: string, runId: string): RunLock {
     const folder = ownersFolder(runFolder);
     mkdirSync(folder, { recursive: true });
+    removeDraftsOfDead(folder);
     const last = lastOwner(runFolder);
     if (last?.alive === true) throw busy(runId, last.owner);
     const file = join(folder, numbered((last?.number ?? 0) + 1));
@@ -30,6 +32,7 @@ export class RunLock {
     writeFileSync(draft, JSON.stringify(own));
     try {
       linkSync(draft, file);
+      killPoint("locked");
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
       throw busy(runId, lastOwner(runFolder)?.owner ?? null);
@@ -68,6 +71,15 @@ function lastOwner(runFolder: string): { readonly number: number; readonly owner
   const owner = readOwner(file);
   const alive = owner.pid === process.pid ? held.has(file) : owner.pid > 0 && isRunning(owner);
   return { number: Number.parseInt(last, 10), owner, alive };
+}
+
+/** A process that ends between making its draft and the link leaves it. */
+function removeDraftsOfDead(folder: string): void {
+  for (const name of namesIn(folder)) {
+    const pid = Number(/^\.(\d+)-/.exec(name)?.[1] ?? Number.NaN);
+    if (pid === process.pid || Number.isNaN(pid) || isRunning({ pid, started: null })) continue;
+    rmSync(join(folder, name), { force: true });
+  }
 }
 
 function namesIn(folder: string): string[] {

@@ -7,6 +7,7 @@ import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import { type ArrowBlock, arrowFooter, arrowMagic, readArrowFooter, schemaMessage } from "./arrowFile.js";
 import type { Target } from "./commitTarget.js";
+import { killPoint } from "./killPoint.js";
 import { encodeFooterLike, type Footer, magic, readFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
 import { encodeThrift, numberField, structsField } from "./parquetThrift.js";
 import { csvHeader, csvSinkOptions } from "./sinkCsv.js";
@@ -62,6 +63,7 @@ export async function assemble(
     const summary = await assembleFile(target.sink, columns, parts, file, files);
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
     staged.push({ path: relative.join("/"), staged: file, rows, partitionValues: values, ...summary });
+    killPoint("file-staged");
   }
   return { schema, files: staged, rows: staged.reduce((sum, file) => sum + file.rows, 0) };
 }

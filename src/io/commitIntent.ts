@@ -92,6 +92,7 @@ export function removeStaging(files: FileSystem, staging: string): void {
   files.removeFile(path.join(staging, intentFile));
   killPoint("intent-removed");
   files.removeTree(staging);
+  killPoint("staging-removed");
   files.removeEmpty(path.dirname(staging));
   releaseStaging(staging);
 }

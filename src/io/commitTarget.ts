@@ -3,6 +3,7 @@ import { configError } from "../common/errors.js";
 import type { SinkSpec } from "../plan/nodes.js";
 import { readIntent, recover, removeStaging } from "./commitIntent.js";
 import { releaseStaging, takeStaging } from "./commitOwner.js";
+import { killPoint } from "./killPoint.js";
 import { bookFolder, readManifest } from "./manifest.js";
 import { type FileSystem, nodeFileSystem } from "./sinkFileSystem.js";
 import { extensions } from "./sinks.js";
@@ -64,6 +65,7 @@ export async function prepareTarget(
     if (files.stat(staging) !== null) await discard(prepared, files);
     throw thrown;
   }
+  killPoint("target-ready");
   return prepared;
 }
 

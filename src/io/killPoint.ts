@@ -1,32 +1,50 @@
+import { appendFileSync } from "node:fs";
+
 /** Steps of a run behind which a test may end the process; docs/RESUME.md says what each one is. */
-export type KillPoint =
-  | "run-begun"
-  | "task-done"
-  | "journal-write"
-  | "journal-sync"
-  | "rejects-kept"
-  | "staged"
-  | "publishing"
-  | "intent"
-  | "rename"
-  | "removal"
-  | "manifest"
-  | "intent-removed"
-  | "publish"
-  | "table"
-  | "finished";
+export const killPoints = [
+  "locked",
+  "journal-begun",
+  "target-ready",
+  "run-begun",
+  "task-done",
+  "journal-write",
+  "journal-sync",
+  "rejects-kept",
+  "file-staged",
+  "staged",
+  "publishing",
+  "text-written",
+  "intent",
+  "rename",
+  "removal",
+  "manifest",
+  "intent-removed",
+  "staging-removed",
+  "publish",
+  "table-filled",
+  "table-committed",
+  "table",
+  "report-written",
+  "finished",
+  "replay-prepared",
+  "replay-confirmed",
+] as const;
+
+export type KillPoint = (typeof killPoints)[number];
 
 const setting = process.env.MILLRACE_KILL_AT;
 
 /**
  * A testing aid: with `MILLRACE_KILL_AT="rename:3"` in the environment, the third passing of the point `rename` ends the process by SIGKILL, as
- * a crash would. Without it this is a call of an empty function.
+ * a crash would; with `MILLRACE_KILL_AT="trace:FILE"` every passing adds a line to a file. Without it this is a call of an empty function.
  */
-export const killPoint: (point: KillPoint) => void = setting === undefined ? () => undefined : killer(setting);
+export const killPoint: (point: KillPoint) => void = setting === undefined ? () => undefined : reaction(setting);
 
-function killer(text: string): (point: KillPoint) => void {
-  const [name, times = "1"] = text.split(":");
-  let left = Number(times);
+function reaction(text: string): (point: KillPoint) => void {
+  const border = text.indexOf(":");
+  const [name, rest] = border < 0 ? [text, "1"] : [text.slice(0, border), text.slice(border + 1)];
+  if (name === "trace") return (point) => appendFileSync(rest, `${point}\n`);
+  let left = Number(rest);
   return (point) => {
     if (point === name && --left === 0) process.kill(process.pid, "SIGKILL");
   };

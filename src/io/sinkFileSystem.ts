@@ -2,6 +2,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { configError, externalError, internalError, MillraceError, resourceError } from "../common/errors.js";
+import { killPoint } from "./killPoint.js";
 
 export interface FolderEntry {
   readonly name: string;
@@ -266,6 +267,7 @@ export function writeTextAtomically(files: FileSystem, file: string, content: st
   } finally {
     files.close(fd);
   }
+  killPoint("text-written");
   files.rename(temporary, file);
   files.syncFolder(path.dirname(file));
 }
