@@ -19,6 +19,8 @@ export interface TableTarget {
   readonly path: string;
   readonly table: string;
   readonly mode: WriteMode;
+  /** The run that writes: what it left of a database file that was in the making when it was cut off is made anew. */
+  readonly runId?: string;
 }
 
 export interface TableOptions {
@@ -49,7 +51,8 @@ export async function writeDuckDbTable(
   }
   if (existsSync(target.path)) return inDatabase(target.path, target, schema, batches, options);
   await mkdir(dirname(target.path), { recursive: true });
-  const staged = join(dirname(target.path), `.${basename(target.path)}.${randomUUID()}.staged`);
+  const staged = join(dirname(target.path), `.${basename(target.path)}.${target.runId ?? randomUUID()}.staged`);
+  await removeDatabase(staged);
   try {
     const written = await inDatabase(staged, target, schema, batches, options);
     await flushFile(staged);
@@ -58,9 +61,13 @@ export async function writeDuckDbTable(
     await flushFile(dirname(target.path));
     return written;
   } finally {
-    await rm(staged, { force: true });
-    await rm(`${staged}.wal`, { force: true });
+    await removeDatabase(staged);
   }
+}
+
+async function removeDatabase(file: string): Promise<void> {
+  await rm(file, { force: true });
+  await rm(`${file}.wal`, { force: true });
 }
 
 /** Rows of a table; null where there is no such table, or no such file. @throws MillraceError External when the file is in use */

@@ -1,5 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Batch } from "../batch/column.js";
 import { assertNever, required } from "../common/assert.js";
 import { type ErrorData, MillraceError, toErrorData } from "../common/errors.js";
@@ -23,11 +22,11 @@ import type {
   StageMetrics,
   TaskAttempt,
 } from "../report/model.js";
-import type { RunReport } from "../report/report.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten, RejectRecord, TaskResult } from "../task/protocol.js";
 import type { CountedMetrics } from "./afterRun.js";
 import { CheckFindings } from "./checkFindings.js";
+import { completeRunsAt } from "./completion.js";
 import { RunContext, runStopped, throwIfAborted } from "./context.js";
 import { DuckDbRunner } from "./duckdbStage.js";
 import { EarlySession } from "./earlySession.js";
@@ -41,11 +40,12 @@ import { writeRejectPlan } from "./rejectIndex.js";
 import { RejectLimiter } from "./rejectLimits.js";
 import { indexHead, RejectStore } from "./rejectStore.js";
 import { planShape } from "./replayPlan.js";
+import { writeReportFiles } from "./reportFiles.js";
 import { finishEarlier, requireJournal, type Resumption, takeUp } from "./resume.js";
 import type { RunOptions, RunResult } from "./run.js";
 import { createRunFolder, leaveRunFolder, type RunFolder } from "./runFolder.js";
 import type { RowFeed } from "./rowFeed.js";
-import { runHeader } from "./runHeader.js";
+import { runHeader, targetsOf } from "./runHeader.js";
 import { openJournal, type RunJournal } from "./runJournal.js";
 import { RunRejects } from "./runRejects.js";
 import { destroyInputs, destroyInputsOnAbort } from "./streamInputs.js";
@@ -254,6 +254,7 @@ class PlanRun {
     try {
       for (const [index, output] of physical.outputs.entries())
         if (output.kind === "rows" && !checks.owns(index)) execution.onRows?.begin(output.schema);
+      await completeRunsAt(targetsOf(execution.plan), this.settings, execution.runId);
       this.outputs = await OutputSet.prepare(physical.outputs, context, planFingerprint(execution.plan));
       for (const stage of physical.stages) {
         context.throwIfStopping();
@@ -447,7 +448,7 @@ class PlanRun {
     // A replay is no run of its job: it would make the usual figures wrong.
     const remember = execution.replay === undefined;
     const report = reportOf({ metrics: this.metrics(error), settings: execution.settings, planned, remember });
-    this.writeReport(report);
+    writeReportFiles(report, this.folder.folder, execution.options.report);
     killPoint("report-written");
     await this.endJournal(report.status, error);
     const { resumable } = this;
@@ -473,11 +474,6 @@ class PlanRun {
       process.emitWarning(`the end of the run could not be noted: ${(cause as Error).message}`, "MillraceWarning");
     }
     await journal?.close();
-    try {
-      if (!resumable) this.rejected.removeParts();
-    } catch (cause) {
-      process.emitWarning(`files of rejects could not be removed: ${(cause as Error).message}`, "MillraceWarning");
-    }
     leaveRunFolder(folder, resumable);
   }
 
@@ -523,20 +519,6 @@ class PlanRun {
       this.keepRejects();
     } catch (cause) {
       process.emitWarning(`the rejects could not be kept: ${(cause as Error).message}`, "MillraceWarning");
-    }
-  }
-
-  /** A report that cannot be written is told, but never fails the run. */
-  private writeReport(report: RunReport): void {
-    const json = `${JSON.stringify(report, null, 2)}\n`;
-    const extra = this.execution.options.report;
-    for (const file of [join(this.folder.folder, "report.json"), ...(extra === undefined ? [] : [extra])]) {
-      try {
-        mkdirSync(dirname(file), { recursive: true });
-        writeFileSync(file, file.endsWith(".html") ? report.toHtml() : json);
-      } catch (cause) {
-        process.emitWarning(`the run report could not be written to ${file}: ${(cause as Error).message}`, "MillraceWarning");
-      }
     }
   }
 }

@@ -141,6 +141,7 @@ export class OutputSet {
 const sinkOf = (output: StagedOutput): SinkSpec => (output.kind === "files" ? output.target.sink : output.sink);
 
 interface Place {
+  readonly runId: string;
   readonly settings: EngineSettings;
   readonly scratch: string;
 }
@@ -167,7 +168,7 @@ const tableOptions = ({ settings, scratch }: Place) => ({
 type StagedTable = Extract<StagedOutput, { readonly kind: "table" }>;
 
 async function publishTable({ sink, schema, fragments }: StagedTable, reader: RowsReader, place: Place): Promise<OutputMetrics> {
-  const target = { path: sink.path, table: String(sink.options.table), mode: sink.mode };
+  const target = { path: sink.path, table: String(sink.options.table), mode: sink.mode, runId: place.runId };
   const { rows } = await writeDuckDbTable(target, schema, reader.readFiles(fragments, schema), tableOptions(place));
   killPoint("table");
   return { path: sink.path, format: sink.format, mode: sink.mode, rows, bytes: 0, partitions: 1, files: [] };

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { dataError } from "../common/errors.js";
 import { nodeFileSystem, writeTextAtomically } from "../io/sinkFileSystem.js";
@@ -89,3 +89,15 @@ const unreadable = (file: string, cause: unknown) =>
     hint: "The run's folder was changed by something else; run the plan again.",
     cause,
   });
+
+/** Removes what tasks left of their rejects, also those of processes that were cut off. One that goes on with the run would read it again. */
+export function removeRejectParts(runFolder: string): void {
+  const folder = rejectFolder(runFolder);
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) if (/^s\d+-.*\.blocks$/.test(name)) rmSync(join(folder, name), { force: true });
+  try {
+    rmdirSync(folder);
+  } catch {
+    // There are rejects.
+  }
+}

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { required } from "../common/assert.js";
 import { readBlocks } from "../exchange/openPart.js";
@@ -114,18 +114,6 @@ export class RejectStore {
     this.index = { version: 1, runId: this.runId, ...head, ...this.counts(), raws: raws.finish() };
     writeRejectIndex(this.runFolder, this.index);
     return true;
-  }
-
-  /** Removes what tasks left, also those of processes that were cut off; one that goes on with the run would read it again. */
-  removeParts(): void {
-    const folder = rejectFolder(this.runFolder);
-    if (!existsSync(folder)) return;
-    for (const name of readdirSync(folder)) if (/^s\d+-.*\.blocks$/.test(name)) rmSync(join(folder, name), { force: true });
-    try {
-      rmdirSync(folder);
-    } catch {
-      // There are rejects.
-    }
   }
 
   /** Removes what an earlier process made of its rejects: they are gathered anew. */

@@ -4,12 +4,10 @@ import { supersededBy } from "../io/commit.js";
 import { nodeFileSystem } from "../io/sinkFileSystem.js";
 import type { Plan } from "../plan/nodes.js";
 import { canonicalJson } from "../plan/canonical.js";
-import type { FileWritten } from "../task/protocol.js";
-import { readExchangeFiles } from "./duckdbStage.js";
-import { openRunSession } from "./earlySession.js";
-import { Journal, type PublishingRecord, readMemory, type RunHeader, type RunMemory } from "./journal.js";
+import type { RunReport } from "../report/report.js";
+import { completeRun, savedReport } from "./completion.js";
+import { type PublishingRecord, readMemory, type RunHeader, type RunMemory } from "./journal.js";
 import type { EngineSettings } from "./options.js";
-import { completeOutput, type RowsReader } from "./outputs.js";
 import { readRejectIndex } from "./rejectIndex.js";
 import type { RunOptions, RunResult } from "./run.js";
 import { createRunFolder, leaveRunFolder, type RunFolder } from "./runFolder.js";
@@ -72,8 +70,11 @@ export async function takeUp(of: Completion, folder: RunFolder): Promise<RunResu
   }
   if (memory.finished === null) requireNotSuperseded(of.runId, folder.folder);
   if (memory.publishing === null) return null;
-  if (memory.finished === null) await completeRun(of, folder, memory, memory.publishing);
-  return savedResult(of, folder, memory, memory.publishing);
+  const { publishing } = memory;
+  const { settings, options } = of;
+  const completed =
+    memory.finished === null ? await completeRun({ settings, folder, memory, publishing, reportFile: options.report }) : null;
+  return savedResult(of, folder, publishing, completed ?? (await savedReport(settings, memory, publishing)));
 }
 
 /** Completes the publishing of an earlier run of the same job. Its result is that of this one if nothing that it depends on has changed. */
@@ -91,55 +92,13 @@ export async function finishEarlier(of: Completion, header: () => Promise<RunHea
   return same ? result : null;
 }
 
-async function completeRun(of: Completion, folder: RunFolder, memory: RunMemory, publishing: PublishingRecord): Promise<void> {
-  const opened = Journal.resume(nodeFileSystem, folder.folder);
-  if (opened === null) return;
-  const { journal } = opened;
-  const rows = new TableRows(of.settings, folder.scratch);
-  try {
-    for (const output of publishing.outputs) {
-      await completeOutput(output, memory.header.planFingerprint, rows, { settings: of.settings, scratch: folder.scratch });
-    }
-    journal.write({ kind: "finished", status: statusOf(publishing), error: null });
-  } finally {
-    await journal.close();
-  }
-}
-
-const statusOf = ({ report }: PublishingRecord) => (report.metrics.rejects.count > 0 ? "partial" : "success");
-
-/** Rows that were set aside for a table. */
-class TableRows implements RowsReader {
-  constructor(
-    private readonly settings: EngineSettings,
-    private readonly scratch: string,
-  ) {}
-
-  async *readFiles(files: readonly FileWritten[], schema: Parameters<RowsReader["readFiles"]>[1]) {
-    const session = await openRunSession(this.settings, this.scratch);
-    try {
-      yield* readExchangeFiles(session, files, schema);
-    } finally {
-      session.close();
-    }
-  }
-}
-
-async function savedResult(
-  { runId, settings }: Completion,
+function savedResult(
+  { runId }: Completion,
   { folder }: RunFolder,
-  memory: RunMemory,
   { report: saved }: PublishingRecord,
-): Promise<RunResult> {
-  const { reportOf } = await import("./afterRun.js");
-  const resume = {
-    earlierProcesses: memory.owners,
-    reusedTasks: memory.tasks.size,
-    reusedStages: memory.stages.size,
-    redone: [],
-  };
-  const metrics = { ...saved.metrics, resume };
-  const report = reportOf({ metrics, settings, planned: { flow: saved.flow }, remember: memory.finished === null });
+  report: RunReport,
+): RunResult {
+  const { metrics } = saved;
   const { count, byCode, byFile, byColumn } = readRejectIndex(folder) ?? metrics.rejects;
   const outputs = metrics.outputs.map(({ path, format, rows, bytes, files }) => ({
     path,

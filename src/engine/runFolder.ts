@@ -9,6 +9,7 @@ import { killPoint } from "../io/killPoint.js";
 import { fileError, nodeFileSystem } from "../io/sinkFileSystem.js";
 import { readMemory } from "./journal.js";
 import type { EngineSettings } from "./options.js";
+import { removeRejectParts } from "./rejectIndex.js";
 import { isTransient } from "./retry.js";
 import { ownerOfRun, RunLock } from "./runLock.js";
 
@@ -55,6 +56,7 @@ export function createRunFolder(settings: EngineSettings, runId: string, resumab
 /** Ends this process' work on a run. `keep`: another is to go on with it. */
 export function leaveRunFolder(run: RunFolder, keep: boolean): void {
   if (!keep) {
+    quietly("files of rejects could not be removed", () => removeRejectParts(run.folder));
     quietly("scratch files could not be removed", () => rmSync(run.scratch, { recursive: true, force: true }));
     killPoint("finished");
   }
@@ -115,6 +117,7 @@ function sweepUnfinished(folder: string, runId: string, keepMs: number): void {
   const lock = RunLock.take(folder, runId);
   try {
     for (const target of memory?.header.targets ?? []) removeStagingsOf(target, runId);
+    removeRejectParts(folder);
     rmSync(join(folder, "scratch"), { recursive: true, force: true });
   } finally {
     lock.release();

@@ -18,7 +18,7 @@ import { type FileSystem, nodeFileSystem, writeTextAtomically } from "./sinkFile
 import { extensions } from "./sinks.js";
 
 export { assemble, type Staged, type StagedFile } from "./commitAssemble.js";
-export { type Recovery, recover, removeStagingsOf, type Superseded, supersededBy } from "./commitIntent.js";
+export { type Recovery, recover, removeStagingsOf, runFoldersAt, type Superseded, supersededBy } from "./commitIntent.js";
 export { discard, isFileTarget, prepareTarget, type Target } from "./commitTarget.js";
 
 export interface PublishOptions {

@@ -163,6 +163,11 @@ export function recover(targetPath: string, options: { readonly keep?: string; r
   return { completed, removed };
 }
 
+/** Folders of runs that have something staged for a target, and that another process can go on with. */
+export function runFoldersAt(files: FileSystem, targetPath: string): string[] {
+  return stagingsOf(files, path.resolve(targetPath)).flatMap((staging) => ownerOf(files, staging)?.runFolder ?? []);
+}
+
 /** Takes away what a run had staged for a target, unless its publish has begun. */
 export function removeStagingsOf(targetPath: string, runId: string, files: FileSystem = nodeFileSystem): void {
   for (const staging of stagingsOf(files, path.resolve(targetPath))) {

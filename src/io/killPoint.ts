@@ -24,6 +24,7 @@ export const killPoints = [
   "table-filled",
   "table-committed",
   "table",
+  "completed",
   "report-written",
   "finished",
   "replay-prepared",

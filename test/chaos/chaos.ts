@@ -18,6 +18,10 @@ export interface ChaosOptions {
   readonly rows: number;
   /** Cases at the same time. */
   readonly lanes: number;
+  /** Cases from this number on. */
+  readonly from?: number;
+  /** So many cases at most. */
+  readonly count?: number;
   /** Only the case of this number. */
   readonly only?: number;
   /** Kills at this point (`name:n`) and nowhere else. */
@@ -74,7 +78,10 @@ async function tryPipeline(pipeline: Pipeline, options: ChaosOptions, { root, in
   const older = join(root, `older-${pipeline.name}`);
   mkdirSync(older);
   await pipeline.older?.(older, database);
-  const lanes = Array.from({ length: options.lanes }, (_, i) => new Lane(join(root, `${pipeline.name}-${i}`), root, inputs));
+  const lanes = Array.from(
+    { length: options.lanes },
+    (_, i) => new Lane(join(root, `${pipeline.name}-${i}`), root, inputs, options.rows * 4),
+  );
   try {
     const [first] = lanes as [Lane];
     const reference = await first.reference(pipeline, older);
@@ -99,10 +106,14 @@ async function tryPipeline(pipeline: Pipeline, options: ChaosOptions, { root, in
   }
 }
 
-function choose(pipeline: Pipeline, reference: Reference, { kills, seed, only, point }: ChaosOptions): Case[] {
+function choose(
+  pipeline: Pipeline,
+  reference: Reference,
+  { kills, seed, from = 0, count = kills, only, point }: ChaosOptions,
+): Case[] {
   const cases = casesOf(pipeline.name, reference.passings, kills, seed);
   if (point !== undefined) return cases.map((one) => ({ ...one, where: point }));
-  return only === undefined ? cases : cases.filter(({ number }) => number === only);
+  return only === undefined ? cases.slice(from, from + count) : cases.filter(({ number }) => number === only);
 }
 
 function summarize(pipeline: Pipeline, reference: Reference, outcomes: ReadonlyMap<number, Outcome>): Summary {

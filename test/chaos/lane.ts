@@ -39,8 +39,10 @@ export class Lane {
   private readonly root: string;
   private readonly programs: string;
   readonly inputs: string;
+  private readonly partitionBytes: number;
 
-  constructor(root: string, programs: string, inputs: string) {
+  constructor(root: string, programs: string, inputs: string, partitionBytes: number) {
+    this.partitionBytes = partitionBytes;
     this.root = root;
     this.programs = programs;
     this.inputs = inputs;
@@ -123,6 +125,12 @@ export class Lane {
   }
 
   private optionsOf({ options }: Pipeline, number: number): EngineOptions {
-    return { partitionBytes: 200_000, stateDir: this.state, history: false, ...options, ...settings[number % settings.length] };
+    return {
+      partitionBytes: this.partitionBytes,
+      stateDir: this.state,
+      history: false,
+      ...options,
+      ...settings[number % settings.length],
+    };
   }
 }

@@ -1,3 +1,4 @@
+import { appendFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { killPoints } from "../../src/io/killPoint.ts";
 import type { Where } from "./cases.ts";
@@ -12,7 +13,10 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     rows: { type: "string", default: "50000" },
     lanes: { type: "string", default: "2" },
+    from: { type: "string" },
+    count: { type: "string" },
     case: { type: "string" },
+    json: { type: "string" },
     point: { type: "string" },
     seconds: { type: "string" },
   },
@@ -46,12 +50,15 @@ const summaries = await chaos({
   seed,
   rows: Number(values.rows),
   lanes: Number(values.lanes),
+  ...(values.from === undefined ? {} : { from: Number(values.from) }),
+  ...(values.count === undefined ? {} : { count: Number(values.count) }),
   ...(values.case === undefined ? {} : { only: Number(values.case) }),
   ...(values.point === undefined ? {} : { point: whereOf(values.point) }),
   ...(values.seconds === undefined ? {} : { seconds: Number(values.seconds) }),
   say: console.log,
 });
 print(summaries);
+if (values.json !== undefined) for (const summary of summaries) appendFileSync(values.json, `${JSON.stringify(summary)}\n`);
 for (const { pipeline, failures } of summaries) {
   for (const { number } of failures) {
     const point = values.point === undefined ? "" : ` --point ${values.point}`;
