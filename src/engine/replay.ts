@@ -1,10 +1,9 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { resolve } from "node:path";
-import { configError } from "../common/errors.js";
+import { configError, MillraceError } from "../common/errors.js";
 import { didYouMean } from "../common/nearest.js";
 import { folderOfRun } from "../history/runFolders.js";
 import { isFileTarget, recover } from "../io/commit.js";
-import { isAlive, ownerOf, releaseStaging, takeStaging } from "../io/commitOwner.js";
 import { killPoint } from "../io/killPoint.js";
 import { readManifest } from "../io/manifest.js";
 import { nodeFileSystem } from "../io/sinkFileSystem.js";
@@ -27,6 +26,7 @@ import {
   withdrawReplay,
 } from "./replayRecord.js";
 import type { RunOutput } from "./run.js";
+import { RunLock } from "./runLock.js";
 import { openRejects, type Reject, runFolderOf, RunRejects } from "./runRejects.js";
 import type { RunReport } from "../report/report.js";
 
@@ -77,24 +77,24 @@ export async function replayRun(request: Request): Promise<ReplayResult> {
   const folder = runFolderOf(request.settings.stateDir, request.runId);
   const index = readRejectIndex(folder);
   if (index === null) return nothing(request.runId, 0);
-  const lock = replaysFolder(folder);
-  takeLock(lock, request.runId);
+  const lock = takeLock(folder, request.runId);
   try {
     return await new Replay({ ...request, plan: request.plan ?? readRejectPlan(folder) }, folder, index).run();
   } finally {
-    releaseStaging(lock);
+    lock.release();
   }
 }
 
-function takeLock(lock: string, runId: string): void {
-  mkdirSync(lock, { recursive: true });
-  const owner = ownerOf(nodeFileSystem, lock);
-  if (owner !== null && isAlive(owner, lock)) {
-    throw configError("REPLAY_BUSY", `the rejects of run ${runId} are being replayed by process ${owner.pid}`, {
+/** Of several processes that replay at once exactly one does: what both settled would be added twice. */
+function takeLock(runFolder: string, runId: string): RunLock {
+  try {
+    return RunLock.take(replaysFolder(runFolder), runId);
+  } catch (cause) {
+    if (!(cause instanceof MillraceError) || cause.code !== "RUN_BUSY") throw cause;
+    throw configError("REPLAY_BUSY", `the rejects of run ${runId} are being replayed: ${cause.message}`, {
       hint: "Wait for it to end.",
     });
   }
-  takeStaging(nodeFileSystem, lock, runId, "replays");
 }
 
 const nothing = (runId: string, remaining: number): ReplayResult => ({

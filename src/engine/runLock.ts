@@ -13,7 +13,7 @@ export interface LockOwner extends ProcessIdentity {
 const held = new Set<string>();
 
 /**
- * The right to work on a run. Owners are files that are numbered and never overwritten: whoever finds the last one dead makes the next, and
+ * The right to work on a run, or on the replays of its rejects. Owners are files that are numbered and never overwritten: whoever finds the last one dead makes the next, and
  * making a file by a link succeeds for exactly one of those who try at once.
  */
 export class RunLock {

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { configError, externalError } from "../common/errors.js";
-import { isAlive, ownerOf, releaseStaging } from "./commitOwner.js";
+import { isAlive, type Owner, ownerOf, releaseStaging } from "./commitOwner.js";
 import { killPoint } from "./killPoint.js";
 import { bookFolder } from "./manifest.js";
 import { type FileSystem, nodeFileSystem, readText, writeTextAtomically } from "./sinkFileSystem.js";
@@ -140,12 +140,7 @@ export function recover(targetPath: string, options: { readonly keep?: string; r
   for (const staging of stagingsOf(files, target)) {
     const owner = ownerOf(files, staging);
     const runId = owner?.runId ?? path.basename(staging);
-    if (owner !== null && isAlive(owner, staging) && runId !== options.keep) {
-      throw configError("TARGET_BUSY", `run ${runId} (process ${owner.pid}) is writing to ${target}`, {
-        file: target,
-        hint: "Wait for it to end, or write to another target.",
-      });
-    }
+    if (owner !== null && isAlive(owner, staging) && runId !== options.keep) throw targetBusy(target, owner);
     const intent = readIntent(files, staging);
     if (intent !== null) {
       applyIntent(files, staging, intent);
@@ -162,6 +157,20 @@ export function recover(targetPath: string, options: { readonly keep?: string; r
   }
   return { completed, removed };
 }
+
+/** @throws MillraceError Config/TARGET_BUSY when a run other than `runId` is at work at a target */
+export function requireNobodyElse(files: FileSystem, target: string, runId: string): void {
+  for (const staging of stagingsOf(files, target)) {
+    const owner = ownerOf(files, staging);
+    if (owner !== null && owner.runId !== runId && isAlive(owner, staging)) throw targetBusy(target, owner);
+  }
+}
+
+const targetBusy = (target: string, { runId, pid }: Owner) =>
+  configError("TARGET_BUSY", `run ${runId} (process ${pid}) is writing to ${target}`, {
+    file: target,
+    hint: "Wait for it to end, or write to another target.",
+  });
 
 /** Folders of runs that have something staged for a target, and that another process can go on with. */
 export function runFoldersAt(files: FileSystem, targetPath: string): string[] {

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { configError } from "../common/errors.js";
 import type { SinkSpec } from "../plan/nodes.js";
-import { readIntent, recover, removeStaging } from "./commitIntent.js";
+import { readIntent, recover, removeStaging, requireNobodyElse } from "./commitIntent.js";
 import { releaseStaging, takeStaging } from "./commitOwner.js";
 import { killPoint } from "./killPoint.js";
 import { bookFolder, readManifest } from "./manifest.js";
@@ -61,6 +61,8 @@ export async function prepareTarget(
   try {
     files.makeFolder(fragments);
     takeStaging(files, staging, runId, path.basename(target), runFolder);
+    // Of two runs that both found nobody at work, the one that looks again later finds the other.
+    requireNobodyElse(files, target, runId);
   } catch (thrown) {
     if (files.stat(staging) !== null) await discard(prepared, files);
     throw thrown;

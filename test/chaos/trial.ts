@@ -34,6 +34,7 @@ export class Trial {
   private resumes = 0;
   private pairs = 0;
   private redone = 0;
+  private reads = 0;
   private runId: string | null = null;
 
   private readonly pipeline: Pipeline;
@@ -51,23 +52,19 @@ export class Trial {
   }
 
   async run(one: Case): Promise<Outcome> {
-    const { lane, pipeline, judge } = this;
-    lane.reset(this.older);
-    this.runId = await lane.prepare(pipeline);
-    lane.reader.watch(judge.expectedIn(lane.out));
+    await this.begin();
     let ended = await this.attempt(one.where, 0);
     // A run that came to its end before it could be killed is killed earlier.
     for (let tries = 0; ended.signal === null && one.where.kind === "time" && tries < 3; tries++) {
-      lane.reset(this.older);
-      this.runId = await lane.prepare(pipeline);
+      await this.endReading();
+      await this.begin();
       ended = await this.attempt({ kind: "time", share: one.where.share / 2 ** (tries + 1) }, 0);
     }
     for (const where of one.again) if (ended.signal !== null) ended = await this.attempt(where, one.settings);
     if (ended.signal !== null) ended = await this.complete(one);
     await this.check(ended);
-    const readings = await lane.reader.stop();
-    this.failures.push(...readings.partial.map((what) => `a reader finds: ${what}`));
-    const { kills, points, resumes, pairs, redone, failures } = this;
+    await this.endReading();
+    const { kills, points, resumes, pairs, redone, reads, failures } = this;
     const where = `${textOf(one.where)}${one.again.map((again) => `, again at ${textOf(again)}`).join("")}, resumed by ${one.by} ${one.settings}`;
     return {
       kills,
@@ -75,9 +72,22 @@ export class Trial {
       resumes,
       pairs,
       redone,
-      reads: readings.reads,
+      reads,
       failures: failures.map((what) => `${what} [${where}]`),
     };
+  }
+
+  private async begin(): Promise<void> {
+    const { lane, pipeline, judge } = this;
+    lane.reset(this.older);
+    this.runId = await lane.prepare(pipeline);
+    lane.reader.watch(judge.expectedIn(lane.out));
+  }
+
+  private async endReading(): Promise<void> {
+    const { reads, partial } = await this.lane.reader.stop();
+    this.reads += reads;
+    this.failures.push(...partial.map((what) => `a reader finds: ${what}`));
   }
 
   /** Runs or goes on, and is killed on the way unless it ends before. */

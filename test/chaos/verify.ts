@@ -117,7 +117,7 @@ const rejectsFile = "rejects/rejects.parquet";
 function kept(tree: Tree): Tree {
   const found = new Map<string, string>();
   for (const [path, hash] of tree) {
-    if (/^owners\/\d+\.json$/.test(path) || ["heartbeat.json", "rejects/replays/owner.json"].includes(path)) continue;
+    if (/(^|\/)owners\/\d+\.json$/.test(path) || path === "heartbeat.json") continue;
     found.set(path, ["journal", "report.json", rejectsFile].includes(path) ? "there" : hash);
   }
   return found;

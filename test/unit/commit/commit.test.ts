@@ -266,6 +266,21 @@ describe("folders", () => {
     await discard(target);
     await discard(await prepareTarget(sinkAt(out, "error"), "r2"));
   });
+
+  it("belong to none of two runs that come to them at the very same time, rather than to both", async () => {
+    const out = join(place(), "out");
+    const first = { runId: "r1", target: "out", pid: process.ppid, started: null, runFolder: null };
+    // The other run makes its staging after this one has looked for others, and before it has one itself.
+    const makeFolder = (folder: string): void => {
+      const other = join(out, "../.millrace/r1-out");
+      mkdirSync(other, { recursive: true });
+      writeFileSync(join(other, "owner.json"), JSON.stringify(first));
+      nodeFileSystem.makeFolder(folder);
+    };
+    const files: FileSystem = { ...nodeFileSystem, makeFolder };
+    expect(await failure(() => prepareTarget(sinkAt(out, "append"), "r2", files))).toMatchObject({ code: "TARGET_BUSY" });
+    expect(readdirSync(join(out, "../.millrace"))).toEqual(["r1-out"]);
+  });
 });
 
 /** A file system that fails for good from the n-th changing call on. */
