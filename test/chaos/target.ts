@@ -8,6 +8,7 @@ export type Tree = ReadonlyMap<string, string>;
 const runIdPattern = /\d{8}T\d{9}-[0-9a-f]{8}/g;
 /** Cases write to folders of their own, which plans name, and functions that are told where they are. */
 const placePattern = /\/[a-z]+-\d+\/(?=out|flags|state)/g;
+const rowsPattern = /"id": ?"rows-\d+"/g;
 const functionPattern = /"hash": ?"\w+"/g;
 const named = (path: string): string => path.replace(runIdPattern, "RUN");
 
@@ -19,6 +20,7 @@ function hashOf(file: string): string {
           .toString("latin1")
           .replace(runIdPattern, "RUN")
           .replace(placePattern, "/PLACE/")
+          .replace(rowsPattern, "")
           .replace(functionPattern, '"hash":')
           .replace(/("planFingerprint": ?)"\w+"/g, "$1"),
         "latin1",
