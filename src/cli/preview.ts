@@ -109,7 +109,10 @@ async function dataRows(paths: readonly string[], flags: PreviewFlags): Promise<
   const first = files[0] ?? "";
   const given = csvFlags(first, flags);
   const inspection = inspectCsv(first, given);
-  return { inspection, open: (onReject) => read.csv(paths, { ...given, ...inspection.options, onReject }) };
+  return {
+    inspection,
+    open: (onReject) => read.csv(paths, { ...given, ...inspection.options, ...formatsOf(inspection.columns), onReject }),
+  };
 }
 
 /** The options of `read.csv` that the command line names; all others are guessed. */
@@ -136,11 +139,29 @@ function inspectionText({ options, sure, lineEnd, columns }: CsvInspection): str
     return `  ${name}: ${JSON.stringify(value)},${certainty}`;
   });
   const types = columns.map(({ name, type, dateFormat, ambiguousDate }) => {
-    const note = dateFormat === null ? "" : `  // dates: parseDate(${JSON.stringify(dateFormat)})`;
-    const doubt = ambiguousDate ? ", or month before day" : "";
-    return `    ${JSON.stringify(name)}: ${JSON.stringify(type)},${note}${doubt}`;
+    const found = dateFormat === null || ambiguousDate ? type : isTime(dateFormat) ? "timestamp" : "date";
+    const doubt = ambiguousDate ? `  // dates: ${JSON.stringify(dateFormat)}, or month before day` : "";
+    return `    ${JSON.stringify(name)}: ${JSON.stringify(found)},${doubt}`;
   });
-  return `read.csv(path, {  // lines end with ${lineEnd}\n${lines.join("\n")}\n  schema: {\n${types.join("\n")}\n  },\n})\n`;
+  const formats = Object.entries(formatsOf(columns)).map(([option, named]) => `  ${option}: ${JSON.stringify(named)},`);
+  return `read.csv(path, {  // lines end with ${lineEnd}\n${[...lines, ...formats].join("\n")}\n  schema: {\n${types.join("\n")}\n  },\n})\n`;
+}
+
+const isTime = (format: string): boolean => format.includes("%H");
+
+/** The formats of columns whose dates can be read in one way only, as options of `read.csv`. */
+function formatsOf(columns: CsvInspection["columns"]): Pick<ReadCsvOptions, "dateFormat" | "timestampFormat"> {
+  const named = (times: boolean): { readonly [column: string]: string } =>
+    Object.fromEntries(
+      columns.flatMap(({ name, dateFormat, ambiguousDate }) =>
+        dateFormat !== null && !ambiguousDate && isTime(dateFormat) === times ? [[name, dateFormat]] : [],
+      ),
+    );
+  const [dateFormat, timestampFormat] = [named(false), named(true)];
+  return {
+    ...(Object.keys(dateFormat).length === 0 ? {} : { dateFormat }),
+    ...(Object.keys(timestampFormat).length === 0 ? {} : { timestampFormat }),
+  };
 }
 
 /** The rows of a plan file: a dataset as it is, or what goes into the first sink of a plan. */

@@ -6,12 +6,14 @@ import { type CsvKernels, contextBytes, slot } from "../kernels/csvKernels.js";
 import type { KernelMemory } from "../kernels/wasm.js";
 import { type DataType, type Field, typeName, type Value } from "../schema/types.js";
 import type { CsvDialect } from "./csvDialect.js";
+import type { TextParser } from "./csvFormats.js";
 import { fixedView, storeFixed, storeWide, widthOf } from "./textValues.js";
 
 /** A value that could not be read. */
 export interface ValueFailure {
   readonly row: number;
-  readonly column: string;
+  /** null: of the record as a whole. */
+  readonly column: string | null;
   readonly code: string;
   readonly message: string;
 }
@@ -36,6 +38,8 @@ export interface CsvColumnsOptions {
   readonly fields: number;
   readonly nullValues: readonly string[];
   readonly capacity: number;
+  /** How the texts of a column are read that is not written ISO's way. */
+  readonly parserOf?: (field: Field) => TextParser | null;
 }
 
 /** Column buffers for one reader, filled anew for every batch. */
@@ -78,6 +82,7 @@ export class CsvColumns {
       values: this.#alloc(rows * width),
       ends: this.#alloc(width === 0 ? 0 : rows * 4),
       valid: this.#alloc(rows),
+      parse: this.#o.parserOf?.(field) ?? null,
     };
   }
 
@@ -91,6 +96,7 @@ export class CsvColumns {
     const { type } = column.field;
     const isText = type.kind === "utf8" || type.kind === "binary";
     if (this.#nullCount > 0) this.#o.kernels.matchNulls(this.#context, this.#nullTable, this.#nullCount, isText ? 0 : 1);
+    if (column.parse !== null) return this.#readFormatted(column, slice, failures);
     if (isText) return this.#readText(column, slice, failures);
     if (type.kind === "decimal" && type.precision > 18) return this.#readWide(column, slice, failures);
     if (type.kind === "null") return this.#readNull(column, slice);
@@ -167,6 +173,19 @@ export class CsvColumns {
     return { layout: "wide", type, length: slice.count, values, valid: this.#validOf(column, slice, nulls) };
   }
 
+  #readFormatted(column: PlannedColumn, slice: RowSlice, failures: ValueFailure[]): Column {
+    const { memory } = this.#o;
+    const { type } = column.field;
+    const values = fixedView(memory, type, column.values, slice.count);
+    const valid = memory.u8().subarray(column.valid, column.valid + slice.count);
+    let nulls = 0;
+    for (let row = 0; row < slice.count; row++) {
+      if (this.#nullCount > 0 && valid[row] === 0) nulls++;
+      else nulls += this.#readSlow(column, row, failures, (value) => storeFixed(values, type, row, value));
+    }
+    return { layout: "fixed", type, length: slice.count, values, valid: this.#validOf(column, slice, nulls) };
+  }
+
   #readNull(column: PlannedColumn, slice: RowSlice): Column {
     const { memory } = this.#o;
     memory.u8().fill(0, column.valid, column.valid + slice.count);
@@ -188,7 +207,7 @@ export class CsvColumns {
     const bytes = memory.u8();
     const text = Buffer.from(bytes.buffer, this.#scratch, length).toString("utf8");
     try {
-      const value = text === "" ? null : parseText(text, field.type);
+      const value = text === "" ? null : column.parse === null ? parseText(text, field.type) : column.parse(text);
       bytes[column.valid + row] = value === null ? 0 : 1;
       if (value !== null) put(value);
       return value === null ? 1 : 0;
@@ -232,6 +251,7 @@ export interface PlannedColumn {
   readonly values: number;
   readonly ends: number;
   readonly valid: number;
+  readonly parse: TextParser | null;
 }
 
 /** The kernel of a type of fixed width; exported WebAssembly functions need no `this`. */

@@ -81,12 +81,26 @@ export function declaredFields(schema: Schema, partitionSchema: Schema): Schema 
   return own;
 }
 
+/** @throws MillraceError Plan/UNKNOWN_COLUMN for a required column that the source does not have */
+export function checkRequired(required: readonly string[], schema: Schema): void {
+  const names = schema.map((field) => field.name);
+  const unknown = required.find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  const message = `required: there is no column ${JSON.stringify(unknown)}. ${didYouMean(unknown, names)}`;
+  throw planError("UNKNOWN_COLUMN", message, { column: unknown });
+}
+
 /** Which field of a record each of the source's own columns is. @throws MillraceError Plan/SCHEMA_MISMATCH */
 export function placesOf(options: CsvOptions, own: Schema, head: CsvHead, file: SourceFile): FilePlaces {
-  return options.columns === "byName" && head.names !== null
-    ? placesByName(options, own, head.names, file)
-    : placesByPosition(options, own, head.names, file);
+  const { fields, places } =
+    options.columns === "byName" && head.names !== null
+      ? placesByName(options, own, head.names, file)
+      : placesByPosition(options, own, head.names, file);
+  return { fields: fields + trailingFields(options), places };
 }
+
+/** Fields behind the columns' own. */
+export const trailingFields = (options: CsvOptions): number => (options.trailingDelimiter === true ? 1 : 0);
 
 function placesByName(options: CsvOptions, own: Schema, names: readonly string[], file: SourceFile): FilePlaces {
   const places = new Map<string, ColumnPlace>();

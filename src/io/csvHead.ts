@@ -96,8 +96,8 @@ export function parseHead(
   if (first === "incomplete" && !final) return null;
   const found = typeof first === "string" ? null : first;
   const dataStart = options.header ? (found?.end ?? bytes.length) : at;
-  const names = options.header && found !== null ? found.fields.map((name, i) => name ?? `column${i}`) : null;
-  const fields = found?.fields.length ?? 0;
+  const names = options.header && found !== null ? namesIn(found, options) : null;
+  const fields = names?.length ?? (found?.fields ?? []).length - (found !== null && endsEmpty(found, options) ? 1 : 0);
   const lines = countLines(bytes, dataStart, newline);
   const unclosed = typeof first === "string";
   const damage = damageOf(found, bytes, dialect);
@@ -105,6 +105,15 @@ export function parseHead(
   const header = options.header && found !== null ? withoutEnd(bytes.slice(found.start, found.end), newline) : null;
   return { dialect, encoding, names, fields, unclosed, damage, looksWide, header, dataStart, lines };
 }
+
+function namesIn(found: PlainRecord, options: CsvOptions): readonly string[] {
+  const names = found.fields.map((name, i) => name ?? `column${i}`);
+  return endsEmpty(found, options) ? names.slice(0, -1) : names;
+}
+
+/** The record ends with a delimiter that is part of its end. */
+const endsEmpty = ({ fields }: PlainRecord, options: CsvOptions): boolean =>
+  options.trailingDelimiter === true && fields.length > 1 && fields[fields.length - 1] === null;
 
 function damageOf(found: PlainRecord | null, bytes: Uint8Array, dialect: CsvDialect): CsvHead["damage"] {
   if (found === null) return null;

@@ -5,7 +5,9 @@ import type { SourceFile } from "../plan/bound.js";
 import type { CsvOptions } from "../plan/nodes.js";
 import { type Field, type Schema, types } from "../schema/types.js";
 import { CsvColumns } from "./csvColumns.js";
-import { namesOf } from "./csvFields.js";
+import { formattedType } from "./csvFormats.js";
+import { sampleTexts } from "./csvSample.js";
+import { namesOf, trailingFields } from "./csvFields.js";
 import type { CsvHead } from "./csvHead.js";
 import { CsvIndex } from "./csvIndex.js";
 import { TextBlock } from "./textBlock.js";
@@ -43,14 +45,37 @@ export function inferCsvSchema(
       if (present.length === 0) continue;
       let seen = 0;
       for (const piece of sampleText(required(files[i], "file"), head.dataStart, head.dialect.newline, head.encoding)) {
-        seen += guessFrom(kernels, firstOf(piece), head, own.length, present, options.nullValues);
+        seen += guessFrom(kernels, firstOf(piece), head, own.length + trailingFields(options), present, options.nullValues);
       }
       if (seen > 0) for (const { column } of present) open.delete(column);
     }
   } finally {
     giveKernels(kernels);
   }
-  return names.map((name, i) => ({ name, type: required(guesses[i], "guess").type, nullable: true }));
+  const schema = names.map((name, i) => ({ name, type: required(guesses[i], "guess").type, nullable: true }));
+  return withFormats(options, files, heads, schema);
+}
+
+/** Columns of dates and timestamps that are written as the options say, as a sample of the first file that has each shows. */
+function withFormats(
+  options: CsvOptions,
+  files: readonly SourceFile[],
+  heads: readonly CsvHead[],
+  schema: readonly Field[],
+): Schema {
+  if (options.dateFormat === undefined && options.timestampFormat === undefined) return schema;
+  const found = new Map<string, readonly string[]>();
+  files.forEach((file, i) => {
+    if (found.size === schema.length) return;
+    const head = required(heads[i], "head");
+    const own = namesOf(head);
+    const texts = sampleTexts(file, head, options, own.length);
+    schema.forEach(({ name }, c) => {
+      const values = texts[options.columns === "byName" ? own.indexOf(name) : c] ?? [];
+      if (values.length > 0 && !found.has(name)) found.set(name, values);
+    });
+  });
+  return schema.map((field) => ({ ...field, type: formattedType(options, field, found.get(field.name) ?? []) }));
 }
 
 /** Adds the values of one sampled piece; answers how many records it had. Records of another length say nothing. */

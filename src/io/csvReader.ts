@@ -2,10 +2,12 @@ import type { Batch, Column, RowOrigin } from "../batch/column.js";
 import type { CsvKernels } from "../kernels/csvKernels.js";
 import type { Kernels } from "../kernels/wasm.js";
 import type { SourceFile } from "../plan/bound.js";
-import type { Schema } from "../schema/types.js";
+import { type Field, type Schema, types } from "../schema/types.js";
 import type { ScanResult } from "../task/protocol.js";
 import type { BatchReader, RejectSink } from "./contracts.js";
 import { CsvColumns, type PlannedColumn, type RowSlice, type ValueFailure } from "./csvColumns.js";
+import type { TextParser } from "./csvFormats.js";
+import { CsvGuards, firstRows } from "./csvGuards.js";
 import type { CsvHead } from "./csvHead.js";
 import { CsvIndex, type WrongRecord } from "./csvIndex.js";
 import { CsvJoints } from "./csvJoints.js";
@@ -30,6 +32,14 @@ export interface CsvReaderOptions {
   readonly schema: Schema;
   readonly places: readonly ColumnPlace[];
   readonly nullValues: readonly string[];
+  /** How the texts of a column are read that is not written ISO's way. */
+  readonly parserOf?: (field: Field) => TextParser | null;
+  /** Columns in which null rejects the record. */
+  readonly required?: readonly string[];
+  /** Those of them that are not in `schema`. */
+  readonly hidden?: readonly { readonly field: Field; readonly place: ColumnPlace }[];
+  /** The last field is what stands behind the delimiter at the end of each record: nothing. */
+  readonly trailing?: boolean;
   /** Opens the file at an offset. */
   readonly open: (start: number) => ByteSource;
   readonly start: number;
@@ -42,6 +52,8 @@ export interface CsvReaderOptions {
   readonly maxRecordBytes: number;
 }
 
+const trailingField: Field = { name: "", type: types.binary, nullable: true };
+
 /** Reads one partition of a CSV file. A batch's columns are views on kernel memory, valid until the next call. */
 export class CsvReader implements BatchReader {
   readonly #o: CsvReaderOptions;
@@ -52,6 +64,7 @@ export class CsvReader implements BatchReader {
   readonly #index: CsvIndex;
   readonly #columns: CsvColumns;
   readonly #planned: readonly (PlannedColumn | Column)[];
+  readonly #guards: CsvGuards;
   readonly #hasText: boolean;
   #seeking: boolean;
   #skip: number;
@@ -115,11 +128,15 @@ export class CsvReader implements BatchReader {
       fields,
       nullValues,
       capacity: this.#batchRows(),
+      ...(options.parserOf === undefined ? {} : { parserOf: options.parserOf }),
     });
-    this.#planned = options.schema.map((field, i) => {
-      const place = options.places[i] as ColumnPlace;
-      if (place.kind === "constant") return constantColumn(field, place.text, this.#batchRows());
-      return this.#columns.plan(field, place.index);
+    this.#planned = options.schema.map((field, i) => this.#plan(field, options.places[i] as ColumnPlace));
+    this.#guards = new CsvGuards({
+      columns: this.#columns,
+      schema: options.schema,
+      required: options.required ?? [],
+      hidden: (options.hidden ?? []).map(({ field, place }) => ({ field, planned: this.#plan(field, place) })),
+      trailing: options.trailing === true ? this.#columns.plan(trailingField, fields - 1) : null,
     });
     this.#hasText = options.schema.some((field, i) => field.type.kind === "utf8" && options.places[i]?.kind === "field");
   }
@@ -155,6 +172,11 @@ export class CsvReader implements BatchReader {
 
   #batchRows(): number {
     return Math.max(1, this.#o.batchRows);
+  }
+
+  #plan(field: Field, place: ColumnPlace): PlannedColumn | Column {
+    if (place.kind === "constant") return constantColumn(field, place.text, this.#batchRows());
+    return this.#columns.plan(field, place.index);
   }
 
   /** Reads and indexes the next block; nothing when there is none. */
@@ -247,6 +269,7 @@ export class CsvReader implements BatchReader {
     const columns = this.#planned.map((column) =>
       "layout" in column ? firstRows(column, count) : this.#columns.read(column, slice, failures),
     );
+    this.#guards.check(columns, slice, failures);
     const failed = this.#report(first, count, failures);
     this.#rows += count;
     const live = count - failed.size;
@@ -338,20 +361,4 @@ function liveRows(count: number, failed: ReadonlySet<number>, live: number): Int
   }
   while (row < count) selection[at++] = row++;
   return selection;
-}
-
-/** The first rows of a constant column. */
-function firstRows(column: Column, count: number): Column {
-  if (column.length === count) return column;
-  const valid = column.valid === null ? null : column.valid.subarray(0, count);
-  switch (column.layout) {
-    case "bytes":
-      return { ...column, length: count, valid, starts: column.starts.subarray(0, count), ends: column.ends.subarray(0, count) };
-    case "wide":
-      return { ...column, length: count, valid, values: column.values.subarray(0, count * 2) };
-    case "fixed":
-      return { ...column, length: count, valid, values: column.values.subarray(0, count) };
-    case "object":
-      return { ...column, length: count, valid, values: column.values.slice(0, count) };
-  }
 }

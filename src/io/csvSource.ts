@@ -3,8 +3,10 @@ import { planError } from "../common/errors.js";
 import type { ResolvedSource } from "../plan/bound.js";
 import type { SourceSpec } from "../plan/nodes.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
+import type { Field, Schema } from "../schema/types.js";
 import type { BatchReader, RejectSink } from "./contracts.js";
-import { checkedHead, declaredFields, foundNames, placesOf } from "./csvFields.js";
+import { checkedHead, checkRequired, declaredFields, foundNames, placesOf } from "./csvFields.js";
+import { formatParser } from "./csvFormats.js";
 import { guessOptions } from "./csvGuess.js";
 import { csvFileEncoding, readCsvHead } from "./csvHead.js";
 import { inferCsvSchema } from "./csvInfer.js";
@@ -46,6 +48,7 @@ export function resolveCsv(given: SourceSpec, found: FoundFiles): ResolvedSource
     placesOf(options, own, required(heads[i], "head"), file);
   });
   const schema = [...own, ...found.partitionSchema];
+  checkRequired(csv.required ?? [], schema);
   const partitionColumns = found.partitionSchema.map((field) => field.name);
   return { spec, files: found.files, schema, partitionColumns, rows: null };
 }
@@ -66,17 +69,22 @@ export function openCsv(scan: ScanSpec, part: PartitionSpec, options: ReaderOpti
   const head = readCsvHead(file, csv.csv);
   const own = source.schema.slice(0, source.schema.length - source.partitionColumns.length);
   const { fields, places } = placesOf(csv.csv, own, head, file);
+  const placeOf = (field: Field): ColumnPlace => {
+    const folder = source.partitionColumns.indexOf(field.name);
+    if (folder >= 0) return { kind: "constant", text: file.partitionValues[folder] ?? null };
+    return required(places.get(field.name), `column ${field.name}`);
+  };
   return new CsvReader({
     file,
     head,
     fields,
     schema,
-    places: schema.map((field): ColumnPlace => {
-      const folder = source.partitionColumns.indexOf(field.name);
-      if (folder >= 0) return { kind: "constant", text: file.partitionValues[folder] ?? null };
-      return required(places.get(field.name), `column ${field.name}`);
-    }),
+    places: schema.map(placeOf),
     nullValues: csv.csv.nullValues,
+    parserOf: (field) => formatParser(csv.csv, field),
+    required: csv.required ?? [],
+    hidden: hiddenFields(csv.required ?? [], source.schema, schema).map((field) => ({ field, place: placeOf(field) })),
+    trailing: csv.csv.trailingDelimiter === true,
     open: (start) => (isGzip(file.path) ? openGzip(file) : openPlain(file, start)),
     start: part.kind === "bytes" ? part.start : 0,
     end: part.kind === "bytes" ? part.end : Number.POSITIVE_INFINITY,
@@ -87,6 +95,10 @@ export function openCsv(scan: ScanSpec, part: PartitionSpec, options: ReaderOpti
     maxRecordBytes: options.maxRecordBytes ?? csv.csv.maxRecordBytes ?? defaultRecordBytes,
   });
 }
+
+/** Required columns that a plan does not read are read all the same. */
+export const hiddenFields = (required: readonly string[], all: Schema, read: Schema): Schema =>
+  all.filter(({ name }) => required.includes(name) && !read.some((field) => field.name === name));
 
 function asCsv(spec: SourceSpec): CsvSpec {
   if (spec.format !== "csv") throw planError("INVALID_SOURCE", `expected a CSV source, found ${spec.format}`);

@@ -8,13 +8,16 @@ import type { Field, Schema } from "../schema/types.js";
 import type { ScanResult } from "../task/protocol.js";
 import type { BatchReader, RejectSink } from "./contracts.js";
 import { JsonlColumns } from "./jsonlColumns.js";
-import { ExactLines } from "./jsonlExact.js";
+import { missing } from "./csvGuards.js";
+import { ExactLines, type LineRead } from "./jsonlExact.js";
 import { JsonlWalk, type Walked } from "./jsonlWalk.js";
 import { TextBlock } from "./textBlock.js";
 import type { ByteSource } from "./textBytes.js";
 import { giveKernels, takeKernels } from "./textKernels.js";
 import { readRecord } from "./textReject.js";
 import { constantColumn } from "./textValues.js";
+
+type Failure = Extract<LineRead, { readonly kind: "failure" }>;
 
 const lf = 10;
 /** Bytes that the places of one batch's values may take. */
@@ -23,6 +26,10 @@ const placeBytes = 8 * 1024 * 1024;
 export interface JsonlReaderOptions {
   readonly file: SourceFile;
   readonly schema: Schema;
+  /** Columns in which null rejects the record. */
+  readonly required?: readonly string[];
+  /** Those of them that are not in `schema`. */
+  readonly hidden?: Schema;
   /** Text of each column that comes from the file's folder. */
   readonly folder: ReadonlyMap<string, string | null>;
   readonly open: (start: number) => ByteSource;
@@ -70,7 +77,7 @@ export class JsonlReader implements BatchReader {
     this.#seeking = !options.exactStart && options.start > 0;
     const offset = this.#seeking ? options.start - 1 : options.start;
     this.#source = options.open(offset);
-    this.#own = options.schema.filter((field) => !options.folder.has(field.name));
+    this.#own = [...options.schema, ...(options.hidden ?? [])].filter((field) => !options.folder.has(field.name));
     this.#block = new TextBlock({
       memory: this.#memory,
       source: this.#source,
@@ -177,12 +184,18 @@ export class JsonlReader implements BatchReader {
   #convert(walked: Walked): Batch | null {
     const { rows } = walked;
     const exactRows = this.#columns.read(this.#block, rows, walked.exact);
-    const failed: number[] = [];
-    for (const row of exactRows) if (!this.#readExactly(row)) failed.push(row);
+    const failures = new Map<number, Failure>();
+    for (const row of exactRows) {
+      const failure = this.#readExactly(row);
+      if (failure !== null) failures.set(row, failure);
+    }
+    const own = new Map(this.#columns.finish(rows).map((column, i) => [this.#own[i]?.name, column]));
+    for (const name of this.#o.required ?? []) addMissing(own.get(name), this.#o.folder.get(name), name, rows, failures);
+    const failed = [...failures.keys()].sort((a, b) => a - b);
+    for (const row of failed) this.#reject(row, required(failures.get(row), "failure"));
     this.#rows += rows;
     this.#rejected += failed.length;
     if (failed.length === rows) return null;
-    const own = new Map(this.#columns.finish(rows).map((column, i) => [this.#own[i]?.name, column]));
     const columns = this.#o.schema.map((field): Column => {
       const text = this.#o.folder.get(field.name);
       return text === undefined ? required(own.get(field.name), `column ${field.name}`) : constantColumn(field, text, rows);
@@ -191,8 +204,8 @@ export class JsonlReader implements BatchReader {
     return { schema: this.#o.schema, length: rows, columns, selection, origin: this.#origin() };
   }
 
-  /** Reads a row's line by the definition; false when it was rejected. */
-  #readExactly(row: number): boolean {
+  /** Reads a row's line by the definition; what is wrong with it, or null. */
+  #readExactly(row: number): Failure | null {
     const view = this.#view();
     const start = this.#walk.start(row);
     const end = lineEnd(view, start);
@@ -200,11 +213,14 @@ export class JsonlReader implements BatchReader {
     const read = this.#exact.read(view.subarray(marked ? 3 : start, end));
     if (read.kind === "values") {
       this.#columns.put(row, read.values);
-      return true;
+      return null;
     }
+    return read;
+  }
+
+  #reject(row: number, { code, message, column }: Failure): void {
     const { place, raw } = this.#locate(row);
-    this.#o.reject(readRecord(place, read.code, read.message, read.column), raw);
-    return false;
+    this.#o.reject(readRecord(place, code, message, column), raw);
   }
 
   #locate(row: number) {
@@ -226,6 +242,20 @@ export class JsonlReader implements BatchReader {
 
   #origin(): RowOrigin {
     return { place: (row) => this.#locate(row).place, raw: (row) => this.#locate(row).raw };
+  }
+}
+
+function addMissing(
+  column: Column | undefined,
+  folder: string | null | undefined,
+  name: string,
+  rows: number,
+  failures: Map<number, Failure>,
+): void {
+  if (typeof folder === "string" || (column !== undefined && column.valid === null)) return;
+  for (let row = 0; row < rows; row++) {
+    if ((column?.valid?.[row] ?? 0) !== 0 || failures.has(row)) continue;
+    failures.set(row, { kind: "failure", code: "REQUIRED_MISSING", message: missing(name), column: name });
   }
 }
 

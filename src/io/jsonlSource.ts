@@ -5,7 +5,8 @@ import type { SourceSpec } from "../plan/nodes.js";
 import type { Schema } from "../schema/types.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
 import type { BatchReader } from "./contracts.js";
-import type { ReaderOptions } from "./csvSource.js";
+import { checkRequired } from "./csvFields.js";
+import { hiddenFields, type ReaderOptions } from "./csvSource.js";
 import type { FoundFiles } from "./files.js";
 import { JsonGuess } from "./jsonlInfer.js";
 import { JsonlReader } from "./jsonlReader.js";
@@ -25,10 +26,12 @@ export function resolveJsonl(spec: SourceSpec, found: FoundFiles): ResolvedSourc
   if (spec.format !== "jsonl") throw planError("INVALID_SOURCE", `expected a JSONL source, found ${spec.format}`);
   const folder = new Set(found.partitionSchema.map((field) => field.name));
   const own = (spec.schema ?? infer(found.files)).filter((field) => !folder.has(field.name));
+  const schema = [...own, ...found.partitionSchema];
+  checkRequired(spec.required ?? [], schema);
   return {
     spec,
     files: found.files,
-    schema: [...own, ...found.partitionSchema],
+    schema,
     partitionColumns: [...folder],
     rows: null,
   };
@@ -44,10 +47,14 @@ export function openJsonl(scan: ScanSpec, part: PartitionSpec, options: ReaderOp
   if (part.kind !== "bytes" && part.kind !== "wholeFile")
     throw planError("INVALID_PARTITION", `JSONL has no ${part.kind} partitions`);
   const { source, schema } = scan;
+  const { spec } = source;
+  if (spec.format !== "jsonl") throw planError("INVALID_SOURCE", `expected a JSONL source, found ${spec.format}`);
   const file = required(source.files[part.file], `file ${part.file} of the source`);
   return new JsonlReader({
     file,
     schema,
+    required: spec.required ?? [],
+    hidden: hiddenFields(spec.required ?? [], source.schema, schema),
     folder: new Map(source.partitionColumns.map((name, i) => [name, file.partitionValues[i] ?? null])),
     open: (start) => (isGzip(file.path) ? openGzip(file) : openPlain(file, start)),
     start: part.kind === "bytes" ? part.start : 0,

@@ -33,9 +33,16 @@ export interface CsvOptions {
   readonly schemaDrift: "fail" | "evolve" | "discard";
   /** Longest record, in bytes of the text as UTF-8. */
   readonly maxRecordBytes: number;
+  /** How dates and timestamps are written, as `parseDate` takes it, of all columns or by name; ISO's way where left out. */
+  readonly dateFormat?: TextFormat;
+  readonly timestampFormat?: TextFormat;
+  /** Every record ends with a delimiter. */
+  readonly trailingDelimiter?: true;
   /** Options to be guessed from the first file when the source is resolved. */
   readonly guess: readonly CsvGuessed[];
 }
+
+export type TextFormat = string | { readonly [column: string]: string };
 
 /** What can be guessed of a CSV dialect. */
 export type CsvGuessed = "encoding" | "delimiter" | "quote" | "escape" | "comment" | "header" | "nullValues" | "columns";
@@ -45,6 +52,8 @@ export interface FileSource {
   readonly paths: readonly string[];
   /** Declared columns; absent: inferred when the plan is resolved. */
   readonly schema?: Schema;
+  /** Columns of CSV and JSON lines in which null rejects the record. */
+  readonly required?: readonly string[];
   readonly onReject: OnReject;
   readonly rejectLimits: RejectLimits;
 }

@@ -1,8 +1,9 @@
 import type { Readable } from "node:stream";
 import { planError } from "../common/errors.js";
+import { checkReadFormat } from "../functions/time-format.js";
 import { Dataset } from "./dataset.js";
 import { describe } from "./literal.js";
-import type { CsvGuessed, CsvOptions, FileSource, OnReject, RejectLimits, SourceSpec } from "./nodes.js";
+import type { CsvGuessed, CsvOptions, FileSource, OnReject, RejectLimits, SourceSpec, TextFormat } from "./nodes.js";
 import { fillOptions, invalidOption, options } from "./options.js";
 import { parseSchema } from "./schemaSpec.js";
 import { type ReadStreamOptions, streamInput, streamReadNames } from "./stream.js";
@@ -18,7 +19,13 @@ export interface ReadOptions<S extends SchemaSpec = SchemaSpec> {
   readonly rejectLimits?: RejectLimits;
 }
 
-export interface ReadCsvOptions<S extends SchemaSpec = SchemaSpec> extends ReadOptions<S> {
+/** Options of JSON lines. */
+export interface ReadJsonlOptions<S extends SchemaSpec = SchemaSpec> extends ReadOptions<S> {
+  /** Columns that must have a value: a record in which one is null or missing is rejected (`REQUIRED_MISSING`). */
+  readonly required?: string | readonly string[];
+}
+
+export interface ReadCsvOptions<S extends SchemaSpec = SchemaSpec> extends ReadJsonlOptions<S> {
   /** Whether the first line names the columns; true by default. */
   readonly header?: boolean;
   /** One ASCII character; "," by default. */
@@ -46,6 +53,12 @@ export interface ReadCsvOptions<S extends SchemaSpec = SchemaSpec> extends ReadO
   readonly schemaDrift?: "fail" | "evolve" | "discard";
   /** Longest record in bytes of its text as UTF-8, 1024 to 536870912; a longer one is rejected. 64 MiB by default. */
   readonly maxRecordBytes?: number;
+  /** How date columns are written, such as "%d/%m/%Y" (as `parseDate` takes it), for all or by column; ISO's way by default. */
+  readonly dateFormat?: TextFormat;
+  /** How timestamp columns are written, such as "%d.%m.%Y %H:%M"; ISO's way by default. */
+  readonly timestampFormat?: TextFormat;
+  /** Every record ends with a delimiter, and no field is behind it; false by default. */
+  readonly trailingDelimiter?: boolean;
   /** "auto" guesses what is not given of encoding, delimiter, quote, escape, comment, header and nullValues from the first file. */
   readonly dialect?: "default" | "auto";
 }
@@ -77,6 +90,19 @@ const guessable: readonly CsvGuessed[] = [
   "columns",
 ];
 
+/** A format for reading, or one by column. */
+const timeFormat = {
+  fallback: undefined as TextFormat | undefined,
+  check: (value: unknown) => {
+    const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
+    const formats: unknown[] = isMap ? Object.values(value) : [value];
+    const wrong = formats.map((format) => (typeof format === "string" ? checkReadFormat(format) : "expects text"));
+    const first = wrong.find((found) => found !== null);
+    if (first === undefined) return { value: value as TextFormat };
+    return { expected: `a format such as "%d/%m/%Y", or one by column (it ${first})` };
+  },
+};
+
 const csvOptions = {
   ...common,
   header: options.flag(true),
@@ -92,6 +118,10 @@ const csvOptions = {
   schemaDrift: options.oneOf("fail", ["fail", "evolve", "discard"]),
   maxRecordBytes: options.whole(csvRecordBytes, 1024),
   dialect: options.oneOf("default", ["default", "auto"]),
+  required: options.texts([]),
+  dateFormat: timeFormat,
+  timestampFormat: timeFormat,
+  trailingDelimiter: options.flag(false),
 };
 
 function csv<const S extends SchemaSpec>(paths: Paths, options: ReadCsvOptions<S> & Declared<S>): Dataset<SchemaColumns<S>>;
@@ -125,12 +155,26 @@ function csv(paths: Paths, options?: ReadCsvOptions): Dataset<Loose> {
     columns,
     schemaDrift,
     maxRecordBytes,
+    ...(given.dateFormat === undefined ? {} : { dateFormat: given.dateFormat }),
+    ...(given.timestampFormat === undefined ? {} : { timestampFormat: given.timestampFormat }),
+    ...(given.trailingDelimiter ? { trailingDelimiter: true } : {}),
     guess: given.dialect === "auto" ? guessable.filter((name) => !isGiven(name)) : [],
   };
-  return scan({ format: "csv", csv, ...fileSource(paths, given, where) });
+  return scan({ format: "csv", csv, ...fileSource(paths, given, where), ...requiredOf(given.required) });
 }
 
-function fileFormat(format: "jsonl" | "parquet" | "arrow") {
+const requiredOf = (names: readonly string[]) => (names.length === 0 ? {} : { required: names });
+
+const jsonlOptions = { ...common, required: options.texts([]) };
+
+function jsonl<const S extends SchemaSpec>(paths: Paths, options: ReadJsonlOptions<S> & Declared<S>): Dataset<SchemaColumns<S>>;
+function jsonl(paths: Paths, options?: ReadJsonlOptions): Dataset<Loose>;
+function jsonl(paths: Paths, options?: ReadJsonlOptions): Dataset<Loose> {
+  const given = fillOptions(options, jsonlOptions, "read.jsonl");
+  return scan({ format: "jsonl", ...fileSource(paths, given, "read.jsonl"), ...requiredOf(given.required) });
+}
+
+function fileFormat(format: "parquet" | "arrow") {
   function readFiles<const S extends SchemaSpec>(paths: Paths, options: ReadOptions<S> & Declared<S>): Dataset<SchemaColumns<S>>;
   function readFiles(paths: Paths, options?: ReadOptions): Dataset<Loose>;
   function readFiles(paths: Paths, options?: ReadOptions): Dataset<Loose> {
@@ -241,7 +285,7 @@ function scan(source: SourceSpec): Dataset<Loose> {
 export const read = {
   csv,
   /** One JSON object per line. */
-  jsonl: fileFormat("jsonl"),
+  jsonl,
   parquet: fileFormat("parquet"),
   arrow: fileFormat("arrow"),
   /** Row objects that the program has or makes. */

@@ -19,7 +19,8 @@ test("preview prints what it guessed, and reads by it", async () => {
   expect(stderr).toMatch(/encoding: "windows-1252",.*% sure/);
   expect(stderr).toMatch(/delimiter: ";",.*% sure/);
   expect(stderr).toMatch(/nullValues: \["","NA"\],/);
-  expect(stderr).toContain('"day": "utf8",  // dates: parseDate("%d/%m/%Y")');
+  expect(stderr).toContain('"day": "date",');
+  expect(stderr).toContain('dateFormat: {"day":"%d/%m/%Y"}');
   expect(stdout).toContain("größe");
 });
 
