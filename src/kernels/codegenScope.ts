@@ -1,4 +1,5 @@
 import { TextSink } from "../batch/text.js";
+import { factoryOf } from "./codeCache.js";
 
 /**
  * The names of one generated function. Every value reaches the text as a parameter under a name made here; nothing that a user
@@ -65,5 +66,5 @@ export class Scope {
 /** Turns the text of a function body into a function of the named parameters. Injectable, so that tests can look at the text. */
 export type Compiler = (names: readonly string[], body: string) => (...values: readonly unknown[]) => unknown;
 
-/** The one place where text becomes code. */
-export const compileText: Compiler = (names, body) => new Function(...names, body) as (...values: readonly unknown[]) => unknown;
+/** Text to code, kept for the next task that has the same text. */
+export const compileText: Compiler = factoryOf;

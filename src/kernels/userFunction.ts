@@ -1,5 +1,6 @@
 import { planError } from "../common/errors.js";
 import type { CapturedValue, FunctionRef, JsonValue } from "../expr/nodes.js";
+import { factoryOf } from "./codeCache.js";
 
 /** A user's function, ready to be called. */
 export type UserFunction = (...args: readonly unknown[]) => unknown;
@@ -35,10 +36,8 @@ function compileSource(ref: Extract<FunctionRef, { kind: "source" }>): UserFunct
   let made: unknown;
   try {
     // The text is the user's own function, compiled on purpose.
-    made = new Function(given, ...helpers, `"use strict"; ${constants}return (${ref.source}\n);`)(
-      values,
-      ...helpers.map(() => keepName),
-    );
+    const make = factoryOf([given, ...helpers], `"use strict"; ${constants}return (${ref.source}\n);`);
+    made = make(values, ...helpers.map(() => keepName));
   } catch (thrown) {
     throw planError("FUNCTION_SOURCE", `function ${JSON.stringify(ref.name)} cannot be compiled: ${messageOf(thrown)}`, {
       cause: thrown,
