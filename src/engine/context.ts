@@ -11,6 +11,9 @@ import type { TaskAttempt } from "../report/model.js";
 import { RetryBudget } from "./retry.js";
 import type { RunJournal } from "./runJournal.js";
 
+/** Takes fragments of an output, partition by partition. */
+export type OnSettled = (files: readonly FileWritten[]) => void;
+
 export interface RunContextParts {
   readonly runId: string;
   readonly settings: EngineSettings;
@@ -52,6 +55,7 @@ export class RunContext {
   private readonly cancelFlags = new Set<SharedArrayBuffer>();
   private readonly exchanges = new Map<number, readonly FileWritten[]>();
   private readonly stagingFolders = new Map<number, string>();
+  private readonly settledListeners = new Map<number, OnSettled>();
   private readonly startMs = Date.now();
   private readonly totalBytes: number;
   private stage = "";
@@ -94,8 +98,15 @@ export class RunContext {
     return folder;
   }
 
-  setStaging(output: number, folder: string): void {
+  setStaging(output: number, folder: string, onSettled: OnSettled | null = null): void {
     this.stagingFolders.set(output, folder);
+    if (onSettled === null) this.settledListeners.delete(output);
+    else this.settledListeners.set(output, onSettled);
+  }
+
+  /** A partition's fragments of an output count; those of the partitions before it came before. */
+  outputSettled(output: number, files: readonly FileWritten[]): void {
+    this.settledListeners.get(output)?.(files);
   }
 
   /** A flag for the tasks of one stage: non-zero tells them to stop at the next batch. `stopTasks` raises it too. */

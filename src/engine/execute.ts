@@ -432,7 +432,7 @@ class PlanRun {
   /** Leaves nothing of a failed run, or what another process needs to go on with it. */
   async undo(failure: MillraceError): Promise<void> {
     this.resumable = mayPass(failure) && this.journal?.isWorthKeeping === true;
-    if (this.resumable) this.outputs?.release();
+    if (this.resumable) await this.outputs?.release();
     else await this.outputs?.discard();
   }
 

@@ -5,7 +5,7 @@ import { required } from "../common/assert.js";
 import { configError, planError } from "../common/errors.js";
 import { countTableRows, writeDuckDbTable } from "../duckdb/table.js";
 import { exchangeWriter } from "../exchange/codec.js";
-import { assemble, completePublish, discard, prepareTarget, publish, type Target } from "../io/commit.js";
+import { assemble, completePublish, discard, EarlyFile, prepareTarget, publish, type Target } from "../io/commit.js";
 import { releaseStaging } from "../io/commitOwner.js";
 import type { BatchWriter } from "../io/contracts.js";
 import { killPoint } from "../io/killPoint.js";
@@ -25,6 +25,8 @@ interface FileOutput {
   readonly sink: SinkSpec;
   readonly schema: Schema;
   readonly target: Target;
+  /** The file that settled fragments are put into while the run goes on, for sinks that can. */
+  readonly early: EarlyFile | null;
 }
 
 /** A DuckDB table is written last, from rows set aside, since its own transaction is its commit. */
@@ -66,8 +68,9 @@ export class OutputSet {
           continue;
         }
         const target = await prepareTarget(sink, run.runId, nodeFileSystem, run.journal === null ? null : run.folder);
-        outputs.set(index, { kind: "files", sink, schema, target });
-        run.setStaging(index, target.fragments);
+        const early = EarlyFile.for(target, schema);
+        outputs.set(index, { kind: "files", sink, schema, target, early });
+        run.setStaging(index, target.fragments, early === null ? null : (files) => early.add(files));
       }
     } catch (error) {
       await set.discard();
@@ -98,8 +101,8 @@ export class OutputSet {
     for (const [index, output] of this.outputs) {
       const fragments = this.fragments.get(index) ?? [];
       if (output.kind === "files") {
-        const { target, schema } = output;
-        staged.push({ kind: "files", target, staged: await assemble(target, schema, fragments) });
+        const { target, schema, early } = output;
+        staged.push({ kind: "files", target, staged: await assemble(target, schema, fragments, nodeFileSystem, early) });
         killPoint("staged");
       } else {
         const { sink, schema } = output;
@@ -124,13 +127,21 @@ export class OutputSet {
   }
 
   /** Leaves what was staged for another process. */
-  release(): void {
-    for (const output of this.outputs.values()) if (output.kind === "files") releaseStaging(output.target.staging);
+  async release(): Promise<void> {
+    for (const output of this.outputs.values()) {
+      if (output.kind !== "files") continue;
+      await output.early?.close();
+      releaseStaging(output.target.staging);
+    }
   }
 
   /** Removes everything staged. */
   async discard(): Promise<void> {
-    for (const output of this.outputs.values()) if (output.kind === "files") await discard(output.target);
+    for (const output of this.outputs.values()) {
+      if (output.kind !== "files") continue;
+      await output.early?.close();
+      await discard(output.target);
+    }
   }
 
   private output(index: number): Output {

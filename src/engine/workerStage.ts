@@ -270,6 +270,8 @@ class StageRun {
       where: placeOf(part, this.source),
       history: this.tries.history(partition),
     });
+    for (const [i, { output }] of stage.steps.entries())
+      if (output !== null) run.outputSettled(output, result.steps[i]?.files ?? []);
     this.enough ||= result.enough || hasEnough(stage, this.settled);
     if (this.enough) raise(this.cancel);
     const source = this.fromSource ? required(this.source, "source") : null;

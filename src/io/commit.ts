@@ -18,6 +18,7 @@ import { type FileSystem, nodeFileSystem, writeTextAtomically } from "./sinkFile
 import { extensions } from "./sinks.js";
 
 export { assemble, type Staged, type StagedFile } from "./commitAssemble.js";
+export { EarlyFile } from "./commitEarly.js";
 export { type Recovery, recover, removeStagingsOf, runFoldersAt, type Superseded, supersededBy } from "./commitIntent.js";
 export { discard, isFileTarget, prepareTarget, type Target } from "./commitTarget.js";
 
@@ -41,7 +42,7 @@ export async function publish(target: Target, staged: Staged, options: PublishOp
     syncStaged(target, staged, files);
     writeIntent(files, target.staging, intent);
     carryOut(target, intent, files);
-    removeQuietly(target, files);
+    await removeQuietly(target, files);
     killPoint("publish");
     return manifest;
   } finally {
@@ -65,7 +66,7 @@ export async function completePublish(target: Target, staged: Staged, options: P
     await publish(target, staged, options);
     return;
   }
-  removeQuietly(target, files);
+  await removeQuietly(target, files);
 }
 
 /** How often what is to be published is carried on with after a failure: another attempt goes on where the last one stopped. */
@@ -92,8 +93,9 @@ function carryOut(target: Target, intent: Intent, files: FileSystem): void {
 }
 
 /** What stays of a staging whose files are all published is cleared away by the next run that writes there. */
-function removeQuietly(target: Target, files: FileSystem): void {
+async function removeQuietly(target: Target, files: FileSystem): Promise<void> {
   try {
+    await removeFragments(target, files);
     removeStaging(files, target.staging);
   } catch (cause) {
     process.emitWarning(`${target.staging} could not be removed: ${(cause as Error).message}`, "MillraceWarning");
@@ -143,6 +145,17 @@ function filesIntent(target: Target, staged: Staged, manifest: Manifest, files: 
     removals: staleFiles(target, staged, files).map((file) => path.relative(root, path.join(base, file))),
     manifest: { path: path.relative(root, manifestPath(target)), text: manifestText(manifest) },
   };
+}
+
+/** Many files go faster several at a time; the intent is still there, in case this is not the end. */
+async function removeFragments({ fragments }: Target, files: FileSystem): Promise<void> {
+  if (files.stat(fragments)?.kind !== "folder") return;
+  const folders = files.list(fragments).filter((entry) => entry.kind === "folder");
+  const found = folders.flatMap(({ name }) => {
+    const folder = path.join(fragments, name);
+    return files.list(folder).flatMap((entry) => (entry.kind === "file" ? [path.join(folder, entry.name)] : []));
+  });
+  await files.removeFiles(found);
 }
 
 /** Names of staged files must be on the disk before an intent speaks of them. */

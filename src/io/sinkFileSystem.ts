@@ -22,12 +22,16 @@ export interface FileSystem {
   /** Cuts an open file off after `bytes`. */
   truncate(fd: number, bytes: number): void;
   fsync(fd: number): void;
+  /** The same for the bytes alone, while the thread goes on. */
+  startSync(fd: number): Promise<void>;
   close(fd: number): void;
   rename(from: string, to: string): void;
   /** Gives a file a second name; where the file system cannot, copies it. */
   link(from: string, to: string): void;
   /** Removes a file; none there is fine. */
   removeFile(file: string): void;
+  /** Removes many files at a time; those that are not there are fine. */
+  removeFiles(list: readonly string[]): Promise<void>;
   /** Removes a folder with all that is in it; none there is fine. */
   removeTree(folder: string): void;
   /** Removes a folder if it is empty, and says whether it did. */
@@ -149,6 +153,16 @@ function writeTogether(fd: number, chunks: readonly Uint8Array[], position: numb
 const copyBytes = 1 << 20;
 const readAsync = promisify(fs.read);
 const writeAsync = promisify(fs.write);
+const syncAsync = promisify(fs.fdatasync);
+const unlinkAsync = promisify(fs.unlink);
+
+async function removeFile(file: string): Promise<void> {
+  try {
+    await unlinkAsync(file);
+  } catch (thrown) {
+    if (errorCode(thrown) !== "ENOENT") throw fileError(thrown, "remove", file);
+  }
+}
 
 async function copyRange(from: string, start: number, end: number, to: number, position: number): Promise<void> {
   const fd = attempt("open", from, () => fs.openSync(from, "r"));
@@ -203,11 +217,15 @@ export const nodeFileSystem: FileSystem = {
   },
   truncate: (fd, bytes) => fs.ftruncateSync(fd, bytes),
   fsync: (fd) => fs.fsyncSync(fd),
+  startSync: syncAsync,
   close: (fd) => fs.closeSync(fd),
   rename: (from, to) => attempt("rename to", to, () => fs.renameSync(from, to)),
   link: linkOrCopy,
   removeFile: (file) => {
     attemptUnless(["ENOENT"], "remove", file, () => fs.unlinkSync(file));
+  },
+  removeFiles: async (list) => {
+    await Promise.all(list.map(removeFile));
   },
   removeTree: (folder) => attempt("remove", folder, () => fs.rmSync(folder, { recursive: true, force: true })),
   removeEmpty: (folder) =>

@@ -107,6 +107,11 @@ export class OutputFile {
     for (const end of ends) if (end.status === "rejected") throw fileError(end.reason, "write", this.path);
   }
 
+  /** Sends what was written so far to the disk, so that `finish` finds little to wait for. */
+  async startSync(): Promise<void> {
+    if (this.#fsync && this.#fd !== null) await this.#files.startSync(this.#fd);
+  }
+
   finish(): OutputSummary {
     try {
       this.#attempt("sync", (fd) => {

@@ -1,0 +1,119 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { assemble, discard, EarlyFile, prepareTarget, publish, type Target } from "../../../src/io/commit.js";
+import { type FileSystem, nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
+import { openWriter } from "../../../src/io/sinks.js";
+import { batchFromRows } from "../../../src/kernels/rows.js";
+import type { SinkSpec } from "../../../src/plan/nodes.js";
+import { type Schema, types } from "../../../src/schema/types.js";
+import type { FileWritten } from "../../../src/task/protocol.js";
+
+const root = mkdtempSync(join(tmpdir(), "early-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const schema: Schema = [
+  { name: "id", type: types.int64, nullable: false },
+  { name: "name", type: types.utf8, nullable: true },
+];
+let places = 0;
+
+async function fragmentsOf(format: "parquet" | "csv" | "jsonl", tasks: readonly number[]) {
+  const sink: SinkSpec = { format, path: join(root, `out${places++}`), mode: "overwrite", partitionBy: [], options: {} };
+  const target = await prepareTarget(sink, "r1");
+  const fragments: FileWritten[] = [];
+  for (const [task, rows] of tasks.entries()) {
+    const directory = join(target.fragments, `p${task}`);
+    mkdirSync(directory, { recursive: true });
+    const writer = openWriter(sink, schema, directory, task);
+    const made = Array.from({ length: rows }, (_, i) => ({ id: BigInt(task * 1000 + i), name: i % 3 === 0 ? null : `n${i}` }));
+    await writer.write(batchFromRows(made, schema, "rows"));
+    fragments.push(...(await writer.finish()));
+  }
+  return { target, fragments };
+}
+
+/** What the file is without an early one. */
+async function plain(target: Target, fragments: readonly FileWritten[]): Promise<Buffer> {
+  const [file] = (await assemble(target, schema, fragments)).files;
+  return readFileSync(file?.staged ?? "");
+}
+
+const earlyOf = (target: Target, files?: FileSystem): EarlyFile => {
+  const early = EarlyFile.for(target, schema, files);
+  if (early === null) throw new Error("this sink has an early file");
+  return early;
+};
+
+describe("a file that is put together while fragments are still written", () => {
+  for (const format of ["parquet", "csv", "jsonl"] as const) {
+    it(`has the same bytes and checksum: ${format}`, async () => {
+      const { target, fragments } = await fragmentsOf(format, [5, 0, 7, 3]);
+      const wanted = await plain(target, fragments);
+      const early = earlyOf(target);
+      for (const fragment of fragments) early.add([fragment]);
+      const staged = await assemble(target, schema, fragments, nodeFileSystem, early);
+      expect(readFileSync(staged.files[0]?.staged ?? "").equals(wanted)).toBe(true);
+      expect(staged).toEqual(await assemble(target, schema, fragments));
+      await publish(target, staged);
+      expect(readFileSync(join(target.path, `part-00000.${format}`)).equals(wanted)).toBe(true);
+      expect(existsSync(dirname(target.staging))).toBe(false);
+    });
+  }
+
+  it("has what was settled later as well", async () => {
+    const { target, fragments } = await fragmentsOf("csv", [2, 2, 2, 2]);
+    const wanted = await plain(target, fragments);
+    const early = earlyOf(target);
+    early.add(fragments.slice(0, 2));
+    const staged = await assemble(target, schema, fragments, nodeFileSystem, early);
+    expect(readFileSync(staged.files[0]?.staged ?? "").equals(wanted)).toBe(true);
+    await discard(target);
+  });
+
+  it("begins anew where other fragments count", async () => {
+    const { target, fragments } = await fragmentsOf("jsonl", [2, 3, 4]);
+    const rest = fragments.slice(1);
+    const wanted = await plain(target, rest);
+    const early = earlyOf(target);
+    early.add(fragments);
+    const staged = await assemble(target, schema, rest, nodeFileSystem, early);
+    expect(readFileSync(staged.files[0]?.staged ?? "").equals(wanted)).toBe(true);
+    await discard(target);
+  });
+
+  it("is done without where it cannot be written", async () => {
+    const { target, fragments } = await fragmentsOf("parquet", [2, 3]);
+    const wanted = await plain(target, fragments);
+    let calls = 0;
+    const failing: FileSystem = {
+      ...nodeFileSystem,
+      copy: () => {
+        calls++;
+        return Promise.reject(Object.assign(new Error("no space left on device"), { code: "ENOSPC" }));
+      },
+    };
+    const early = earlyOf(target, failing);
+    early.add(fragments);
+    await new Promise((wake) => setImmediate(wake));
+    const staged = await assemble(target, schema, fragments, nodeFileSystem, early);
+    expect(calls).toBe(1);
+    expect(readFileSync(staged.files[0]?.staged ?? "").equals(wanted)).toBe(true);
+    await discard(target);
+  });
+
+  it("leaves nothing when it is closed", async () => {
+    const { target, fragments } = await fragmentsOf("csv", [2, 3]);
+    const early = earlyOf(target);
+    early.add(fragments);
+    await early.close();
+    await discard(target);
+    expect(existsSync(target.staging)).toBe(false);
+  });
+
+  it("is not made for partitions", () => {
+    const sink: SinkSpec = { format: "csv", path: "x", mode: "overwrite", partitionBy: ["name"], options: {} };
+    expect(EarlyFile.for({ sink } as Target, schema)).toBeNull();
+  });
+});
