@@ -6,6 +6,7 @@ import { Merge } from "./codegenMerge.js";
 import type { Call } from "./codegenNarrow.js";
 import { anyNull, type Piece, type RowStatements, type Want } from "./codegenPiece.js";
 import { narrowOf } from "./codegenRange.js";
+import { setMembership } from "./codegenSet.js";
 
 /** JavaScript text of a comparison of two pieces that are not null. It may be evaluated on null rows too, but means nothing there. */
 function comparisonText(row: RowStatements, order: Order, a: Piece, b: Piece, type: DataType): string {
@@ -34,7 +35,7 @@ export function compareCall(row: RowStatements, call: Call, args: readonly Piece
     case "between":
       return between(row, args, type);
     case "in":
-      return inList(row, args, type);
+      return setMembership(row, call, args, type) ?? inList(row, args, type);
     case "greatest":
       return args.length === 2 ? extreme(row, args, type, "gt") : null;
     case "least":

@@ -20,8 +20,11 @@ import {
   substringTo,
   trimmedEnd,
   trimmedStart,
+  undecided,
   upperSlice,
 } from "./byteText.js";
+import { bytePattern, sliceMatches } from "./bytePattern.js";
+import { ByteSet, sliceInSet } from "./byteSet.js";
 import { decodedText } from "./codegenMerge.js";
 import type { Call } from "./codegenNarrow.js";
 import { anyNull, type Piece, type RowStatements, type TextPiece } from "./codegenPiece.js";
@@ -100,9 +103,13 @@ function textTestOf(row: RowStatements, call: Call, wanted: readonly Uint8Array[
     const test = scope.constant(`slice ${call.fn}`, simple.test);
     return (text) => `${simple.not}${test}(${place(text)}, ${scope.parameter(wanted[0])})`;
   }
-  if (call.fn === "in" && wanted.length <= 64) {
-    return (text) => `${scope.constant("sliceAmong", sliceAmong)}(${place(text)}, ${scope.parameter(wanted)})`;
+  if (call.fn === "in") {
+    if (wanted.length <= fewTexts)
+      return (text) => `${scope.constant("sliceAmong", sliceAmong)}(${place(text)}, ${scope.parameter(wanted)})`;
+    const set = new ByteSet(wanted);
+    return (text) => `${scope.constant("sliceInSet", sliceInSet)}(${place(text)}, ${scope.parameter(set)})`;
   }
+  if (call.fn === "regexpMatches") return patternTest(row, call);
   const parts = call.fn === "like" ? likeParts(call.args[1]) : null;
   if (parts !== null) return (text) => `${scope.constant("sliceLike", sliceLike)}(${place(text)}, ${scope.parameter(parts)})`;
   if (call.fn !== "length") return null;
@@ -110,6 +117,31 @@ function textTestOf(row: RowStatements, call: Call, wanted: readonly Uint8Array[
   return (text, piece) => {
     const guard = piece.isNull === null ? "" : `${piece.isNull} ? 0 : `;
     return `${guard}${ascii}(${place(text)}) ? ${text.end} - ${text.start} : ${count}(${piece.value})`;
+  };
+}
+
+/** Up to so many texts are compared one after the other. */
+const fewTexts = 4;
+
+/** A pattern as a table of states; texts beyond ASCII, and patterns that make too many states, take the way over a string. */
+function patternTest(row: RowStatements, call: Call): MakeTest | null {
+  const { scope } = row;
+  const literal = call.args[1];
+  if (literal?.kind !== "literal" || typeof literal.value !== "string") return null;
+  const flags = typeof call.options.flags === "string" ? call.options.flags.replace(/[gc]/g, "") : "";
+  const states = bytePattern(literal.value, flags);
+  if (states === null) return null;
+  const test = scope.constant("sliceMatches", sliceMatches);
+  return (text, piece) => {
+    const found = scope.fresh("v");
+    // Null rows have no bytes that mean anything.
+    row.line(
+      `const ${found} = ${piece.isNull === null ? "" : `${piece.isNull} ? 0 : `}${test}(${place(text)}, ${scope.parameter(states)});`,
+    );
+    const types = { args: call.args.map((arg) => arg.type), returns: call.type, options: call.options };
+    const evaluate = (value: string): Value => scalarFunction(call.fn).evaluate([value, literal.value as string], types);
+    const slow = `${scope.parameter(evaluate)}(${piece.value})`;
+    return `(${found} === ${undecided} ? ${slow} : ${found} === 1)`;
   };
 }
 

@@ -30,14 +30,10 @@ function notNull<const N extends string>(column: N, given?: CheckOptions): Check
   );
 }
 
-/**
- * The text has a character that is not white space: null, "" and blanks fail. The first test decides nearly every row: a text that begins with a
- * visible ASCII character lies between "!" and "~".
- */
+/** The text has a character that is not white space: null, "" and blanks fail. */
 function notBlank<const N extends string>(column: N, given?: CheckOptions): Check<N> {
   const text = columnExpr(requireColumn(column, "check.notBlank"));
-  const visible = text.gte("!").and(text.lt("~"));
-  const expr = exprOf(text.isNotNull().and(visible.or(text.regexpMatches("[^\\s\\x0B\\pZ]"))), "notBlank");
+  const expr = exprOf(text.isNotNull().and(text.regexpMatches("[^\\s\\x0B\\pZ]")), "notBlank");
   const expected = "a text that is not blank";
   return makeCheck(
     { kind: "notBlank", dimension: "completeness", columns: [column], expected, test: { scope: "row", expr } },

@@ -141,7 +141,8 @@ class TaskRun {
     if (options.probe !== undefined || (options.poisoned?.length ?? 0) > 0) return false;
     if (steps.filter((step) => step.input === input).length !== 1) return false;
     const before = steps[input];
-    return before === undefined || (before.op === "rows" && this.isAlone(before.input));
+    // A check is done with a batch before it gives it on.
+    return before === undefined || ((before.op === "rows" || before.op === "expect") && this.isAlone(before.input));
   }
 
   private node(index: number): Node {
