@@ -4,17 +4,19 @@ import { asciiSize, type PatternTree, patternTree } from "./patternTree.js";
 
 /** A pattern as a table of states, for texts of ASCII bytes. */
 export interface BytePattern {
-  /** The next state by `state << 7 | byte`; `accepted` and `refused` end the search. */
+  /** The next state by `state << 8 | byte`; `beyond`, `accepted` and `refused` end the search. */
   readonly next: Uint8Array;
   readonly first: number;
   /** Whether a text that ends in a state matches, by state. */
   readonly atEnd: Uint8Array;
 }
 
+const beyond = 253;
 const accepted = 254;
 const refused = 255;
-/** A table of this many states has 16 KiB, and stays in the first cache beside the data. */
+/** A table of this many states has 32 KiB; most patterns have ten. */
 const mostStates = 128;
+const columns = 256;
 const mostNodes = 512;
 
 /** Whether a pattern matches anywhere in a slice: 1, 0, or `undecided` where a byte beyond ASCII has a say. */
@@ -23,10 +25,8 @@ export function sliceMatches(bytes: Uint8Array, start: number, end: number, patt
   let state = pattern.first;
   if (state >= accepted) return state === accepted ? 1 : 0;
   for (let i = start; i < end; i++) {
-    const byte = bytes[i] as number;
-    if (byte > 127) return undecided;
-    state = next[(state << 7) | byte] as number;
-    if (state >= accepted) return state === accepted ? 1 : 0;
+    state = next[(state << 8) | (bytes[i] as number)] as number;
+    if (state >= beyond) return state === beyond ? undecided : state === accepted ? 1 : 0;
   }
   return pattern.atEnd[state] as number;
 }
@@ -164,7 +164,7 @@ class States {
 function statesOf(nodes: Nodes, first: number): BytePattern | null {
   const states = new States(nodes);
   const groups = alike(nodes);
-  const next = new Uint8Array(mostStates * asciiSize);
+  const next = new Uint8Array(mostStates * columns).fill(beyond);
   const start = states.numberOf([first], true);
   if (start === null) return null;
   for (let at = 0; at < states.found.length; at++) {
@@ -175,12 +175,12 @@ function statesOf(nodes: Nodes, first: number): BytePattern | null {
       // A match may begin at each character.
       const to = states.numberOf([first, ...on], false);
       if (to === null) return null;
-      for (const each of group) next[at * asciiSize + each] = to;
+      for (const each of group) next[at * columns + each] = to;
     }
   }
   const size = Math.max(1, states.found.length);
   return {
-    next: next.slice(0, size * asciiSize),
+    next: next.slice(0, size * columns),
     first: start,
     atEnd: Uint8Array.from(states.found, ({ atEnd }) => (atEnd ? 1 : 0)),
   };

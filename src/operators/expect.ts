@@ -38,7 +38,7 @@ interface Finder {
 export async function createExpect(step: ExpectStep, input: Schema, context: OperatorContext): Promise<ExpectOperator> {
   const counters = step.checks.map((check) => new CheckCounter(check, input));
   const throws = ({ check }: CheckCounter) => isFallible(check.condition) || usesUserFunction(check.condition);
-  const compile = (op: RowOp, schema: Schema) => compileRows([op], input, schema, { interpreted: context.interpreted });
+  const compile = (op: RowOp, schema: Schema) => kernelOf(op, input, schema, context.interpreted);
   const finders: Finder[] = [];
   const plain = counters.filter((counter) => !throws(counter));
   if (plain.length > 0) {
@@ -54,12 +54,29 @@ export async function createExpect(step: ExpectStep, input: Schema, context: Ope
   return new ExpectOperator(counters, finders, context);
 }
 
+/** Loops of this thread: the next task with the same checks finds them warm. A loop is free again as soon as it has run. */
+const kernels = new Map<string, Promise<RowsKernel>>();
+const mostKernels = 32;
+
+function kernelOf(op: RowOp, input: Schema, output: Schema, interpreted: boolean): Promise<RowsKernel> {
+  const make = () => compileRows([op], input, output, { interpreted });
+  const expressions = op.kind === "filter" ? [op.predicate] : op.columns.map(({ expr }) => expr);
+  // A user's function may keep what it has seen; each task begins with a new one.
+  if (expressions.some(usesUserFunction)) return make();
+  const key = JSON.stringify([interpreted, op, input]);
+  const known = kernels.get(key);
+  if (known !== undefined) return known;
+  if (kernels.size === mostKernels) kernels.clear();
+  const made = make();
+  kernels.set(key, made);
+  return made;
+}
+
 /** A row fails where the condition is false; where it is null it passes. */
 const failsIn = (condition: Bound): Bound => call("not", [condition]);
 
 function anyOf(terms: readonly Bound[]): Bound {
-  const [first, ...rest] = terms;
-  return rest.reduce((left, right) => call("or", [left, right]), required(first, "check"));
+  return terms.length === 1 ? required(terms[0], "check") : call("or", terms);
 }
 
 function call(fn: string, args: readonly Bound[]): Bound {
