@@ -15,7 +15,7 @@ export type PatternTree =
 export const asciiSize = 128;
 
 const opening = /^\((?:\?:|\?<[A-Za-z_]\w*>)?(?!\?)/;
-const escape = /^\\(?:u\{[0-9A-Fa-f]+\}|x[0-9A-Fa-f]{2}|[pP]\{[^}]*\}|[^bBpPkux1-9])/u;
+const escaped = /^\\(?:u\{[0-9A-Fa-f]+\}|x[0-9A-Fa-f]{2}|[pP]\{[^}]*\}|[^bBpPkux1-9])/u;
 const characters = /^\[(?:\\.|[^\]\\])*\]/su;
 const repetition = /^(?:[*+?]|\{(\d+)(,?)(\d*)\})\??/;
 
@@ -71,7 +71,7 @@ class Reader {
       if (!this.take(")")) this.failed = true;
       return inner;
     }
-    const one = characters.exec(this.rest) ?? escape.exec(this.rest) ?? /^[^\\[(){}*+?]/su.exec(this.rest);
+    const one = characters.exec(this.rest) ?? escaped.exec(this.rest) ?? /^[^\\[(){}*+?]/su.exec(this.rest);
     if (one === null) {
       this.failed = true;
       return { kind: "sequence", parts: [] };
