@@ -8,7 +8,12 @@ type Step = (input: Twin, random: Random, other: Twin, fresh: (prefix: string) =
 const one = (random: Random, columns: readonly TestColumn[]): TestColumn =>
   random.pick(columns as readonly [TestColumn, ...TestColumn[]]);
 const ofType = (columns: readonly TestColumn[], ...wanted: TestType[]) => columns.filter(({ type }) => wanted.includes(type));
-const after = (input: Twin, log: string, changed: Partial<Twin>): Twin => ({ ...input, ...changed, log: [...input.log, log] });
+const after = (input: Twin, log: string, changed: Partial<Twin>): Twin => ({
+  ...input,
+  order: null,
+  ...changed,
+  log: [...input.log, log],
+});
 
 type Condition = readonly [ReturnType<ReturnType<typeof col>["isNull"]>, string];
 
@@ -146,6 +151,16 @@ const top: Step = (input, random) => {
   });
 };
 
+const sort: Step = (input, random) => {
+  if (!input.keyed) return null;
+  const keys = Array.from({ length: 1 + random.below(2) }, () => ({ ...one(random, input.columns), down: random.chance(0.5) }));
+  const order = [...keys.map(({ name, down }) => `${quoted(name)} ${down ? "DESC" : "ASC"} NULLS LAST`), "id"].join(", ");
+  return after(input, `sort ${order}`, {
+    rows: input.rows.sort(...keys.map(({ name, down }) => (down ? desc(name) : name)), "id"),
+    order,
+  });
+};
+
 const dedupe: Step = (input, random) => {
   if (!input.keyed) return null;
   const { name } = one(random, input.columns);
@@ -206,7 +221,7 @@ const join: Step = (input, random, other, fresh) => {
 
 const steps: readonly [Step, ...Step[]] = [
   ...([filter, filter, compute, userFunction, group, group, distinct] as [Step, ...Step[]]),
-  ...[top, dedupe, window, union, join, join],
+  ...[top, sort, dedupe, window, union, join, join],
 ];
 
 /** A plan of up to five steps over `table`, which may join `other`. */
@@ -215,5 +230,5 @@ export function randomPlan(table: Twin, other: Twin, random: Random): Twin {
   const fresh = (prefix: string): string => `${prefix}_${named++}`;
   let plan = table;
   for (let n = 1 + random.below(5); n > 0; n--) plan = random.pick(steps)(plan, random, other, fresh) ?? plan;
-  return plan;
+  return random.chance(0.2) ? (sort(plan, random, other, fresh) ?? plan) : plan;
 }

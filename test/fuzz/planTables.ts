@@ -18,6 +18,8 @@ export interface Twin {
   readonly columns: readonly TestColumn[];
   /** Whether `id` still names one row each, as an order without ties needs. */
   readonly keyed: boolean;
+  /** What the last step ordered the rows by, without ties. */
+  readonly order: string | null;
   readonly log: readonly string[];
 }
 
@@ -107,5 +109,5 @@ export async function randomTable(
         ? read.jsonl(path, { schema })
         : read.parquet(path);
   const log = [`${name} (${format}): ${columns.map((column) => `${column.name} ${column.type}`).join(", ")}`];
-  return { rows: source as unknown as Dataset, sql: `SELECT * FROM ${name}`, columns, keyed: true, log };
+  return { rows: source as unknown as Dataset, sql: `SELECT * FROM ${name}`, columns, keyed: true, order: null, log };
 }

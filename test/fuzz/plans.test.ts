@@ -45,6 +45,8 @@ function comparable({ name, type }: TestColumn): string {
   return `CASE WHEN abs(${column}) < 1e-7 THEN '0' ELSE printf('%.8e', ${column}) END AS ${column}`;
 }
 
+const nth = (order: string): string => `, row_number() OVER (ORDER BY ${order}) AS nth_row`;
+
 it(`gives what DuckDB gives for ${plans} random plans`, async () => {
   for (let run = 0; run < plans; run++) {
     const random = randomFrom(fuzzSeed, run);
@@ -56,8 +58,10 @@ it(`gives what DuckDB gives for ${plans} random plans`, async () => {
     expect(status, where).toBe("success");
     await duckdb.run(`CREATE OR REPLACE TABLE expected AS ${plan.sql}`);
     const columns = plan.columns.map(comparable).join(", ");
-    const found = `(SELECT ${columns} FROM read_parquet('${out}/**/*.parquet', hive_partitioning = false))`;
-    const expected = `(SELECT ${columns} FROM expected)`;
+    const [place, wanted] = plan.order === null ? ["", ""] : [nth("filename, file_row_number"), nth(plan.order)];
+    const files = `read_parquet('${out}/**/*.parquet', hive_partitioning = false, filename = true, file_row_number = true)`;
+    const found = `(SELECT ${columns}${place} FROM ${files})`;
+    const expected = `(SELECT ${columns}${wanted} FROM expected)`;
     const differences = `SELECT (SELECT count(*) FROM (FROM ${found} EXCEPT ALL FROM ${expected})) AS extra,
       (SELECT count(*) FROM (FROM ${expected} EXCEPT ALL FROM ${found})) AS missing`;
     const [difference] = (await duckdb.runAndReadAll(differences)).getRowObjects();
