@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunContext } from "./context.js";
 
@@ -19,5 +19,9 @@ export function beat(run: RunContext): () => void {
     }
   };
   const timer = setInterval(once, everyMs).unref();
-  return () => clearInterval(timer);
+  return () => {
+    clearInterval(timer);
+    // One that an earlier process was writing when it was cut off.
+    rmSync(`${file}.new`, { force: true });
+  };
 }

@@ -13,6 +13,10 @@ export interface Case {
   readonly by: "server" | "new" | "two";
   /** Number of the settings with which it is gone on with. */
   readonly settings: number;
+  /** It is found by what it is rather than named. */
+  readonly auto: boolean;
+  /** Bytes that the end of its journal loses, as where a machine loses power; 0: none. */
+  readonly torn: number;
 }
 
 /** Mulberry32 by Tommy Ettinger (public domain): numbers from 0 to 1, the same for the same seed. */
@@ -71,7 +75,15 @@ export function casesOf(pipeline: string, passings: ReadonlyMap<string, number>,
       random() < 0.25 ? Array.from({ length: 1 + Math.floor(random() * 3) }, () => (random() < 0.6 ? point() : time())) : [];
     const who = random();
     const by = who < 0.08 ? "two" : who < 0.2 ? "new" : "server";
-    return { number, where: atPoints[number] ?? time(), again, by, settings: Math.floor(random() * 3) };
+    return {
+      number,
+      where: atPoints[number] ?? time(),
+      again,
+      by,
+      settings: Math.floor(random() * 3),
+      auto: random() < 0.15,
+      torn: random() < 0.1 ? 1 + Math.floor(random() * 2000) : 0,
+    };
   });
 }
 

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync, truncateSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { join, resolve } from "node:path";
 import { type Case, textOf, type Where } from "./cases.ts";
@@ -65,7 +65,7 @@ export class Trial {
     await this.check(ended);
     await this.endReading();
     const { kills, points, resumes, pairs, redone, reads, failures } = this;
-    const where = `${textOf(one.where)}${one.again.map((again) => `, again at ${textOf(again)}`).join("")}, resumed by ${one.by} ${one.settings}`;
+    const where = `${textOf(one.where)}${one.again.map((again) => `, again at ${textOf(again)}`).join("")}, resumed by ${one.by} ${one.settings}${one.auto ? " auto" : ""}${one.torn > 0 ? ` torn ${one.torn}` : ""}`;
     return {
       kills,
       points,
@@ -119,11 +119,13 @@ export class Trial {
   }
 
   /** Brings it to its end, by one process or by two of which one must step back. */
-  private async complete({ by, settings }: Case): Promise<Ended> {
+  private async complete({ by, settings, auto, torn }: Case): Promise<Ended> {
     const { lane, pipeline } = this;
+    if (torn > 0) await this.tear(torn);
     const memory = await this.memory();
     const done = await this.remembered();
-    const request = lane.request(pipeline, this.runId);
+    const byName = pipeline.replay === true || memory === null || by === "two" || !auto;
+    const request = lane.request(pipeline, byName ? this.runId : "auto");
     if (this.runId !== null) this.resumes++;
     if (by === "new") return this.compare(await lane.run(pipeline, request, settings), memory, done);
     const server = lane.server(pipeline, settings);
@@ -150,6 +152,7 @@ export class Trial {
   /** What was done must be taken over, and be told in the report. */
   private compare(ended: Ended, memory: Memory, done: number): Ended {
     if (this.pipeline.replay === true || memory === null || ended.last.kind !== "result") return ended;
+    if (ended.last.runId !== this.runId) this.failures.push(`run ${String(ended.last.runId)} was begun instead of going on`);
     const resume = ended.last.resume as { reusedTasks: number; reusedStages: number; redone: readonly unknown[] } | null;
     if (resume === null || resume === undefined) this.failures.push("the report does not say that the run was resumed");
     else {
@@ -171,6 +174,14 @@ export class Trial {
     if (is !== should) failures.push(`the report counts ${is} instead of ${should}`);
     if (ended.err !== "") failures.push(`it warns: ${ended.err}`);
     failures.push(...(await judge.wrong(lane.inputs, lane, String(runId))));
+  }
+
+  /** A machine that goes down may take with it what was not waited for: what comes before the record of publishing. */
+  private async tear(bytes: number): Promise<void> {
+    const memory = await this.memory();
+    if (memory === null || memory.publishing !== null || this.runId === null) return;
+    const journal = join(this.lane.runFolder(this.runId), "journal");
+    truncateSync(journal, Math.max(0, statSync(journal).size - bytes));
   }
 
   private async memory(): Promise<Memory> {
