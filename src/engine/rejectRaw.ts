@@ -35,26 +35,42 @@ export function headOf(
   }
 }
 
+/** A list of numbers that grows. */
+class Numbers {
+  length = 0;
+  values = new Float64Array(1024);
+
+  push(value: number): void {
+    if (this.length === this.values.length) {
+      const bigger = new Float64Array(this.length * 2);
+      bigger.set(this.values);
+      this.values = bigger;
+    }
+    this.values[this.length++] = value;
+  }
+}
+
 /** Records by their first bytes, which mostly come in ascending order: a set of them all is made only when one does not. */
 class SeenRecords {
-  size = 0;
-  private readonly ascending: number[] = [];
+  private readonly ascending = new Numbers();
   private last = -1;
   private all: Set<number> | null = null;
+
+  get size(): number {
+    return this.all?.size ?? this.ascending.length;
+  }
 
   /** False where it was there already. */
   add(byte: number): boolean {
     if (this.all === null && byte > this.last) {
       this.ascending.push(byte);
       this.last = byte;
-      this.size++;
       return true;
     }
-    this.all ??= new Set(this.ascending);
+    this.all ??= new Set(this.ascending.values.subarray(0, this.ascending.length));
+    const before = this.all.size;
     this.all.add(byte);
-    const isNew = this.all.size > this.size;
-    this.size = this.all.size;
-    return isNew;
+    return this.all.size > before;
   }
 }
 
@@ -63,8 +79,9 @@ class HeldRecords {
   private bytes = new Uint8Array(1 << 16);
   private length = 0;
   /** The first byte of each record in its file, and where it ends here. */
-  private places: number[] = [];
-  private ends: number[] = [];
+  private places = new Numbers();
+  private ends = new Numbers();
+  private last = -1;
   private isAscending = true;
 
   constructor(private readonly lineEnd: readonly number[]) {}
@@ -87,7 +104,8 @@ class HeldRecords {
       for (let i = from; i < to; i++) bytes[at++] = source[i] as number;
     }
     for (let i = 0; i < lineEnd.length; i++) bytes[at++] = lineEnd[i] as number;
-    this.isAscending &&= place > (this.places[this.places.length - 1] ?? -1);
+    if (place <= this.last) this.isAscending = false;
+    this.last = place;
     this.places.push(place);
     this.ends.push(at);
     this.length = at;
@@ -96,19 +114,21 @@ class HeldRecords {
   /** What is held, in the order of the places; nothing is held then. The bytes are good until the next `add`. */
   take(): Uint8Array {
     const held = this.isAscending ? this.bytes.subarray(0, this.length) : this.sorted();
-    this.places = [];
-    this.ends = [];
+    this.places.length = 0;
+    this.ends.length = 0;
     this.length = 0;
+    this.last = -1;
     this.isAscending = true;
     return held;
   }
 
   private sorted(): Uint8Array {
-    const { places, ends } = this;
+    const { length, values: places } = this.places;
+    const ends = this.ends.values;
     const out = new Uint8Array(this.length);
     let at = 0;
-    for (const i of Array.from(places.keys()).sort((a, b) => (places[a] ?? 0) - (places[b] ?? 0))) {
-      const [from, to] = [ends[i - 1] ?? 0, ends[i] ?? 0];
+    for (const i of Array.from({ length }, (_, n) => n).sort((a, b) => (places[a] ?? 0) - (places[b] ?? 0))) {
+      const [from, to] = [i === 0 ? 0 : (ends[i - 1] ?? 0), ends[i] ?? 0];
       out.set(this.bytes.subarray(from, to), at);
       at += to - from;
     }

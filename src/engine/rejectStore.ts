@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { required } from "../common/assert.js";
+import { ReadMemory } from "../exchange/blockFile.js";
 import { readBlocks } from "../exchange/openPart.js";
 import type { ResolvedSource } from "../plan/bound.js";
 import { taskRejectSchema } from "../task/rejectColumns.js";
@@ -40,6 +41,8 @@ export class RejectStore {
   private index: RejectIndex | null = null;
   private openFiles: OpenFiles | null = null;
   private readonly appended = new Set<PartitionRejects>();
+  /** Each block is written down before the next one is read. */
+  private readonly memory = new ReadMemory();
   private sources: readonly ResolvedSource[] = [];
 
   constructor(
@@ -154,7 +157,7 @@ export class RejectStore {
     const { source, file, rejects, partition, lines } = part;
     const number = source === null ? -1 : this.sources.indexOf(source);
     const text = source?.spec.format === "csv" || source?.spec.format === "jsonl";
-    for (const batch of readBlocks([blocks])) {
+    for (const batch of readBlocks([blocks], this.memory)) {
       writer.write(batch, { source: number, partition, lines, texts: rejects.texts });
       if (!text || file === null || source === null) continue;
       const [byte, raw] = [required(batch.columns[byteAt], "byte"), required(batch.columns[rawAt], "raw")];

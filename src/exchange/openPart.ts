@@ -42,13 +42,13 @@ export async function openPart(scan: ScanSpec, part: PartitionSpec, options: Rea
   return openReader(scan, part, options);
 }
 
-/** Every row of block files, in order, in batches that own their memory. */
-export function* readBlocks(paths: readonly string[]): Generator<Batch> {
+/** Every row of block files, in order. Batches own their memory, or are good until the next one where one `memory` is given for all of them. */
+export function* readBlocks(paths: readonly string[], memory?: ReadMemory): Generator<Batch> {
   for (const path of paths) {
     const file = new BlockFile(path);
     try {
       for (const block of file.blocks) {
-        const columns = file.read(block, 0, block.rows, new ReadMemory());
+        const columns = file.read(block, 0, block.rows, memory ?? new ReadMemory());
         yield { schema: file.schemaOf(block), length: block.rows, columns, selection: null, origin: null };
       }
     } finally {

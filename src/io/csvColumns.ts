@@ -9,6 +9,10 @@ import type { CsvDialect } from "./csvDialect.js";
 import type { TextParser } from "./csvFormats.js";
 import { fixedView, storeFixed, storeWide, widthOf } from "./textValues.js";
 
+/** Wrong texts of a column that are remembered, and the length in bytes up to which they are. */
+const mostWrongTexts = 256;
+const longestWrongText = 64;
+
 /** A value that could not be read. */
 export interface ValueFailure {
   readonly row: number;
@@ -83,6 +87,7 @@ export class CsvColumns {
       ends: this.#alloc(width === 0 ? 0 : rows * 4),
       valid: this.#alloc(rows),
       parse: this.#o.parserOf?.(field) ?? null,
+      wrongTexts: new Map(),
     };
   }
 
@@ -206,6 +211,12 @@ export class CsvColumns {
     const length = kernels.fieldText(this.#context, row, this.#scratch, this.#flags) >>> 0;
     const bytes = memory.u8();
     const text = Buffer.from(bytes.buffer, this.#scratch, length).toString("utf8");
+    const known = column.wrongTexts.get(text);
+    if (known !== undefined) {
+      failures.push({ row, column: field.name, code: known.code, message: known.message });
+      bytes[column.valid + row] = 0;
+      return 1;
+    }
     try {
       const value = text === "" ? null : column.parse === null ? parseText(text, field.type) : column.parse(text);
       bytes[column.valid + row] = value === null ? 0 : 1;
@@ -213,6 +224,7 @@ export class CsvColumns {
       return value === null ? 1 : 0;
     } catch (error) {
       if (!(error instanceof RowFailure)) throw error;
+      if (column.wrongTexts.size < mostWrongTexts && length <= longestWrongText) column.wrongTexts.set(text, error);
       failures.push({ row, column: field.name, code: error.code, message: error.message });
       bytes[column.valid + row] = 0;
       return 1;
@@ -252,6 +264,8 @@ export interface PlannedColumn {
   readonly ends: number;
   readonly valid: number;
   readonly parse: TextParser | null;
+  /** Texts that were no values, and why: where one text is wrong it mostly is in many records, and failing takes longer than reading one. */
+  readonly wrongTexts: Map<string, Pick<ValueFailure, "code" | "message">>;
 }
 
 /** The kernel of a type of fixed width; exported WebAssembly functions need no `this`. */

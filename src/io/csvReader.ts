@@ -13,6 +13,7 @@ import { CsvIndex, type WrongRecord } from "./csvIndex.js";
 import { CsvJoints } from "./csvJoints.js";
 import { CsvOverlong } from "./csvOverlong.js";
 import { CsvPlaces } from "./csvPlaces.js";
+import { firstOfRows, LiveRows } from "./failedRows.js";
 import { transcoded } from "./encodingSource.js";
 import { TextBlock } from "./textBlock.js";
 import type { ByteSource } from "./textBytes.js";
@@ -79,6 +80,7 @@ export class CsvReader implements BatchReader {
   #rejected = 0;
   readonly #places: CsvPlaces;
   readonly #overlong: CsvOverlong;
+  readonly #live = new LiveRows();
 
   constructor(options: CsvReaderOptions) {
     this.#o = options;
@@ -270,27 +272,24 @@ export class CsvReader implements BatchReader {
       "layout" in column ? firstRows(column, count) : this.#columns.read(column, slice, failures),
     );
     this.#guards.check(columns, slice, failures);
-    const failed = this.#report(first, count, failures);
+    const failed = failures.length === 0 ? failures : firstOfRows(failures);
+    this.#report(first, count, failed);
     this.#rows += count;
-    const live = count - failed.size;
+    const live = count - failed.length;
     if (live === 0) return null;
-    const selection = failed.size === 0 ? null : liveRows(count, failed, live);
+    const selection = failed.length === 0 ? null : this.#live.without(count, failed);
     return { schema: this.#o.schema, length: count, columns, selection, origin: this.#origin(first) };
   }
 
   /** Rejects what failed in rows [first, first + count) and every wrong record before their end, in the file's order. */
-  #report(first: number, count: number, failures: readonly ValueFailure[]): ReadonlySet<number> {
-    const byRow = new Map<number, ValueFailure>();
-    for (const failure of failures) if (!byRow.has(failure.row)) byRow.set(failure.row, failure);
+  #report(first: number, count: number, failures: readonly ValueFailure[]): void {
     const until = this.#wrong < this.#index.wrong.length ? this.#index.bounds(first + count - 1, this.#o.fields).end : 0;
-    for (const row of [...byRow.keys()].sort((a, b) => a - b)) {
-      const failure = byRow.get(row) as ValueFailure;
+    for (const { row, code, message, column } of failures) {
       const { start, end } = this.#index.bounds(first + row, this.#o.fields);
       this.#rejectWrong(start);
-      this.#reject(start, end, failure.code, failure.message, failure.column);
+      this.#reject(start, end, code, message, column);
     }
     this.#rejectWrong(until);
-    return new Set(byRow.keys());
   }
 
   #rejectWrong(before: number): void {
@@ -348,17 +347,4 @@ function explain(wrong: WrongRecord, fields: number): readonly [code: string, me
       return [code, `expected ${fields} fields, found ${wrong.fields}`];
     }
   }
-}
-
-function liveRows(count: number, failed: ReadonlySet<number>, live: number): Int32Array {
-  const selection = new Int32Array(live);
-  let at = 0;
-  let row = 0;
-  // Asking for every row whether it is in the set takes longer than reading a column.
-  for (const bad of [...failed].sort((a, b) => a - b)) {
-    while (row < bad) selection[at++] = row++;
-    row = bad + 1;
-  }
-  while (row < count) selection[at++] = row++;
-  return selection;
 }

@@ -6,11 +6,37 @@ import { type RejectedBy, RejectFile, type RejectRaw } from "./rejectFile.js";
 
 const sampleSize = 10;
 
+/** How often each text came. The same one mostly comes again and again, and is then looked up once. */
+class Counts {
+  private readonly done = new Map<string, number>();
+  private last: string | null = null;
+  private times = 0;
+
+  add(text: string): void {
+    if (text !== this.last) {
+      this.settle();
+      this.last = text;
+    }
+    this.times++;
+  }
+
+  all(): Record<string, number> {
+    this.settle();
+    return Object.fromEntries(this.done);
+  }
+
+  private settle(): void {
+    if (this.last !== null) this.done.set(this.last, (this.done.get(this.last) ?? 0) + this.times);
+    this.last = null;
+    this.times = 0;
+  }
+}
+
 /** Takes the rejects of one task attempt: counts them, keeps the first few, and writes all of them where they are kept. */
 export class RejectLog {
   private count = 0;
-  private readonly byCode = new Map<string, number>();
-  private readonly byColumn = new Map<string, number>();
+  private readonly byCode = new Counts();
+  private readonly byColumn = new Counts();
   private readonly samples: RejectRecord[] = [];
   private readonly path: string;
   private written: RejectFile | null = null;
@@ -35,8 +61,8 @@ export class RejectLog {
   take(reject: RejectRecord, raw: RejectRaw | null, policy = this.policy, by: RejectedBy = reject): void {
     if (policy === "fail") throw rejectError({ ...reject, stage: by.stage, attempt: by.attempt });
     this.count++;
-    this.byCode.set(reject.code, (this.byCode.get(reject.code) ?? 0) + 1);
-    if (reject.column !== null) this.byColumn.set(reject.column, (this.byColumn.get(reject.column) ?? 0) + 1);
+    this.byCode.add(reject.code);
+    if (reject.column !== null) this.byColumn.add(reject.column);
     if (this.samples.length < sampleSize) this.samples.push({ ...reject, stage: by.stage, attempt: by.attempt });
     if (policy !== "quarantine") return;
     this.written ??= new RejectFile(this.path);
@@ -46,7 +72,7 @@ export class RejectLog {
   finish(): TaskResult["rejects"] {
     this.written?.finish();
     const { count, samples } = this;
-    const [byCode, byColumn] = [Object.fromEntries(this.byCode), Object.fromEntries(this.byColumn)];
+    const [byCode, byColumn] = [this.byCode.all(), this.byColumn.all()];
     return { count, byCode, byColumn, samples, file: this.written === null ? null : this.path, texts: this.written?.texts ?? [] };
   }
 
