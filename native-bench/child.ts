@@ -17,8 +17,9 @@ if (action === undefined) throw new Error(`no ${engine} for ${name}`);
 // Polars takes its threads from here, before it is loaded.
 process.env.POLARS_MAX_THREADS = String(order.threads);
 const start = performance.now();
-const summary = await action({ ...order, file: (file) => join(order.data, file) });
+const notes: string[] = [];
+const summary = await action({ ...order, file: (file) => join(order.data, file), note: (text) => notes.push(text) });
 const workMs = performance.now() - start;
 // The high-water mark of the kernel, in KiB: what the process really held, native memory included.
 const peakKb = process.resourceUsage().maxRSS;
-process.stdout.write(`\n${JSON.stringify({ summary, workMs, peakKb })}\n`);
+process.stdout.write(`\n${JSON.stringify({ summary, workMs, peakKb, notes })}\n`);

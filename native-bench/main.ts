@@ -21,6 +21,7 @@ interface Measured {
   readonly workMs: number;
   readonly peakKb: number;
   readonly summary: Summary;
+  readonly notes: readonly string[];
 }
 
 interface Settings {
@@ -97,6 +98,7 @@ async function measureWorkload(workload: Workload, engines: readonly EngineName[
       highestMs: Math.max(...walls),
       peakMb: median(all.map((run) => run.peakKb / 1024)),
       extrapolated: partial,
+      notes: all.flatMap((run) => run.notes),
     };
   });
 }
@@ -115,8 +117,8 @@ async function measureOnce(workload: Workload, engine: EngineName, settings: Set
       const line = ended.stderr.split("\n").find((text) => /error|cannot|terminated/i.test(text));
       return `exit ${ended.status ?? ended.signal}: ${line?.trim() ?? "no output"}`;
     }
-    const { summary, workMs, peakKb } = JSON.parse(last) as Omit<Measured, "wallMs">;
-    return { wallMs, workMs, peakKb, summary: { ...summary, ...(await readBack(workload, out)) } };
+    const { summary, workMs, peakKb, notes } = JSON.parse(last) as Omit<Measured, "wallMs">;
+    return { wallMs, workMs, peakKb, notes, summary: { ...summary, ...(await readBack(workload, out)) } };
   } finally {
     rmSync(out, { recursive: true, force: true });
   }

@@ -11,6 +11,8 @@ export type Cell =
       readonly peakMb: number;
       /** Measured on fewer rows and scaled up. */
       readonly extrapolated: boolean;
+      /** What the workload had to say, run by run. */
+      readonly notes: readonly string[];
     };
 
 /** A workload's engines as lines: median, spread, ratio to ours (above 1: slower than ours), peak memory. */
@@ -24,7 +26,7 @@ export function tableOf(workload: Workload, cells: readonly Cell[]): string {
     const ratio = base === null ? "" : `${(cell.medianMs / base).toFixed(2)}x`;
     const spread = `${seconds(cell.lowestMs)}–${seconds(cell.highestMs)}`;
     const note = cell.extrapolated ? "  extrapolated from 500,000 rows" : "";
-    return `${name} ${seconds(cell.medianMs).padStart(8)} s  ${spread.padStart(15)}  ${ratio.padStart(8)}  ${cell.peakMb.toFixed(0).padStart(6)} MB${note}`;
+    return `${name} ${seconds(cell.medianMs).padStart(8)} s  ${spread.padStart(15)}  ${ratio.padStart(8)}  ${cell.peakMb.toFixed(0).padStart(6)} MB${note}${cell.notes.map((text) => `\n    ${text}`).join("")}`;
   });
   const absent = Object.entries(workload.absent ?? {}).map(([engine, why]) => `  ${engine.padEnd(9)} ${why}`);
   return `\n${workload.name}: ${workload.what}\n${[...lines, ...absent].join("\n")}\n`;

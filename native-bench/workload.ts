@@ -20,6 +20,8 @@ export interface Task {
   readonly out: string;
   readonly rows: number;
   readonly threads: number;
+  /** A sentence of this run for the table, such as a ratio that the workload itself measured. */
+  readonly note: (text: string) => void;
 }
 
 export const dataFiles = [

@@ -53,7 +53,7 @@ function columnNamed(name: string, runId: string): ColumnOf {
   if (name === "run_id") {
     const run = new TextColumn();
     const runIds = [runId];
-    return (_, __, length) => run.repeated(runIds, length);
+    return (_, __, length) => run.repeated(runIds, 0, length);
   }
   if (name === "source" || name === "partition") return (_, part, length) => wholeColumn(part[name], length);
   const place = taskRejectSchema.findIndex((field) => field.name === name);
@@ -66,6 +66,10 @@ function columnNamed(name: string, runId: string): ColumnOf {
     const texts = new TextColumn();
     return (columns, part) => texts.of(part.texts, fixedValues(given(columns)) as Int32Array);
   }
+  if (name === "raw") {
+    const raws = new RawColumn();
+    return (columns) => raws.of(given(columns));
+  }
   return given;
 }
 
@@ -77,6 +81,11 @@ function fixedValues(column: Column): FixedValues {
 function wholeColumn(value: number, length: number): Column {
   const valid = value < 0 ? new Uint8Array(length) : null;
   return { layout: "fixed", type: types.int32, length, values: new Int32Array(length).fill(Math.max(0, value)), valid };
+}
+
+function isAll(numbers: Float64Array | Int32Array, number: number): boolean {
+  for (let i = 0; i < numbers.length; i++) if (numbers[i] !== number) return false;
+  return true;
 }
 
 /** Validity that is made with the first null of a block, in memory that all blocks share. */
@@ -96,8 +105,28 @@ class Nulls {
     this.current[row] = 0;
   }
 
+  /** Nothing but nulls. */
+  all(length: number): Uint8Array {
+    if (this.memory.length < length) this.memory = new Uint8Array(length);
+    return this.memory.subarray(0, length).fill(0);
+  }
+
   get valid(): Uint8Array | null {
     return this.current;
+  }
+}
+
+/** Records without the byte that stands behind each in the blocks of tasks. */
+class RawColumn {
+  private memory = new Int32Array(0);
+
+  of(column: Column): Column {
+    if (column.layout !== "bytes") throw internalError(`records of rejects are held as ${column.layout}`);
+    const { length, starts, ends } = column;
+    if (this.memory.length < length) this.memory = new Int32Array(length);
+    const until = this.memory.subarray(0, length);
+    for (let i = 0; i < length; i++) until[i] = Math.max(starts[i] as number, (ends[i] as number) - 1);
+    return { ...column, ends: until };
   }
 }
 
@@ -113,14 +142,16 @@ class NumberColumn {
     // Halves, since a BigInt for each value costs more than all the rest.
     const halves = new Uint32Array(wide.buffer);
     this.nulls.begin();
+    if (isAll(values, -1)) return { layout: "fixed", type: types.int64, length, values: wide, valid: this.nulls.all(length) };
     for (let i = 0; i < length; i++) {
       const value = values[i] as number;
       if (value < 0) {
         this.nulls.mark(i, length);
         continue;
       }
-      halves[2 * i] = (value + add) % 2 ** 32;
-      halves[2 * i + 1] = Math.floor((value + add) / 2 ** 32);
+      const high = Math.floor((value + add) / 2 ** 32);
+      halves[2 * i] = value + add - high * 2 ** 32;
+      halves[2 * i + 1] = high;
     }
     return { layout: "fixed", type: types.int64, length, values: wide, valid: this.nulls.valid };
   }
@@ -137,6 +168,8 @@ class TextColumn {
 
   of(texts: readonly string[], numbers: Int32Array): Column {
     const { length } = numbers;
+    const [first = -1] = numbers;
+    if (isAll(numbers, first)) return this.repeated(texts, first, length);
     const [from, to] = this.open(texts, length);
     const { bounds } = this;
     this.nulls.begin();
@@ -154,11 +187,13 @@ class TextColumn {
     return { layout: "bytes", type: types.utf8, length, bytes: this.bytes, starts: from, ends: to, valid: this.nulls.valid };
   }
 
-  /** The first text in every row. */
-  repeated(texts: readonly string[], length: number): Column {
+  /** The same text in every row, as in most blocks; null for a negative number. */
+  repeated(texts: readonly string[], number: number, length: number): Column {
     const [from, to] = this.open(texts, length);
-    to.fill(this.bounds[1] as number);
-    return { layout: "bytes", type: types.utf8, length, bytes: this.bytes, starts: from, ends: to, valid: null };
+    from.fill(number < 0 ? 0 : (this.bounds[number] as number));
+    to.fill(number < 0 ? 0 : (this.bounds[number + 1] as number));
+    const valid = number < 0 ? this.nulls.all(length) : null;
+    return { layout: "bytes", type: types.utf8, length, bytes: this.bytes, starts: from, ends: to, valid };
   }
 
   private open(texts: readonly string[], length: number): [from: Int32Array, to: Int32Array] {

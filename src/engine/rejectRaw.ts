@@ -48,6 +48,17 @@ class Numbers {
     }
     this.values[this.length++] = value;
   }
+
+  pushAll(values: Float64Array): void {
+    const end = this.length + values.length;
+    if (end > this.values.length) {
+      const bigger = new Float64Array(Math.max(end, this.length * 2));
+      bigger.set(this.values.subarray(0, this.length));
+      this.values = bigger;
+    }
+    this.values.set(values, this.length);
+    this.length = end;
+  }
 }
 
 /** Records by their first bytes, which mostly come in ascending order: a set of them all is made only when one does not. */
@@ -58,6 +69,20 @@ class SeenRecords {
 
   get size(): number {
     return this.all?.size ?? this.ascending.length;
+  }
+
+  /** Takes places of which each is behind the one before and all behind those that are here; false, and nothing is taken, where they are not. */
+  addAscending(bytes: Float64Array): boolean {
+    if (this.all !== null) return false;
+    let { last } = this;
+    for (let i = 0; i < bytes.length; i++) {
+      const byte = bytes[i] as number;
+      if (byte <= last) return false;
+      last = byte;
+    }
+    this.last = last;
+    this.ascending.pushAll(bytes);
+    return true;
   }
 
   /** False where it was there already. */
@@ -111,6 +136,18 @@ class HeldRecords {
     this.length = at;
   }
 
+  /** Takes records that stand one behind the other, each with its line end, in ascending order. `ends`: where each ends in `bytes`. */
+  addAll(places: Float64Array, bytes: Uint8Array, ends: Int32Array): void {
+    const { length } = this;
+    if (length + bytes.length > this.bytes.length) this.grow(length + bytes.length);
+    this.bytes.set(bytes, length);
+    this.length += bytes.length;
+    for (let i = 0; i < ends.length; i++) this.ends.push(length + (ends[i] as number));
+    this.places.pushAll(places);
+    if ((places[0] ?? 0) <= this.last) this.isAscending = false;
+    this.last = places[places.length - 1] ?? this.last;
+  }
+
   /** What is held, in the order of the places; nothing is held then. The bytes are good until the next `add`. */
   take(): Uint8Array {
     const held = this.isAscending ? this.bytes.subarray(0, this.length) : this.sorted();
@@ -161,8 +198,10 @@ export class RawFiles {
     const raw = columns.raw;
     if (raw.layout !== "bytes") throw internalError("raw bytes are no byte column");
     const target = this.open(number, source, file);
-    const bytes = columns.byte.layout === "fixed" ? (columns.byte.values as Float64Array) : [];
-    for (let row = 0; row < raw.length; row++) take(target, bytes[row] ?? -1, raw, row);
+    if (columns.byte.layout !== "fixed") throw internalError("places of records are no numbers");
+    const bytes = columns.byte.values as Float64Array;
+    if (!takeWhole(target, bytes, raw)) for (let row = 0; row < raw.length; row++) take(target, bytes[row] ?? -1, raw, row);
+    if (target.held.size >= mostHeldBytes) flush(target);
   }
 
   /** Writes what is held; nothing of a partition stays in memory. */
@@ -201,10 +240,19 @@ export class RawFiles {
   }
 }
 
+/** Takes a block as it stands, where the byte behind each record has room for the line end and every record is new; false where that is not so. */
+function takeWhole({ entry, seen, held }: RawFile, places: Float64Array, { bytes, starts, ends, valid }: BytesColumn): boolean {
+  const [lineEnd = linefeed] = entry.lineEnd;
+  if (entry.lineEnd.length !== 1 || valid !== null || starts[0] !== 0 || !seen.addAscending(places)) return false;
+  for (let i = 0; i < ends.length; i++) bytes[(ends[i] as number) - 1] = lineEnd;
+  held.addAll(places, bytes.subarray(0, ends[ends.length - 1] ?? 0), ends);
+  return true;
+}
+
 function take(target: RawFile, byte: number, raw: BytesColumn, row: number): void {
   if (byte < 0 || raw.valid?.[row] === 0) return;
   if (!target.seen.add(byte)) return;
-  target.held.add(byte, raw.bytes, raw.starts[row] ?? 0, raw.ends[row] ?? 0);
+  target.held.add(byte, raw.bytes, raw.starts[row] ?? 0, (raw.ends[row] ?? 0) - 1);
   if (target.held.size >= mostHeldBytes) flush(target);
 }
 

@@ -6,33 +6,17 @@ import { folderOfRun, runIds, runNotFound } from "../history/runFolders.js";
 import { openReader, planPartitions, resolveSource } from "../io/sources.js";
 import type { Dataset } from "../plan/dataset.js";
 import { read } from "../plan/read.js";
+import type { RejectRecord } from "../task/protocol.js";
 import { rejectSchema } from "../task/rejectColumns.js";
 import { readRejectIndex, rejectFolder, type RejectIndex, rejectsPath } from "./rejectIndex.js";
 import { replayedRecords } from "./replayRecord.js";
 
-/** One rejected record. */
-export interface Reject {
+/** One rejected record. `file` is as its source names it, empty where a row has no file; `line` counts in the whole file. */
+export interface Reject extends RejectRecord {
   readonly runId: string;
   /** Number of the source in the plan, from 0; null for a row that an earlier stage made. */
   readonly source: number | null;
   readonly partition: number;
-  /** As the source names it; empty where a row has no file. */
-  readonly file: string;
-  /** 1-based, of the record's first byte. */
-  readonly line: number | null;
-  /** 0-based offset of the record's first byte, in the uncompressed file. */
-  readonly byte: number | null;
-  readonly length: number | null;
-  /** 0-based row of the file, where rows have no bytes of their own. */
-  readonly row: number | null;
-  readonly stage: string;
-  readonly column: string | null;
-  readonly code: string;
-  readonly message: string;
-  readonly functionName: string | null;
-  /** sha256 of the function, hex. */
-  readonly functionHash: string | null;
-  readonly attempt: number;
   /** `bytes`: `raw` is the record as it stands in the file; `json`: the row as a JSON object. */
   readonly rawKind: "bytes" | "json" | null;
   readonly raw: Uint8Array | null;

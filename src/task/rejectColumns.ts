@@ -9,7 +9,8 @@ export const rejectTexts = ["file", "stage", "column", "code", "function", "func
 
 /**
  * A reject as a task writes it: -1 stands for a number that is absent, and texts that repeat are numbers into the texts of the task's result,
- * which takes a fraction of the time. Lines count from the partition's first.
+ * which takes a fraction of the time. Lines count from the partition's first. Behind the bytes of every `raw` stands one byte more, where whoever
+ * gathers records puts their line end.
  */
 export const taskRejectSchema: Schema = [
   ...rejectNumbers.map((name) => column(name, types.float64)),

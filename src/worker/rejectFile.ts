@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { builderFor, type ColumnBuilder } from "../batch/builder.js";
 import type { Column } from "../batch/column.js";
+import { copyBytes, TextSink } from "../batch/text.js";
 import { exchangeWriter } from "../exchange/codec.js";
 import type { BatchWriter } from "../io/contracts.js";
 import { types } from "../schema/types.js";
@@ -21,6 +22,40 @@ export interface RejectRaw {
 /** Which step, and in which attempt, rejected a record. */
 export type RejectedBy = Pick<RejectRecord, "stage" | "attempt">;
 
+/** Records one behind the other, each with a byte more than it has; see `taskRejectSchema`. Its memory serves block after block. */
+class RawColumn {
+  private readonly bounds = new Int32Array(mostHeld + 1);
+  private readonly valid = new Uint8Array(mostHeld);
+  private readonly sink = new TextSink(1 << 16);
+  private nulls = 0;
+
+  append(row: number, raw: RejectRaw | null): void {
+    this.valid[row] = raw === null ? 0 : 1;
+    if (raw === null) this.nulls++;
+    else {
+      const { length } = raw.bytes;
+      this.sink.reserve(length + 1);
+      copyBytes(raw.bytes, 0, length, this.sink.bytes, this.sink.length);
+      this.sink.length += length;
+      this.sink.bytes[this.sink.length++] = 0;
+    }
+    this.bounds[row + 1] = this.sink.length;
+  }
+
+  column(length: number): Column {
+    const { bounds, nulls } = this;
+    const valid = nulls === 0 ? null : this.valid.subarray(0, length);
+    const bytes = this.sink.bytes.subarray(0, this.sink.length);
+    const [starts, ends] = [bounds.subarray(0, length), bounds.subarray(1, length + 1)];
+    return { layout: "bytes", type: types.binary, length, bytes, starts, ends, valid };
+  }
+
+  clear(): void {
+    this.sink.length = 0;
+    this.nulls = 0;
+  }
+}
+
 /** Writes the rejects of one task as they occur, a block at a time, so that memory does not grow with their number. */
 export class RejectFile {
   /** Texts that repeat, by the numbers that stand for them in the file. */
@@ -34,7 +69,7 @@ export class RejectFile {
   private readonly codes = rejectTexts.map(() => new Int32Array(mostHeld));
   private readonly attempts = new Int32Array(mostHeld);
   private messages: ColumnBuilder = builderFor(types.utf8, mostHeld);
-  private raws: ColumnBuilder = builderFor(types.binary, mostHeld);
+  private raws = new RawColumn();
   private held = 0;
   private heldBytes = 0;
 
@@ -60,7 +95,7 @@ export class RejectFile {
     this.text(6, held, raw === null ? null : raw.kind);
     this.attempts[held] = by.attempt;
     this.messages.append(reject.message);
-    this.raws.append(raw?.bytes ?? null);
+    this.raws.append(held, raw);
     this.held++;
     this.heldBytes += raw?.bytes.length ?? 0;
     if (this.held >= mostHeld || this.heldBytes >= mostHeldBytes) this.flush();
@@ -106,11 +141,11 @@ export class RejectFile {
       ...this.codes.map((values) => fixed(types.int32, values)),
       fixed(types.int32, this.attempts),
       this.messages.finish(),
-      this.raws.finish(),
+      this.raws.column(length),
     ];
     void this.writer.write({ schema: taskRejectSchema, length, columns, selection: null, origin: null });
     this.messages = builderFor(types.utf8, mostHeld);
-    this.raws = builderFor(types.binary, mostHeld);
+    this.raws.clear();
     this.held = 0;
     this.heldBytes = 0;
   }

@@ -2,8 +2,9 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { col, Engine, MillraceError, type Plan, plan, type Reject, read, sum, udf } from "millrace";
+import { col, Engine, type MillraceError, type Plan, plan, type Reject, read, sum, udf } from "millrace";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { failureOf } from "../support/failure.js";
 import { exitCodeOfError, exitCodeOfStatus } from "../../src/cli/exitCodes.js";
 
 /** Whatever is wrong with the input or the plan: a typed error with place and remedy, and nothing at the target. */
@@ -34,16 +35,6 @@ function file(name: string, text: string | Uint8Array): string {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, text);
   return path;
-}
-
-async function failureOf(action: () => unknown): Promise<MillraceError> {
-  try {
-    await action();
-  } catch (error) {
-    if (error instanceof MillraceError) return error;
-    throw error;
-  }
-  throw new Error("expected a failure");
 }
 
 interface Expected {

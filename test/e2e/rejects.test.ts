@@ -14,8 +14,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { Engine, max, MillraceError, openRejects, type Plan, planToJson, read, type Reject, type RunResult, udf } from "millrace";
+import {
+  Engine,
+  max,
+  type MillraceError,
+  openRejects,
+  type Plan,
+  planToJson,
+  read,
+  type Reject,
+  type RunResult,
+  udf,
+} from "millrace";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { failureOf } from "../support/failure.js";
 
 let root = "";
 let folder = "";
@@ -49,16 +61,6 @@ async function all(rejects: AsyncIterable<Reject>): Promise<Reject[]> {
   const found: Reject[] = [];
   for await (const reject of rejects) found.push(reject);
   return found;
-}
-
-async function failureOf(action: () => unknown): Promise<MillraceError> {
-  try {
-    await action();
-  } catch (error) {
-    if (error instanceof MillraceError) return error;
-    throw error;
-  }
-  throw new Error("expected a failure");
 }
 
 const text = (reject: Reject): string => Buffer.from(reject.raw ?? []).toString("utf8");
