@@ -50,6 +50,10 @@ export class CsvIndex {
   wrong: readonly WrongRecord[] = [];
   /** Bytes up to the end of the last record looked at. */
   used = 0;
+  /** Line ends in those bytes; null where the scan cannot tell. */
+  lineEnds: number | null = null;
+  /** Every byte of the block is known to be ASCII. */
+  isAscii = false;
 
   /** `use`: "sample" where what is listed only serves to infer types. */
   constructor(memory: KernelMemory, kernels: CsvKernels, dialect: CsvDialect, use: "sample" | CsvJoints | null) {
@@ -77,7 +81,12 @@ export class CsvIndex {
     this.#scan(block, last);
     if (this.#joints !== null) this.#markJoints(this.#joints, block, last);
     if (this.#doubts) this.#settle(block, fields, last);
-    if (this.#isEven(block, fields, limit)) return;
+    const oneEach = this.#get(indexAnswer.inner) === 0;
+    this.isAscii = this.#get(indexAnswer.wide) === 0;
+    if (this.#isEven(block, fields, limit)) {
+      this.lineEnds = oneEach ? this.good : null;
+      return;
+    }
     this.#listLines(block);
     this.#evenRows = 0;
     const crBlank = this.#dialect.newline === 10 ? 1 : 0;
@@ -98,6 +107,7 @@ export class CsvIndex {
     );
     this.good = this.#get(recordsAnswer.good);
     this.used = this.#get(recordsAnswer.used);
+    this.lineEnds = oneEach ? this.#get(recordsAnswer.looked) : null;
     this.wrong = this.#listWrong(this.#get(recordsAnswer.wrong));
   }
 

@@ -46,12 +46,15 @@ export class CsvPlaces {
     return this.#rawOffset;
   }
 
-  /** To be called before the block drops its first `used` bytes; `counted`: their line ends count. */
-  pass(used: number, counted: boolean): void {
+  /**
+   * To be called before the block drops its first `used` bytes; `counted`: their line ends count. `lineEnds`: how many there are, where that is
+   * known.
+   */
+  pass(used: number, counted: boolean, lineEnds: number | null = null): void {
     const { block, transcoder } = this.#o;
     // The last line end may have been added.
     const real = Math.min(used, block.fileEnd - block.offset);
-    if (counted) this.#lines += this.#linesBefore(real);
+    if (counted) this.#lines += lineEnds !== null && real === used ? lineEnds : this.#linesBefore(real);
     if (transcoder !== null) this.#rawOffset += this.#rawBefore(transcoder, real);
     this.#counted = 0;
     this.#countedLines = 0;

@@ -212,7 +212,10 @@ export class CsvReader implements BatchReader {
     this.#wrong = 0;
     const { base } = block;
     this.#needsUtf8Check =
-      this.#hasText && this.#csv.isAscii(base, this.#index.used) === 0 && this.#csv.isUtf8(base, this.#index.used) === 0;
+      this.#hasText &&
+      !this.#index.isAscii &&
+      this.#csv.isAscii(base, this.#index.used) === 0 &&
+      this.#csv.isUtf8(base, this.#index.used) === 0;
   }
 
   /** Rejects a record that is too long once its end is found; false when more must be read for that. */
@@ -311,7 +314,7 @@ export class CsvReader implements BatchReader {
   #finishBlock(): void {
     this.#rejectWrong(Number.POSITIVE_INFINITY);
     const { used } = this.#index;
-    this.#places.pass(used, true);
+    this.#places.pass(used, true, this.#index.lineEnds);
     if (this.#block.offset + used >= this.#o.end || (this.#block.atEnd && used >= this.#block.length)) {
       this.#block.drop(used);
       this.#indexed = false;

@@ -54,7 +54,8 @@ export class PartialAggregation {
     const views = new KernelViews(columns);
     views.setGroups(this.#table.assign(columns.slice(0, this.#keyCount), selection, length));
     const { count } = this.#table;
-    for (const { state, from, to } of this.#states) state.add(views.columns(from, to), views.groups(), selection, count, true);
+    for (const { state, from, to } of this.#states)
+      state.add(views.columns(from, to), views.groups(), this.#table.placed(selection), count, true);
     return rejected;
   }
 

@@ -103,10 +103,10 @@ export const slot = {
 export const contextBytes = 128;
 
 /** u32 slots of the indexers' answer. */
-export const indexAnswer = { seps: 0, lines: 1, anomaly: 2, inside: 3, marks: 4 } as const;
+export const indexAnswer = { seps: 0, lines: 1, anomaly: 2, inside: 3, marks: 4, inner: 5, wide: 6 } as const;
 
 /** u32 slots of the answer of `records`. */
-export const recordsAnswer = { good: 0, wrong: 1, used: 2, skipped: 3 } as const;
+export const recordsAnswer = { good: 0, wrong: 1, used: 2, skipped: 3, looked: 4 } as const;
 
 /** Kinds of marked records. */
 export const mark = { unclosed: 1, stray: 2, lineEnd: 3, doubtful: 4, header: 5, joint: 6, region: 128 } as const;

@@ -221,6 +221,11 @@ export class PackedRows {
     for (const staging of this.#staging) staging.free();
   }
 
+  /** Address of the rows that were staged last. */
+  get staged(): number {
+    return this.#selection.address;
+  }
+
   #stageSelection(selection: Int32Array | null): number {
     if (selection === null) return 0;
     const address = this.#selection.reserve(Math.max(1, selection.length) * 4);

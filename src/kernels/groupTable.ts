@@ -31,6 +31,8 @@ export class WordGroupTable {
   readonly #groups: Region;
   readonly #missedGroups: Region;
   #slotCount = 0;
+  /** The live rows of the last call, which lie in kernel memory too. */
+  #chosen: Int32Array | null = null;
 
   /** `sharing`: the table lives in the memory of the task's reader; see `shareReaderKernels` for what that asks of the caller. */
   constructor(keys: readonly KeyType[], sharing = false) {
@@ -59,11 +61,13 @@ export class WordGroupTable {
 
   /** The group of each live row; rows with new keys make new groups. The array is good until the next call. */
   assign(columns: readonly Column[], selection: Int32Array | null, length: number): Int32Array {
+    this.#chosen = null;
     if (this.#layout.keys.length === 0 && this.count === 1) {
       return this.#allFirst(selection === null ? length : selection.length);
     }
     this.#rows.clear();
     const staged = this.#rows.stage(columns, selection, length);
+    this.#chosen = selection;
     if (this.#front?.isWorthIt === true) {
       this.#front.assign(staged, this.#groups, (missed) => {
         this.#rows.clear();
@@ -77,8 +81,16 @@ export class WordGroupTable {
     return this.#assigned(staged.rows);
   }
 
+  /** The live rows that the last `assign` was given, as a view on kernel memory that is good until that grows; any others as they are. */
+  placed(selection: Int32Array | null): Int32Array | null {
+    if (selection === null || selection !== this.#chosen) return selection;
+    const first = this.#rows.staged >>> 2;
+    return this.#kernels.memory.i32().subarray(first, first + selection.length);
+  }
+
   /** As `assign`, for keys that `packedKeys` of another table or `PackedRows` gave. */
   assignPacked(packed: BytesColumn): Int32Array {
+    this.#chosen = null;
     this.#rows.load(packed);
     this.#assignRows(this.#groups);
     return this.#assigned(packed.length);

@@ -36,6 +36,11 @@ export class GroupTable {
     return this.#table.assign(columns, selection, length);
   }
 
+  /** See `WordGroupTable.placed`. */
+  placed(selection: Int32Array | null): Int32Array | null {
+    return this.#table instanceof WordGroupTable ? this.#table.placed(selection) : selection;
+  }
+
   /** The key columns, one row a group. The table must not be used afterwards. */
   finish(): Column[] {
     if (this.#table instanceof ValueGroupTable) return this.#table.finish();

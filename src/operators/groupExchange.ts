@@ -207,7 +207,8 @@ class PartitionGroups {
 
   add({ selection }: Batch, views: KernelViews): void {
     const { count } = this.table;
-    for (const { state, from, to } of this.#states) state.add(views.columns(from, to), views.groups(), selection, count, true);
+    for (const { state, from, to } of this.#states)
+      state.add(views.columns(from, to), views.groups(), this.table.placed(selection), count, true);
   }
 
   free(): void {

@@ -3,7 +3,7 @@
 // Every kernel takes the address of a context (u32 each). A field it does not recognise is not an error: its row number goes to the
 // slow list, and the host decides. Kernels only accept what they convert exactly.
 import { BASE, COUNT, FIELD, LIMIT, MARKED, NULLS, PARAM, QUOTE, ROWS, SEPS, SLOW, SLOWS, STRIDE, STRIP, VALID, VALUES } from "./context";
-import { date, noTime, timestamp } from "./dates";
+import { date, evenTimestamps, noTime, timestamp } from "./dates";
 import { bool01, decimal, evenEnd, evenFloats, evenIntegers, failed, float, forgetFailure, integer, quickFloats, quickIntegers } from "./numbers";
 
 const INT: i32 = 0;
@@ -34,7 +34,7 @@ function column<T>(context: usize, kind: i32): void {
   const step = <usize>stride << 2;
   let end: u32 = 0; // of the run of even rows
   // How often the loops for them may stop before they are not worth their start.
-  let patience: u32 = step != 0 && !marked && (kind == INT || kind == FLOAT) ? (count >> 5) + 1 : 0;
+  let patience: u32 = step != 0 && !marked && (kind == INT || kind == FLOAT || kind == TIMESTAMP) ? (count >> 5) + 1 : 0;
   for (let i: u32 = 0; i < count; i++) {
     if (patience != 0) {
       if (i == end) end = evenEnd(rows, i, count, stride);
@@ -42,6 +42,7 @@ function column<T>(context: usize, kind: i32): void {
       const next = field + (<usize>load<u32>(rows + (<usize>i << 2)) << 2);
       if (kind == INT) i = evenIntegers<T>(base, next, step, values, i, end);
       else if (kind == FLOAT) i = evenFloats<T>(base, next, step, values, i, end);
+      else if (kind == TIMESTAMP) i = evenTimestamps(base, next, step, values, i, end);
       if (i == end) {
         i--;
         continue;

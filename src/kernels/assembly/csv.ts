@@ -11,6 +11,8 @@ const LINES: usize = 4; // records ended
 const ANOMALY: usize = 8; // 1: quotes stand where only the exact indexer knows what they mean
 const INSIDE: usize = 12; // 1: the block ends inside quotes
 const MARKS: usize = 16; // marked records
+const INNER: usize = 20; // 1: quotes may hold a line end
+const WIDE: usize = 24; // 1: a byte may have its high bit set
 
 const MARK_UNCLOSED: u32 = 1;
 const MARK_STRAY: u32 = 2;
@@ -67,12 +69,15 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
   let closedCr: u64 = 0; // bit 0: the two bytes before were a closing quote and CR
   let bad: u64 = 0;
   let ended: u64 = 0;
+  let inner: u64 = 0;
+  let wide = i8x16.splat(0);
   for (let i: u32 = 0; i < len; i += 64) {
     const p = base + i;
     const v0 = v128.load(p);
     const v1 = v128.load(p, 16);
     const v2 = v128.load(p, 32);
     const v3 = v128.load(p, 48);
+    wide = v128.or(wide, v128.or(v128.or(v0, v1), v128.or(v2, v3)));
     let nm = equalMask(v0, v1, v2, v3, b);
     let m = equalMask(v0, v1, v2, v3, d) | nm;
     let live: u64 = ~0;
@@ -107,6 +112,7 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
         closedCr = afterCr >> 63;
         border = sep >> 63;
         m &= ~x;
+        inner |= nm & x;
         nm &= ~x;
       } else {
         border = m >> 63;
@@ -130,6 +136,8 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
   store<u32>(answer, <u32>(bad != 0), ANOMALY);
   store<u32>(answer, <u32>(inside != 0), INSIDE);
   store<u32>(answer, 0, MARKS);
+  store<u32>(answer, <u32>(inner != 0), INNER);
+  store<u32>(answer, <u32>(i8x16.bitmask(wide) != 0), WIDE);
 }
 
 /**
@@ -317,6 +325,8 @@ export function indexExact(
   store<u32>(answer, 0, ANOMALY);
   store<u32>(answer, open, INSIDE);
   store<u32>(answer, <u32>((mk - marks) >> 3), MARKS);
+  store<u32>(answer, 1, INNER);
+  store<u32>(answer, 1, WIDE);
 }
 
 /** 1 where each of `lineCount` records, as many as the block has line ends, has `fields` fields. */
@@ -354,6 +364,7 @@ const GOOD: usize = 0; // records with the right number of fields
 const WRONG: usize = 4; // records that are rejected here
 const USED: usize = 8; // bytes up to and with the last record end looked at
 const SKIPPED: usize = 12; // blank and comment lines
+const LOOKED: usize = 16; // records looked at
 
 /**
  * Sorts the records that begin before `limit` into `rows` (the ordinal of the first separator of each record with `fields` fields) and
@@ -381,7 +392,8 @@ export function records(
   let ordinal: u32 = 0;
   let mark = marks;
   const markEnd = marks + (<usize>markCount << 3);
-  for (let r: u32 = 0; r < lineCount; r++) {
+  let r: u32 = 0;
+  for (; r < lineCount; r++) {
     const isMarked = mark < markEnd && load<u32>(mark) == start;
     // A region belongs to where it begins.
     if (start >= limit && !(isMarked && (load<u32>(mark, 4) & MARK_REGION) != 0)) break;
@@ -417,4 +429,5 @@ export function records(
   store<u32>(answer, <u32>((bad - wrong) >> 2), WRONG);
   store<u32>(answer, start, USED);
   store<u32>(answer, skipped, SKIPPED);
+  store<u32>(answer, r, LOOKED);
 }

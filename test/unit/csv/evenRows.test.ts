@@ -53,3 +53,63 @@ test("values do not depend on how evenly the records around them lie", async () 
     { numRuns: Number(process.env.MILLRACE_PROPERTY_RUNS ?? 60) },
   );
 });
+
+const clock = [{ name: "at", type: parseType("timestamp"), nullable: true }, schema[1] as (typeof schema)[number]];
+const twice = (n: number) => String(n).padStart(2, "0");
+/** Days and times from before to behind what there is, each part at its borders more often than not. */
+const moment = fc.tuple(
+  fc.oneof(fc.constantFrom(0, 1, 4, 100, 400, 1900, 1969, 1970, 2000, 2023, 2024, 9999), fc.nat(9999)),
+  fc.oneof(fc.constantFrom(0, 1, 2, 3, 12, 13), fc.integer({ min: 1, max: 12 })),
+  fc.oneof(fc.constantFrom(0, 1, 28, 29, 30, 31, 32), fc.integer({ min: 1, max: 28 })),
+  fc.oneof(fc.constantFrom(0, 23, 24), fc.nat(23)),
+  fc.oneof(fc.constantFrom(0, 59, 60), fc.nat(59)),
+  fc.oneof(fc.constantFrom(0, 59, 60), fc.nat(59)),
+);
+
+/** By JavaScript's own calendar, which moves what does not exist to another day. */
+function microsOf([year, month, day, hour, minute, second]: readonly number[]): bigint | null {
+  const date = new Date(0);
+  date.setUTCFullYear(year ?? 0, (month ?? 0) - 1, day);
+  date.setUTCHours(hour ?? 0, minute, second);
+  const parts = [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes()];
+  const isThere = [...parts, date.getUTCSeconds()].join() === [year, month, day, hour, minute, second].join();
+  return isThere ? BigInt(date.getTime()) * 1000n : null;
+}
+
+test("times of even records are those of the calendar, and others are rejected", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(moment, { minLength: 1, maxLength: 300 }), fc.constantFrom(" ", "T"), async (moments, gap) => {
+      const lines = moments.map(([y, mo, d, h, mi, s]) => {
+        return `${String(y).padStart(4, "0")}-${twice(mo)}-${twice(d)}${gap}${twice(h)}:${twice(mi)}:${twice(s)},x`;
+      });
+      const path = writeText(folder.path, `at,text\n${lines.join("\n")}\n`);
+      const { rows, rejects } = await readAll(resolveOne(path, {}, clock), { blockBytes: 4096 });
+      const expected = moments.map(microsOf);
+      expect(rows.map(([at]) => at)).toEqual(expected.filter((at) => at !== null));
+      expect(rejects.map(({ line: at }) => at)).toEqual(expected.flatMap((at, i) => (at === null ? [i + 2] : [])));
+    }),
+    { numRuns: Number(process.env.MILLRACE_PROPERTY_RUNS ?? 60) },
+  );
+});
+
+test("lines are counted right where quotes hold line ends, letters are not ASCII, and records are wrong", async () => {
+  const cell = fc.constantFrom("1,plain,2", "2,é,3", '3,"two\nlines",4', "4,too few", "x,no number,5", '5,"q",6', "");
+  await fc.assert(
+    fc.asyncProperty(fc.array(cell, { minLength: 1, maxLength: 200 }), fc.constantFrom("\n", ""), async (cells, end) => {
+      const path = writeText(folder.path, `whole,text,price\n${cells.join("\n")}${end}`);
+      const { rows, rejects } = await readAll(resolveOne(path, {}, schema), { blockBytes: 256 });
+      let at = 2;
+      const wrong: number[] = [];
+      for (const text of cells) {
+        if (text.startsWith("x") || text.endsWith("few")) wrong.push(at);
+        at += text.split("\n").length;
+      }
+      expect(rejects.map(({ line }) => line)).toEqual(wrong);
+      const letters = cells.flatMap((text) =>
+        text === "" || /^x|few$/.test(text) ? [] : [text.split(",")[1]?.replaceAll('"', "")],
+      );
+      expect(rows.map(([, text]) => text)).toEqual(letters);
+    }),
+    { numRuns: Number(process.env.MILLRACE_PROPERTY_RUNS ?? 60) },
+  );
+});
