@@ -2,6 +2,7 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Batch } from "../batch/column.js";
 import { columnReader } from "../batch/reader.js";
 import { MillraceError, planError } from "../common/errors.js";
+import { forceSpill } from "../runtime/forceSpill.js";
 import type { Schema } from "../schema/types.js";
 import { decodeChunk, resultColumns } from "./decode.js";
 import { fromDuckDbError, type SqlAuthor } from "./errors.js";
@@ -58,6 +59,12 @@ export class DuckDbSession {
       const database = await raw.open(options.path ?? ":memory:", config);
       const session = new DuckDbSession(library, database, await raw.connect(database));
       await session.run("SET TimeZone = 'UTC'");
+      // Given with the others when the database is opened, DuckDB tells of it but does not keep to it.
+      const { maxTempBytes = null } = options;
+      if (maxTempBytes !== null) {
+        await session.run(`SET max_temp_directory_size = '${Math.max(0, Math.floor(maxTempBytes))}B'`);
+      }
+      if (forceSpill && options.tempDirectory !== null) await session.run("SET debug_force_external = true");
       return session;
     } catch (error) {
       throw fromDuckDbError(error, "engine");
@@ -198,9 +205,6 @@ const settingsOf = (options: SessionOptions): Readonly<Record<string, string>> =
   threads: String(Math.max(2, Math.floor(options.threads))),
   memory_limit: `${Math.max(leastMemory, Math.floor(options.memoryBytes))}B`,
   temp_directory: options.tempDirectory ?? "",
-  ...(options.maxTempBytes === undefined || options.maxTempBytes === null
-    ? {}
-    : { max_temp_directory_size: `${Math.max(0, Math.floor(options.maxTempBytes))}B` }),
   preserve_insertion_order: "true",
   autoinstall_known_extensions: "false",
   autoload_known_extensions: "false",

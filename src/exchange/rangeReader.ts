@@ -8,6 +8,7 @@ import type { GroupKernels } from "../kernels/groupKernels.js";
 import { giveGroupKernels, Region, takeGroupKernels } from "../kernels/groupMemory.js";
 import { type ColumnParts, ValueBuffer } from "../kernels/valueBuffer.js";
 import { type DataType, type Schema, types } from "../schema/types.js";
+import { forceSpill } from "../runtime/forceSpill.js";
 import type { ScanResult } from "../task/protocol.js";
 import { BlockFile, giveReadMemory, type ReadMemory, takeReadMemory } from "./blockFile.js";
 import { SortedKeys } from "./runRanges.js";
@@ -41,7 +42,7 @@ export function openRange(paths: readonly string[], schema: Schema, range: KeyRa
     } finally {
       file.close();
     }
-    if (bytes > mostBytes) return new RunReader(paths, schema, range);
+    if (bytes > mostBytes || forceSpill) return new RunReader(paths, schema, range);
   }
   return new RangeReader(stretches, schema);
 }
@@ -94,8 +95,10 @@ class RangeReader implements BatchReader {
 
   #sorted(): Column[] {
     const memory = takeReadMemory();
+    const all = this.#stretches.reduce((sum, { from, to }) => sum + to - from, 0);
     for (const stretch of this.#stretches) {
       this.#read(stretch, memory);
+      if (this.#bounds.length === 1) for (const buffer of [this.#key, ...this.#values]) buffer.expectLike(all);
       this.#bounds.push(this.#rows);
     }
     giveReadMemory(memory);
@@ -112,6 +115,9 @@ class RangeReader implements BatchReader {
     const { sortKeys } = this.#kernels.functions<GroupKernels>();
     const at = [values.byteOffset, starts.byteOffset] as const;
     sortKeys(...at, rows, bounds.address, runs, records.address, spare.address, order.address);
+    // What only the sort needed makes room for the columns in their order.
+    this.#key.free();
+    for (const region of [records, spare, bounds]) region.free();
     // Every view is made after the last piece of memory was asked for.
     const parts = this.#values.map((buffer) => buffer.arrange(order.address));
     return parts.map((made, i) => columnOf(required(this.#schema[i], "column").type, rows, made()));

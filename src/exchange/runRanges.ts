@@ -6,10 +6,10 @@ import { type Block, BlockFile, ReadMemory } from "./blockFile.js";
 type RunsPart = Extract<PartitionSpec, { kind: "runs" }>;
 
 /** Rows and bytes that one task merges, about. */
-const rangeRows = 2 ** 18;
-const rangeBytes = 2 ** 25;
+const rangeRows = 2 ** 17;
+const rangeBytes = 2 ** 24;
 /** Keys of each file that are looked at to find where the ranges meet. */
-const samplesPerRun = 32;
+const samplesPerRun = 128;
 
 /** Cuts sorted files into ranges of keys of about the same number of rows. It depends on the files alone. */
 export function planRuns(paths: readonly string[]): RunsPart[] {

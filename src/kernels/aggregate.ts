@@ -74,14 +74,23 @@ export class PartialAggregation {
   }
 }
 
-/** Compiles the keys and arguments of a partial aggregation to one loop. */
+/** Compiles the keys and arguments of partial aggregations to one loop; each call begins an aggregation, after the one before has ended. */
+export async function partialAggregations(
+  step: PartialStep,
+  inputSchema: Schema,
+  options: KernelOptions,
+): Promise<() => PartialAggregation> {
+  const kernel = await compileGrouping(step, inputSchema, options);
+  return () => new PartialAggregation(step, kernel, step.aggregates.map(stateOf), options.sharesReader ?? false);
+}
+
+/** One such aggregation. */
 export async function compilePartialAggregate(
   step: PartialStep,
   inputSchema: Schema,
   options: KernelOptions,
 ): Promise<PartialAggregation> {
-  const kernel = await compileGrouping(step, inputSchema, options);
-  return new PartialAggregation(step, kernel, step.aggregates.map(stateOf), options.sharesReader ?? false);
+  return (await partialAggregations(step, inputSchema, options))();
 }
 
 export interface KernelOptions {

@@ -7,6 +7,9 @@ import { ColumnStaging, widthOfType } from "./groupKeys.js";
 import { bytesOf, Region } from "./groupMemory.js";
 import type { Kernels } from "./wasm.js";
 
+/** Room for texts that are a little longer than those seen so far. */
+const textSlack = 1.0625;
+
 /** A column as plain bytes. Values of a fixed width lie one after the other; byte strings too, and `offsets` (u32, one more than rows) bound them. */
 export interface ColumnParts {
   readonly values: Uint8Array;
@@ -85,6 +88,15 @@ export class ValueBuffer {
   /** Makes room for this many rows in all, as far as their size is known. */
   expect(rows: number): void {
     if (!this.#isBytes) this.#values.reserve(rows * this.#width + padding, this.#rows * this.#width);
+  }
+
+  /** Makes room for this many rows in all, texts being about as long as those that are there: exact room instead of doubling. */
+  expectLike(rows: number): void {
+    this.expect(rows);
+    if (!this.#isBytes || this.#rows === 0) return;
+    const bytes = (this.#used / this.#rows) * rows * textSlack;
+    this.#values.reserve(Math.ceil(bytes) + padding, this.#used);
+    this.#offsets.reserve((rows + 1) * 4, (this.#rows + 1) * 4);
   }
 
   clear(): void {

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { assertNever } from "../common/assert.js";
-import { compileGrouping, compilePartialAggregate } from "../kernels/aggregate.js";
+import { compileGrouping, partialAggregations } from "../kernels/aggregate.js";
 import type { Schema } from "../schema/types.js";
 import type { Step } from "../task/protocol.js";
 import { loadFunction } from "../kernels/userFunction.js";
@@ -12,7 +12,6 @@ import { LimitOperator } from "./limit.js";
 import type { Operator, OperatorContext } from "./operator.js";
 import { PartialAggregateOperator } from "./partialAggregate.js";
 import { RowsOperator } from "./rows.js";
-import { SortRunsOperator, sortKeysOf } from "./sortRuns.js";
 
 /** The steps that turn batches into batches; the others write files. */
 export type OperatorStep = Exclude<Step, { op: "exchange" | "sink" }>;
@@ -43,13 +42,15 @@ export async function createOperator(step: OperatorStep, inputSchema: Schema, co
       return new JoinOperator(step, await buildSide(step, context.runId ?? ""));
     }
     case "partialAggregate":
-      return new PartialAggregateOperator(await compilePartialAggregate(step, inputSchema, context), context);
+      return new PartialAggregateOperator(await partialAggregations(step, inputSchema, context), context);
     case "groupExchange":
       mkdirSync(dirname(step.file), { recursive: true });
       return new GroupExchangeOperator(step, await compileGrouping(step, inputSchema, context), context);
-    case "sortRuns":
+    case "sortRuns": {
+      const { SortRunsOperator, sortKeysOf } = await import("./sortRuns.js");
       mkdirSync(dirname(step.file), { recursive: true });
       return new SortRunsOperator(step, await sortKeysOf(step, inputSchema, context), context);
+    }
     case "finalAggregate":
       return new FinalAggregateOperator(step);
     default:

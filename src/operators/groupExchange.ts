@@ -8,6 +8,7 @@ import type { KeyType } from "../kernels/groupKeys.js";
 import { WordGroupTable } from "../kernels/groupTable.js";
 import { KernelViews } from "../kernels/kernelViews.js";
 import { RowBuckets } from "../kernels/rowBuckets.js";
+import { forceSpill } from "../runtime/forceSpill.js";
 import type { FileWritten, Step } from "../task/protocol.js";
 import { FollowerLayout } from "./followerColumns.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
@@ -87,7 +88,7 @@ export class GroupExchangeOperator implements Operator {
       return;
     }
     grouped.add(rows, views);
-    if (repeatSeldom) this.#writeGroups();
+    if (repeatSeldom || forceSpill) this.#writeGroups();
   }
 
   flush(): null {
@@ -120,7 +121,7 @@ export class GroupExchangeOperator implements Operator {
       selection,
       length,
     );
-    if (kept.buckets.rows >= blockRows || kept.buckets.bytes >= blockBytes) this.#writeRows(kept);
+    if (forceSpill || kept.buckets.rows >= blockRows || kept.buckets.bytes >= blockBytes) this.#writeRows(kept);
   }
 
   /** Where rows with such followers are kept: others than before begin a block. */

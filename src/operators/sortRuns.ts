@@ -4,6 +4,7 @@ import type { Bound } from "../expr/nodes.js";
 import { compileRows } from "../kernels/compile.js";
 import type { RowsKernel } from "../kernels/compileKernel.js";
 import { SortBuffer } from "../kernels/sortBuffer.js";
+import { forceSpill } from "../runtime/forceSpill.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten, RowOp, Step } from "../task/protocol.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
@@ -11,7 +12,7 @@ import { noCounts, type Operator, type OperatorContext } from "./operator.js";
 export type SortRunsStep = Extract<Step, { op: "sortRuns" }>;
 
 /** A run is written once it holds this much: a constant, because runs decide how the sorted rows are cut into tasks later. */
-const runBytes = 2 ** 25;
+const runBytes = 2 ** 26;
 const runRows = 2 ** 20;
 
 /** How the keys of a batch are found: among its columns, or by a loop that computes them beside the columns. */
@@ -60,7 +61,8 @@ export class SortRunsOperator implements Operator {
     }
     const keys = at.map((index) => rows.columns[index] as Column);
     this.#buffer?.append(keys, rows.columns.slice(0, this.#columns), rows.selection, rows.length);
-    if (this.#buffer !== null && (this.#buffer.bytes >= runBytes || this.#buffer.rows >= runRows)) this.#writeRun(this.#buffer);
+    const buffer = this.#buffer;
+    if (buffer !== null && (forceSpill || buffer.bytes >= runBytes || buffer.rows >= runRows)) this.#writeRun(buffer);
     return null;
   }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
@@ -42,6 +42,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all(engines.map(({ engine }) => engine.close()));
+  const left = readdirSync(join(folder, "state", "runs"), { recursive: true, withFileTypes: true });
+  expect(
+    left.filter((entry) => entry.name === "scratch" || /\.(blocks|tmp)$/.test(entry.name)).map((entry) => entry.name),
+  ).toEqual([]);
   duckdb?.closeSync();
   instance?.closeSync();
   rmSync(folder, { recursive: true, force: true });

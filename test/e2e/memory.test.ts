@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
@@ -112,5 +112,107 @@ describe("what cannot go on", () => {
     const sorted = source().sort("note") as unknown as Dataset<never>;
     const exchange = await run("disk", sorted, { maxDisk: "1MB" }).catch((error: unknown) => error);
     expect(exchange).toMatchObject({ category: "Resource", code: "DISK_LIMIT", hint: expect.stringContaining("`maxDisk`") });
+  }, 60_000);
+});
+
+describe("one key with nine rows of ten", () => {
+  let skewed = "";
+
+  beforeAll(async () => {
+    skewed = join(folder, "skewed.csv");
+    await duckdb.run(
+      `CREATE TABLE k AS SELECT pos, CASE WHEN hash(pos) % 10 < 9 THEN 'hot' ELSE id END AS key, id, n, note FROM t`,
+    );
+    await duckdb.run(`COPY (SELECT key, id, n, note FROM k ORDER BY pos) TO '${skewed}' (FORMAT csv, HEADER)`);
+  }, 60_000);
+
+  const from = () => read.csv(skewed, { schema: { key: "utf8", id: "utf8", n: "int32", note: "utf8" } });
+  type Skewed = ReturnType<typeof from>;
+
+  const cases: readonly (readonly [string, (t: Skewed) => unknown, string])[] = [
+    ["sort", (t) => t.sort("key", desc("n")), "SELECT key, id, n, note FROM k ORDER BY key, n DESC, pos"],
+    [
+      "group",
+      (t) => t.groupBy("key").agg((c) => ({ total: sum(c.n), n: count() })),
+      "SELECT key, sum(n)::BIGINT AS total, count(*) AS n FROM k GROUP BY key ORDER BY key",
+    ],
+    [
+      "dedupe",
+      (t) => t.dedupe({ by: "key", keep: "first", orderBy: "n" }),
+      "SELECT key, id, n, note FROM k QUALIFY row_number() OVER (PARTITION BY key ORDER BY n, pos) = 1 ORDER BY pos",
+    ],
+    [
+      "join",
+      (t) =>
+        t.drop("note").join(
+          t.groupBy("key").agg((c) => ({ most: sum(c.n) })),
+          { on: "key" },
+        ),
+      "SELECT key, id, n, (sum(n) OVER (PARTITION BY key))::BIGINT AS most FROM k ORDER BY pos",
+    ],
+    [
+      "window",
+      (t) => t.drop("note").window({ partitionBy: "key", orderBy: "n" }, () => ({ place: rowNumber() })),
+      "SELECT key, id, n, row_number() OVER (PARTITION BY key ORDER BY n, pos) AS place FROM k ORDER BY pos",
+    ],
+  ];
+
+  it.each(cases)(
+    "%s gives the same rows for any number of workers",
+    async (name, make, sql) => {
+      const expected = await digest(`(${sql})`);
+      for (const workers of [1, 2]) {
+        const path = await run(`skew-${name}`, make(from()) as Dataset<never>, { memory: "512MB", workers });
+        expect(await digest(`read_parquet('${path}')`), `${workers} workers`).toEqual(expected);
+      }
+    },
+    120_000,
+  );
+
+  it("is cut into tasks like any other by a sort", async () => {
+    const engine = await Engine.create({ memory: "512MB", workers: 2, stateDir: join(folder, "state"), partitionBytes: "4MiB" });
+    const tasks = new Map<string, number>();
+    const rowsOf: number[] = [];
+    const handle = engine.run(from().sort("key").write.parquet(join(folder, "cut.parquet"), { mode: "overwrite" }));
+    for await (const event of handle) {
+      if (event.kind === "stage-started") tasks.set(event.stage, event.partitions);
+      if (event.kind === "task-finished" && event.stage === "merge runs") rowsOf.push(event.rows);
+    }
+    await handle;
+    await engine.close();
+    expect(tasks.get("merge runs")).toBeGreaterThanOrEqual(rows / 2 ** 18);
+    expect(Math.max(...rowsOf)).toBeLessThan(rows / 4);
+    expect(rowsOf.reduce((sum, one) => sum + one, 0)).toBe(rows);
+  }, 60_000);
+});
+
+describe("scratch files", () => {
+  it("are gone after a success, a failure and an abort", async () => {
+    const state = join(folder, "scratch-state");
+    const left = () => {
+      const found = readdirSync(state, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+      return found.map((entry) => entry.name).filter((name) => /\.(blocks|parquet|tmp)$/.test(name));
+    };
+    const target = join(folder, "scratch.parquet");
+    const sorted = () => source().sort("note").write.parquet(target, { mode: "overwrite" });
+    const engine = await Engine.create({ memory: "512MB", workers: 2, stateDir: state, partitionBytes: "4MiB" });
+    await engine.run(sorted());
+    expect(left()).toEqual([]);
+    const failing = source()
+      .sort("note")
+      .withColumns((c) => ({ m: c.n.add(2_147_483_000) }));
+    await expect(engine.collect(failing)).rejects.toMatchObject({ code: expect.any(String) });
+    expect(left()).toEqual([]);
+    const stop = new AbortController();
+    const rowsSeen = engine.stream(source().sort("note"), { signal: stop.signal });
+    await rowsSeen.next();
+    stop.abort();
+    await expect(
+      (async () => {
+        for (;;) if ((await rowsSeen.next()).done === true) return;
+      })(),
+    ).rejects.toMatchObject({ code: "RUN_CANCELLED" });
+    await engine.close();
+    expect(left()).toEqual([]);
   }, 60_000);
 });

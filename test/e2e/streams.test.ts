@@ -196,6 +196,29 @@ describe("a consumer holds up the scan", () => {
     expect(farthest).toBeLessThanOrEqual(workers + 2);
   });
 
+  it("that loops over engine.stream and takes its time: no partition is far ahead of it", async () => {
+    const counted = { scanned: 0 };
+    const watch = {
+      name: "count",
+      progress: ({ records }: { readonly records: number }) => {
+        counted.scanned = records;
+      },
+    };
+    const engine = await Engine.create({ workers, partitionBytes: line.length * rowsPerPart, observers: [watch] });
+    let [taken, farthest] = [0, 0];
+    for await (const batch of engine.stream(dataset())) {
+      taken += batch.numRows;
+      // All that can happen without the consumer happens in this time.
+      await new Promise((done) => setTimeout(done, 10));
+      farthest = Math.max(farthest, counted.scanned - taken);
+    }
+    await engine.close();
+    expect(taken).toBe(parts * rowsPerPart);
+    expect(counted.scanned).toBe(taken);
+    // One that is handed over, and those that may begin while it is.
+    expect(farthest).toBeLessThanOrEqual((workers + 3) * rowsPerPart);
+  });
+
   it("that loops over engine.stream gets every row, and may leave, abort or close at any time", async () => {
     let rows = 0;
     for await (const batch of small.stream(dataset())) rows += batch.numRows;
