@@ -3,13 +3,13 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { configError, MillraceError } from "../common/errors.js";
 import { folderOfRun, runsFolder } from "../history/runFolders.js";
-import { removeStagingsOf } from "../io/commit.js";
+import { removeStagingsOf, supersededBy } from "../io/commit.js";
 import { isAlive, ownerOf, releaseStaging, takeStaging } from "../io/commitOwner.js";
 import { killPoint } from "../io/killPoint.js";
 import { fileError, nodeFileSystem } from "../io/sinkFileSystem.js";
 import { readMemory } from "./journal.js";
 import type { EngineSettings } from "./options.js";
-import { removeRejectParts } from "./rejectIndex.js";
+import { indexPath, rejectFolder, removeRejectParts } from "./rejectIndex.js";
 import { isTransient } from "./retry.js";
 import { ownerOfRun, RunLock } from "./runLock.js";
 
@@ -112,12 +112,15 @@ function sweepUnfinished(folder: string, runId: string, keepMs: number): void {
   const memory = written === undefined ? null : readMemory(nodeFileSystem, folder);
   const young = written !== undefined && Date.now() - written.mtimeMs < keepMs;
   // What was staged for publishing is the only whole copy: the next run on the target, or a resume, completes it.
-  const wanted = memory !== null && memory.finished === null && (young || memory.publishing !== null);
+  const canGoOn = memory !== null && memory.finished === null && supersededBy(nodeFileSystem, folder) === null;
+  const wanted = canGoOn && (young || memory.publishing !== null);
   if (wanted) return;
   const lock = RunLock.take(folder, runId);
   try {
     for (const target of memory?.header.targets ?? []) removeStagingsOf(target, runId);
     removeRejectParts(folder);
+    // Without an index nobody reads what was written of them.
+    if (!existsSync(indexPath(folder))) rmSync(rejectFolder(folder), { recursive: true, force: true });
     rmSync(join(folder, "scratch"), { recursive: true, force: true });
   } finally {
     lock.release();

@@ -124,7 +124,7 @@ export class Trial {
     if (torn > 0) await this.tear(torn);
     const memory = await this.memory();
     const done = await this.remembered();
-    const byName = pipeline.replay === true || memory === null || by === "two" || !auto;
+    const byName = pipeline.replay === true || memory === null || memory.finished !== null || by === "two" || !auto;
     const request = lane.request(pipeline, byName ? this.runId : "auto");
     if (this.runId !== null) this.resumes++;
     if (by === "new") return this.compare(await lane.run(pipeline, request, settings), memory, done);

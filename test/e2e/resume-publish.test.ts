@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -133,4 +133,18 @@ describe("a run that was killed between its targets", () => {
     expect(run("two", { resume: runId })).toMatchObject({ status: "partial", runId, resumed: true });
     expect(idsInLog()).toEqual(wanted);
   });
+});
+
+it("the scratch files of a run that can no longer be resumed go with the next run", () => {
+  run("two", { killAt: "task-done:3" });
+  const runId = latestRun();
+  run("log");
+  expect(listRuns({ stateDir: join(base, "state") }).find((one) => one.runId === runId)?.state).toBe("superseded");
+  run("log");
+  expect(everything(join(base, "state/runs", runId)).filter((file) => !file.startsWith("owners/"))).toEqual([
+    "journal",
+    "superseded.json",
+  ]);
+  expect(readdirSync(join(base, "state/runs", runId))).not.toContain("scratch");
+  expect(existsSync(join(base, "out/.millrace"))).toBe(false);
 });
