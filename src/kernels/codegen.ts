@@ -9,6 +9,7 @@ import { blankOf } from "./codegenBlank.js";
 import { emitCast } from "./codegenCast.js";
 import { compareCall, wantFor } from "./codegenCompare.js";
 import type { InputText } from "./codegenInput.js";
+import { constantCase } from "./codegenConstants.js";
 import { lazyCalls } from "./codegenLazy.js";
 import { Merge } from "./codegenMerge.js";
 import { type Call, narrowCall } from "./codegenNarrow.js";
@@ -187,6 +188,8 @@ export class RowText implements RowStatements {
   }
 
   #case(bound: Extract<Bound, { kind: "case" }>, want: Want): Piece {
+    const constant = constantCase(this, bound);
+    if (constant !== null) return constant;
     const results = want === "text" && isTextual(this, bound) ? "text" : "value";
     const merge = new Merge(this, bound.type, results);
     const label = this.scope.fresh("l");

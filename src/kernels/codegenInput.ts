@@ -1,8 +1,9 @@
+import type { Coded } from "../batch/coded.js";
 import type { Column } from "../batch/column.js";
 import { TextView } from "../batch/text.js";
 import { internalError } from "../common/errors.js";
 import { type Schema, valueForm } from "../schema/types.js";
-import type { Narrow } from "./codegenPiece.js";
+import type { Narrow, TextPiece } from "./codegenPiece.js";
 
 /** What the generated loop knows of a batch before it runs. */
 export interface InputShape {
@@ -11,7 +12,16 @@ export interface InputShape {
   readonly nullable: ReadonlySet<number>;
   /** Columns of whole numbers that can be read as plain numbers, with the bits that the magnitude of their values takes. */
   readonly narrow: ReadonlyMap<number, number>;
+  /** Text columns of which the batch has codes, with the bytes of a code. */
+  readonly coded?: ReadonlyMap<number, number>;
 }
+
+/** What `views` holds for a text column by its codes. */
+export interface CodedView extends Coded {
+  readonly view: TextView;
+}
+
+export const codedView = ({ codes, texts }: Coded): CodedView => ({ codes, texts, view: new TextView(texts) });
 
 /** How generated text reads the columns of a batch. One row is `i`. */
 export interface InputText {
@@ -25,8 +35,8 @@ export interface InputText {
   isNull(index: number): string | null;
   /** A whole number as an exact double, where the batch allows it. */
   narrow(index: number): Narrow | null;
-  /** Names of the arrays of a text column; null for the others. */
-  bytes(index: number): { readonly bytes: string; readonly starts: string; readonly ends: string } | null;
+  /** The row's bytes in a text column; null for the others. */
+  bytes(index: number): TextPiece | null;
 }
 
 /** The text that reads the columns `used` of a schema. */
@@ -39,6 +49,15 @@ export function inputText(schema: Schema, used: readonly number[], shape: InputS
     if (field === undefined) throw internalError(`an expression reads column ${index} of ${schema.length}`);
     const form = field.type.kind === "decimal" && field.type.precision > 18 ? "wide" : valueForm(field.type);
     forms.set(index, form);
+    if (form === "string" && shape.coded?.has(index) === true) {
+      const texts = `views[${index}].texts`;
+      prologue.push(
+        `const k_${index} = views[${index}].codes, b${index} = ${texts}.bytes, s${index} = ${texts}.starts, e${index} = ${texts}.ends;`,
+        `const t${index} = views[${index}].view, u${index} = ${texts}.valid;`,
+      );
+      rowPrologue.push(`let d${index} = undefined;`);
+      continue;
+    }
     if (shape.nullable.has(index)) prologue.push(`const u${index} = columns[${index}].valid;`);
     if (form === "string" || form === "bytes") {
       prologue.push(
@@ -49,22 +68,26 @@ export function inputText(schema: Schema, used: readonly number[], shape: InputS
     } else prologue.push(`const c${index} = columns[${index}].values;`);
     if (shape.narrow.has(index) && form !== "number") prologue.push(`const h${index} = views[${index}];`);
   }
+  const at = (index: number): string => (shape.coded?.has(index) === true ? `k_${index}[i]` : "i");
   return {
     prologue: prologue.join("\n"),
     rowPrologue: rowPrologue.join("\n"),
-    value: (index) => valueText(index, forms.get(index) ?? "number"),
-    isNull: (index) => (shape.nullable.has(index) ? `(u${index}[i] === 0)` : null),
+    value: (index) => valueText(index, forms.get(index) ?? "number", at(index)),
+    isNull: (index) => (shape.nullable.has(index) ? `(u${index}[${at(index)}] === 0)` : null),
     narrow: (index) => narrowText(index, forms.get(index) ?? "number", shape.narrow.get(index)),
-    bytes: (index) => (forms.get(index) === "string" ? { bytes: `b${index}`, starts: `s${index}`, ends: `e${index}` } : null),
+    bytes: (index) =>
+      forms.get(index) === "string"
+        ? { bytes: `b${index}`, start: `s${index}[${at(index)}]`, end: `e${index}[${at(index)}]` }
+        : null,
   };
 }
 
-function valueText(index: number, form: string): string {
+function valueText(index: number, form: string, at: string): string {
   switch (form) {
     case "boolean":
       return `(c${index}[i] !== 0)`;
     case "string":
-      return `(d${index} === undefined ? (d${index} = t${index}.at(i)) : d${index})`;
+      return `(d${index} === undefined ? (d${index} = t${index}.at(${at})) : d${index})`;
     case "bytes":
       return `b${index}.subarray(s${index}[i], e${index}[i])`;
     case "wide":

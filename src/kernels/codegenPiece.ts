@@ -17,6 +17,16 @@ export interface Piece {
   readonly text?: TextPiece;
   /** The input column that this is, unchanged. */
   readonly column?: number;
+  /** The same text as one of a few. */
+  readonly coded?: CodedPiece;
+}
+
+/** A text by its number among those that an expression can give. */
+export interface CodedPiece {
+  /** The number, without effects. */
+  readonly code: string;
+  /** At most 256, null among them where it may be null. */
+  readonly texts: readonly (Uint8Array | null)[];
 }
 
 /** A whole number held in a double: never -0, and within [min, max] wherever the row is not null. */

@@ -1,4 +1,5 @@
-import { type Batch, type Column, rowCount } from "../batch/column.js";
+import { codedColumn, codesOf, textColumn } from "../batch/coded.js";
+import { type Batch, type BytesColumn, type Column, rowCount } from "../batch/column.js";
 import type { TextSink } from "../batch/text.js";
 import { required } from "../common/assert.js";
 import type { Bound, FunctionRef } from "../expr/nodes.js";
@@ -9,7 +10,7 @@ import { failureOf, type RowFail, type Site } from "./compileFailure.js";
 import type { RowsKernel, RowsResult } from "./compileKernel.js";
 import { interpretedRows } from "./compileInterpreted.js";
 import { RowText } from "./codegen.js";
-import { type InputShape, inputText, inputView, narrowBits, widest } from "./codegenInput.js";
+import { codedView, type InputShape, inputText, inputView, narrowBits, widest } from "./codegenInput.js";
 import { OutputColumn, outputPrologue, outputText } from "./codegenOutput.js";
 import type { Piece } from "./codegenPiece.js";
 import { type Compiler, compileText, Scope } from "./codegenScope.js";
@@ -87,7 +88,8 @@ interface Program {
 
 type Result =
   | { readonly from: "input"; readonly column: number }
-  | { readonly from: "slot"; readonly slot: number; readonly nullable: boolean; readonly texts: TextSink | null };
+  | { readonly from: "slot"; readonly slot: number; readonly nullable: boolean; readonly texts: TextSink | null }
+  | { readonly from: "codes"; readonly slot: number; readonly texts: BytesColumn };
 
 /** Past this many loops for a chain, batches no longer get one for just the sizes of their numbers. */
 const mostExact = 64;
@@ -103,6 +105,10 @@ class CompiledRows implements RowsKernel {
   readonly #compiler: Compiler;
   readonly #used: readonly number[];
   readonly #wide: readonly number[];
+  /** Text columns that the chain reads. */
+  readonly #texts: readonly number[];
+  /** Constant texts by output column, the same ones for every batch. */
+  readonly #constants: (BytesColumn | undefined)[] = [];
   readonly #programs = new Map<string, Program>();
   readonly #outputs: OutputColumn[] = [];
   readonly #counts: Counts = { kept: 0, filtered: 0, rejected: 0 };
@@ -121,6 +127,7 @@ class CompiledRows implements RowsKernel {
     this.#functions = functions;
     this.#compiler = compiler;
     this.#used = columnsRead(ops, inputSchema.length);
+    this.#texts = this.#used.filter((index) => inputSchema[index]?.type.kind === "utf8");
     const days = castsDates(ops);
     this.#wide = this.#used.filter((index) => {
       const type = inputSchema[index]?.type ?? types.null;
@@ -132,7 +139,8 @@ class CompiledRows implements RowsKernel {
     const { columns, selection, length } = batch;
     const exact = this.#shapeOf(batch);
     const shape = this.#programs.size < mostExact ? exact : { ...exact, narrow: widened(exact.narrow) };
-    const key = `${shape.selected} ${[...shape.nullable].join()} ${[...shape.narrow].flat().join()}`;
+    const coded = [...(shape.coded ?? [])].flat().join();
+    const key = `${shape.selected} ${[...shape.nullable].join()} ${[...shape.narrow].flat().join()} ${coded}`;
     let program = this.#programs.get(key);
     if (program === undefined) {
       program = this.#generate(shape);
@@ -154,9 +162,7 @@ class CompiledRows implements RowsKernel {
       });
     }
     const out = results.map((result) =>
-      result.from === "input"
-        ? required(columns[result.column], "input column")
-        : required(this.#outputs[result.slot], "output column").take(length, result.nullable, result.texts),
+      result.from === "input" ? required(columns[result.column], "input column") : this.#take(result, length),
     );
     const kept = counts.kept === live ? selection : this.#selected.subarray(0, counts.kept);
     return {
@@ -166,11 +172,25 @@ class CompiledRows implements RowsKernel {
     };
   }
 
+  #take(result: Exclude<Result, { readonly from: "input" }>, length: number): Column {
+    const output = required(this.#outputs[result.slot], "output column");
+    if (result.from === "slot") return output.take(length, result.nullable, result.texts);
+    return codedColumn({ codes: (output.values as Uint8Array).subarray(0, length), texts: result.texts }, length);
+  }
+
   #shapeOf(batch: Batch): InputShape {
     const column = (index: number): Column => required(batch.columns[index], `column ${index} of the batch`);
+    const coded = new Map<number, number>();
+    for (const index of this.#texts) {
+      const codes = codesOf(column(index))?.codes;
+      if (codes !== undefined) coded.set(index, codes.BYTES_PER_ELEMENT);
+    }
+    // What a coded column says of each row is worked out when it is asked.
+    const hasNulls = (index: number): boolean => (codesOf(column(index))?.texts ?? column(index)).valid !== null;
     return {
       selected: batch.selection !== null,
-      nullable: new Set(this.#used.filter((index) => column(index).valid !== null)),
+      coded,
+      nullable: new Set(this.#used.filter(hasNulls)),
       narrow: new Map(
         this.#wide.flatMap((index) => {
           const bits = narrowBits(column(index));
@@ -182,7 +202,11 @@ class CompiledRows implements RowsKernel {
 
   #viewsOf(columns: readonly Column[], shape: InputShape): readonly unknown[] {
     const views: unknown[] = new Array(columns.length).fill(null);
-    for (const index of this.#used) views[index] = inputView(required(columns[index], "column"), shape.narrow.has(index));
+    for (const index of this.#used) {
+      const column = required(columns[index], "column");
+      const coded = shape.coded?.has(index) === true ? codesOf(column) : null;
+      views[index] = coded === null ? inputView(column, shape.narrow.has(index)) : codedView(coded);
+    }
     return views;
   }
 
@@ -201,7 +225,16 @@ class CompiledRows implements RowsKernel {
         continue;
       }
       const { type } = required(this.#outputSchema[i], `output column ${i}`);
-      const slot = results.filter((result) => result.from === "slot").length;
+      const slot = results.filter((result) => result.from !== "input").length;
+      if (piece.coded !== undefined && type.kind === "utf8") {
+        const texts = this.#constants[i] ?? textColumn(type, piece.coded.texts);
+        this.#constants[i] = texts;
+        results.push({ from: "codes", slot, texts });
+        this.#outputs[slot] ??= new OutputColumn(types.uint8);
+        prologue.push(outputPrologue(slot, types.uint8, false));
+        writes.push(outputText(slot, types.uint8, { value: piece.coded.code, isNull: null }));
+        continue;
+      }
       const nullable = piece.isNull !== null;
       const texts = piece.text?.sink === undefined ? null : (scope.valueOf(piece.text.sink) as TextSink);
       results.push({ from: "slot", slot, nullable, texts });
@@ -231,7 +264,7 @@ function inputPiece(input: ReturnType<typeof inputText>, index: number): Piece {
     isNull: input.isNull(index),
     column: index,
     ...(narrow === null ? {} : { narrow }),
-    ...(bytes === null ? {} : { text: { bytes: bytes.bytes, start: `${bytes.starts}[i]`, end: `${bytes.ends}[i]` } }),
+    ...(bytes === null ? {} : { text: bytes }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { fixedArrayOf, layoutOf } from "../batch/builder.js";
+import { type Coded, codesOf } from "../batch/coded.js";
 import type { BytesColumn, Column } from "../batch/column.js";
 import { gatherColumn } from "../batch/gather.js";
 import { strideOf } from "../batch/strided.js";
@@ -254,6 +255,9 @@ export interface StagedColumn {
   readonly textBytes: number;
 }
 
+/** Texts of a coded column that are copied for each batch. */
+const mostCodedBytes = 4096;
+
 const none = { values: 0, ends: 0, bytes: 0, valid: 0, textBytes: 0 } as const;
 
 /** Puts a column of a batch where the kernels can read it: columns that lie in their memory stay where they are. */
@@ -288,6 +292,9 @@ export class ColumnStaging {
   }
 
   #stageBytes(column: BytesColumn, validPlace: Place, selection: number, live: number, counted: boolean): StagedColumn {
+    const coded = codesOf(column);
+    if (coded !== null && this.#canExpand(coded))
+      return this.#stageCoded(coded, column.length, validPlace, selection, live, counted);
     const places = [
       this.#placeOf(bytesOf(column.starts)),
       this.#placeOf(bytesOf(column.ends)),
@@ -316,6 +323,33 @@ export class ColumnStaging {
     return { values, ends, bytes: bytes - low, valid, textBytes };
   }
 
+  /** Codes in this very memory would move when it grows. */
+  #canExpand({ codes, texts }: Coded): boolean {
+    return texts.bytes.length <= mostCodedBytes && typeof this.#placeOf(bytesOf(codes)) !== "number";
+  }
+
+  /** Writes the places of a coded column straight into kernel memory, beside its few texts. */
+  #stageCoded(
+    { codes, texts }: Coded,
+    length: number,
+    validPlace: Place,
+    selection: number,
+    live: number,
+    counted: boolean,
+  ): StagedColumn {
+    const valid = this.#put(this.#valid, validPlace);
+    const values = this.#values.reserve(length * 4 + padding);
+    const ends = this.#ends.reserve(length * 4 + padding);
+    const bytes = this.#bytes.reserve(texts.bytes.length + textPadding * 2);
+    this.#memory.u8().set(texts.bytes, bytes);
+    const i32 = this.#memory.i32();
+    expand(codes, texts.starts, i32.subarray(values >>> 2, (values >>> 2) + length));
+    expand(codes, texts.ends, i32.subarray(ends >>> 2, (ends >>> 2) + length));
+    const answer = (bytes + texts.bytes.length + textPadding) & ~7;
+    const textBytes = counted ? this.#functions.keySpan(values, ends, valid, selection, live, answer) : 0;
+    return { values, ends, bytes, valid, textBytes };
+  }
+
   /** A view's address, where it lies in the memory: taken before anything is put there, which may detach the view. */
   #placeOf(view: Uint8Array | null): Place {
     if (view === null) return 0;
@@ -328,6 +362,11 @@ export class ColumnStaging {
     this.#memory.u8().set(source, address);
     return address;
   }
+}
+
+function expand(codes: Uint8Array | Uint16Array, from: Int32Array, out: Int32Array): void {
+  if (codes instanceof Uint8Array) for (let i = 0; i < out.length; i++) out[i] = from[codes[i] as number] as number;
+  else for (let i = 0; i < out.length; i++) out[i] = from[codes[i] as number] as number;
 }
 
 /** An address, or bytes that lie elsewhere. */
