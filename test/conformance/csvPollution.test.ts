@@ -62,9 +62,9 @@ describe("damaged files, read strictly", () => {
       for (const row of strange) expect(row.length, label).toBe(columns);
       const delivered = new Set(rows.map((row) => JSON.stringify(row)));
       const missing = [...kept].filter((row) => !delivered.has(row));
-      // A quote too many takes the next record along where a quoted field follows on its line.
+      // Damaged quotes put what stands around them in doubt: eight tidy records and one certain one on each side, and their own.
       expect(missing.length, label).toBeLessThanOrEqual(rejects.length);
-      expect(missing.length, label).toBeLessThanOrEqual(2);
+      expect(missing.length, label).toBeLessThanOrEqual(20);
     }
   });
 

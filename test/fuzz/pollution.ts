@@ -25,6 +25,7 @@ export function cleanFile(random: Random, columns: number, rows: number, quoting
   const records = Array.from({ length: rows }, (_, row) => {
     const values = Array.from({ length: columns }, (_, i) => {
       if (i === 0) return String(1000 + row);
+      if (quoting === 2 && random.chance(0.1)) return prose(random, columns);
       return quoting > 0 && random.chance(0.25) ? random.pick(usable) : random.pick(words);
     });
     const start = text.length;
@@ -35,6 +36,13 @@ export function cleanFile(random: Random, columns: number, rows: number, quoting
     return { start, end, values };
   });
   return { text, records };
+}
+
+/** Lines that look like records now and then. */
+function prose(random: Random, columns: number): string {
+  const line = (): string =>
+    Array.from({ length: 1 + random.below(columns) }, () => random.pick(["w", "some text", "12"])).join(",");
+  return Array.from({ length: 2 + random.below(5) }, line).join("\n");
 }
 
 /** Damages a file in one place: a quote too many or too few, bytes lost or changed, the end cut off. */
