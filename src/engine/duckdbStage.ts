@@ -18,6 +18,7 @@ import type { RunContext } from "./context.js";
 import { type EarlySession, openRunSession } from "./earlySession.js";
 import type { RowsConsumer } from "./execute.js";
 import type { OutputSet, RowsReader } from "./outputs.js";
+import { requireWhole } from "./fileCheck.js";
 import { withChecksum } from "./runJournal.js";
 import { queryIdentity, type TaskIdentity } from "./taskIdentity.js";
 
@@ -33,15 +34,15 @@ export class DuckDbRunner implements RowsReader {
   ) {}
 
   async runStage(stage: DuckDbStage, outputs: OutputSet): Promise<StageMetrics> {
-    const { run } = this;
+    const context = this.run;
     const startMs = Date.now();
-    run.emit({ kind: "stage-started", stage: stage.name, stageId: stage.id, partitions: 1 });
+    context.emit({ kind: "stage-started", stage: stage.name, stageId: stage.id, partitions: 1 });
     const inputs = new Map(stage.inputs.map((id): [number, StageFiles] => [id, this.filesOf(id)]));
     const scanned = scannedBy(stage.node);
-    const recordsIn = scanned.recordsRead + stage.inputs.reduce((sum, id) => sum + rowsOf(run.exchangeFiles(id)), 0);
+    const recordsIn = scanned.recordsRead + stage.inputs.reduce((sum, id) => sum + rowsOf(context.exchangeFiles(id)), 0);
     const rows = (await this.reused(stage, outputs)) ?? (await this.runQuery(stage, inputs, outputs));
     const endMs = Date.now();
-    run.emit({ kind: "stage-finished", stage: stage.name, stageId: stage.id, rows, durationMs: endMs - startMs });
+    context.emit({ kind: "stage-finished", stage: stage.name, stageId: stage.id, rows, durationMs: endMs - startMs });
     const { id, name } = stage;
     const counts = { ...scanned, recordsIn, recordsOut: rows, filtered: 0, rejected: 0 };
     return { id, name, kind: "duckdb", startMs, endMs, ...counts, tasks: [], steps: [] };
@@ -51,7 +52,22 @@ export class DuckDbRunner implements RowsReader {
   async readExchange(exchange: number, schema: Schema, onBatch: (batch: Batch) => void | Promise<void>): Promise<void> {
     const inputs = new Map([[exchange, this.filesOf(exchange)]]);
     const session = await this.open();
-    await runDuckDbStage(session, { kind: "stageInput", stage: exchange, schema }, inputs, { kind: "batches", onBatch });
+    const target = { kind: "batches", onBatch } as const;
+    await this.overWhole([exchange], () =>
+      runDuckDbStage(session, { kind: "stageInput", stage: exchange, schema }, inputs, target),
+    );
+  }
+
+  /**
+   * A query does not look at checksums: its input is compared with them meanwhile, and what came of it counts only where that was as it was
+   * written. What a query says of damaged files is not worth telling.
+   */
+  private async overWhole<T>(exchanges: readonly number[], query: () => Promise<T>): Promise<T> {
+    const files = exchanges.flatMap((id) => this.run.exchangeFiles(id));
+    const [looked, done] = await Promise.allSettled([requireWhole(files), query()]);
+    if (looked.status === "rejected") throw looked.reason;
+    if (done.status === "rejected") throw done.reason;
+    return done.value;
   }
 
   async *readFiles(files: readonly FileWritten[], schema: Schema): AsyncGenerator<Batch> {
@@ -95,10 +111,12 @@ export class DuckDbRunner implements RowsReader {
     const { memoryBytes, workers } = this.run.settings;
     if (splitMemory(memoryBytes, workers).workersRest) await this.run.pool.rest();
     const session = await this.open();
+    const query = (into: Parameters<typeof runDuckDbStage>[3]) =>
+      this.overWhole(stage.inputs, () => runDuckDbStage(session, stage.node, inputs, into));
     switch (target.kind) {
       case "exchange": {
         const file = this.exchangeFile(target.exchange);
-        const { rows } = await runDuckDbStage(session, stage.node, inputs, { kind: "exchange", file });
+        const { rows } = await query({ kind: "exchange", file });
         const plain: FileWritten = { path: file, rows, bytes: 0, partitionValues: [], checksum: "" };
         // The file is read back for its checksum: only where somebody may go on with the run.
         const written = this.run.journal === null ? plain : await withChecksum(plain);
@@ -109,7 +127,7 @@ export class DuckDbRunner implements RowsReader {
       case "sink": {
         const writer = outputs.writer(target.output, stage.node.schema);
         try {
-          const { rows } = await runDuckDbStage(session, stage.node, inputs, {
+          const { rows } = await query({
             kind: "batches",
             onBatch: async (batch) => {
               this.run.throwIfStopped();
@@ -127,7 +145,7 @@ export class DuckDbRunner implements RowsReader {
       }
       case "rows": {
         const { onRows, checks } = this;
-        const { rows } = await runDuckDbStage(session, stage.node, inputs, {
+        const { rows } = await query({
           kind: "batches",
           onBatch: (batch) => {
             this.run.throwIfStopped();

@@ -376,7 +376,7 @@ class PlanRun {
     const earlier = execution.resumption?.named === true ? await journal?.ingest(source) : null;
     if (earlier !== null && earlier !== undefined) return resumeIngest(stage, earlier, context);
     const done = await runIngestStage(stage, feed, context);
-    await journal?.ingestDone(source, done.files, done.result);
+    journal?.ingestDone(source, done.files, done.result);
     return done;
   }
 

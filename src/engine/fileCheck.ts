@@ -1,6 +1,8 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { crc32 } from "node:zlib";
+import { externalError } from "../common/errors.js";
+import { scratchDamaged } from "../exchange/blockFile.js";
 import type { FileWritten } from "../task/protocol.js";
 
 const chunkBytes = 1 << 20;
@@ -32,6 +34,25 @@ export async function whatIsWrong(files: readonly FileWritten[]): Promise<string
     if (found.checksum !== file.checksum) return `output damaged: ${file.path}`;
   }
   return null;
+}
+
+/**
+ * Compares files between stages with what was written. One without a checksum is taken as it is.
+ * @throws MillraceError External/SCRATCH_DAMAGED, SCRATCH_UNREADABLE
+ */
+export async function requireWhole(files: readonly FileWritten[]): Promise<void> {
+  for (const { path, bytes, checksum } of files) {
+    if (checksum === "") continue;
+    const found = await fileChecksum(path);
+    if (found === null) {
+      throw externalError("SCRATCH_UNREADABLE", `${path} is not there any more (ENOENT)`, {
+        file: path,
+        hint: "Files in a run's scratch folder must not be removed while it runs. Resume the run.",
+      });
+    }
+    if (found.bytes !== bytes) throw scratchDamaged(path, `it had ${bytes} bytes and has ${found.bytes}`);
+    if (found.checksum !== checksum) throw scratchDamaged(path, `it had the checksum ${checksum} and has ${found.checksum}`);
+  }
 }
 
 async function sizeOf(path: string): Promise<number | null> {

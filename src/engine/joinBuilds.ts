@@ -2,6 +2,7 @@ import { required } from "../common/assert.js";
 import { planPartitions, resolveSource } from "../io/sources.js";
 import type { PlannedStep, WorkerStage } from "../planner/stages.js";
 import type { JoinBuild } from "../task/protocol.js";
+import { ofScratch } from "../worker/task.js";
 import type { RunContext } from "./context.js";
 
 /** The right sides of a stage's joins by step, with the partitions that every task reads. The same for all tasks. */
@@ -22,7 +23,11 @@ async function joinBuild({ step, build }: PlannedStep, run: RunContext): Promise
     const paths = run.exchangeFiles(from.exchange).map((file) => file.path);
     // An earlier stage without partitions leaves no file.
     if (paths.length === 0) return step.build;
-    source = await resolveSource({ format: "parquet", paths, schema, onReject: "fail", rejectLimits: {} });
+    try {
+      source = await resolveSource({ format: "parquet", paths, schema, onReject: "fail", rejectLimits: {} });
+    } catch (error) {
+      throw ofScratch(error);
+    }
   }
   return { scan: { source, schema }, parts: await planPartitions(source, run.settings.partitionBytes) };
 }

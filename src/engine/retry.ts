@@ -35,6 +35,9 @@ export function seededRandom(seed: string): number {
   return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }
 
+/** Files that are not what was written: reading them again makes them no better. */
+const damaged: readonly string[] = ["COMMIT_BROKEN", "SCRATCH_DAMAGED", "FRAGMENT_DAMAGED"];
+
 /** What the system says of errors that stay when one tries again. */
 const permanent = /\b(?:ENOENT|EACCES|EPERM|EISDIR|ENOTDIR|EROFS|ENAMETOOLONG|ELOOP|EINVAL|EBADF|ENXIO|EEXIST|ENOTSUP)\b/;
 
@@ -46,7 +49,7 @@ export function isTransient(error: unknown): boolean {
   if (!(error instanceof MillraceError)) return false;
   // Open files are given back as other tasks end.
   if (endedItsWorker(error) || error.code === "TOO_MANY_FILES") return true;
-  if (error.category !== "External" || error.code === "COMMIT_BROKEN") return false;
+  if (error.category !== "External" || damaged.includes(error.code)) return false;
   return !permanent.test(`${error.message} ${String(error.toData().cause ?? "")}`);
 }
 

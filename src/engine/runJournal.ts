@@ -8,7 +8,6 @@ import {
   type IngestRecord,
   Journal,
   type JournalRecord,
-  type KeptRejects,
   type RunHeader,
   type RunMemory,
   type StageRecord,
@@ -74,10 +73,9 @@ export class RunJournal {
     return wrong === null ? record : null;
   }
 
-  async taskDone(identity: TaskIdentity, attempts: number, result: TaskResult, instead: TaskIdentity | null): Promise<void> {
+  taskDone(identity: TaskIdentity, attempts: number, result: TaskResult, instead: TaskIdentity | null): void {
     killPoint("task-done");
-    const rejects = await keptRejects(result);
-    this.note({ kind: "task", identity, attempts, result, rejects, instead: instead?.hash ?? null });
+    this.note({ kind: "task", identity, attempts, result, rejects: result.rejects.written, instead: instead?.hash ?? null });
   }
 
   stageDone(identity: TaskIdentity, rows: number, files: readonly FileWritten[]): void {
@@ -85,9 +83,9 @@ export class RunJournal {
     this.note({ kind: "stage", identity, rows, files });
   }
 
-  async ingestDone(source: number, files: readonly FileWritten[], result: TaskResult): Promise<void> {
+  ingestDone(source: number, files: readonly FileWritten[], result: TaskResult): void {
     killPoint("task-done");
-    this.note({ kind: "ingest", source, files, result, rejects: await keptRejects(result) });
+    this.note({ kind: "ingest", source, files, result, rejects: result.rejects.written });
   }
 
   /** Whether anything is there that a later process could take over. */
@@ -144,10 +142,6 @@ export class RunJournal {
 }
 
 const filesOf = (result: TaskResult): FileWritten[] => result.steps.flatMap((step) => [...step.files]);
-
-async function keptRejects({ rejects }: TaskResult): Promise<KeptRejects> {
-  return rejects.file === null ? null : fileChecksum(rejects.file);
-}
 
 async function rejectsWrong({ result, rejects }: TaskRecord | IngestRecord): Promise<string | null> {
   const path = result.rejects.file;

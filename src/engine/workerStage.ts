@@ -14,6 +14,7 @@ import { attemptsOf, placeOf } from "./attemptWiring.js";
 import { type RunContext, raise } from "./context.js";
 import { joinBuilds } from "./joinBuilds.js";
 import { checkAccounts } from "./rejectAccounts.js";
+import { ofScratch } from "../worker/task.js";
 import { StageIdentities, type TaskIdentity } from "./taskIdentity.js";
 import { addLines, errorWithLines } from "./rejectLines.js";
 import { type AttemptedTask, hasEnough, workerStageMetrics } from "./workerMetrics.js";
@@ -140,7 +141,11 @@ class StageRun {
     const files = this.run.exchangeFiles(input.exchange).map((file) => file.path);
     if (input.layout !== undefined) return blockSource(files, input.schema);
     const { onReject } = this.run;
-    return resolveSource({ format: "parquet", paths: files, schema: input.schema, onReject, rejectLimits: {} });
+    try {
+      return await resolveSource({ format: "parquet", paths: files, schema: input.schema, onReject, rejectLimits: {} });
+    } catch (error) {
+      throw ofScratch(error);
+    }
   }
 
   private isOver(): boolean {
@@ -319,7 +324,7 @@ class StageRun {
     run.throwIfStopping();
     const result = await this.work(partition, part);
     const instead: TaskIdentity | null = planned === null ? null : identities.task(partition, planned);
-    await journal.taskDone(identity, this.attempts[partition] ?? 1, result, instead);
+    journal.taskDone(identity, this.attempts[partition] ?? 1, result, instead);
     return result;
   }
 

@@ -1,11 +1,13 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { crc32 } from "node:zlib";
 import type { BytesColumn, Column } from "../batch/column.js";
 import { codedColumn } from "../batch/coded.js";
 import { stridedColumn } from "../batch/strided.js";
 import { layoutOf } from "../batch/builder.js";
 import { gatherColumn } from "../batch/gather.js";
 import { required } from "../common/assert.js";
-import { externalError, internalError } from "../common/errors.js";
+import { externalError, internalError, type MillraceError } from "../common/errors.js";
+import { patiently } from "../io/sinkFileSystem.js";
 import { fixedView } from "../kernels/fixedView.js";
 import { bytesOf } from "../kernels/groupMemory.js";
 import type { ColumnParts } from "../kernels/valueBuffer.js";
@@ -15,9 +17,14 @@ import { type DataType, type Schema, typeName } from "../schema/types.js";
 
 /**
  * Blocks of rows as their columns lie in memory, for files that one worker writes and another soon reads on the same machine. A file begins with
- * the magic, ends with a footer, its length and the magic; every part begins at a multiple of 8.
+ * the magic, ends with a footer, its length, its checksum and the magic; every part begins at a multiple of 8. The footer has the crc32 of every page before it, and
+ * no byte is given to a reader before its page was compared with that.
  */
-const magic = Buffer.from("MRBLOCK1", "latin1");
+const magic = Buffer.from("MRBLOCK2", "latin1");
+/** What stands after the footer: its length and its crc32, both 32 bits, and the magic. */
+const tailBytes = 8 + magic.length;
+/** Bytes that one checksum is of: reads of a few rows check this much, reads of many go over each byte once. */
+const pageBytes = 8192;
 const alignment = 8;
 
 /** Where the parts of a column stand in the file; null where there is none. */
@@ -50,6 +57,7 @@ interface Footer {
   readonly schemas: readonly Schema[];
   readonly blocks: readonly Block[];
   readonly texts?: readonly TextsPlace[];
+  readonly pages: readonly number[];
 }
 
 /** Writes one file. */
@@ -62,7 +70,7 @@ export class BlockFileWriter {
 
   constructor(file: string, options: OutputOptions = {}) {
     // Scratch files do not outlive the machine: they need not wait for the disk.
-    this.#output = new OutputFile(file, { fsync: false, ...options });
+    this.#output = new OutputFile(file, { fsync: false, pageBytes, ...options });
     this.#output.write([magic]);
   }
 
@@ -103,11 +111,17 @@ export class BlockFileWriter {
   }
 
   finish(): FileWritten {
-    const footer: Footer = { schemas: this.#schemas, blocks: this.#blocks, texts: [...this.#texts.values()] };
+    const footer: Footer = {
+      schemas: this.#schemas,
+      blocks: this.#blocks,
+      texts: [...this.#texts.values()],
+      pages: this.#output.pageChecksums,
+    };
     const text = Buffer.from(JSON.stringify(footer), "utf8");
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(text.length);
-    this.#output.write([text, length, magic]);
+    const tail = Buffer.alloc(8);
+    tail.writeUInt32LE(text.length);
+    tail.writeUInt32LE(crc32(text), 4);
+    this.#output.write([text, tail, magic]);
     return { path: this.#output.path, rows: this.#rows, partitionValues: [], ...this.#output.finish() };
   }
 
@@ -183,10 +197,13 @@ export function giveReadMemory(memory: ReadMemory): void {
 }
 
 /** What the files that a thread read last said of themselves: one task after another reads the same ones. Paths are those of one run alone. */
-const footers = new Map<string, { readonly bytes: number; readonly footer: Footer }>();
+const footers = new Map<string, { readonly bytes: number; readonly footer: ReadFooter }>();
 const mostFooters = 256;
 
-function keepFooter(path: string, bytes: number, footer: Footer): void {
+/** A footer, and where what it is of ends. */
+type ReadFooter = Footer & { readonly dataEnd: number };
+
+function keepFooter(path: string, bytes: number, footer: ReadFooter): void {
   footers.delete(path);
   footers.set(path, { bytes, footer });
   for (const oldest of footers.keys()) {
@@ -204,32 +221,44 @@ export class BlockFile {
   readonly #fd: number;
   readonly #textPlaces: readonly TextsPlace[];
   readonly #texts: BytesColumn[] = [];
+  readonly #pages: readonly number[];
+  readonly #dataEnd: number;
+  readonly #kept: KeptPage[] = [];
 
-  /** @throws MillraceError External/SCRATCH_UNREADABLE */
+  /** @throws MillraceError External/SCRATCH_UNREADABLE, SCRATCH_DAMAGED */
   constructor(path: string) {
     this.#path = path;
     try {
-      this.#fd = openSync(path, "r");
+      this.#fd = patiently(() => openSync(path, "r"));
     } catch (cause) {
       throw externalError("SCRATCH_UNREADABLE", `${path}: cannot be opened`, { cause, file: path });
     }
-    this.bytes = fstatSync(this.#fd).size;
-    const known = footers.get(path);
-    const footer = known?.bytes === this.bytes ? known.footer : this.#footer();
-    this.schemas = footer.schemas;
-    this.blocks = footer.blocks;
-    this.#textPlaces = footer.texts ?? [];
-    keepFooter(path, this.bytes, footer);
+    try {
+      this.bytes = fstatSync(this.#fd).size;
+      const known = footers.get(path);
+      const footer = known?.bytes === this.bytes ? known.footer : this.#footer();
+      this.schemas = footer.schemas;
+      this.blocks = footer.blocks;
+      this.#textPlaces = footer.texts ?? [];
+      this.#pages = footer.pages;
+      this.#dataEnd = footer.dataEnd;
+      keepFooter(path, this.bytes, footer);
+    } catch (error) {
+      closeSync(this.#fd);
+      throw error;
+    }
   }
 
-  #footer(): Footer {
-    const tail = 4 + magic.length;
-    if (this.bytes < magic.length + tail) throw this.#broken("it is cut short");
-    if (!this.#bytesAt(0, magic.length).equals(magic)) throw this.#broken("it does not begin with the magic");
-    const end = this.#bytesAt(this.bytes - tail, tail);
-    if (!end.subarray(4).equals(magic)) throw this.#broken("it does not end with the magic");
-    const length = end.readUInt32LE(0);
-    return JSON.parse(this.#bytesAt(this.bytes - tail - length, length).toString("utf8")) as Footer;
+  #footer(): ReadFooter {
+    if (this.bytes < magic.length + tailBytes) throw this.#broken("it is cut short");
+    if (!this.#raw(0, magic.length).equals(magic)) throw this.#broken("it does not begin with the magic");
+    const tail = this.#raw(this.bytes - tailBytes, tailBytes);
+    if (!tail.subarray(8).equals(magic)) throw this.#broken("it does not end with the magic");
+    const dataEnd = this.bytes - tailBytes - tail.readUInt32LE(0);
+    if (dataEnd < magic.length) throw this.#broken("its footer has no such length");
+    const text = this.#raw(dataEnd, this.bytes - tailBytes - dataEnd);
+    if (crc32(text) !== tail.readUInt32LE(4)) throw this.#broken("its footer has another checksum");
+    return { ...(JSON.parse(text.toString("utf8")) as Footer), dataEnd };
   }
 
   schemaOf(block: Block): Schema {
@@ -303,26 +332,83 @@ export class BlockFile {
     return texts;
   }
 
-  #bytesAt(position: number, length: number): Buffer {
+  #raw(position: number, length: number): Buffer {
     const bytes = Buffer.allocUnsafeSlow(length);
-    this.#readInto(bytes, position);
+    this.#fill(bytes, position);
     return bytes;
   }
 
+  /** Reads bytes that were checked: whole pages straight into `target`, and what is less of one by way of that page. */
   #readInto(target: Uint8Array, position: number): Uint8Array {
-    let done = 0;
-    while (done < target.length) {
-      const read = readSync(this.#fd, target, done, target.length - done, position + done);
-      if (read === 0) throw this.#broken(`it ends at byte ${position + done}`);
-      done += read;
+    const end = position + target.length;
+    if (end > this.#dataEnd) throw this.#broken(`it ends at byte ${this.#dataEnd}`);
+    for (let at = position; at < end; ) {
+      const page = Math.floor(at / pageBytes);
+      const wholeEnd = end === this.#dataEnd ? end : Math.floor(end / pageBytes) * pageBytes;
+      if (at === page * pageBytes && wholeEnd > at) {
+        const whole = target.subarray(at - position, wholeEnd - position);
+        this.#fill(whole, at);
+        for (let from = 0, i = page; from < whole.length; from += pageBytes, i++) {
+          this.#check(whole.subarray(from, from + pageBytes), i);
+        }
+        at = wholeEnd;
+      } else {
+        const until = Math.min(end, (page + 1) * pageBytes);
+        target.set(this.#page(page).subarray(at - page * pageBytes, until - page * pageBytes), at - position);
+        at = until;
+      }
     }
     return target;
   }
 
+  /** One page, kept for the next small read near it. */
+  #page(page: number): Uint8Array {
+    const slot = page % mostKept;
+    let kept = this.#kept[slot];
+    if (kept?.page === page) return kept.bytes;
+    const start = page * pageBytes;
+    const memory = kept?.memory ?? new Uint8Array(Buffer.allocUnsafeSlow(pageBytes).buffer);
+    const bytes = memory.subarray(0, Math.min(pageBytes, this.#dataEnd - start));
+    this.#kept[slot] = { page: -1, memory, bytes };
+    this.#fill(bytes, start);
+    this.#check(bytes, page);
+    kept = { page, memory, bytes };
+    this.#kept[slot] = kept;
+    return kept.bytes;
+  }
+
+  #check(bytes: Uint8Array, page: number): void {
+    if (crc32(bytes) === this.#pages[page]) return;
+    const from = page * pageBytes;
+    throw this.#broken(`bytes ${from} to ${from + bytes.length} have another checksum`);
+  }
+
+  #fill(target: Uint8Array, position: number): void {
+    let done = 0;
+    while (done < target.length) {
+      const read = patiently(() => readSync(this.#fd, target, done, target.length - done, position + done));
+      if (read === 0) throw this.#broken(`it ends at byte ${position + done}`);
+      done += read;
+    }
+  }
+
   #broken(why: string) {
-    return externalError("SCRATCH_UNREADABLE", `${this.#path}: ${why}`, {
-      file: this.#path,
-      hint: "Files in a run's scratch folder must not be changed while it runs. Run again.",
-    });
+    return scratchDamaged(this.#path, why);
   }
 }
+
+/** A page that was read and checked, in memory that the next one of its slot takes. */
+interface KeptPage {
+  readonly page: number;
+  readonly memory: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
+const mostKept = 4;
+
+/** A file between stages that is not what was written. */
+export const scratchDamaged = (file: string, why: string): MillraceError =>
+  externalError("SCRATCH_DAMAGED", `${file} was changed after it was written: ${why}`, {
+    file,
+    hint: "Files in a run's scratch folder must not be changed while it runs. Resume the run: what wrote the file is done again.",
+  });

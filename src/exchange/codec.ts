@@ -16,14 +16,13 @@ export interface ExchangeCodec {
 }
 
 /**
- * Exchange files are read once, soon, on the same machine: plain pages, neither compressed nor with checksums of their own (the whole file
- * has one). Snappy costs half as much time again to write, a dictionary about as much, and the page cache takes the bytes as they are.
+ * Exchange files are read once, soon, on the same machine: plain pages that are not compressed. Their checksums are those that the whole file's
+ * is made of. Snappy costs half as much time again to write, a dictionary about as much, and the page cache takes the bytes as they are.
  */
 const exchangeOptions: ParquetOptions = {
   ...parquetDefaults,
   compression: "uncompressed",
   dictionary: false,
-  pageChecksum: false,
 };
 
 /** Parquet as the exchange format: workers write it, DuckDB and workers read it. */

@@ -1,13 +1,15 @@
+import { crc32 } from "node:zlib";
+import { MillraceError } from "../common/errors.js";
 import type { SinkSpec } from "../plan/nodes.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import type { BegunFile, EarlyFile } from "./commitEarly.js";
-import { mergerOf } from "./commitMerge.js";
+import { checksumOf, mergerOf } from "./commitMerge.js";
 import { clearStaged, fileName, stagedPath } from "./commitStaged.js";
 import type { Target } from "./commitTarget.js";
 import { killPoint } from "./killPoint.js";
 import path from "node:path";
-import { type FileSystem, fileError, nodeFileSystem } from "./sinkFileSystem.js";
+import { type FileSystem, fileError, fragmentDamaged, nodeFileSystem } from "./sinkFileSystem.js";
 import { OutputFile, type OutputSummary } from "./sinkOutput.js";
 import { comparePartitions, partitionFolder } from "./sinkPartition.js";
 import { fileSchema, openFile } from "./sinks.js";
@@ -92,7 +94,7 @@ async function assembleFile(
   if (only === undefined) return openFile(sink, schema, file, { files, fsync: true }).finish();
   if (parts.length === 1) {
     files.link(only.path, file);
-    syncFile(files, file);
+    syncFile(files, file, only);
     return { bytes: only.bytes, checksum: only.checksum };
   }
   const output = begun?.output ?? new OutputFile(file, { files });
@@ -104,18 +106,40 @@ async function assembleFile(
     return output.finish();
   } catch (thrown) {
     output.abort();
-    throw thrown;
+    throw ofFragment(thrown);
   }
 }
 
-/** Fragments do not wait for the disk when they are written: a linked one does so here. */
-function syncFile(files: FileSystem, file: string): void {
+/** What a reader says of a fragment: the fault of whoever changed it, and not of anybody's data. */
+function ofFragment(thrown: unknown): unknown {
+  const isDamage = thrown instanceof MillraceError && /^(?:PARQUET|ARROW|SOURCE)_/.test(thrown.code);
+  return isDamage && thrown.place.file !== undefined ? fragmentDamaged(thrown.place.file, thrown.message) : thrown;
+}
+
+/** Fragments do not wait for the disk when they are written: a linked one does so here, and is looked at once more. */
+function syncFile(files: FileSystem, file: string, fragment: FileWritten): void {
   const fd = files.open(file, "read");
   try {
     files.fsync(fd);
+    if (checksumOfFile(files, fd) !== checksumOf(fragment)) {
+      throw fragmentDamaged(fragment.path, "its bytes have another checksum");
+    }
   } catch (thrown) {
     throw fileError(thrown, "sync", file);
   } finally {
     files.close(fd);
+  }
+}
+
+const copyBytes = 1 << 20;
+
+function checksumOfFile(files: FileSystem, fd: number): number {
+  const buffer = new Uint8Array(copyBytes);
+  let crc = 0;
+  for (let at = 0; ; ) {
+    const got = files.read(fd, buffer, at);
+    crc = crc32(buffer.subarray(0, got), crc);
+    at += got;
+    if (got < buffer.length) return crc;
   }
 }

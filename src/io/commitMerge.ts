@@ -9,7 +9,7 @@ import { encodeFooterLike, type Footer, magic, readFooter, type RowGroup, shiftR
 import { encodeThrift, numberField, structsField } from "./parquetThrift.js";
 import { csvHeader, csvSinkOptions } from "./sinkCsv.js";
 import { crc32After, crc32Before } from "./sinkChecksum.js";
-import type { FileSystem } from "./sinkFileSystem.js";
+import { type FileSystem, fragmentDamaged } from "./sinkFileSystem.js";
 import type { OutputFile } from "./sinkOutput.js";
 
 const copyBytes = 1 << 20;
@@ -45,7 +45,7 @@ export function mergerOf(sink: SinkSpec, schema: Schema, output: OutputFile, fil
 
 // The checksum of a merged file is computed from those that its fragments had when they were written: bytes that change on the disk
 // before they are copied do not become the right ones by that.
-const checksumOf = (part: FileWritten): number => Number.parseInt(part.checksum, 16);
+export const checksumOf = (part: FileWritten): number => Number.parseInt(part.checksum, 16);
 
 /** Appends what follows the bytes that a fragment begins with. */
 function appendAfter(part: FileWritten, head: Uint8Array, output: OutputFile): void {
@@ -61,7 +61,7 @@ function parquetMerger(output: OutputFile, files: FileSystem): Merger {
   const add = (part: FileWritten): void => {
     const footer = readFooter(files, part.path);
     first ??= footer;
-    if (schemaChecksum(footer) !== schemaChecksum(first)) throw internalError(`the fragment ${part.path} has another schema`);
+    if (schemaChecksum(footer) !== schemaChecksum(first)) throw fragmentDamaged(part.path, "it has another schema");
     const shift = output.bytes - magic.length;
     const tail = part.bytes - footer.dataEnd;
     const head = crc32Before(checksumOf(part), footer.tailChecksum, tail);
@@ -84,7 +84,7 @@ function copyRange(from: string, start: number, end: number, output: OutputFile,
     for (let at = start; at < end; ) {
       const chunk = buffer.subarray(0, Math.min(buffer.length, end - at));
       const got = files.read(fd, chunk, at);
-      if (got === 0) throw internalError(`the fragment ${from} ends at ${at} instead of ${end}`);
+      if (got === 0) throw fragmentDamaged(from, `it ends at byte ${at} instead of ${end}`);
       output.write([chunk.subarray(0, got)]);
       at += got;
     }

@@ -1,3 +1,5 @@
+import { crc32 } from "node:zlib";
+
 // Joining crc32 values: a checksum is a polynomial over two elements modulo the one below, bits in reverse order (the highest bit of a
 // number is the power 0), and n bytes that follow multiply it by x^(8n).
 const polynomial = 0xedb88320;
@@ -39,3 +41,37 @@ export const crc32Before = (both: number, second: number, secondLength: number):
 
 /** The crc32 of the second of two byte strings, from that of both together, that of the first and the second's length. */
 export const crc32After = (both: number, first: number, secondLength: number): number => joinedCrc32(first, both, secondLength);
+
+/** The crc32 of every page of a stream of bytes, and of all of them, in one pass. */
+export class PageChecksums {
+  readonly #full: number[] = [];
+  /** Of the whole pages. */
+  #whole = 0;
+  #page = 0;
+  #filled = 0;
+
+  constructor(readonly pageBytes: number) {}
+
+  /** Takes the next bytes. Gives the crc32 of all so far. */
+  add(bytes: Uint8Array): number {
+    for (let at = 0; at < bytes.length; ) {
+      const end = Math.min(bytes.length, at + this.pageBytes - this.#filled);
+      this.#page = crc32(bytes.subarray(at, end), this.#page);
+      this.#filled += end - at;
+      at = end;
+      if (this.#filled === this.pageBytes) this.#next();
+    }
+    return joinedCrc32(this.#whole, this.#page, this.#filled);
+  }
+
+  get all(): readonly number[] {
+    return this.#filled === 0 ? this.#full : [...this.#full, this.#page];
+  }
+
+  #next(): void {
+    this.#whole = joinedCrc32(this.#whole, this.#page, this.pageBytes);
+    this.#full.push(this.#page);
+    this.#page = 0;
+    this.#filled = 0;
+  }
+}

@@ -1,7 +1,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { configError, externalError, internalError, MillraceError, resourceError } from "../common/errors.js";
+import { crc32 } from "node:zlib";
+import { configError, externalError, MillraceError, resourceError } from "../common/errors.js";
 import { killPoint } from "./killPoint.js";
 
 export interface FolderEntry {
@@ -15,8 +16,8 @@ export interface FileSystem {
   open(file: string, how: "create" | "read" | "update"): number;
   /** Writes all bytes from `position` on. */
   write(fd: number, chunks: readonly Uint8Array[], position: number): void;
-  /** Copies the bytes `start..end` of a file into an open one, from `position` on. */
-  copy(from: string, start: number, end: number, to: number, position: number): Promise<void>;
+  /** Copies the bytes `start..end` of a file into an open one, from `position` on. Gives the crc32 of what it read. */
+  copy(from: string, start: number, end: number, to: number, position: number): Promise<number>;
   /** Reads up to `into.length` bytes at `position`; fewer only at the file's end. */
   read(fd: number, into: Uint8Array, position: number): number;
   /** Cuts an open file off after `bytes`. */
@@ -164,22 +165,32 @@ async function removeFile(file: string): Promise<void> {
   }
 }
 
-async function copyRange(from: string, start: number, end: number, to: number, position: number): Promise<void> {
+async function copyRange(from: string, start: number, end: number, to: number, position: number): Promise<number> {
   const fd = attempt("open", from, () => fs.openSync(from, "r"));
+  let crc = 0;
   try {
     const buffer = new Uint8Array(Math.min(copyBytes, Math.max(1, end - start)));
     for (let at = start; at < end; ) {
       const { bytesRead } = await readAsync(fd, buffer, 0, Math.min(buffer.length, end - at), at);
-      if (bytesRead === 0) throw internalError(`${from} ends at byte ${at} instead of ${end}`);
+      if (bytesRead === 0) throw fragmentDamaged(from, `it ends at byte ${at} instead of ${end}`);
+      crc = crc32(buffer.subarray(0, bytesRead), crc);
       for (let done = 0; done < bytesRead; ) {
         done += (await writeAsync(to, buffer, done, bytesRead - done, position + at - start + done)).bytesWritten;
       }
       at += bytesRead;
     }
+    return crc;
   } finally {
     fs.closeSync(fd);
   }
 }
+
+/** A staged file that is not what its task wrote. */
+export const fragmentDamaged = (file: string, why: string): MillraceError =>
+  externalError("FRAGMENT_DAMAGED", `${file} was changed after it was written: ${why}`, {
+    file,
+    hint: "Nothing was published. Resume the run: the task that wrote the file is done again.",
+  });
 
 function linkOrCopy(from: string, to: string): void {
   if (attemptUnless(["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"], "link", to, () => fs.linkSync(from, to)))

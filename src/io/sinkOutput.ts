@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
-import { joinedCrc32 } from "./sinkChecksum.js";
-import { type FileSystem, fileError, nodeFileSystem } from "./sinkFileSystem.js";
+import { joinedCrc32, PageChecksums } from "./sinkChecksum.js";
+import { type FileSystem, fileError, fragmentDamaged, nodeFileSystem } from "./sinkFileSystem.js";
 
 /** What an `OutputFile` wrote. */
 export interface OutputSummary {
@@ -26,6 +26,8 @@ export interface OutputOptions {
   readonly files?: FileSystem;
   /** Whether `finish` waits until the bytes are on the disk; true unless said otherwise. */
   readonly fsync?: boolean;
+  /** Keeps the crc32 of every so many bytes, for `pageChecksums`. A power of two. */
+  readonly pageBytes?: number;
 }
 
 interface Copy {
@@ -33,6 +35,7 @@ interface Copy {
   readonly start: number;
   readonly end: number;
   readonly position: number;
+  readonly crc: number;
 }
 
 /** Ranges that are copied at a time. */
@@ -43,6 +46,7 @@ export class OutputFile {
   readonly path: string;
   readonly #files: FileSystem;
   readonly #fsync: boolean;
+  readonly #pages: PageChecksums | null;
   #fd: number | null;
   readonly #copies: Copy[] = [];
   #bytes = 0;
@@ -52,7 +56,13 @@ export class OutputFile {
     this.path = file;
     this.#files = options.files ?? nodeFileSystem;
     this.#fsync = options.fsync ?? true;
+    this.#pages = options.pageBytes === undefined ? null : new PageChecksums(options.pageBytes);
     this.#fd = this.#files.open(file, "create");
+  }
+
+  /** The crc32 of every page written so far, the last of which may not be full; of a file with `pageBytes` that nothing is appended to. */
+  get pageChecksums(): readonly number[] {
+    return this.#pages?.all ?? [];
   }
 
   /** Bytes written so far: the offset of the next one. */
@@ -69,7 +79,8 @@ export class OutputFile {
     const filled = parts.filter(({ bytes }) => bytes.length > 0);
     const position = this.#bytes;
     for (const { bytes, crc } of filled) {
-      this.#crc = crc === null ? crc32(bytes, this.#crc) : joinedCrc32(this.#crc, crc, bytes.length);
+      if (this.#pages !== null) this.#crc = this.#pages.add(bytes);
+      else this.#crc = crc === null ? crc32(bytes, this.#crc) : joinedCrc32(this.#crc, crc, bytes.length);
       this.#bytes += bytes.length;
     }
     this.#attempt("write", (fd) =>
@@ -88,7 +99,7 @@ export class OutputFile {
     const position = this.#bytes;
     this.#crc = joinedCrc32(this.#crc, crc, end - start);
     this.#bytes += end - start;
-    this.#copies.push({ from, start, end, position });
+    this.#copies.push({ from, start, end, position, crc });
   }
 
   /** Copies what was appended, several ranges at a time. Before `finish`. */
@@ -99,7 +110,8 @@ export class OutputFile {
     let next = 0;
     const lane = async (): Promise<void> => {
       for (let copy = copies[next++]; copy !== undefined; copy = copies[next++]) {
-        await this.#files.copy(copy.from, copy.start, copy.end, fd, copy.position);
+        const found = await this.#files.copy(copy.from, copy.start, copy.end, fd, copy.position);
+        if (found !== copy.crc) throw fragmentDamaged(copy.from, "its bytes have another checksum");
       }
     };
     // Every lane must have ended before the file may be closed.

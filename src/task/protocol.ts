@@ -280,6 +280,8 @@ export interface TaskResult {
     readonly samples: readonly RejectRecord[];
     /** The block file that holds all of them, where they are kept. */
     readonly file: string | null;
+    /** What was written to it; null where there is none. */
+    readonly written: { readonly bytes: number; readonly checksum: string } | null;
     /** Texts that its rows name by number. */
     readonly texts: readonly string[];
   };

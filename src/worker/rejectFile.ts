@@ -3,8 +3,7 @@ import { dirname } from "node:path";
 import { builderFor, type ColumnBuilder } from "../batch/builder.js";
 import type { Column } from "../batch/column.js";
 import { copyBytes, TextSink } from "../batch/text.js";
-import { exchangeWriter } from "../exchange/codec.js";
-import type { BatchWriter } from "../io/contracts.js";
+import { BlockFileWriter, columnParts } from "../exchange/blockFile.js";
 import { types } from "../schema/types.js";
 import { rejectNumbers, rejectTexts, taskRejectSchema } from "../task/rejectColumns.js";
 import type { RejectRecord } from "../task/protocol.js";
@@ -64,7 +63,7 @@ export class RejectFile {
   /** The last text of each column and its number: rejects that follow one another mostly share them. */
   private readonly lastTexts: (string | null)[] = rejectTexts.map(() => null);
   private readonly lastNumbers: number[] = rejectTexts.map(() => -1);
-  private readonly writer: BatchWriter;
+  private readonly writer: BlockFileWriter;
   private readonly numbers = rejectNumbers.map(() => new Float64Array(mostHeld));
   private readonly codes = rejectTexts.map(() => new Int32Array(mostHeld));
   private readonly attempts = new Int32Array(mostHeld);
@@ -75,7 +74,7 @@ export class RejectFile {
 
   constructor(path: string) {
     mkdirSync(dirname(path), { recursive: true });
-    this.writer = exchangeWriter(taskRejectSchema, path, "blocks");
+    this.writer = new BlockFileWriter(path);
   }
 
   /** Copies `raw`. */
@@ -101,13 +100,15 @@ export class RejectFile {
     if (this.held >= mostHeld || this.heldBytes >= mostHeldBytes) this.flush();
   }
 
-  finish(): void {
+  /** Size and crc32 of the file. */
+  finish(): { readonly bytes: number; readonly checksum: string } {
     this.flush();
-    void this.writer.finish();
+    const { bytes, checksum } = this.writer.finish();
+    return { bytes, checksum };
   }
 
   abort(): void {
-    void this.writer.abort();
+    this.writer.abort();
   }
 
   private number(column: number, at: number, value: number | null): void {
@@ -143,7 +144,7 @@ export class RejectFile {
       this.messages.finish(),
       this.raws.column(length),
     ];
-    void this.writer.write({ schema: taskRejectSchema, length, columns, selection: null, origin: null });
+    this.writer.write(taskRejectSchema, length, [0, length], columns.map(columnParts));
     this.messages = builderFor(types.utf8, mostHeld);
     this.raws.clear();
     this.held = 0;

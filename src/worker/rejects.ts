@@ -70,10 +70,11 @@ export class RejectLog {
   }
 
   finish(): TaskResult["rejects"] {
-    this.written?.finish();
+    const written = this.written?.finish() ?? null;
     const { count, samples } = this;
     const [byCode, byColumn] = [this.byCode.all(), this.byColumn.all()];
-    return { count, byCode, byColumn, samples, file: this.written === null ? null : this.path, texts: this.written?.texts ?? [] };
+    const [file, texts] = [written === null ? null : this.path, this.written?.texts ?? []];
+    return { count, byCode, byColumn, samples, file, written, texts };
   }
 
   /** Ends a task that failed: what it rejected is not of a result. */

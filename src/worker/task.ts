@@ -4,6 +4,7 @@ import { threadId } from "node:worker_threads";
 import { type Batch, rowCount } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { MillraceError } from "../common/errors.js";
+import { scratchDamaged } from "../exchange/blockFile.js";
 import { exchangeWriter } from "../exchange/codec.js";
 import type { BatchReader, BatchWriter } from "../io/contracts.js";
 import { openPart } from "../exchange/openPart.js";
@@ -40,8 +41,17 @@ export async function executeTask(spec: TaskSpec): Promise<TaskResult> {
     return await run.execute();
   } catch (error) {
     await run.abort();
-    throw error;
+    throw spec.fromSource ? error : ofScratch(error);
   }
+}
+
+/** What a reader says of a file that cannot be read, where it is one of ours and no input. */
+export function ofScratch(error: unknown): unknown {
+  if (!(error instanceof MillraceError) || error.place.file === undefined) return error;
+  const { code, message, place } = error;
+  const isDamage = code.startsWith("PARQUET_") || code === "SOURCE_CHANGED";
+  if (!isDamage && code !== "SOURCE_NOT_FOUND") return error;
+  return scratchDamaged(place.file ?? "", message);
 }
 
 class TaskRun {

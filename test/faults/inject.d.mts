@@ -13,8 +13,8 @@ export declare const operations: readonly [
 /** What is done with a file. A link counts as a rename: both give a file its name. */
 export type Operation = (typeof operations)[number];
 
-/** `SHORT`: a write that takes half of what it was given, a read that gives half of what is there. */
-export type FaultCode = "ENOSPC" | "EIO" | "EMFILE" | "EAGAIN" | "EBUSY" | "SHORT";
+/** `DELETE`, `CUT`, `FLIP`: what happens to a file that a task has just closed (operation `close`). `SHORT`: a write that takes half of what it was given, a read that gives half of what is there. */
+export type FaultCode = "ENOSPC" | "EIO" | "EMFILE" | "EAGAIN" | "EBUSY" | "SHORT" | "DELETE" | "CUT" | "FLIP";
 
 export interface Fault {
   readonly operation: Operation;
@@ -23,6 +23,8 @@ export interface Fault {
   readonly at: number;
   /** How many operations fail from then on; `Infinity`: all. */
   readonly times: number;
+  /** Where a file is cut or one bit of it is changed, in percent of its length. */
+  readonly percent?: number;
 }
 
 /** From now on the fault waits for its operation. */

@@ -10,22 +10,23 @@ import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worke
  */
 
 /** What is done with a file. `link` counts as a rename: both give a file its name. */
-export const operations = ["open", "read", "write", "fsync", "rename", "unlink", "mkdir", "readdir", "stat", "truncate"];
+export const operations = ["open", "read", "write", "fsync", "rename", "unlink", "mkdir", "readdir", "stat", "truncate", "close"];
 
-export const faultCodes = ["ENOSPC", "EIO", "EMFILE", "EAGAIN", "EBUSY", "SHORT"];
+export const faultCodes = ["ENOSPC", "EIO", "EMFILE", "EAGAIN", "EBUSY", "SHORT", "DELETE", "CUT", "FLIP"];
 
 /** 32-bit cells that all threads share. */
-const cell = { armed: 0, operation: 1, code: 2, at: 3, until: 4, seen: 5, fired: 6 };
+const cell = { armed: 0, operation: 1, code: 2, at: 3, until: 4, seen: 5, fired: 6, percent: 7 };
 const cells = sharedCells();
 
 function sharedCells() {
   const key = "millrace-test-faults";
-  if (isMainThread) setEnvironmentData(key, new SharedArrayBuffer(32));
+  if (isMainThread) setEnvironmentData(key, new SharedArrayBuffer(64));
   return new Int32Array(getEnvironmentData(key));
 }
 
 /** From now on the fault waits for its operation. */
-export function arm({ operation, code, at, times }) {
+export function arm({ operation, code, at, times, percent = 0 }) {
+  Atomics.store(cells, cell.percent, percent);
   Atomics.store(cells, cell.operation, operations.indexOf(operation));
   Atomics.store(cells, cell.code, faultCodes.indexOf(code));
   Atomics.store(cells, cell.at, at);
@@ -71,6 +72,7 @@ function failure(code, syscall, path) {
 
 const require = createRequire(import.meta.url);
 const fs = require("node:fs");
+const untouched = { ...fs };
 /** Paths of open files. */
 const paths = new Map();
 
@@ -172,6 +174,46 @@ function watchOpen() {
   });
 }
 
+/** What tasks leave for others: files between stages, pieces of outputs, rejects. */
+const isLeft = (path) => /[/\\](scratch|fragments)[/\\]|\.blocks$/.test(path);
+
+/** Damages a file as soon as its writer has closed it. */
+function damageClosed() {
+  const written = new Set();
+  replace(fs, "openSync", (original) => (...args) => {
+    const fd = original(...args);
+    if (args[1] === "w" && isLeft(String(args[0]))) written.add(fd);
+    return fd;
+  });
+  replace(fs, "closeSync", (original) => (...args) => {
+    original(...args);
+    if (!written.delete(args[0])) return;
+    const path = paths.get(args[0]);
+    const code = strikes("close", path);
+    if (code !== null) damage(path, code, Atomics.load(cells, cell.percent));
+  });
+}
+
+function damage(path, code, percent) {
+  const { rmSync, statSync, truncateSync, openSync, readSync, writeSync, closeSync } = untouched;
+  if (code === "DELETE") {
+    rmSync(path);
+    return;
+  }
+  const { size } = statSync(path);
+  const place = Math.min(size - 1, Math.floor((size * percent) / 100));
+  if (code === "CUT") {
+    truncateSync(path, place);
+    return;
+  }
+  const fd = openSync(path, "r+");
+  const byte = new Uint8Array(1);
+  readSync(fd, byte, 0, 1, place);
+  byte[0] ^= 1 << (percent % 8);
+  writeSync(fd, byte, 0, 1, place);
+  closeSync(fd);
+}
+
 /** A file that is read or written as a whole fails as it is opened or in between: Node does both behind one call. */
 function failWhole(name, operation) {
   replace(fs, name, (original) => (...args) => {
@@ -226,5 +268,6 @@ if (root !== undefined) {
   fail("access", "stat");
   fail("ftruncate", "truncate");
   watchHandles();
+  damageClosed();
   syncBuiltinESMExports();
 }

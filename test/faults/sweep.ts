@@ -25,7 +25,7 @@ const { values: flags } = parseArgs({
 
 const always = Number.POSITIVE_INFINITY;
 /** Which faults an operation can meet, and for how many operations each lasts. */
-const kinds: Readonly<Record<Operation, readonly (readonly [FaultCode, number])[]>> = {
+const kinds: Readonly<Record<Operation, readonly (readonly [FaultCode, number, number?])[]>> = {
   open: [
     ["EIO", 1],
     ["EMFILE", 1],
@@ -74,6 +74,11 @@ const kinds: Readonly<Record<Operation, readonly (readonly [FaultCode, number])[
     ["EIO", always],
   ],
   truncate: [["EIO", 1]],
+  close: [
+    ["DELETE", 1],
+    ...[0, 40, 99].map((percent) => ["CUT", 1, percent] as const),
+    ...[0, 3, 35, 70, 97, 99.9].map((percent) => ["FLIP", 1, percent] as const),
+  ],
 };
 
 interface Tally {
@@ -124,7 +129,9 @@ async function next(stand: Stand, fault: Fault): Promise<number | null> {
 }
 
 const wanted = operations
-  .flatMap((operation) => kinds[operation].map(([code, times]) => ({ operation, code, times, at: Number(flags.at ?? 1) })))
+  .flatMap((operation) =>
+    kinds[operation].map(([code, times, percent = 0]) => ({ operation, code, times, percent, at: Number(flags.at ?? 1) })),
+  )
   .filter(({ operation, code, times }) => {
     if (flags.times !== undefined && (flags.times === "always") !== (times === always)) return false;
     return (flags.operation ?? operation) === operation && (flags.code ?? code) === code;

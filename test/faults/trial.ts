@@ -89,7 +89,8 @@ async function goOn({ base, engine, pipeline, after, names }: Stand, failed: boo
     } catch (error) {
       wrong.push(`going on failed: ${describe(error)}`);
     }
-    if (contentOf(out) !== after) wrong.push("the target is not the right one after going on");
+    if (contentOf(out) !== after)
+      wrong.push(`the target is not the right one after going on: ${contentOf(out)} instead of ${after}`);
   }
   const left = () => [...namesIn(out).filter((name) => !names.includes(name)), ...scratchIn(state)];
   // A run whose own tidying failed leaves that to the next.
@@ -104,7 +105,7 @@ function errorFlaws(error: unknown, { code }: Fault): string[] {
   const flaws: string[] = [];
   if (category === "Internal" || category === "Plan") flaws.push(`an error of category ${category}: ${describe(error)}`);
   const said = `${message} ${error.toData().cause ?? ""}`;
-  if (code !== "SHORT" && !said.includes(code)) flaws.push(`the error does not name ${code}: ${describe(error)}`);
+  if (code.startsWith("E") && !said.includes(code)) flaws.push(`the error does not name ${code}: ${describe(error)}`);
   if (place.file === undefined) flaws.push(`the error names no file: ${describe(error)}`);
   return flaws;
 }

@@ -1,0 +1,92 @@
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import type { Column } from "../../../src/batch/column.js";
+import { BlockFile, BlockFileWriter, columnParts, ReadMemory } from "../../../src/exchange/blockFile.js";
+import type { Schema } from "../../../src/schema/types.js";
+import { types } from "../../../src/schema/types.js";
+
+const root = mkdtempSync(join(tmpdir(), "millrace-blocks-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const schema: Schema = [
+  { name: "id", type: types.int64, nullable: false },
+  { name: "name", type: types.utf8, nullable: true },
+];
+const rows = 3000;
+
+function columns(): Column[] {
+  const values = BigInt64Array.from({ length: rows }, (_, i) => BigInt(i));
+  const text = Array.from({ length: rows }, (_, i) => `n${i % 100}`);
+  const ends = new Int32Array(rows);
+  text.reduce((end, one, i) => (ends[i] = end + one.length), 0);
+  const starts = new Int32Array(rows);
+  starts.set(ends.subarray(0, rows - 1), 1);
+  const valid = Uint8Array.from({ length: rows }, (_, i) => (i % 7 === 0 ? 0 : 1));
+  return [
+    { layout: "fixed", type: types.int64, length: rows, values, valid: null },
+    { layout: "bytes", type: types.utf8, length: rows, bytes: Buffer.from(text.join("")), starts, ends, valid },
+  ];
+}
+
+/** Every row, in slices that begin and end anywhere in a page; a new path each time, so that nothing is known of it. */
+let copies = 0;
+function readAll(bytes: Uint8Array): string {
+  const path = join(root, `copy-${copies++}.blocks`);
+  writeFileSync(path, bytes);
+  const file = new BlockFile(path);
+  const seen: string[] = [];
+  try {
+    for (const block of file.blocks) {
+      for (let from = 0; from < block.rows; from += 700) {
+        const to = Math.min(block.rows, from + 700);
+        const [id, name] = file.read(block, from, to, new ReadMemory());
+        if (id?.layout !== "fixed" || name?.layout !== "bytes") throw new TypeError("another layout");
+        for (let i = 0; i < to - from; i++) {
+          const text = Buffer.from(name.bytes.subarray(name.starts[i], name.ends[i])).toString();
+          seen.push(`${id.values[i]} ${name.valid?.[i] === 0 ? null : text}`);
+        }
+      }
+    }
+  } finally {
+    file.close();
+    rmSync(path);
+  }
+  return seen.join("\n");
+}
+
+const path = join(root, "whole.blocks");
+const writer = new BlockFileWriter(path);
+writer.write(schema, rows, [0, rows], columns().map(columnParts));
+writer.write(schema, rows, [0, rows], columns().map(columnParts));
+writer.finish();
+const whole = readFileSync(path);
+const one = Array.from({ length: rows }, (_, i) => `${i} ${i % 7 === 0 ? null : `n${i % 100}`}`);
+
+it("reads any rows of a file that is whole", () => expect(readAll(whole)).toBe([...one, ...one].join("\n")));
+
+it("takes no changed bit for data, wherever it is", { timeout: 60_000 }, () => {
+  // Every byte near the borders of pages and in the footer, and some of all others.
+  const places = Array.from(whole.keys()).filter((at) => at % 61 === 0 || at % 8192 < 3 || at > whole.length - 40);
+  for (const at of places) {
+    const damaged = Uint8Array.from(whole);
+    damaged[at] = (damaged[at] as number) ^ (1 << (at % 8));
+    let outcome = "";
+    try {
+      outcome = readAll(damaged) === readAll(whole) ? "the right rows" : "wrong rows";
+    } catch (error) {
+      outcome = (error as { code: string }).code;
+    }
+    expect(outcome, `byte ${at} of ${whole.length}`).toBe("SCRATCH_DAMAGED");
+  }
+});
+
+it("says of a file that was cut what it is", () => {
+  for (const length of [0, 5, 24, 8192, 9000, whole.length - 30, whole.length - 1]) {
+    const cut = join(root, `cut-${length}.blocks`);
+    writeFileSync(cut, whole);
+    truncateSync(cut, length);
+    expect(() => new BlockFile(cut)).toThrow(expect.objectContaining({ code: "SCRATCH_DAMAGED", place: { file: cut } }));
+  }
+});
