@@ -2,7 +2,7 @@ import { required } from "../common/assert.js";
 import { planPartitions, resolveSource } from "../io/sources.js";
 import type { PlannedStep, WorkerStage } from "../planner/stages.js";
 import type { JoinBuild } from "../task/protocol.js";
-import { ofScratch } from "../worker/task.js";
+import { ofScratch } from "../worker/scratchError.js";
 import type { RunContext } from "./context.js";
 
 /** The right sides of a stage's joins by step, with the partitions that every task reads. The same for all tasks. */

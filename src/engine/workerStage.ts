@@ -14,7 +14,7 @@ import { attemptsOf, placeOf } from "./attemptWiring.js";
 import { type RunContext, raise } from "./context.js";
 import { joinBuilds } from "./joinBuilds.js";
 import { checkAccounts } from "./rejectAccounts.js";
-import { ofScratch } from "../worker/task.js";
+import { ofScratch } from "../worker/scratchError.js";
 import { StageIdentities, type TaskIdentity } from "./taskIdentity.js";
 import { addLines, errorWithLines } from "./rejectLines.js";
 import { type AttemptedTask, hasEnough, workerStageMetrics } from "./workerMetrics.js";

@@ -4,7 +4,6 @@ import { threadId } from "node:worker_threads";
 import { type Batch, rowCount } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { MillraceError } from "../common/errors.js";
-import { scratchDamaged } from "../exchange/blockFile.js";
 import { exchangeWriter } from "../exchange/codec.js";
 import type { BatchReader, BatchWriter } from "../io/contracts.js";
 import { openPart } from "../exchange/openPart.js";
@@ -16,6 +15,7 @@ import type { FileWritten, Step, StepResult, TaskResult, TaskSpec } from "../tas
 import { poisonedIn, probeSlices, withoutRows } from "./poison.js";
 import { functionHash, RowFinder } from "./rejectOrigin.js";
 import { RejectLog } from "./rejects.js";
+import { ofScratch } from "./scratchError.js";
 
 interface RowFailureData {
   readonly code: string;
@@ -43,15 +43,6 @@ export async function executeTask(spec: TaskSpec): Promise<TaskResult> {
     await run.abort();
     throw spec.fromSource ? error : ofScratch(error);
   }
-}
-
-/** What a reader says of a file that cannot be read, where it is one of ours and no input. */
-export function ofScratch(error: unknown): unknown {
-  if (!(error instanceof MillraceError) || error.place.file === undefined) return error;
-  const { code, message, place } = error;
-  const isDamage = code.startsWith("PARQUET_") || code === "SOURCE_CHANGED";
-  if (!isDamage && code !== "SOURCE_NOT_FOUND") return error;
-  return scratchDamaged(place.file ?? "", message);
 }
 
 class TaskRun {
