@@ -9,6 +9,7 @@ export type { ReplayOptions, ReplayResult } from "./engine/replay.js";
 export type { RunHandle, RunOptions, RunOutput, RunResult } from "./engine/run.js";
 export { listRuns, type RunState, type RunSummary } from "./engine/runs.js";
 export { openRejects, type RawRejects, type Reject, type RejectsOf, type RunRejects } from "./engine/runRejects.js";
+export { type OutputDifference, type OutputVerification, type VerifyOptions, verifyOutputs } from "./engine/verify.js";
 export type { HistoryOptions } from "./history/history.js";
 export { openReport, pastRuns, type ReportOf, type RunsOf } from "./history/reports.js";
 export { type CsvColumnGuess, type CsvInspection, inspectCsv } from "./io/csvInspect.js";

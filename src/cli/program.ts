@@ -13,6 +13,7 @@ import { resumeCommand } from "./resume.js";
 import { runCommand } from "./run.js";
 import { runsCommand } from "./runs.js";
 import type { Terminal } from "./terminal.js";
+import { verifyCommand } from "./verify.js";
 
 /** Every verb, in the order in which help lists them. A new one is a file and a line here. */
 const verbs: readonly ((terminal: Terminal, done: (code: number) => void) => Command)[] = [
@@ -24,6 +25,7 @@ const verbs: readonly ((terminal: Terminal, done: (code: number) => void) => Com
   replayCommand,
   runsCommand,
   reportCommand,
+  verifyCommand,
   doctorCommand,
 ];
 

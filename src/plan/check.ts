@@ -70,10 +70,11 @@ export interface Range {
   readonly max?: Literal;
 }
 
-/** The value lies within the bounds. NaN is greater than every number. Null passes. */
-function between<const N extends string>(column: N, range: Range, given?: CheckOptions): Check<N> {
+/** The value lies within the bounds. NaN is greater than every number. Null passes. The options may stand beside the bounds, as in checks of figures. */
+function between<const N extends string>(column: N, range: Range & CheckOptions, given?: CheckOptions): Check<N> {
   const where = "check.between";
-  const { min, max } = fillOptions(range, { min: options.other<unknown>(null), max: options.other<unknown>(null) }, where);
+  const { own, shared } = splitOptions(range);
+  const { min, max } = fillOptions(own, { min: options.other<unknown>(null), max: options.other<unknown>(null) }, where);
   const value = columnExpr(requireColumn(column, where));
   const terms = [...(min === null ? [] : [value.gte(min as Literal)]), ...(max === null ? [] : [value.lte(max as Literal)])];
   const [first, ...rest] = terms;
@@ -82,7 +83,8 @@ function between<const N extends string>(column: N, range: Range, given?: CheckO
   const expected = [min === null ? "" : `at least ${said(min)}`, max === null ? "" : `at most ${said(max)}`]
     .filter(Boolean)
     .join(", ");
-  return makeCheck({ kind: "between", dimension: "validity", columns: [column], expected, test: { scope: "row", expr } }, given);
+  const parts = { kind: "between", dimension: "validity", columns: [column], expected, test: { scope: "row", expr } } as const;
+  return makeCheck(parts, { ...shared, ...given });
 }
 
 const said = (value: unknown): string => (value instanceof Date ? value.toISOString() : String(value));
