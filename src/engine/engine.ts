@@ -183,7 +183,7 @@ export class Engine implements AsyncDisposable {
     if (this.closed) throw engineClosed();
     const runId = resumption?.runId ?? newRunId(new Date());
     const events = new EventQueue();
-    const observers = new Observers(this.settings.observers, options.job ?? "job");
+    const observers = new Observers(this.settings.observers, options.job ?? "job", this.settings);
     let loading: NodeJS.Timeout | null = null;
     const emit = (event: RunEventBody) => {
       const told = { time: Date.now(), runId, ...event };

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { RunObserver } from "../report/observer.js";
+import { defaultCompareWith, History, unnamedJob } from "../history/history.js";
+import type { ObservedRun, RunObserver } from "../report/observer.js";
 import type { RunReport } from "../report/report.js";
 import type { RunEvent } from "./events.js";
+import type { EngineSettings } from "./options.js";
 
 /** How long a run waits for those it tells of its end. */
 const patienceMs = 10_000;
@@ -11,12 +13,17 @@ export class Observers {
   constructor(
     private readonly observers: readonly RunObserver[],
     private readonly job: string,
+    private readonly settings: Pick<EngineSettings, "stateDir" | "history">,
   ) {}
 
   event(event: RunEvent): void {
     const { job } = this;
     const { runId, time } = event;
-    if (event.kind === "run-started") this.each((observer) => observer.started?.({ runId, job, time }));
+    if (event.kind === "run-started") this.started({ runId, job, time });
+    if (event.kind === "heartbeat") {
+      const { stage, rows: records, bytes } = event;
+      this.each((observer) => observer.heartbeat?.({ runId, job, time, stage, records, bytes }));
+    }
     if (event.kind === "progress") {
       const { rows: records, rate: recordsPerSecond } = event;
       this.each((observer) => observer.progress?.({ runId, job, time, records, recordsPerSecond }));
@@ -34,6 +41,27 @@ export class Observers {
       const { report } = failure as { readonly report?: RunReport };
       if (report !== undefined) await this.finished(report);
       throw failure;
+    }
+  }
+
+  private started(run: ObservedRun): void {
+    if (this.observers.length === 0) return;
+    const usualMs = this.usualMs();
+    this.each((observer) => observer.started?.({ ...run, usualMs }));
+  }
+
+  /** Runs without a name are told apart by their plan, which is not known yet. */
+  private usualMs(): number | null {
+    const { stateDir, history } = this.settings;
+    if (history === false || this.job === unnamedJob) return null;
+    try {
+      const { compareWith = defaultCompareWith } = history;
+      const keep = ({ status }: { readonly status: string }) => status !== "failed";
+      const past = new History(stateDir).runs({ job: this.job, limit: compareWith, keep });
+      return past.length === 0 ? null : past.reduce((sum, { durationMs }) => sum + durationMs, 0) / past.length;
+    } catch {
+      // The report at the run's end says that the history cannot be read.
+      return null;
     }
   }
 

@@ -1,5 +1,8 @@
 import type { Alert, AlertHandler } from "./alerts.js";
-import { visible } from "./format.js";
+import { durationText, visible } from "./format.js";
+import { html } from "./htmlText.js";
+import type { LiveAlert } from "./liveAlerts.js";
+import { reportSchemaVersion } from "./model.js";
 
 /** The part of `fetch` that is used; tests pass their own. */
 export type Post = (
@@ -27,6 +30,9 @@ export function consoleAlerts(write: (line: string) => void = (line) => console.
       const { job, runId } = report.data;
       for (const { level, code, text } of violations) write(visible(`[${level}] ${job} ${runId} ${code}: ${text}`));
     },
+    sendLive: ({ job, runId, violations }) => {
+      for (const { level, code, text } of violations) write(visible(`[${level}] ${job} ${runId} ${code}: ${text}`));
+    },
   };
 }
 
@@ -38,12 +44,25 @@ export function webhookAlerts(url: string, options: WebOptions = {}): AlertHandl
       const { schemaVersion, job, runId, status } = report.data;
       return post(url, { schemaVersion, job, runId, status, violations, report: report.data }, options);
     },
+    sendLive: (alert) => post(url, { schemaVersion: reportSchemaVersion, status: "running", ...alert }, options),
   };
 }
 
 /** Posts the report's Slack message to an incoming webhook. @throws Error when the answer is no success */
 export function slackAlerts(url: string, options: WebOptions = {}): AlertHandler {
-  return { name: "slack", send: ({ report }) => post(url, report.toSlack(), options) };
+  return {
+    name: "slack",
+    send: ({ report }) => post(url, report.toSlack(), options),
+    sendLive: (alert) => post(url, { text: liveText(alert).replace(/[<>&]/g, (c) => slackEscapes[c] ?? c) }, options),
+  };
+}
+
+const slackEscapes: { readonly [character: string]: string } = { "<": "&lt;", ">": "&gt;", "&": "&amp;" };
+
+/** A run that goes on, in a line for its heading and one for each rule. */
+function liveText({ job, runId, runningMs, violations }: LiveAlert): string {
+  const heading = visible(`[RUNNING] ${job}: ${runId}, for ${durationText(runningMs)}`).slice(0, 180);
+  return [heading, ...violations.map(({ text }) => visible(text))].join("\n");
 }
 
 async function post(
@@ -80,6 +99,16 @@ export function mailAlerts(transport: MailTransport, { from, to }: { readonly fr
     name: "mail",
     send: async ({ report }: Alert) => {
       await transport.sendMail({ from, to, ...report.toEmail() });
+    },
+    sendLive: async (alert) => {
+      const text = liveText(alert);
+      await transport.sendMail({
+        from,
+        to,
+        subject: text.split("\n")[0] ?? "",
+        text,
+        html: html`${text.split("\n").map((line) => html`<p>${line}</p>`)}`.text,
+      });
     },
   };
 }

@@ -30,6 +30,10 @@ export interface AlertRules {
   readonly retries?: number | null;
   /** A failed run when none of its job has finished for this long, in milliseconds; without history it says nothing. Default 24 hours. */
   readonly withoutSuccessMs?: number | null;
+  /** While it runs: the most between two signs of life, in milliseconds; a process that was stopped or blocked gives none. Default five minutes. */
+  readonly heartbeatMs?: number | null;
+  /** While it runs: the most during which a stage reads nothing, in milliseconds. Default 15 minutes. */
+  readonly zeroThroughputMs?: number | null;
 }
 
 export const defaultAlertRules = {
@@ -42,6 +46,8 @@ export const defaultAlertRules = {
   emptyOutput: true,
   retries: 3,
   withoutSuccessMs: 86_400_000,
+  heartbeatMs: 300_000,
+  zeroThroughputMs: 900_000,
 } as const satisfies AlertRules;
 
 type Rule = (report: RunReportData, rules: AlertRules) => readonly (Finding | null)[];

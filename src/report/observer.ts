@@ -12,6 +12,21 @@ export interface ObservedProgress extends ObservedRun {
   readonly recordsPerSecond: number;
 }
 
+/** A sign of life, every few seconds. */
+export interface ObservedBeat extends ObservedRun {
+  /** The stage at work; empty between stages. */
+  readonly stage: string;
+  /** Of that stage. */
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** How a run begins. */
+export interface ObservedStart extends ObservedRun {
+  /** The average duration of earlier runs of a named job, in milliseconds; null without history. */
+  readonly usualMs: number | null;
+}
+
 /**
  * Is told of the runs of an engine; see `alerts` and `openTelemetry`. What an observer throws is a warning and never fails a run, and the run
  * waits at most ten seconds for `finished`.
@@ -19,7 +34,8 @@ export interface ObservedProgress extends ObservedRun {
 export interface RunObserver {
   /** For warnings. */
   readonly name: string;
-  started?(run: ObservedRun): void;
+  started?(run: ObservedStart): void;
+  heartbeat?(run: ObservedBeat): void;
   progress?(run: ObservedProgress): void;
   finished?(report: RunReport): void | Promise<void>;
 }

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { consoleAlerts, type Post, mailAlerts, slackAlerts, webhookAlerts } from "../../../src/report/alertHandlers.js";
-import { violations } from "../../../src/report/alertRules.js";
+import { type Finding, violations } from "../../../src/report/alertRules.js";
 import { alerts } from "../../../src/report/alerts.js";
+import type { LiveAlert } from "../../../src/report/liveAlerts.js";
 import type { PastRun } from "../../../src/report/model.js";
 import { buildReport, pastRun } from "../../../src/report/report.js";
 import { openTelemetry } from "../../../src/report/telemetry.js";
@@ -158,6 +159,8 @@ describe("the rules of alerts", () => {
   });
 });
 
+const codesOf = ({ violations: broken }: { readonly violations: readonly Finding[] }) => broken.map(({ code }) => code);
+
 describe("alerts", () => {
   afterEach(() => vi.restoreAllMocks());
 
@@ -203,6 +206,53 @@ describe("alerts", () => {
     expect(posted[0]?.body).toMatchObject({ status: "failed", violations: [{ code: "run-failed" }] });
     expect(posted[1]?.body.attachments).toHaveLength(1);
     expect(mails).toMatchObject([{ subject: failed.toEmail().subject, to: "b@example.org" }]);
+  });
+
+  it("tell of a run at work once for each rule, and not again at its end", async () => {
+    const minute = 60_000;
+    const live: string[] = [];
+    const ended: string[] = [];
+    const first = { name: "live", send: () => undefined, sendLive: (alert: LiveAlert) => void live.push(...codesOf(alert)) };
+    const observer = alerts({
+      rules: { durationMs: 40 * minute, timesUsual: 2, heartbeatMs: 5 * minute, zeroThroughputMs: 15 * minute },
+      handlers: [
+        first,
+        { name: "ended", send: (alert) => void ended.push(...codesOf(alert)) },
+        { ...first, send: (alert) => void ended.push(...codesOf(alert)) },
+      ],
+    });
+    const { runId, job } = partial.data;
+    observer.started?.({ runId, job, time: startMs, usualMs: 12 * minute });
+    const beat = (minutes: number, records: number) =>
+      observer.heartbeat?.({ runId, job, time: startMs + minutes * minute, stage: "scan", records, bytes: 0 });
+    beat(5, 100); // exactly the limit
+    expect(live).toEqual([]);
+    beat(10.1, 200);
+    expect(live).toEqual(["heartbeat-missing", "heartbeat-missing"]);
+    for (const at of [14, 18, 22, 24]) beat(at, 200);
+    expect(live).toHaveLength(2);
+    beat(25, 200); // 14.9 minutes since the records moved
+    expect(live.slice(2)).toEqual(["slower-than-usual", "slower-than-usual"]);
+    beat(25.2, 200);
+    beat(29, 200);
+    expect(live.slice(4)).toEqual(["zero-throughput", "zero-throughput"]);
+    beat(41, 300);
+    expect(live.slice(6)).toEqual(["long-run", "long-run"]);
+    beat(90, 300);
+    expect(live).toHaveLength(8);
+    const long = buildReport(wholeRun({ endMs: startMs + 45 * minute }));
+    await observer.finished?.(long);
+    expect(ended).toEqual(["long-run"]);
+  });
+
+  it("survive a handler that fails while the run goes on", async () => {
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+    const broken = { name: "broken", send: () => undefined, sendLive: () => Promise.reject(new Error("no route")) };
+    const observer = alerts({ rules: { durationMs: 1 }, handlers: [broken] });
+    observer.started?.({ runId: "r", job: "j", time: 0, usualMs: null });
+    observer.heartbeat?.({ runId: "r", job: "j", time: 10, stage: "", records: 0, bytes: 0 });
+    await vi.waitFor(() => expect(warned).toHaveBeenCalledTimes(1));
+    expect(warned.mock.calls[0]?.[0]).toBe("an alert could not be sent by broken: no route");
   });
 
   it("keep the address of a webhook, which may be secret, out of the warning", async () => {
