@@ -1,10 +1,11 @@
 /**
  * Memory from outside: `node --import ./.ci/typescript.mjs benchmarks/memory.ts --data <folder with sales.csv or sales.parquet>`.
  * Every job runs in a process of its own under one memory setting, once on Millrace and once on DuckDB with the same limit. This process
- * samples the resident memory of the whole process tree, and compares what both wrote.
+ * samples the resident memory of the whole process tree, and compares what both wrote. Several folders, with commas between them: also how far
+ * the times are from a straight line over the sizes of their files.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -31,7 +32,10 @@ const { values: options } = parseArgs({
 });
 
 const input: Input = options.input === "parquet" ? "parquet" : "csv";
-const file = join(resolve(options.data), `sales.${input}`);
+const folders = options.data.split(",").map((folder) => resolve(folder));
+const fileIn = (folder: string): string => join(folder, `sales.${input}`);
+/** The file of a child, which has one. */
+const file = fileIn(folders[0] as string);
 
 /** One job in this process. */
 async function runChild(name: string): Promise<void> {
@@ -66,47 +70,79 @@ async function runAll(): Promise<void> {
   const chosen = jobs.filter(({ name }) => options.only === undefined || options.only.split(",").includes(name));
   let good = true;
   for (const job of chosen) {
-    const { name, ordered } = job;
-    const outputs: string[] = [];
-    for (const engine of options.engines.split(",")) {
-      const folder = join(options.scratch, `${name}-${engine}`);
-      rmSync(folder, { recursive: true, force: true });
-      mkdirSync(folder, { recursive: true });
-      const out = join(folder, "out.parquet");
-      const measured = await measure(name, engine, out);
-      const over = engine === "millrace" && measured.peakMb > limitMb;
-      const words = measured.failure ?? (over ? `OVER ${limitMb} MB` : "");
-      if (measured.failure === null) outputs.push(out);
-      else if (engine === "duckdb") outputs.push(await withoutLimit(job, out));
-      if (engine === "millrace" && (over || measured.failure !== null)) good = false;
-      console.log(
-        `${name.padEnd(14)} ${engine.padEnd(9)} ${measured.seconds.toFixed(1).padStart(6)} s ` +
-          `${measured.peakMb.toFixed(0).padStart(5)} MB (${measured.anonymousMb.toFixed(0)} of its own) ${words}`,
-      );
+    const times: Timed[] = [];
+    for (const folder of folders) {
+      const done = await runJob(job, folder, limitMb);
+      good &&= done.good;
+      if (done.seconds !== null) times.push({ bytes: statSync(fileIn(folder)).size, seconds: done.seconds });
     }
-    if (outputs.length > 1) {
-      const digests = await Promise.all(outputs.map((out) => digest(out, ordered)));
-      const same = digests.every((one) => one === digests[0]);
-      if (!same) good = false;
-      console.log(`${"".padEnd(14)} ${same ? "same rows" : `DIFFERENT ROWS ${digests.join(" | ")}`}`);
-    }
-    if (!options.keep) rmSync(options.scratch, { recursive: true, force: true });
+    if (times.length > 2) console.log(`${"".padEnd(14)} at most ${(offLine(times) * 100).toFixed(0)} % off a straight line`);
   }
   process.exitCode = good ? 0 : 1;
 }
 
+interface Timed {
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+/** How far times are from the straight line that fits them best (least squares), as a part of what the line says. */
+function offLine(times: readonly Timed[]): number {
+  const mean = (of: (one: Timed) => number) => times.reduce((sum, one) => sum + of(one), 0) / times.length;
+  const [x, y] = [mean((one) => one.bytes), mean((one) => one.seconds)];
+  const slope = mean((one) => (one.bytes - x) * (one.seconds - y)) / mean((one) => (one.bytes - x) ** 2);
+  return Math.max(...times.map(({ bytes, seconds }) => Math.abs(seconds / (y + slope * (bytes - x)) - 1)));
+}
+
+/** One job on one file, on every engine; `seconds` are those of Millrace, null where it failed. */
+async function runJob(
+  job: MemoryJob,
+  data: string,
+  limitMb: number,
+): Promise<{ readonly good: boolean; readonly seconds: number | null }> {
+  const { name, ordered } = job;
+  const outputs: string[] = [];
+  let good = true;
+  let seconds: number | null = null;
+  for (const engine of options.engines.split(",")) {
+    const folder = join(options.scratch, `${name}-${engine}`);
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    const out = join(folder, "out.parquet");
+    const measured = await measure(name, engine, out, data);
+    if (engine === "millrace" && measured.failure === null) seconds = measured.seconds;
+    const over = engine === "millrace" && measured.peakMb > limitMb;
+    const words = measured.failure ?? (over ? `OVER ${limitMb} MB` : "");
+    if (measured.failure === null) outputs.push(out);
+    else if (engine === "duckdb") outputs.push(await withoutLimit(job, out, fileIn(data)));
+    if (engine === "millrace" && (over || measured.failure !== null)) good = false;
+    console.log(
+      `${name.padEnd(14)} ${engine.padEnd(9)} ${measured.seconds.toFixed(1).padStart(6)} s ` +
+        `${measured.peakMb.toFixed(0).padStart(5)} MB (${measured.anonymousMb.toFixed(0)} of its own) ${words}`,
+    );
+  }
+  if (outputs.length > 1) {
+    const digests = await Promise.all(outputs.map((out) => digest(out, ordered)));
+    const same = digests.every((one) => one === digests[0]);
+    if (!same) good = false;
+    console.log(`${"".padEnd(14)} ${same ? "same rows" : `DIFFERENT ROWS ${digests.join(" | ")}`}`);
+  }
+  if (!options.keep) rmSync(options.scratch, { recursive: true, force: true });
+  return { good, seconds };
+}
+
 /** What DuckDB writes when it may use all the memory it wants, to compare with where it could not within the limit. */
-async function withoutLimit(job: MemoryJob, out: string): Promise<string> {
+async function withoutLimit(job: MemoryJob, out: string, from: string): Promise<string> {
   const connection = await (await DuckDBInstance.create(":memory:")).connect();
-  await connection.run(`CREATE VIEW sales AS SELECT * FROM ${job.from(file, input)}`);
+  await connection.run(`CREATE VIEW sales AS SELECT * FROM ${job.from(from, input)}`);
   await connection.run(`COPY (${job.sql}) TO '${out}' (FORMAT parquet)`);
   connection.closeSync();
   return out;
 }
 
-function measure(job: string, engine: string, out: string): Promise<Measured> {
+function measure(job: string, engine: string, out: string, data: string): Promise<Measured> {
   const started = performance.now();
-  const own = ["--data", options.data, "--memory", options.memory, "--workers", options.workers, "--input", input];
+  const own = ["--data", data, "--memory", options.memory, "--workers", options.workers, "--input", input];
   const child = spawn(
     process.execPath,
     [
