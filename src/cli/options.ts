@@ -1,4 +1,5 @@
 import { Option } from "commander";
+import type { EngineOptions } from "../index.js";
 import { usageError } from "./failure.js";
 
 /** Parameters of a plan, as `--set` gave them. */
@@ -9,6 +10,12 @@ export interface EngineFlags {
   readonly memory?: string;
   readonly workers?: number;
   readonly stateDir?: string;
+  readonly maxDisk?: string;
+  readonly retries?: number;
+  readonly retryLimit?: number;
+  readonly taskTimeout?: string;
+  /** False where it is switched off. */
+  readonly speculation?: boolean;
 }
 
 /** Collects `--set name=value`. */
@@ -24,39 +31,78 @@ export function collectParameter(text: string, before: Parameters): Parameters {
   return { ...before, [name]: text.slice(equals + 1) };
 }
 
-/** A whole number of at least 1, for `--workers` and `--rows`. */
-export function wholeNumber(flag: string): (text: string) => number {
+/** A whole number of at least `least`, such as for `--workers` and `--rows`. */
+export function wholeNumber(flag: string, least = 1): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
-      throw usageError("INVALID_OPTION", `${flag} ${text}: expected a whole number of at least 1`);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+      throw usageError("INVALID_OPTION", `${flag} ${text}: expected a whole number of at least ${least}`);
     }
     return value;
   };
 }
 
 /** A size as the engine takes it; checked here so that the message names the flag. */
-export function memorySize(text: string): string {
-  if (!/^\d+(\.\d+)?\s*(B|[KMGT]i?B?)?$/i.test(text)) {
-    throw usageError("INVALID_OPTION", `--memory ${text}: expected a size`, "Write for example --memory 1GB or --memory 512MB.");
-  }
-  return text;
+function size(flag: string): (text: string) => string {
+  return (text) => {
+    if (/^\d+(\.\d+)?\s*(B|[KMGT]i?B?)?$/i.test(text)) return text;
+    throw usageError("INVALID_OPTION", `${flag} ${text}: expected a size`, `Write for example ${flag} 1GB or ${flag} 512MB.`);
+  };
+}
+
+function duration(flag: string): (text: string) => string {
+  return (text) => {
+    if (/^\d+(\.\d+)?\s*(ms|s|m|min|h)$/.test(text)) return text;
+    throw usageError("INVALID_OPTION", `${flag} ${text}: expected a time`, `Write for example ${flag} 90s or ${flag} 10m.`);
+  };
 }
 
 export const setOption = (): Option =>
   new Option("--set <name=value>", "a parameter of the plan; may be repeated").argParser(collectParameter).default({}, "none");
 
+const resources = "Resources:";
+const failures = "Failures (docs/FAULTS.md):";
+
 export const engineOptions = (): readonly Option[] => [
-  new Option("--memory <size>", "memory that the run may use, such as 1GB").argParser(memorySize),
-  new Option("--workers <n>", "worker threads").argParser(wholeNumber("--workers")),
-  new Option("--state-dir <dir>", "where runs keep their journal and scratch files"),
+  new Option("--memory <size>", "memory that the run may use, such as 1GB").argParser(size("--memory")).helpGroup(resources),
+  new Option("--workers <n>", "worker threads").argParser(wholeNumber("--workers")).helpGroup(resources),
+  new Option("--state-dir <dir>", "where runs keep their journal and scratch files").helpGroup(resources),
+];
+
+/** Options of the verbs that carry a plan out. */
+export const runningOptions = (): readonly Option[] => [
+  ...engineOptions(),
+  new Option("--max-disk <size>", "scratch files that the run may keep, such as 20GB; what the disk has by default")
+    .argParser(size("--max-disk"))
+    .helpGroup(resources),
+  new Option("--retries <n>", "further attempts of a task after a failure that may pass; 3 by default, 0 for none")
+    .argParser(wholeNumber("--retries", 0))
+    .helpGroup(failures),
+  new Option("--retry-limit <n>", "retries of all tasks of a run together; 100 by default")
+    .argParser(wholeNumber("--retry-limit", 0))
+    .helpGroup(failures),
+  new Option("--task-timeout <time>", "how long one attempt of a task may take, such as 10m; no limit by default")
+    .argParser(duration("--task-timeout"))
+    .helpGroup(failures),
+  new Option("--no-speculation", "give no second attempt to tasks that take far longer than the others").helpGroup(failures),
 ];
 
 /** Only what was given, so that the engine's own defaults hold for the rest. */
-export function engineSettings(flags: EngineFlags): { memory?: string; workers?: number; stateDir?: string } {
+export function engineSettings(flags: EngineFlags): EngineSettings {
+  const { memory, workers, stateDir, maxDisk, retries, retryLimit, taskTimeout, speculation } = flags;
+  const retry = { ...(retries === undefined ? {} : { retries }), ...(retryLimit === undefined ? {} : { perRun: retryLimit }) };
   return {
-    ...(flags.memory === undefined ? {} : { memory: flags.memory }),
-    ...(flags.workers === undefined ? {} : { workers: flags.workers }),
-    ...(flags.stateDir === undefined ? {} : { stateDir: flags.stateDir }),
+    ...(memory === undefined ? {} : { memory }),
+    ...(workers === undefined ? {} : { workers }),
+    ...(stateDir === undefined ? {} : { stateDir }),
+    ...(maxDisk === undefined ? {} : { maxDisk }),
+    ...(Object.keys(retry).length === 0 ? {} : { retry }),
+    ...(taskTimeout === undefined ? {} : { taskTimeout }),
+    ...(speculation === false ? { speculation } : {}),
   };
 }
+
+type EngineSettings = Pick<
+  EngineOptions,
+  "memory" | "workers" | "stateDir" | "maxDisk" | "retry" | "taskTimeout" | "speculation"
+>;

@@ -3,7 +3,7 @@ import { Engine } from "../index.js";
 import { exitCodes } from "./exitCodes.js";
 import { usageError } from "./failure.js";
 import { jsonLine } from "./jsonLines.js";
-import { type EngineFlags, engineOptions, engineSettings, type Parameters, setOption } from "./options.js";
+import { type EngineFlags, runningOptions, engineSettings, type Parameters, setOption } from "./options.js";
 import { loadPlanFile } from "./planFile.js";
 import { stopOnSignals } from "./stop.js";
 import type { Terminal } from "./terminal.js";
@@ -25,7 +25,7 @@ export function replayCommand(terminal: Terminal, done: (code: number) => void):
     .option("--where <field=value>", "only rejects with this code, file, column or stage; may be repeated", collectWhere, {})
     .option("--json", "print the result as NDJSON on stdout instead of words")
     .addOption(setOption());
-  for (const option of engineOptions()) command.addOption(option);
+  for (const option of runningOptions()) command.addOption(option);
   return command.action(async (run: string, file: string | undefined, flags: ReplayFlags) =>
     done(await replay(terminal, run, file, flags)),
   );

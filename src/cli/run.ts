@@ -4,7 +4,7 @@ import { Engine } from "../index.js";
 import { exitCodeOfError, exitCodeOfStatus, exitCodes, type StopSignal, signalExitCode } from "./exitCodes.js";
 import { errorDataOf, printError } from "./failure.js";
 import { jsonLine } from "./jsonLines.js";
-import { type EngineFlags, engineOptions, engineSettings, type Parameters, setOption } from "./options.js";
+import { type EngineFlags, runningOptions, engineSettings, type Parameters, setOption } from "./options.js";
 import { loadPlanFile } from "./planFile.js";
 import { type ProgressEvent, ProgressLine } from "./progress.js";
 import { stopOnSignals } from "./stop.js";
@@ -33,7 +33,7 @@ export function runCommand(terminal: Terminal, done: (code: number) => void): Co
     .option("--report <file>", "where the run report goes, a page if it ends in .html; JSON beside the first output by default")
     .option("--job <name>", "name of the job in the report; the file's name by default")
     .option("--resume", "go on with the latest unfinished run of this job, if there is one");
-  for (const option of engineOptions()) command.addOption(option);
+  for (const option of runningOptions()) command.addOption(option);
   return command.action(async (file: string, flags: RunFlags) => done(await runPlanFile(terminal, file, flags)));
 }
 
