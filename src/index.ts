@@ -1,6 +1,7 @@
 /** The public door of Millrace. Everything else is internal. */
 export type { ErrorCategory, ErrorData, ErrorPlace } from "./common/errors.js";
 export { MillraceError } from "./common/errors.js";
+export { type OpenRun, openRun } from "./engine/openRun.js";
 export { Engine } from "./engine/engine.js";
 export type { RunEvent } from "./engine/events.js";
 export type { EngineOptions } from "./engine/options.js";

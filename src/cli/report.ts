@@ -1,9 +1,11 @@
 import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { Command } from "commander";
-import { openReport } from "../index.js";
+import { openReport, openRun, type ReportOf } from "../index.js";
 import { exitCodes } from "./exitCodes.js";
-import { usageError } from "./failure.js";
+import { errorDataOf, usageError } from "./failure.js";
+import { schemaVersion } from "./jsonLines.js";
+import { openRunText } from "./openRun.js";
 import type { Terminal } from "./terminal.js";
 
 type Form = "html" | "json" | "text" | "prometheus";
@@ -34,11 +36,23 @@ export function reportCommand(terminal: Terminal, done: (code: number) => void):
         ...(run === undefined ? {} : { runId: run }),
         ...(flags.stateDir === undefined ? {} : { stateDir: flags.stateDir }),
       };
-      const text = render(await openReport(of), form);
+      const text = await textOf(of, form);
       if (flags.out === undefined) terminal.out(text);
       else await writeFile(flags.out, text);
       done(exitCodes.ok);
     });
+}
+
+/** A run that was cut off has no report; its journal tells what there is to know. */
+async function textOf(of: ReportOf, form: Form): Promise<string> {
+  try {
+    return render(await openReport(of), form);
+  } catch (thrown) {
+    const run =
+      of.runId === undefined || errorDataOf(thrown).code !== "RUN_NOT_FOUND" ? null : openRun({ ...of, runId: of.runId });
+    if (run === null || (form !== "text" && form !== "json")) throw thrown;
+    return form === "json" ? `${JSON.stringify({ schemaVersion, kind: "open-run", ...run }, null, 2)}\n` : openRunText(run);
+  }
 }
 
 const forms: readonly Form[] = ["html", "json", "text", "prometheus"];
