@@ -20,6 +20,7 @@ import type { RowsConsumer } from "./execute.js";
 import type { OutputSet, RowsReader } from "./outputs.js";
 import { requireWhole } from "./fileCheck.js";
 import { withChecksum } from "./runJournal.js";
+import { damageBehind } from "./sourceDamage.js";
 import { queryIdentity, type TaskIdentity } from "./taskIdentity.js";
 
 /** Runs the DuckDB stages of one run in one session of its own, opened when the first one needs it. */
@@ -40,7 +41,7 @@ export class DuckDbRunner implements RowsReader {
     const inputs = new Map(stage.inputs.map((id): [number, StageFiles] => [id, this.filesOf(id)]));
     const scanned = scannedBy(stage.node);
     const recordsIn = scanned.recordsRead + stage.inputs.reduce((sum, id) => sum + rowsOf(context.exchangeFiles(id)), 0);
-    const rows = (await this.reused(stage, outputs)) ?? (await this.runQuery(stage, inputs, outputs));
+    const rows = (await this.reused(stage, outputs)) ?? (await this.located(stage, () => this.runQuery(stage, inputs, outputs)));
     const endMs = Date.now();
     context.emit({ kind: "stage-finished", stage: stage.name, stageId: stage.id, rows, durationMs: endMs - startMs });
     const { id, name } = stage;
@@ -104,6 +105,16 @@ export class DuckDbRunner implements RowsReader {
   private done(stage: DuckDbStage, rows: number, files: readonly FileWritten[]): void {
     const identity = this.identityOf(stage);
     if (identity !== null) this.run.journal?.stageDone(identity, rows, files);
+  }
+
+  /** Runs a query; where a damaged file made it fail, the error says which, and where. */
+  private async located<T>(stage: DuckDbStage, query: () => Promise<T>): Promise<T> {
+    try {
+      return await query();
+    } catch (thrown) {
+      if (this.session === null || this.session.interrupted) throw thrown;
+      throw await damageBehind(thrown, stage.node, { session: this.session, throwIfStopped: () => this.run.throwIfStopped() });
+    }
   }
 
   private async runQuery(stage: DuckDbStage, inputs: ReadonlyMap<number, StageFiles>, outputs: OutputSet): Promise<number> {
