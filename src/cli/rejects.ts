@@ -48,7 +48,7 @@ async function listRejects(terminal: Terminal, run: string | undefined, flags: R
   });
   if (flags.export !== undefined) await exportRejects(terminal, rejects, flags.export, flags.out ?? null);
   else if (flags.json === true) await printJson(terminal, rejects);
-  else await printWords(terminal, rejects, flags.samples);
+  else await printWords(terminal, rejects, flags.samples, flags.stateDir);
   return exitCodes.ok;
 }
 
@@ -68,7 +68,7 @@ function plain({ raw, ...reject }: Reject): object {
   }
 }
 
-async function printWords(terminal: Terminal, rejects: RunRejects, samples: number): Promise<void> {
+async function printWords(terminal: Terminal, rejects: RunRejects, samples: number, stateDir: string | undefined): Promise<void> {
   const { runId, count, resolved } = rejects;
   const settled = resolved === 0 ? "" : `, ${resolved} of them settled by replays`;
   terminal.out(`run ${runId}: ${count} ${count === 1 ? "record" : "records"} rejected${settled}\n`);
@@ -87,12 +87,51 @@ async function printWords(terminal: Terminal, rejects: RunRejects, samples: numb
       )}`,
     );
   }
-  let shown = 0;
+  const shown = await samplesByCode(rejects, samples);
+  if (shown.length > 0) terminal.out("\n");
+  for (const reject of shown) terminal.out(sampleText(reject));
+  terminal.err(nextSteps(rejects, shown.length, stateDir));
+}
+
+/**
+ * The first few records of every code, the most frequent code first: what happened once must not be hidden behind what happened a million times.
+ */
+async function samplesByCode(rejects: RunRejects, samples: number): Promise<Reject[]> {
+  const codes = Object.entries(rejects.byCode).sort((a, b) => b[1] - a[1]);
+  const each = Math.floor(samples / Math.max(1, codes.length));
+  const more = samples - each * codes.length;
+  const groups = new Map(
+    codes.map(([code, count], i) => [code, { room: Math.min(count, each + (i < more ? 1 : 0)), found: [] as Reject[] }]),
+  );
+  let wanted = [...groups.values()].reduce((sum, { room }) => sum + room, 0);
+  if (wanted === 0) return [];
   for await (const reject of rejects) {
-    if (shown++ === samples) break;
-    if (shown === 1) terminal.out("\n");
-    terminal.out(sampleText(reject));
+    const group = groups.get(reject.code);
+    if (group === undefined || group.found.length === group.room) continue;
+    group.found.push(reject);
+    if (--wanted === 0) break;
   }
+  return [...groups.values()].flatMap(({ found }) => found);
+}
+
+/** What to do about them. */
+function nextSteps({ runId, count, kept, rawFiles }: RunRejects, shown: number, stateDir: string | undefined): string {
+  if (count === 0) return "";
+  if (!kept) return '\nThe records themselves were not kept: onReject: "quarantine" keeps them.\n';
+  const state = stateDir === undefined ? "" : ` --state-dir ${stateDir}`;
+  const lines = [
+    ...(shown < count ? [`${shown} of ${count} records are shown. All of them:`] : ["As a file:"]),
+    `  millrace rejects ${runId}${state} --export csv --out rejects.csv`,
+    ...(rawFiles.length === 0
+      ? []
+      : [
+          "As they stand in their source, to be repaired:",
+          `  millrace rejects ${runId}${state} --export raw --out ${rawFiles.length > 1 ? "rejects" : "rejects.raw"}`,
+        ]),
+    "Again through a plan that takes them:",
+    `  millrace replay ${runId}${state} [plan.ts] [--where code=…]`,
+  ];
+  return `\n${lines.join("\n")}\n`;
 }
 
 function sampleText(reject: Reject): string {

@@ -21,7 +21,10 @@ export interface PlanShape {
   readonly lookups: ReadonlySet<ResolvedSource>;
 }
 
-/** Pure. A function over batches counts as not row-wise, since what it gives may depend on which rows it sees together. */
+/**
+ * Pure. A function over batches counts as row-wise: which rows it sees together is nobody's promise, so what it gives for one must not depend on
+ * it. So do checks of single rows; those of other scopes are outputs of their own here, over all rows.
+ */
 export function planShape(outputs: readonly BoundNode[]): PlanShape {
   const [rows, lookups, seen] = [new Set<ResolvedSource>(), new Set<ResolvedSource>(), new Set<BoundNode>()];
   let notRowWise: string | null = null;
@@ -47,6 +50,9 @@ export function planShape(outputs: readonly BoundNode[]): PlanShape {
       case "filter":
       case "project":
       case "map":
+      case "mapBatches":
+      case "expect":
+      case "sample":
       case "union":
         break;
       default:

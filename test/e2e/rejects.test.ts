@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import {
+  check,
   Engine,
   max,
   type MillraceError,
@@ -399,6 +400,95 @@ await engine.close();`,
     expect(partitions(out)).toEqual(partitions(clean));
   });
 
+  it("appends through a function over batches and checks of single rows", async () => {
+    const path = file("in.csv", rows(700));
+    const [out, clean] = [join(folder, "out"), join(folder, "clean")];
+    type Row = { readonly id: bigint; readonly twice: number };
+    const plan = (double: typeof strict, least: number, to: string) =>
+      read
+        .csv(path, quarantine)
+        .withColumns((c) => ({ twice: double(c.n) }))
+        .expect(check.between("id", { min: least, max: 100_000 }, { action: "quarantine" }))
+        .mapBatches(
+          ({ length, columns }: { length: number; columns: Record<string, unknown> }) => {
+            const [ids, twos] = [columns.id as ArrayLike<Row["id"]>, columns.twice as ArrayLike<Row["twice"]>];
+            return { length, columns: { id: ids, sum: Array.from({ length }, (_, i) => Number(ids[i]) + Number(twos[i])) } };
+          },
+          { schema: { id: "int64", sum: "float64" } },
+        )
+        .write.jsonl(to);
+    const broken = await run(plan(strict, 20, out));
+    expect(broken.rejects.byCode).toEqual({ UDF_THREW: 100, CHECK_FAILED: 17 });
+    // Only the function is repaired at first: the three records under 20 that it rejected fail the check now.
+    expect(await engine.replay(broken.runId, plan(repaired, 20, out))).toMatchObject({
+      strategy: "append",
+      replayed: 117,
+      resolved: 97,
+      remaining: 20,
+    });
+    expect(await engine.replay(broken.runId, plan(repaired, 0, out))).toMatchObject({ replayed: 20, resolved: 20, remaining: 0 });
+    await run(plan(repaired, 0, clean));
+    const lines = (at: string) =>
+      readdirSync(at)
+        .filter((name) => name.endsWith(".jsonl"))
+        .flatMap((name) => readFileSync(join(at, name), "utf8").trimEnd().split("\n"))
+        .sort();
+    expect(lines(out)).toEqual(lines(clean));
+  });
+
+  it.each([
+    ["utf16le", (text: string) => Buffer.from(`\ufeff${text}`, "utf16le")],
+    ["windows-1252", (text: string) => Buffer.from(text, "latin1")],
+  ] as const)("keeps raw bytes as they stand, and replays them: %s", async (encoding, encode) => {
+    const records = Array.from({ length: 300 }, (_, i) => (i % 10 === 3 ? `${i},müßig ${i},x${i}` : `${i},été ${i},${i}`));
+    const path = file("in.csv", encode(`id,name,n\n${records.join("\n")}\n`));
+    const make = (type: "int32" | "utf8", out: string) =>
+      read.csv(path, { schema: { id: "int64", name: "utf8", n: type }, encoding, onReject: "quarantine" }).write.jsonl(out);
+    const out = join(folder, "out");
+    const broken = await run(make("int32", out));
+    const rejects = await all(broken.rejects);
+    expect(rejects).toHaveLength(30);
+    const bytes = readFileSync(path);
+    for (const { byte, length, line, raw } of rejects) {
+      expect(Buffer.from(raw ?? [])).toEqual(bytes.subarray(byte ?? 0, (byte ?? 0) + (length ?? 0)));
+      expect(Buffer.from(raw ?? [])).toEqual(encode(records[(line ?? 0) - 2] as string).subarray(encoding === "utf16le" ? 2 : 0));
+    }
+    // Only the records are needed: the source may be gone.
+    renameSync(path, `${path}.old`);
+    const error = await failureOf(() => engine.replay(broken.runId, make("utf8", out)));
+    expect(error.place.file ?? error.message).toContain("in.csv");
+    renameSync(`${path}.old`, path);
+    const done = await engine.replay(broken.runId, make("utf8", out), { where: { code: "CAST_FAILED" } });
+    expect(done).toMatchObject({ strategy: "append", replayed: 30, resolved: 30, remaining: 0 });
+    const names = readdirSync(out)
+      .filter((name) => name.endsWith(".jsonl"))
+      .flatMap((name) => readFileSync(join(out, name), "utf8").trimEnd().split("\n"))
+      .map((line) => (JSON.parse(line) as { name: string }).name);
+    expect(names.sort()).toEqual(records.map((record) => record.split(",")[1]).sort());
+  });
+
+  it("keeps the values of key=value folders", async () => {
+    for (const day of ["2026-01-01", "2026-01-02"]) {
+      mkdirSync(join(folder, "in", `day=${day}`), { recursive: true });
+      writeFileSync(join(folder, "in", `day=${day}`, "part.csv"), `id,name,n\n1,a,1\n2,b,7\n3,c,3\n`);
+    }
+    const out = join(folder, "out");
+    const plan = (double: typeof strict) =>
+      read
+        .csv(join(folder, "in"), { onReject: "quarantine", schema: { ...schema, day: "utf8" } })
+        .withColumns((c) => ({ twice: double(c.n) }))
+        .write.jsonl(out);
+    const broken = await run(plan(strict));
+    expect(broken.rejects.count).toBe(2);
+    expect(await engine.replay(broken.runId, plan(repaired))).toMatchObject({ strategy: "append", resolved: 2, remaining: 0 });
+    const found = readdirSync(out)
+      .filter((name) => name.endsWith(".jsonl"))
+      .flatMap((name) => readFileSync(join(out, name), "utf8").trimEnd().split("\n"))
+      .map((line) => JSON.parse(line) as { id: number; day: string })
+      .filter(({ id }) => id === 2);
+    expect(found.map(({ day }) => day).sort()).toEqual(["2026-01-01", "2026-01-02"]);
+  });
+
   it("refuses a target that another run has replaced", async () => {
     const path = file("in.csv", rows(70));
     const out = join(folder, "out");
@@ -451,6 +541,9 @@ describe("the command line", () => {
     expect(listed.code).toBe(0);
     expect(listed.out.toString()).toContain(`run ${runId}: 2 records rejected`);
     expect(listed.out.toString()).toContain("CSV_TOO_FEW_FIELDS");
+    expect(listed.err).toContain(`millrace replay ${runId} --state-dir ${stateDir}`);
+    const one = (await cli("rejects", runId, "--samples", "1")).out.toString();
+    expect([one.includes(":3, byte 16"), one.includes(":4, byte 22")]).toEqual([true, false]);
     const raw = await cli("rejects", runId, "--export", "raw");
     expect(raw.out.toString()).toBe("id,name,n\n2,b,x\n3,c\n");
     const json = (await cli("rejects", runId, "--json")).out
