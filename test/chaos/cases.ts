@@ -58,10 +58,19 @@ export function pointsFor(passings: ReadonlyMap<string, number>, kills: number):
 const hashOf = (text: string): number =>
   [...text].reduce((hash, char) => Math.imul(hash ^ char.charCodeAt(0), 16777619), 2166136261);
 
+/** How often the points are passed, by an undisturbed run and by a process that brings a publish to its end. */
+export interface Passings {
+  readonly passings: ReadonlyMap<string, number>;
+  readonly resumePassings: ReadonlyMap<string, number>;
+}
+
 /** The cases of a pipeline: half of the kills at points, half at random times. */
-export function casesOf(pipeline: string, passings: ReadonlyMap<string, number>, kills: number, seed: number): Case[] {
-  const atPoints = pointsFor(passings, Math.ceil(kills / 2));
-  const names = [...passings.keys()];
+export function casesOf(pipeline: string, { passings, resumePassings }: Passings, kills: number, seed: number): Case[] {
+  const publishing: Where = { kind: "point", point: "publishing", nth: 1 };
+  const late = [...resumePassings].map(([point]): readonly Where[] => [publishing, { kind: "point", point, nth: 1 }]);
+  const early = pointsFor(passings, Math.max(0, Math.ceil(kills / 2) - late.length)).map((where): readonly Where[] => [where]);
+  const atPoints = [...late, ...early].slice(0, Math.ceil(kills / 2));
+  const names = [...passings.keys(), ...resumePassings.keys()];
   return Array.from({ length: kills }, (_, number) => {
     const random = randomFrom(hashOf(`${seed} ${pipeline} ${number}`));
     // Some kills come late on purpose: what is published takes a small share of the time.
@@ -73,12 +82,13 @@ export function casesOf(pipeline: string, passings: ReadonlyMap<string, number>,
     });
     const again =
       random() < 0.25 ? Array.from({ length: 1 + Math.floor(random() * 3) }, () => (random() < 0.6 ? point() : time())) : [];
+    const [first = time(), ...then] = atPoints[number] ?? [];
     const who = random();
     const by = who < 0.08 ? "two" : who < 0.2 ? "new" : "server";
     return {
       number,
-      where: atPoints[number] ?? time(),
-      again,
+      where: first,
+      again: [...then, ...again],
       by,
       settings: Math.floor(random() * 3),
       auto: random() < 0.15,

@@ -84,8 +84,9 @@ async function tryPipeline(pipeline: Pipeline, options: ChaosOptions, { root, in
   );
   try {
     const [first] = lanes as [Lane];
-    const reference = await first.reference(pipeline, older);
-    const judge = await Judge.of(pipeline, reference, first, { inputs, older, database });
+    const whole = await first.reference(pipeline, older);
+    const judge = await Judge.of(pipeline, whole, first, { inputs, older, database });
+    const reference = await first.withResume(pipeline, older, whole);
     const cases = choose(pipeline, reference, options);
     const outcomes = new Map<number, Outcome>();
     const began = Date.now();
@@ -111,7 +112,7 @@ function choose(
   reference: Reference,
   { kills, seed, from = 0, count = kills, only, point }: ChaosOptions,
 ): Case[] {
-  const cases = casesOf(pipeline.name, reference.passings, kills, seed);
+  const cases = casesOf(pipeline.name, reference, kills, seed);
   if (point !== undefined) return cases.map((one) => ({ ...one, where: point }));
   return only === undefined ? cases.slice(from, from + count) : cases.filter(({ number }) => number === only);
 }
@@ -124,7 +125,7 @@ function summarize(pipeline: Pipeline, reference: Reference, outcomes: ReadonlyM
     cases: all.length,
     kills: sum(({ kills }) => kills),
     covered: [...new Set(all.flatMap(({ points }) => points))].sort(),
-    passed: [...reference.passings.keys()].sort(),
+    passed: [...reference.passings.keys(), ...reference.resumePassings.keys()].sort(),
     resumes: sum(({ resumes }) => resumes),
     pairs: sum(({ pairs }) => pairs),
     redoneMax: Math.max(0, ...all.map(({ redone }) => redone)),

@@ -24,6 +24,8 @@ export interface Reference {
   readonly tasks: number;
   /** How often each point was passed. */
   readonly passings: ReadonlyMap<string, number>;
+  /** The same for the points that only a process passes which goes on with a run that was publishing. */
+  readonly resumePassings: ReadonlyMap<string, number>;
   /** From the moment that the engine was ready. */
   readonly ms: number;
 }
@@ -101,13 +103,25 @@ export class Lane {
     const ended = await this.run(pipeline, this.request(pipeline, runId), 0, { at: `trace:${trace}` });
     if (ended.last.kind !== "result")
       throw new Error(`${pipeline.name} fails undisturbed: ${JSON.stringify(ended.last)} ${ended.err}`);
-    const passings = new Map<string, number>();
-    for (const point of readFileSync(trace, "utf8").trim().split("\n")) passings.set(point, (passings.get(point) ?? 0) + 1);
+    const passings = passingsIn(trace);
     const { counts, status } = ended.last;
     const tasks = ended.lines.filter(({ kind }) => kind === "task-finished").length;
     const own = String(ended.last.runId);
     const runFolder = treeOf(this.runFolder(own));
-    return { runId: own, before, after: treeOf(this.out), runFolder, counts, status, tasks, passings, ms: ended.ms };
+    const after = treeOf(this.out);
+    return { runId: own, before, after, runFolder, counts, status, tasks, passings, resumePassings: new Map(), ms: ended.ms };
+  }
+
+  /** Cuts a run off that is about to publish, and notes what the next process passes that brings it to its end. */
+  async withResume(pipeline: Pipeline, older: string, reference: Reference): Promise<Reference> {
+    if (!reference.passings.has("publishing")) return reference;
+    this.reset(older);
+    await this.run(pipeline, this.request(pipeline, null), 0, { at: "publishing:1" });
+    const trace = join(this.root, "trace");
+    rmSync(trace, { force: true });
+    await this.run(pipeline, this.request(pipeline, this.runId()), 0, { at: `trace:${trace}` });
+    const others = [...passingsIn(trace)].filter(([point]) => !reference.passings.has(point));
+    return { ...reference, resumePassings: new Map(others) };
   }
 
   /** What comes before that which is killed: the run whose rejects are replayed. */
@@ -133,4 +147,10 @@ export class Lane {
       ...settings[number % settings.length],
     };
   }
+}
+
+function passingsIn(trace: string): Map<string, number> {
+  const passings = new Map<string, number>();
+  for (const point of readFileSync(trace, "utf8").trim().split("\n")) passings.set(point, (passings.get(point) ?? 0) + 1);
+  return passings;
 }
