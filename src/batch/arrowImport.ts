@@ -145,6 +145,7 @@ function bytesColumn(data: Arrow.Data, type: DataType, valid: Uint8Array | null,
   if (arrow.DataType.isUtf8(data.type) || arrow.DataType.isBinary(data.type)) {
     const narrow = offsets as Int32Array;
     const bytes = data.values as Uint8Array;
+    checkOffsets(narrow, length, bytes.length, name);
     return {
       layout: "bytes",
       type,
@@ -158,6 +159,7 @@ function bytesColumn(data: Arrow.Data, type: DataType, valid: Uint8Array | null,
   if (arrow.DataType.isLargeUtf8(data.type) || arrow.DataType.isLargeBinary(data.type)) {
     const narrow = Int32Array.from(offsets as unknown as ArrayLike<bigint>, (offset) => narrowOffset(offset, name));
     const bytes = data.values as Uint8Array;
+    checkOffsets(narrow, length, bytes.length, name);
     return {
       layout: "bytes",
       type,
@@ -173,6 +175,24 @@ function bytesColumn(data: Arrow.Data, type: DataType, valid: Uint8Array | null,
   for (let i = 0; i < length; i++) builder.append((vector.get(i) as string | Uint8Array | null) ?? null);
   return builder.finish();
 }
+
+/** Offsets that lead out of what they count, as in a damaged file, would read the values of others. */
+function checkOffsets(offsets: ArrayLike<number | bigint> | undefined, length: number, size: number, name: string): void {
+  let before = length === 0 ? 0 : Number(offsets?.[0]);
+  let isRight = before >= 0;
+  for (let i = 1; i <= length; i++) {
+    const offset = Number(offsets?.[i]);
+    isRight &&= offset >= before;
+    before = offset;
+  }
+  if (!isRight || before > size) throw damaged(name, "its offsets contradict each other");
+}
+
+const damaged = (column: string, why: string) =>
+  dataError("ARROW_UNREADABLE", `column ${JSON.stringify(column)} of an Arrow record batch cannot be read: ${why}`, {
+    column,
+    hint: "Write or copy the file again.",
+  });
 
 function narrowOffset(offset: bigint | number, name: string): number {
   const value = Number(offset);
@@ -193,6 +213,7 @@ function fromDictionary(data: Arrow.Data, name: string): Column {
   const only = chunks[0];
   if (only !== undefined && chunks.length === 1 && only.length > 0) {
     if (valid !== null) for (let i = 0; i < length; i++) if (valid[i] === 0) codes[i] = 0;
+    for (const code of codes) if (!(code >= 0 && code < only.length)) throw damaged(name, `its dictionary has no entry ${code}`);
     const column = gatherColumn(only, codes);
     return valid === null ? column : { ...column, valid: bothValid(valid, column.valid) };
   }
@@ -224,6 +245,7 @@ function listColumn(data: Arrow.Data, type: DataType, valid: Uint8Array | null, 
   const size = (data.type as Arrow.FixedSizeList).listSize;
   const offsets = data.valueOffsets as unknown as ArrayLike<number | bigint> | undefined;
   const at = (i: number): number => (arrow.DataType.isFixedSizeList(data.type) ? i * size : Number(offsets?.[i]));
+  if (offsets !== undefined) checkOffsets(offsets, length, data.children[0]?.length ?? 0, name);
   const values: Value[] = [];
   for (let i = 0; i < length; i++) {
     if (valid !== null && valid[i] === 0) {

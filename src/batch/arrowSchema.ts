@@ -58,11 +58,12 @@ export const arrowSchema = (schema: Schema): Arrow.Schema => new arrow.Schema(sc
 /** A schema from Arrow's. @throws MillraceError Data/UNSUPPORTED_ARROW_TYPE for types that have no place here. */
 export const schemaFromArrow = (schema: Arrow.Schema): Schema => schema.fields.map(fieldFromArrow);
 
-const fieldFromArrow = (field: Arrow.Field): Field => ({
-  name: field.name,
-  type: typeFromArrow(field.type, field.name),
-  nullable: field.nullable,
-});
+function fieldFromArrow(field: Arrow.Field): Field {
+  // The format lets a name be absent; the library's types do not say so.
+  const name = field.name as string | null;
+  if (name === null) throw dataError("ARROW_UNREADABLE", "a column of the Arrow schema has no name");
+  return { name, type: typeFromArrow(field.type, name), nullable: field.nullable };
+}
 
 /** The type that an Arrow type is read as. Units of time become microseconds and days; dictionaries become their values. */
 export function typeFromArrow(type: Arrow.DataType, column: string): DataType {

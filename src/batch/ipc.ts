@@ -1,6 +1,6 @@
 import type * as Arrow from "apache-arrow";
 import { arrow } from "./arrowLibrary.js";
-import { dataError } from "../common/errors.js";
+import { dataError, MillraceError } from "../common/errors.js";
 import type { Schema } from "../schema/types.js";
 import { toRecordBatch } from "./arrowExport.js";
 import { fromRecordBatch } from "./arrowImport.js";
@@ -22,6 +22,18 @@ function encode(writer: Arrow.RecordBatchWriter, schema: Schema, batches: Iterab
   return writer.toUint8Array(true);
 }
 
+/**
+ * The schema message with which a stream of a file's record batches begins. Some writers put the schema of a file into its footer alone.
+ * @param file an Arrow file whose footer lists no blocks
+ */
+export function schemaMessageOfFile(file: Uint8Array): Uint8Array {
+  const { schema } = arrow.RecordBatchReader.from(file).open();
+  const writer = new arrow.RecordBatchStreamWriter();
+  writer.reset(undefined, schema);
+  writer.finish();
+  return writer.toUint8Array(true);
+}
+
 export interface DecodedIpc {
   readonly schema: Schema;
   readonly batches: readonly Batch[];
@@ -32,22 +44,25 @@ export interface DecodedIpc {
  * @throws MillraceError Data/ARROW_UNREADABLE when the bytes are not whole Arrow IPC.
  */
 export function decodeIpc(bytes: Uint8Array, file?: string): DecodedIpc {
-  const records: Arrow.RecordBatch[] = [];
-  let schema: Arrow.Schema;
+  const place = file === undefined ? {} : { file };
   try {
     const reader = arrow.RecordBatchReader.from(bytes).open();
     // Read before the records: a reader that has come to its end forgets its schema.
-    schema = reader.schema;
+    const { schema } = reader;
+    if (schema === undefined) throw dataError("ARROW_UNREADABLE", "the bytes hold no Arrow schema", place);
+    const batches: Batch[] = [];
     // A stream without batches is given as one empty batch that lacks the parts of nested columns.
-    for (const record of reader) if (record.numRows > 0) records.push(record);
+    for (const record of reader) if (record.numRows > 0) batches.push(fromRecordBatch(record));
+    return { schema: schemaFromArrow(schema), batches };
   } catch (thrown) {
+    if (thrown instanceof MillraceError) throw file === undefined ? thrown : inFile(thrown, file);
     throw dataError("ARROW_UNREADABLE", "the bytes are not a whole Arrow IPC stream or file", {
       cause: thrown,
-      ...(file === undefined ? {} : { file }),
+      ...place,
       hint: "Compressed record batches and cut files cannot be read; write the file again without compression.",
     });
   }
-  if (schema === undefined)
-    throw dataError("ARROW_UNREADABLE", "the bytes hold no Arrow schema", file === undefined ? {} : { file });
-  return { schema: schemaFromArrow(schema), batches: records.map(fromRecordBatch) };
 }
+
+const inFile = (error: MillraceError, file: string): MillraceError =>
+  error.place.file === undefined ? MillraceError.fromData({ ...error.toData(), file }) : error;

@@ -1,4 +1,4 @@
-import { encodeIpcFile, encodeIpcStream } from "../batch/ipc.js";
+import { encodeIpcFile, encodeIpcStream, schemaMessageOfFile } from "../batch/ipc.js";
 import { dataError } from "../common/errors.js";
 import type { Schema } from "../schema/types.js";
 
@@ -47,6 +47,8 @@ function blocksAt(view: DataView, place: number | null): ArrowBlock[] {
 
 /** What the footer of an Arrow file says. */
 export interface ArrowFooter {
+  /** The schema as the message with which a stream begins. */
+  readonly schema: Uint8Array;
   readonly dictionaries: readonly ArrowBlock[];
   readonly batches: readonly ArrowBlock[];
 }
@@ -70,10 +72,26 @@ export function readArrowFooter(file: string, bytes: number, read: (from: number
     const batches = blocksAt(view, fieldPlace(view, table, footerFields.recordBatches));
     const bad = [...dictionaries, ...batches].some((b) => b.offset < 8 || b.offset + b.metadataBytes + b.bodyBytes > bytes);
     if (bad) throw new RangeError("a block lies outside of the file");
-    return { dictionaries, batches };
+    return { schema: schemaOf(footer), dictionaries, batches };
   } catch (thrown) {
     throw cut(thrown instanceof Error ? thrown.message : String(thrown));
   }
+}
+
+/** The footer's schema, read from a file of nothing but this footer without its blocks. */
+function schemaOf(footer: Uint8Array): Uint8Array {
+  const file = new Uint8Array(arrowMagic.length + footer.length + 4 + magicBytes);
+  file.set(arrowMagic);
+  file.set(footer, arrowMagic.length);
+  const view = new DataView(file.buffer, arrowMagic.length);
+  for (const field of Object.values(footerFields)) {
+    const place = fieldPlace(view, view.getUint32(0, true), field);
+    if (place !== null) view.setUint32(place + view.getUint32(place, true), 0, true);
+  }
+  view.setInt32(footer.length, footer.length, true);
+  file.set(arrowMagic.subarray(0, magicBytes), arrowMagic.length + footer.length + 4);
+  const message = schemaMessageOfFile(file);
+  return message.subarray(0, message.length - endOfStream.length);
 }
 
 /** The end of a file with these record batches: end of stream, footer, its length, magic. */

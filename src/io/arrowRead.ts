@@ -49,17 +49,10 @@ function openArrowFile(file: SourceFile): OpenArrow {
   }
 }
 
-/** The schema message of a file, which stands right behind the magic. */
-function schemaBytes(arrow: OpenArrow): Uint8Array {
-  const head = arrow.read(8, 16);
-  const length = new DataView(head.buffer).getInt32(4, true);
-  return arrow.read(8, 16 + Math.max(0, length));
-}
-
 /** A stream of some of a file's blocks: schema, every dictionary, then the blocks. */
-function streamOf(arrow: OpenArrow, dictionaries: readonly ArrowBlock[], blocks: readonly ArrowBlock[]): Uint8Array {
+function streamOf(arrow: OpenArrow, { schema, dictionaries }: ArrowFooter, blocks: readonly ArrowBlock[]): Uint8Array {
   const parts = [...dictionaries, ...blocks].map((b) => arrow.read(b.offset, b.offset + b.metadataBytes + b.bodyBytes));
-  return Buffer.concat([schemaBytes(arrow), ...parts, endOfStream]);
+  return Buffer.concat([schema, ...parts, endOfStream]);
 }
 
 /**
@@ -91,7 +84,7 @@ function describe(file: SourceFile): { readonly schema: Schema; readonly rows: n
     const { footer } = arrow;
     if (footer === null) return { schema: decodeIpc(readFileSync(file.path), file.path).schema, rows: null };
     const rows = footer.batches.reduce((sum, b) => sum + rowsOfMessage(arrow.read(b.offset, b.offset + b.metadataBytes)), 0);
-    return { schema: decodeIpc(streamOf(arrow, footer.dictionaries, []), file.path).schema, rows };
+    return { schema: decodeIpc(streamOf(arrow, footer, []), file.path).schema, rows };
   } finally {
     arrow.close();
   }
@@ -141,7 +134,6 @@ class ArrowReader implements BatchReader {
   readonly #file: SourceFile;
   readonly #batchRows: number;
   readonly #arrow: OpenArrow;
-  readonly #dictionaries: readonly ArrowBlock[];
   readonly #blocks: ArrowBlock[];
   #stream: boolean;
   #ready: Batch[] = [];
@@ -155,7 +147,6 @@ class ArrowReader implements BatchReader {
     this.#batchRows = batchRows;
     this.#arrow = openArrowFile(file);
     this.#stream = this.#arrow.footer === null;
-    this.#dictionaries = this.#arrow.footer?.dictionaries ?? [];
     this.#blocks = this.#arrow.footer?.batches.slice(first, first + count) ?? [];
   }
 
@@ -179,7 +170,8 @@ class ArrowReader implements BatchReader {
       return readFileSync(this.#file.path);
     }
     const block = this.#blocks.shift();
-    return block === undefined ? null : streamOf(this.#arrow, this.#dictionaries, [block]);
+    const { footer } = this.#arrow;
+    return block === undefined || footer === null ? null : streamOf(this.#arrow, footer, [block]);
   }
 
   #deliver(decoded: Batch): Batch[] {
