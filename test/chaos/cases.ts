@@ -82,7 +82,8 @@ export function casesOf(pipeline: string, { passings, resumePassings }: Passings
     });
     const again =
       random() < 0.25 ? Array.from({ length: 1 + Math.floor(random() * 3) }, () => (random() < 0.6 ? point() : time())) : [];
-    const [first = time(), ...then] = atPoints[number] ?? [];
+    // In turn, so that a part of the cases has kills of both kinds.
+    const [first = time(), ...then] = (number % 2 === 0 ? atPoints[number / 2] : undefined) ?? [];
     const who = random();
     const by = who < 0.08 ? "two" : who < 0.2 ? "new" : "server";
     return {
