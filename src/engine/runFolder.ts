@@ -11,7 +11,7 @@ import { readMemory } from "./journal.js";
 import type { EngineSettings } from "./options.js";
 import { indexPath, rejectFolder, removeRejectParts } from "./rejectIndex.js";
 import { isTransient } from "./retry.js";
-import { ownerOfRun, RunLock } from "./runLock.js";
+import { ownershipOf, RunLock } from "./runLock.js";
 
 /** `20260131T235959123-1a2b3c4d`: sorts by start (to the millisecond), and two runs of one millisecond differ. */
 export function newRunId(now: Date): string {
@@ -105,24 +105,41 @@ function namesIn(runs: string): string[] {
   return names;
 }
 
-/** A run that somebody may still want to go on with is kept for a time. */
+/** What is asked before the lock is taken may have changed when it is held: another process can have ended, and left a run to go on with. */
 function sweepUnfinished(folder: string, runId: string, keepMs: number): void {
-  const written = statSync(join(folder, "journal"), { throwIfNoEntry: false });
-  if (ownerOfRun(folder) !== null) return;
-  const memory = written === undefined ? null : readMemory(nodeFileSystem, folder);
-  const young = written !== undefined && Date.now() - written.mtimeMs < keepMs;
-  // What was staged for publishing is the only whole copy: the next run on the target, or a resume, completes it.
-  const canGoOn = memory !== null && memory.finished === null && supersededBy(nodeFileSystem, folder) === null;
-  const wanted = canGoOn && (young || memory.publishing !== null);
-  if (wanted) return;
+  if (!mayBeSwept(folder) || isWanted(folder, keepMs)) return;
   const lock = RunLock.take(folder, runId);
   try {
-    for (const target of memory?.header.targets ?? []) removeStagingsOf(target, runId);
-    removeRejectParts(folder);
-    // Without an index nobody reads what was written of them.
-    if (!existsSync(indexPath(folder))) rmSync(rejectFolder(folder), { recursive: true, force: true });
-    rmSync(join(folder, "scratch"), { recursive: true, force: true });
+    if (!isWanted(folder, keepMs)) removeUnfinished(folder, runId);
   } finally {
     lock.release();
   }
+}
+
+/** A folder that nobody has owned yet is in the making: its process is about to take the lock, and must not find it taken. */
+function mayBeSwept(folder: string): boolean {
+  const ownership = ownershipOf(folder);
+  if (ownership !== "never") return ownership === "left";
+  const made = statSync(folder, { throwIfNoEntry: false });
+  return made !== undefined && Date.now() - made.mtimeMs > ownerlessMs;
+}
+
+/** A run that somebody may still want to go on with is kept for a time. */
+function isWanted(folder: string, keepMs: number): boolean {
+  const written = statSync(join(folder, "journal"), { throwIfNoEntry: false });
+  if (written === undefined) return false;
+  const memory = readMemory(nodeFileSystem, folder);
+  const young = Date.now() - written.mtimeMs < keepMs;
+  // What was staged for publishing is the only whole copy: the next run on the target, or a resume, completes it.
+  const canGoOn = memory !== null && memory.finished === null && supersededBy(nodeFileSystem, folder) === null;
+  return canGoOn && (young || memory.publishing !== null);
+}
+
+function removeUnfinished(folder: string, runId: string): void {
+  const memory = existsSync(join(folder, "journal")) ? readMemory(nodeFileSystem, folder) : null;
+  for (const target of memory?.header.targets ?? []) removeStagingsOf(target, runId);
+  removeRejectParts(folder);
+  // Without an index nobody reads what was written of them.
+  if (!existsSync(indexPath(folder))) rmSync(rejectFolder(folder), { recursive: true, force: true });
+  rmSync(join(folder, "scratch"), { recursive: true, force: true });
 }

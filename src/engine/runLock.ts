@@ -57,6 +57,13 @@ export function ownerOfRun(runFolder: string): LockOwner | null {
   return last?.alive === true ? last.owner : null;
 }
 
+/** `never`: the run's folder is in the making; `left`: whoever worked on it has ended, or let it go. */
+export function ownershipOf(runFolder: string): "never" | "held" | "left" {
+  const last = lastOwner(runFolder);
+  if (last === null) return "never";
+  return last.alive ? "held" : "left";
+}
+
 const ownersFolder = (runFolder: string): string => join(runFolder, "owners");
 const numbered = (number: number): string => `${String(number).padStart(6, "0")}.json`;
 
