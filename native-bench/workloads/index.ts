@@ -1,5 +1,6 @@
 import type { Workload } from "../workload.ts";
 import { workload as brc } from "./brc.ts";
+import { workload as csvChecks } from "./csv-checks.ts";
 import { workload as csvDirty } from "./csv-dirty.ts";
 import { workload as csvFilterParquet } from "./csv-filter-parquet.ts";
 import { workload as csvGroupCustomer } from "./csv-group-customer.ts";
@@ -24,6 +25,7 @@ export const workloads: readonly Workload[] = [
   csvStringUdf,
   csvDirty,
   csvRejects,
+  csvChecks,
   brc,
   jsonlGroup,
   parquetGroup,
