@@ -282,7 +282,8 @@ function userRel(builder: QueryBuilder, node: Node<"sql">): Rel {
   const ordered = outerOrder(text) !== null;
   const hidden = wanted && ordered ? builder.hidden() : null;
   if (hidden !== null) columns.push({ sql: "row_number() OVER ()", name: hidden });
-  const body = `WITH ${inputs.join(",\n")}\nSELECT *\nFROM (\n${withTotalOrder(text, names.length)}\n)`;
+  const tables = inputs.length === 0 ? "" : `WITH ${inputs.join(",\n")}\n`;
+  const body = `${tables}SELECT *\nFROM (\n${withTotalOrder(text, names.length)}\n)`;
   const from = builder.define(`SELECT ${selectList(columns)}\nFROM (\n${body}\n) AS u(${raw.join(", ")})`, used);
   const order = !wanted ? [] : hidden !== null ? [position(hidden)] : names.map(ascending);
   return { from, columns: names, order };

@@ -22,6 +22,8 @@ export interface SessionOptions {
   readonly maxTempBytes?: number | null;
   /** The database file; in memory when left out. */
   readonly path?: string;
+  /** The database file is only read; others may read it at the same time. */
+  readonly readOnly?: boolean;
 }
 
 export interface CopyOptions {
@@ -205,6 +207,7 @@ const settingsOf = (options: SessionOptions): Readonly<Record<string, string>> =
   threads: String(Math.max(2, Math.floor(options.threads))),
   memory_limit: `${Math.max(leastMemory, Math.floor(options.memoryBytes))}B`,
   temp_directory: options.tempDirectory ?? "",
+  ...(options.readOnly === true ? { access_mode: "read_only" } : {}),
   preserve_insertion_order: "true",
   autoinstall_known_extensions: "false",
   autoload_known_extensions: "false",

@@ -4,7 +4,6 @@ import { assertNever, required } from "../common/assert.js";
 import { type ErrorData, MillraceError, toErrorData } from "../common/errors.js";
 import { readBlocks } from "../exchange/openPart.js";
 import { killPoint } from "../io/killPoint.js";
-import type { StreamReader } from "../io/streamRead.js";
 import type { OnReject, Plan } from "../plan/nodes.js";
 import { planFingerprint } from "../plan/json.js";
 import { explanationText } from "../planner/explain.js";
@@ -44,7 +43,6 @@ import { writeReportFiles } from "./reportFiles.js";
 import { finishEarlier, requireJournal, type Resumption, takeUp } from "./resume.js";
 import type { RunOptions, RunResult } from "./run.js";
 import { createRunFolder, leaveRunFolder, type RunFolder } from "./runFolder.js";
-import type { RowFeed } from "./rowFeed.js";
 import { runHeader, targetsOf } from "./runHeader.js";
 import { openJournal, type RunJournal } from "./runJournal.js";
 import { RunRejects } from "./runRejects.js";
@@ -356,9 +354,8 @@ class PlanRun {
       case "duckdb":
         return required(this.duckdb, "DuckDB").runStage(stage, this.requireOutputs());
       case "ingest": {
-        const feed = required(this.prepared?.feeds.get(stage.dataId), "rows of the program");
         // An iterable can be read once only: a plan that is run again finds its rows where they were put.
-        const done = this.ingested.get(stage.dataId) ?? (await this.ingest(stage, feed, context));
+        const done = this.ingested.get(stage.dataId) ?? (await this.ingest(stage, context));
         this.ingested.set(stage.dataId, done);
         this.results.push(done.result);
         context.addExchange(stage.exchange, done.files);
@@ -370,8 +367,11 @@ class PlanRun {
   }
 
   /** Rows that an earlier process of a named run took in are not asked for again: a stream gives them only once. */
-  private async ingest(stage: IngestStage, feed: RowFeed | StreamReader, context: RunContext): Promise<IngestResult> {
+  private async ingest(stage: IngestStage, context: RunContext): Promise<IngestResult> {
+    const { spec } = stage.source;
+    if (spec.format === "sql") return (await import("./sqlSource.js")).runSqlSource(stage, spec, context);
     const { journal, execution } = this;
+    const feed = required(this.prepared?.feeds.get(stage.dataId), "rows of the program");
     const source = [...(this.prepared?.feeds.keys() ?? [])].indexOf(stage.dataId);
     const earlier = execution.resumption?.named === true ? await journal?.ingest(source) : null;
     if (earlier !== null && earlier !== undefined) return resumeIngest(stage, earlier, context);

@@ -38,10 +38,10 @@ export async function preparePlan(
   settings: EngineSettings,
   change: (source: ResolvedSource, number: number) => ResolvedSource = (source) => source,
 ): Promise<PreparedPlan> {
-  const feeds = new Map<string, RowFeed | StreamFeed>();
+  const feeds: Feeds = new Map();
   const sources = new Map<string, ResolvedSource>();
   for (const spec of sourcesOf(plan.outputs)) {
-    const source = spec.format === "rows" ? await resolveRows(spec, plan, feeds) : await resolveSource(spec);
+    const source = await resolved(spec, plan, feeds);
     sources.set(sourceKey(spec), change(source, sources.size));
   }
   const find = (spec: SourceSpec): ResolvedSource => {
@@ -78,11 +78,17 @@ export const replanned = (prepared: PreparedPlan): PreparedPlan => ({
 
 export const explainPrepared = (prepared: PreparedPlan): Explanation => explain(prepared.bound, prepared.physical);
 
-async function resolveRows(
-  spec: Extract<SourceSpec, { format: "rows" }>,
-  plan: Plan,
-  feeds: Map<string, RowFeed | StreamFeed>,
-): Promise<ResolvedSource> {
+type Feeds = Map<string, RowFeed | StreamFeed>;
+
+async function resolved(spec: SourceSpec, plan: Plan, feeds: Feeds): Promise<ResolvedSource> {
+  if (spec.format === "rows") return resolveRows(spec, plan, feeds);
+  if (spec.format !== "sql") return resolveSource(spec);
+  // Loaded for such a source alone, and DuckDB's library with it.
+  const { resolveSqlSource } = await import("../duckdb/source.js");
+  return resolveSqlSource(spec);
+}
+
+async function resolveRows(spec: Extract<SourceSpec, { format: "rows" }>, plan: Plan, feeds: Feeds): Promise<ResolvedSource> {
   const rows = plan.data.get(spec.id);
   if (rows === undefined) {
     throw planError("ROWS_MISSING", "the plan reads rows of a program, but they are not with it", {

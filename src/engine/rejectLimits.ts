@@ -89,6 +89,9 @@ const exceeded = (message: string, place: ErrorPlace) =>
     hint: "Look into the rejects in the run's folder; repair the input, or raise the source's rejectLimits.",
   });
 
-const nameOf = ({ spec }: ResolvedSource): string => (spec.format === "rows" ? "read.rows" : spec.paths.join(", "));
+function nameOf({ spec }: ResolvedSource): string {
+  if (spec.format === "rows") return "read.rows";
+  return spec.format === "sql" ? "read.sql" : spec.paths.join(", ");
+}
 
 const addTo = <K>(map: Map<K, number>, key: K, times: number): void => void map.set(key, (map.get(key) ?? 0) + times);

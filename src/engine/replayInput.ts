@@ -78,7 +78,7 @@ export class ReplayInput {
         return { path, bytes: size, modifiedMs: mtimeMs, partitionValues };
       });
     const { spec } = source;
-    if (spec.format === "rows") return source;
+    if (spec.format === "rows" || spec.format === "sql") return source;
     return { ...source, spec: { ...spec, onReject: "quarantine", rejectLimits: {} }, files };
   }
 

@@ -1,7 +1,7 @@
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
 import { canonicalJson, sha256 } from "../plan/canonical.js";
 import { topological } from "../optimize/rewrite.js";
-import type { DuckDbStage, PlannedStep, WorkerStage } from "../planner/stages.js";
+import type { DuckDbStage, IngestStage, PlannedStep, WorkerStage } from "../planner/stages.js";
 import type { FileWritten, JoinBuild, PartitionSpec } from "../task/protocol.js";
 
 /**
@@ -107,6 +107,14 @@ export function queryIdentity(stage: DuckDbStage, filesOf: (exchange: number) =>
   const work = sha256(canonicalJson({ name, node: withoutFunctions(stage.node, functions), target }));
   const earlier = sha256(canonicalJson(stage.inputs.map((exchange) => filesOf(exchange).map(fingerprintOfWritten))));
   return { hash: hashOf({ work, functions, inputs, earlier }), slot: `${stage.id}/0`, work, functions, inputs, earlier };
+}
+
+/** The identity of a query source: what is asked, and of which file as it was. */
+export function sourceIdentity({ id, name, source, exchange }: IngestStage): TaskIdentity {
+  const inputs = Object.fromEntries(source.files.map((file) => [file.path, fingerprintOfFile(file)]));
+  const work = sha256(canonicalJson({ name, spec: source.spec, schema: source.schema, exchange }));
+  const parts = { work, functions: {}, inputs, earlier: "" };
+  return { hash: hashOf(parts), slot: `${id}/0`, ...parts };
 }
 
 function sourcesIn(node: BoundNode): ReadonlySet<ResolvedSource> {

@@ -386,7 +386,7 @@ class StageRun {
 function sourceOfTask(source: ResolvedSource, index: number): ResolvedSource {
   const file = required(source.files[index], `file ${index} of the source`);
   const { spec } = source;
-  return { ...source, files: [file], spec: spec.format === "rows" ? spec : { ...spec, paths: [file.path] } };
+  return { ...source, files: [file], spec: "paths" in spec ? { ...spec, paths: [file.path] } : spec };
 }
 
 function discard(result: TaskResult): void {

@@ -22,7 +22,7 @@ export type { ReaderOptions } from "./csvSource.js";
  * @throws MillraceError SOURCE_NOT_FOUND, SOURCE_NO_MATCH, SOURCE_EMPTY_FOLDER, SOURCE_UNREADABLE, SOURCE_EMPTY, SCHEMA_MISMATCH
  */
 export async function resolveSource(spec: SourceSpec): Promise<ResolvedSource> {
-  if (spec.format === "rows") throw rowsSource();
+  if (spec.format === "rows" || spec.format === "sql") throw rowsSource();
   // Its code is read while the files are looked for.
   const loading = spec.format === "parquet" ? parquet() : null;
   loading?.catch(() => undefined);
@@ -62,6 +62,7 @@ export async function planPartitions(source: ResolvedSource, targetBytes: number
     case "arrow":
       return (await arrow()).planArrow(source, targetBytes);
     case "rows":
+    case "sql":
       throw rowsSource();
     default:
       return assertNever(format, "source");
@@ -85,10 +86,11 @@ export async function openReader(scan: ScanSpec, part: PartitionSpec, options: R
       return withFolderColumns(scan, part.file, (own) => openArrow(own, part, options));
     }
     case "rows":
+    case "sql":
       throw rowsSource();
     default:
       return assertNever(format, "source");
   }
 }
 
-const rowsSource = () => internalError("a source of rows is read from exchange files, not here");
+const rowsSource = () => internalError("rows of a program or of a query are read from exchange files, not here");

@@ -82,7 +82,7 @@ function bindNode(
 ): BoundNode {
   switch (node.kind) {
     case "scan":
-      return bindScan(resolve(node.source));
+      return bindScan(node, resolve(node.source), share);
     case "filter":
       return bindFilter(node, of(node.input));
     case "select": {
@@ -134,8 +134,12 @@ function bindNode(
   }
 }
 
-function bindScan(source: ResolvedSource): BoundNode {
-  return { kind: "scan", source, schema: uniqueNames(source.schema, `read.${source.spec.format}`) };
+function bindScan({ source: spec }: Node<"scan">, source: ResolvedSource, share: Share): BoundNode {
+  const where = `read.${spec.format}`;
+  const scan: BoundNode = { kind: "scan", source, schema: uniqueNames(source.schema, where) };
+  // A query has types of its own; those that are declared are casts, which reject the rows that they cannot be made for.
+  if (spec.format !== "sql" || spec.schema === undefined) return scan;
+  return project(share(scan), castColumns(source.schema, uniqueNames(spec.schema, where), where), where);
 }
 
 function bindFilter(node: Node<"filter">, input: BoundNode): BoundNode {

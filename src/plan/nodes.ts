@@ -64,6 +64,15 @@ export type SourceSpec =
   | ({ readonly format: "jsonl" } & FileSource)
   | ({ readonly format: "parquet" } & FileSource)
   | ({ readonly format: "arrow" } & FileSource)
+  /** What a DuckDB query gives; of a database file, which is only read, or of no file (null). */
+  | {
+      readonly format: "sql";
+      readonly text: string;
+      readonly database: string | null;
+      readonly schema?: Schema;
+      readonly onReject: OnReject;
+      readonly rejectLimits: RejectLimits;
+    }
   /** Rows handed over by the program; the rows themselves stand in `Plan.data` under `id`. */
   | {
       readonly format: "rows";

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { required } from "../common/assert.js";
 import { planError } from "../common/errors.js";
 import { checkReadFormat } from "../functions/time-format.js";
 import { Dataset } from "./dataset.js";
@@ -61,6 +62,12 @@ export interface ReadCsvOptions<S extends SchemaSpec = SchemaSpec> extends ReadJ
   readonly trailingDelimiter?: boolean;
   /** "auto" guesses what is not given of encoding, delimiter, quote, escape, comment, header and nullValues from the first file. */
   readonly dialect?: "default" | "auto";
+}
+
+/** Options of a query. */
+export interface ReadSqlOptions<S extends SchemaSpec = SchemaSpec> extends ReadOptions<S> {
+  /** A DuckDB database file, which is only read. Left out: the query names no tables but what it reads itself, such as `range(10)`. */
+  readonly database?: string | URL;
 }
 
 interface Declared<S> {
@@ -218,6 +225,24 @@ function stream(readable: Readable, given: ReadOptions & ReadStreamOptions): Dat
   return new Dataset({ kind: "scan", source: { format: "rows", id, ...rules(own, where) } }, new Map([[id, input]]));
 }
 
+const sqlOptions = { ...common, database: options.other<unknown>(undefined) };
+
+function sql<const S extends SchemaSpec>(query: string, options: ReadSqlOptions<S> & Declared<S>): Dataset<SchemaColumns<S>>;
+function sql(query: string, options?: ReadSqlOptions): Dataset<Loose>;
+function sql(query: string, given?: ReadSqlOptions): Dataset<Loose> {
+  const where = "read.sql";
+  if (typeof query !== "string" || query.trim() === "") {
+    throw planError("INVALID_ARGUMENT", `${where}: expected a query, found ${describe(query)}`, {
+      hint: 'Write for example read.sql("select * from sales", { database: "shop.duckdb" }).',
+    });
+  }
+  const filled = fillOptions(given, sqlOptions, where);
+  const { database: file } = filled;
+  const database = file === undefined ? null : required(toPaths(file as Paths, where)[0], "path");
+  if (Array.isArray(file)) throw invalidOption(where, "database", "one file", file);
+  return scan({ format: "sql", text: query, database, ...rules(filled, where) });
+}
+
 const ids = new WeakMap<object, string>();
 let lastId = 0;
 
@@ -288,6 +313,13 @@ export const read = {
   jsonl,
   parquet: fileFormat("parquet"),
   arrow: fileFormat("arrow"),
+  /**
+   * What one SELECT of DuckDB's gives, of a database file or of no file. It runs once; its rows are kept for the run, so that everything after it
+   * sees the same ones. They come in the order of the query's outermost `order by`, and where that leaves rows equal, or there is none, ordered by
+   * all columns. With `schema` the columns are cast to it, by name; a row that cannot be cast is rejected.
+   * @throws MillraceError when the plan is bound: Config/SOURCE_NOT_FOUND, External/SOURCE_UNREADABLE, External/DATABASE_LOCKED, Plan/SQL_INVALID
+   */
+  sql,
   /** Row objects that the program has or makes. */
   rows,
   /** CSV or JSON lines from a Node stream, read no faster than the run takes them. */

@@ -78,7 +78,7 @@ export function nodeText(node: LogicalNode): string {
     case "expect":
       return `expect ${node.checks.map((check) => check.name).join(", ")}`;
     case "sql":
-      return `sql ${node.text.replace(/\s+/g, " ").trim()}`;
+      return `sql ${oneLine(node.text)}`;
     case "sink":
       return `write ${sinkText(node.sink)}`;
     default:
@@ -105,9 +105,22 @@ function sourceText(source: SourceSpec): string {
   const columns =
     source.schema === undefined ? "" : ` (${source.schema.map((f) => `${f.name}: ${typeName(f.type)}`).join(", ")})`;
   const rejects = source.onReject === "fail" ? "" : `, ${source.onReject} rejects`;
-  const place = source.format === "rows" ? "of the program" : source.paths.map((path) => JSON.stringify(path)).join(", ");
+  const place = placeText(source);
   return `${source.format} ${place}${columns}${rejects}`;
 }
+
+function placeText(source: SourceSpec): string {
+  switch (source.format) {
+    case "rows":
+      return "of the program";
+    case "sql":
+      return `${JSON.stringify(oneLine(source.text))}${source.database === null ? "" : ` of ${JSON.stringify(source.database)}`}`;
+    default:
+      return source.paths.map((path) => JSON.stringify(path)).join(", ");
+  }
+}
+
+const oneLine = (text: string): string => text.replace(/\s+/g, " ").trim();
 
 function sinkText(sink: SinkSpec): string {
   const by = sink.partitionBy.length === 0 ? "" : `, by ${sink.partitionBy.join(", ")}`;

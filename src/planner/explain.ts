@@ -2,7 +2,7 @@ import { assertNever } from "../common/assert.js";
 import type { BoundAggregate, BoundSortKey } from "../expr/nodes.js";
 import { boundText } from "../expr/text.js";
 import { type BoundCheck, type BoundNode, boundInputs } from "../plan/bound.js";
-import type { SinkSpec } from "../plan/nodes.js";
+import type { SinkSpec, SourceSpec } from "../plan/nodes.js";
 import { type Schema, typeName } from "../schema/types.js";
 import type { RowOp, Step } from "../task/protocol.js";
 import type { PhysicalPlan, PlannedStep, Stage } from "./stages.js";
@@ -58,8 +58,7 @@ function nodeText(node: BoundNode): string {
   switch (node.kind) {
     case "scan": {
       const { spec } = node.source;
-      const where = spec.format === "rows" ? "rows of the program" : spec.paths.join(", ");
-      return `scan ${spec.format} ${where} [${fields(node.schema)}]`;
+      return `scan ${spec.format} ${placeText(spec)} [${fields(node.schema)}]`;
     }
     case "filter":
       return `filter ${boundText(node.predicate)}`;
@@ -111,6 +110,17 @@ function nodeText(node: BoundNode): string {
   }
 }
 
+function placeText(spec: SourceSpec): string {
+  switch (spec.format) {
+    case "rows":
+      return "rows of the program";
+    case "sql":
+      return `${JSON.stringify(spec.text)}${spec.database === null ? "" : ` of ${spec.database}`}`;
+    default:
+      return spec.paths.join(", ");
+  }
+}
+
 const columnNames = (indexes: readonly number[], schema: Schema): string =>
   indexes.map((index) => schema[index]?.name).join(", ");
 
@@ -136,7 +146,8 @@ function stagesText(physical: PhysicalPlan): string {
 }
 
 function headText(stage: Stage): string {
-  const where = stage.kind === "worker" ? "workers" : stage.kind === "duckdb" ? "DuckDB" : "main thread";
+  const isQuery = stage.kind === "duckdb" || (stage.kind === "ingest" && stage.source.spec.format === "sql");
+  const where = stage.kind === "worker" ? "workers" : isQuery ? "DuckDB" : "main thread";
   return `${stage.name} — in ${where}: ${stage.reason}`;
 }
 

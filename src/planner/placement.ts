@@ -182,9 +182,13 @@ function placeScan(node: Extract<BoundNode, { kind: "scan" }>, wantedByWorkers: 
       return { where: "worker", reason: "Arrow batches are read by the workers" };
     case "parquet":
     case "rows":
+    case "sql":
       return wantedByWorkers
         ? { where: "worker", reason: "its rows go to a user's function or straight to files" }
-        : { where: "duckdb", reason: "every step over this Parquet can be spelled in SQL" };
+        : {
+            where: "duckdb",
+            reason: `every step over ${format === "parquet" ? "this Parquet" : "its rows"} can be spelled in SQL`,
+          };
     default:
       return assertNever(format, "source format");
   }

@@ -4,7 +4,8 @@ import type { Bound } from "../expr/nodes.js";
 import { usesUserFunction } from "../expr/walk.js";
 import { isFallible } from "../functions/bind.js";
 import { consumerCounts, topological, withInputs } from "../optimize/rewrite.js";
-import { type BoundNode, boundInputs } from "../plan/bound.js";
+import { type BoundNode, boundInputs, type ResolvedSource } from "../plan/bound.js";
+import { sourceKey } from "../plan/walk.js";
 import type { Schema } from "../schema/types.js";
 import type { RowOp, Step } from "../task/protocol.js";
 import { broadcastHow, exchangeSource, type JoinNode } from "./broadcast.js";
@@ -32,6 +33,9 @@ export function planStages(
   const needsWorker = (expr: Bound) => usesUserFunction(expr) || (failures === "rejectRows" && isFallible(expr));
   return new StagePlanner(hoistComputed(outputs, needsWorker), failures, broadcastBytes, partitionBytes).plan();
 }
+
+/** Rows that are put into an exchange before anything else. */
+const isTakenIn = ({ spec }: ResolvedSource): boolean => spec.format === "rows" || spec.format === "sql";
 
 class StagePlanner {
   private readonly placed: ReadonlyMap<BoundNode, Placement>;
@@ -100,7 +104,7 @@ class StagePlanner {
     if (this.where(node).where === "duckdb" || node.kind === "stageInput") return this.pipeFromQuery(node);
     switch (node.kind) {
       case "scan":
-        if (node.source.spec.format === "rows") return this.pipeFromQuery(node);
+        if (isTakenIn(node.source)) return this.pipeFromQuery(node);
         return this.draft.newStage(`scan ${node.source.spec.format}`, this.where(node).reason, {
           kind: "source",
           source: node.source,
@@ -211,7 +215,7 @@ class StagePlanner {
   }
 
   private makeQuery(node: BoundNode): BoundNode {
-    if (node.kind === "scan" && node.source.spec.format === "rows") return this.stageInput(this.ingest(node), node.schema);
+    if (node.kind === "scan" && isTakenIn(node.source)) return this.stageInput(this.ingest(node), node.schema);
     if (this.where(node).where === "worker") {
       return this.stageInput(this.exchangeOf(node), node.schema);
     }
@@ -280,14 +284,14 @@ class StagePlanner {
     const { spec } = node.source;
     const exchange = this.draft.newExchange(node.source.schema);
     this.materialised.set(node, exchange.id);
-    this.draft.add({
-      kind: "ingest",
-      name: "take rows",
-      reason: "the program hands these rows over",
-      dataId: spec.format === "rows" ? spec.id : "",
-      source: node.source,
-      exchange: exchange.id,
-    });
+    const { source } = node;
+    const stage = { kind: "ingest", source, exchange: exchange.id } as const;
+    if (spec.format === "rows") {
+      this.draft.add({ ...stage, name: "take rows", reason: "the program hands these rows over", dataId: spec.id });
+    } else {
+      const reason = "a query is asked once, and its rows are kept for the run";
+      this.draft.add({ ...stage, name: "query source", reason, dataId: sourceKey(spec) });
+    }
     return exchange.id;
   }
 

@@ -135,6 +135,7 @@ function scanBound(source: ResolvedSource, schema: Schema): SizeBound | null {
     case "arrow":
       return source.rows === null ? null : withText(schema, source.rows, fileBytes);
     case "rows":
+    case "sql":
       return source.rows === null ? null : withText(schema, source.rows, 0, unknownText);
     default:
       return assertNever(format, "source");

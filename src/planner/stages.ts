@@ -59,12 +59,13 @@ export interface DuckDbStage {
     | { readonly kind: "rows"; readonly output: number };
 }
 
-/** Takes rows that the program hands over and writes them as an exchange. */
+/** Takes rows that the program hands over, or that a query gives, and writes them as an exchange. */
 export interface IngestStage {
   readonly kind: "ingest";
   readonly id: number;
   readonly name: string;
   readonly reason: string;
+  /** Equal for stages that take in the same rows. */
   readonly dataId: string;
   readonly source: ResolvedSource;
   readonly exchange: number;

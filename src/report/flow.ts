@@ -1,6 +1,7 @@
 import { assertNever } from "../common/assert.js";
 import { topological } from "../optimize/rewrite.js";
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
+import type { SourceSpec } from "../plan/nodes.js";
 import { sizeBound } from "../planner/size.js";
 import { stageExchanges } from "../planner/stageOrder.js";
 import type { PhysicalPlan, Stage } from "../planner/stages.js";
@@ -64,13 +65,24 @@ function sourcesOf(stage: Stage): FlowSource[] {
   }
 }
 
+function pathsOf(spec: SourceSpec): readonly string[] {
+  switch (spec.format) {
+    case "rows":
+      return [];
+    case "sql":
+      return spec.database === null ? [] : [spec.database];
+    default:
+      return spec.paths;
+  }
+}
+
 function flowSource(source: ResolvedSource): FlowSource {
   const { spec, files, schema } = source;
   const scan: BoundNode = { kind: "scan", source, schema };
   const estimate = sizeBound(scan)?.rows ?? null;
   return {
     format: spec.format,
-    paths: spec.format === "rows" ? [] : spec.paths,
+    paths: pathsOf(spec),
     files: files.length,
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     estimatedRecords: estimate === null ? null : Math.ceil(estimate),
