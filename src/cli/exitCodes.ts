@@ -17,7 +17,11 @@ export type StopSignal = "SIGINT" | "SIGTERM";
 /** 130 for SIGINT, 143 for SIGTERM. */
 export const signalExitCode = (signal: StopSignal): number => 128 + constants.signals[signal];
 
-/** The exit code of a run that came to its end. */
+/** The exit code of a run that came to its end; being late weighs more than rejects, since those are in its report. */
+export function exitCodeOfRun(status: string, isLate: boolean): number {
+  return isLate && status !== "failed" ? exitCodes.deadline : exitCodeOfStatus(status);
+}
+
 export function exitCodeOfStatus(status: string): number {
   if (status === "success") return exitCodes.ok;
   if (status === "partial") return exitCodes.rejects;

@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import type { EngineOptions } from "../index.js";
+import type { EngineOptions, RunOptions } from "../index.js";
 import { usageError } from "./failure.js";
 
 /** Parameters of a plan, as `--set` gave them. */
@@ -86,6 +86,36 @@ export const runningOptions = (): readonly Option[] => [
     .helpGroup(failures),
   new Option("--no-speculation", "give no second attempt to tasks that take far longer than the others").helpGroup(failures),
 ];
+
+/** Options of the verbs whose runs may be late. */
+export const deadlineOptions = (): readonly Option[] => [
+  new Option(
+    "--deadline <time>",
+    "when the run has to be done: 2h from now, or 2026-01-31T06:00:00Z; a late run exits with 5",
+  ).helpGroup(failures),
+  new Option(
+    "--stop-at-deadline",
+    "stop at the deadline, resumable, and publish nothing; by default a late run goes on",
+  ).helpGroup(failures),
+];
+
+export interface DeadlineFlags {
+  readonly deadline?: string;
+  readonly stopAtDeadline?: boolean;
+}
+
+/** @throws MillraceError Config/INVALID_OPTION for a stop without a deadline. */
+export function deadlineSettings({ deadline, stopAtDeadline }: DeadlineFlags): Pick<RunOptions, "deadline" | "onDeadline"> {
+  if (deadline === undefined) {
+    if (stopAtDeadline !== true) return {};
+    throw usageError(
+      "INVALID_OPTION",
+      "--stop-at-deadline: there is no --deadline",
+      "Write for example --deadline 2h --stop-at-deadline.",
+    );
+  }
+  return { deadline, onDeadline: stopAtDeadline === true ? "stop" : "report" };
+}
 
 /** Only what was given, so that the engine's own defaults hold for the rest. */
 export function engineSettings(flags: EngineFlags): EngineSettings {

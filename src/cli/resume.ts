@@ -3,12 +3,12 @@ import { listRuns, type RunSummary } from "../index.js";
 import { exitCodes } from "./exitCodes.js";
 import { usageError } from "./failure.js";
 import { jsonLine } from "./jsonLines.js";
-import { type EngineFlags, runningOptions } from "./options.js";
+import { type DeadlineFlags, deadlineOptions, type EngineFlags, runningOptions } from "./options.js";
 import { loadPlanFile } from "./planFile.js";
 import { runPlan } from "./run.js";
 import type { Terminal } from "./terminal.js";
 
-interface ResumeFlags extends EngineFlags {
+interface ResumeFlags extends EngineFlags, DeadlineFlags {
   readonly json?: boolean;
   readonly report?: string;
   readonly debug?: boolean;
@@ -21,7 +21,7 @@ export function resumeCommand(terminal: Terminal, done: (code: number) => void):
     .argument("[run]", "the run's id; the latest unfinished one by default")
     .option("--json", "print events as NDJSON on stdout instead of words")
     .option("--report <file>", "where the JSON run report goes; beside the first output by default");
-  for (const option of runningOptions()) command.addOption(option);
+  for (const option of [...runningOptions(), ...deadlineOptions()]) command.addOption(option);
   return command.action(async (run: string | undefined, flags: ResumeFlags) => done(await resumeRun(terminal, run, flags)));
 }
 

@@ -1,16 +1,25 @@
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { Engine } from "../index.js";
-import { exitCodeOfError, exitCodeOfStatus, exitCodes, type StopSignal, signalExitCode } from "./exitCodes.js";
+import { exitCodeOfError, exitCodeOfRun, exitCodes, type StopSignal, signalExitCode } from "./exitCodes.js";
 import { errorDataOf, printError } from "./failure.js";
 import { jsonLine } from "./jsonLines.js";
-import { type EngineFlags, runningOptions, engineSettings, type Parameters, setOption } from "./options.js";
+import {
+  type DeadlineFlags,
+  deadlineOptions,
+  deadlineSettings,
+  type EngineFlags,
+  engineSettings,
+  type Parameters,
+  runningOptions,
+  setOption,
+} from "./options.js";
 import { loadPlanFile } from "./planFile.js";
 import { type ProgressEvent, ProgressLine } from "./progress.js";
 import { stopOnSignals } from "./stop.js";
 import { paint, type Terminal } from "./terminal.js";
 
-interface RunFlags extends EngineFlags {
+interface RunFlags extends EngineFlags, DeadlineFlags {
   readonly set: Parameters;
   readonly json?: boolean;
   readonly report?: string;
@@ -33,7 +42,7 @@ export function runCommand(terminal: Terminal, done: (code: number) => void): Co
     .option("--report <file>", "where the run report goes, a page if it ends in .html; JSON beside the first output by default")
     .option("--job <name>", "name of the job in the report; the file's name by default")
     .option("--resume", "go on with the latest unfinished run of this job, if there is one");
-  for (const option of runningOptions()) command.addOption(option);
+  for (const option of [...runningOptions(), ...deadlineOptions()]) command.addOption(option);
   return command.action(async (file: string, flags: RunFlags) => done(await runPlanFile(terminal, file, flags)));
 }
 
@@ -57,7 +66,7 @@ export interface PlanToRun {
   readonly resume: NonNullable<RunOptions["resume"]>;
 }
 
-type ShownFlags = EngineFlags & Pick<RunFlags, "report" | "json" | "debug">;
+type ShownFlags = EngineFlags & DeadlineFlags & Pick<RunFlags, "report" | "json" | "debug">;
 
 /** Runs a plan, shows what happens, and gives the exit code. The first signal stops it at the next border of a task, resumable. */
 export async function runPlan(terminal: Terminal, run: PlanToRun, flags: ShownFlags): Promise<number> {
@@ -77,6 +86,7 @@ export async function runPlan(terminal: Terminal, run: PlanToRun, flags: ShownFl
       parameters,
       resume,
       planFile: resolve(planFile),
+      ...deadlineSettings(flags),
       ...(report === null ? {} : { report: resolve(report) }),
     });
     return await follow(terminal, handle, { line, json: flags.json === true, debug: flags.debug === true, report, stop });
@@ -101,6 +111,7 @@ async function follow(terminal: Terminal, handle: Handle, options: Following): P
   try {
     for await (const event of handle) {
       resumable ||= (event as { resumable?: boolean }).resumable === true;
+      if (event.kind === "deadline-missed") tellLate(terminal, options, event.stopping);
       if (options.json) terminal.out(jsonLine(event));
       else if (event.kind === "progress") options.line.show(event as ProgressEvent);
     }
@@ -113,7 +124,7 @@ async function follow(terminal: Terminal, handle: Handle, options: Following): P
       terminal.err(`${result.report.toText().trimEnd()}\n`);
       if (options.report !== null) terminal.err(paint(terminal, "dim", `report: ${options.report}\n`));
     }
-    return exitCodeOfStatus(result.status);
+    return exitCodeOfRun(result.status, (result.report.data.execution.deadline?.lateMs ?? 0) > 0);
   } catch (thrown) {
     const error = errorDataOf(thrown);
     const signal = options.stop.received();
@@ -121,10 +132,18 @@ async function follow(terminal: Terminal, handle: Handle, options: Following): P
     if (options.json) terminal.out(jsonLine({ kind: "error", error: { ...error, stack: undefined } }));
     printError(terminal, error, options.debug);
     // A run that was stopped says so itself.
-    if (resumable && error.code !== "RUN_STOPPED") terminal.err(`  resume it with: millrace resume ${handle.runId}\n`);
+    const saysSo = error.code === "RUN_STOPPED" || error.code === "DEADLINE_EXCEEDED";
+    if (resumable && !saysSo) terminal.err(`  resume it with: millrace resume ${handle.runId}\n`);
+    if (error.code === "DEADLINE_EXCEEDED") return exitCodes.deadline;
     if (resumable) return exitCodes.resumable;
     return signal === null ? exitCodeOfError(error) : signalExitCode(signal);
   }
+}
+
+function tellLate(terminal: Terminal, { line, json }: Following, stopping: boolean): void {
+  if (json) return;
+  line.clear();
+  terminal.err(`the deadline has passed: the run ${stopping ? "stops after the tasks under way" : "goes on"}.\n`);
 }
 
 /** The first output's folder holds the report under the job's name; null when the plan does not say where it writes. */

@@ -90,7 +90,6 @@ function withPlace(error: unknown, { database }: SqlSpec): unknown {
   const { category, code, message, hint } = error;
   const where = database === null ? "read.sql" : `read.sql of ${database}`;
   return new MillraceError(category, code, `${where}: ${message}`, {
-    cause: error,
     ...(database === null ? {} : { file: database }),
     ...(hint === undefined || hint === null ? {} : { hint }),
   });

@@ -13,6 +13,7 @@ import { splitMemory } from "../runtime/memory.js";
 import type { Schema } from "../schema/types.js";
 import { Channel } from "./channel.js";
 import { workersSurelyNeeded } from "./earlyWorkers.js";
+import { deadlineOf, watchDeadline } from "./deadline.js";
 import { EventQueue, type RunEventBody } from "./events.js";
 import { executePlan, type RowsConsumer } from "./execute.js";
 import { Observers } from "./observers.js";
@@ -49,7 +50,16 @@ function loadForTheEnd(givesRows: boolean): void {
   if (givesRows) arrow().catch(() => undefined);
 }
 
-const runOptionNames = ["signal", "job", "parameters", "report", "resume", "planFile"];
+const runOptionNames = ["signal", "job", "parameters", "report", "resume", "deadline", "onDeadline", "planFile"];
+
+/** @throws MillraceError Config/UNKNOWN_OPTION */
+function requireRunOptions(options: RunOptions, where: string): void {
+  for (const name of Object.keys(options)) {
+    if (runOptionNames.includes(name)) continue;
+    const hint = didYouMean(name, runOptionNames);
+    throw configError("UNKNOWN_OPTION", `${where}: unknown option ${JSON.stringify(name)}. ${hint}`);
+  }
+}
 
 /**
  * Runs plans. Holds the worker threads; make one, use it for many runs, and close it (`await using` does).
@@ -73,14 +83,7 @@ export class Engine implements AsyncDisposable {
 
   /** Runs a plan that ends in sinks. The run begins at once; see RunHandle. */
   run(plan: Plan, options: RunOptions = {}): RunHandle {
-    for (const name of Object.keys(options)) {
-      if (!runOptionNames.includes(name)) {
-        throw configError(
-          "UNKNOWN_OPTION",
-          `engine.run: unknown option ${JSON.stringify(name)}. ${didYouMean(name, runOptionNames)}`,
-        );
-      }
-    }
+    requireRunOptions(options, "engine.run");
     if (plan.stream !== undefined) return this.runToStream(plan, options, plan.stream);
     const sinks = plan.outputs?.every((output) => output.kind === "sink") ?? false;
     if (!sinks) {
@@ -116,6 +119,7 @@ export class Engine implements AsyncDisposable {
 
   /** All rows of a dataset as an Arrow table. */
   async collect(dataset: PlanSource, options: RunOptions = {}): Promise<ArrowTable> {
+    requireRunOptions(options, "engine.collect");
     const batches: Batch[] = [];
     let columns: Schema = [];
     await this.start(dataset.toPlan(), options, {
@@ -133,6 +137,7 @@ export class Engine implements AsyncDisposable {
 
   /** The rows of a dataset as Arrow record batches. The engine makes no batch ahead of the consumer; leaving the loop ends the run. */
   stream(dataset: PlanSource, options: RunOptions = {}): AsyncIterableIterator<ArrowBatch> {
+    requireRunOptions(options, "engine.stream");
     const stop = new AbortController();
     const channel = new Channel<ArrowBatch>(() => stop.abort());
     const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
@@ -181,9 +186,10 @@ export class Engine implements AsyncDisposable {
 
   private start(plan: Plan, options: RunOptions, onRows: RowsConsumer | null, resumption?: Resumption): RunHandle {
     if (this.closed) throw engineClosed();
+    const deadline = deadlineOf(options, Date.now());
     const runId = resumption?.runId ?? newRunId(new Date());
     const events = new EventQueue();
-    const observers = new Observers(this.settings.observers, options.job ?? "job", this.settings);
+    const observers = new Observers(this.settings.observers, options.job ?? "job", this.settings, deadline?.atMs ?? null);
     let loading: NodeJS.Timeout | null = null;
     const emit = (event: RunEventBody) => {
       const told = { time: Date.now(), runId, ...event };
@@ -198,9 +204,21 @@ export class Engine implements AsyncDisposable {
     const signal = AbortSignal.any([...signals, this.closing.signal]);
     pool.warm(workersSurelyNeeded(plan, settings));
     const stopping = new AbortController();
-    const execution = { runId, plan, settings, pool, options: { ...options, signal }, emit, onRows, stop: stopping.signal };
+    const execution = {
+      runId,
+      plan,
+      settings,
+      pool,
+      options: { ...options, signal },
+      emit,
+      onRows,
+      stop: stopping.signal,
+      deadline,
+    };
+    const unwatch = deadline === null ? null : watchDeadline(deadline, runId, emit, (reason) => stopping.abort(reason));
     const running = executePlan({ ...execution, ...(resumption === undefined ? {} : { resumption }) });
-    const result = observers.until(running).finally(() => {
+    const done = running.finally(() => unwatch?.());
+    const result = observers.until(done).finally(() => {
       events.end();
       if (loading !== null) clearTimeout(loading);
       this.active.delete(result);

@@ -73,6 +73,8 @@ export type RunEventBody =
       /** null until it can be estimated. */
       readonly etaMs: number | null;
     }
+  /** The run is not done although its deadline (milliseconds since the epoch) has passed. */
+  | { readonly kind: "deadline-missed"; readonly deadlineMs: number; readonly stopping: boolean }
   | { readonly kind: "published"; readonly path: string; readonly rows: number; readonly files: number }
   | { readonly kind: "run-finished"; readonly status: RunStatus; readonly error: ErrorData | null; readonly resumable: boolean };
 

@@ -29,6 +29,7 @@ import { completeRunsAt } from "./completion.js";
 import { RunContext, runStopped, throwIfAborted } from "./context.js";
 import { DuckDbRunner } from "./duckdbStage.js";
 import { EarlySession } from "./earlySession.js";
+import type { Deadline } from "./deadline.js";
 import type { RunEventBody } from "./events.js";
 import { type IngestResult, resumeIngest, runIngestStage } from "./ingestStage.js";
 import { beat } from "./heartbeat.js";
@@ -73,6 +74,7 @@ export interface Execution {
   /** Asks for a stop at the next border of a task. */
   readonly stop?: AbortSignal;
   readonly resumption?: Resumption;
+  readonly deadline?: Deadline | null;
   /** What a replay does differently. */
   readonly replay?: ReplayHooks;
 }
@@ -157,7 +159,7 @@ const typed = (error: unknown): MillraceError =>
 
 /** What may go better another time, without a change to plan or data. */
 const mayPass = ({ category, code }: MillraceError): boolean =>
-  category === "Resource" || category === "External" || code === "RUN_STOPPED";
+  category === "Resource" || category === "External" || code === "RUN_STOPPED" || code === "DEADLINE_EXCEEDED";
 
 /** What a query says when a single row could not be computed. */
 const rowFailureCodes = ["CONVERSION_FAILED", "INTEGER_OVERFLOW", "INVALID_INPUT"];
@@ -504,6 +506,7 @@ class PlanRun {
       error,
       attempts: this.attempts,
       phases: this.phases,
+      deadlineMs: execution.deadline?.atMs ?? null,
     };
   }
 

@@ -14,6 +14,7 @@ export class Observers {
     private readonly observers: readonly RunObserver[],
     private readonly job: string,
     private readonly settings: Pick<EngineSettings, "stateDir" | "history">,
+    private readonly deadlineMs: number | null = null,
   ) {}
 
   event(event: RunEvent): void {
@@ -24,6 +25,7 @@ export class Observers {
       const { stage, rows: records, bytes } = event;
       this.each((observer) => observer.heartbeat?.({ runId, job, time, stage, records, bytes }));
     }
+    if (event.kind === "deadline-missed") this.each((observer) => observer.deadlineMissed?.({ runId, job, time }));
     if (event.kind === "progress") {
       const { rows: records, rate: recordsPerSecond } = event;
       this.each((observer) => observer.progress?.({ runId, job, time, records, recordsPerSecond }));
@@ -47,7 +49,8 @@ export class Observers {
   private started(run: ObservedRun): void {
     if (this.observers.length === 0) return;
     const usualMs = this.usualMs();
-    this.each((observer) => observer.started?.({ ...run, usualMs }));
+    const { deadlineMs } = this;
+    this.each((observer) => observer.started?.({ ...run, usualMs, deadlineMs }));
   }
 
   /** Runs without a name are told apart by their plan, which is not known yet. */

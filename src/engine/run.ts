@@ -21,6 +21,16 @@ export interface RunOptions {
    * Default false. See docs/RESUME.md.
    */
   readonly resume?: "auto" | (string & {}) | false;
+  /**
+   * When the run has to be done: a time from its beginning (`"90s"`, `"2h"`, milliseconds) or a moment (a Date, or text such as
+   * `"2026-01-31T06:00:00Z"`). A run that is late says so in its report, and in an alert at that moment. Default: none.
+   */
+  readonly deadline?: string | number | Date;
+  /**
+   * What happens when the deadline passes: `"report"` (default) goes on; `"stop"` ends the run after the tasks under way with DEADLINE_EXCEEDED,
+   * resumable, unless it is publishing already.
+   */
+  readonly onDeadline?: "report" | "stop";
   /** The file that the plan came from, kept so that a command line can find it again. */
   readonly planFile?: string;
 }

@@ -24,6 +24,8 @@ export interface AlertRules {
   readonly timesUsual?: number | null;
   /** The most that a run may take, in milliseconds. Default one hour. */
   readonly durationMs?: number | null;
+  /** A run that is not done when its option `deadline` says; told at that moment. Default true. */
+  readonly deadline?: boolean | null;
   /** A run that succeeded and wrote nothing, although it has outputs. Default true. */
   readonly emptyOutput?: boolean | null;
   /** The most tasks that may be done again. Default 3. */
@@ -43,6 +45,7 @@ export const defaultAlertRules = {
   criticalChecks: true,
   timesUsual: 2,
   durationMs: 3_600_000,
+  deadline: true,
   emptyOutput: true,
   retries: 3,
   withoutSuccessMs: 86_400_000,
@@ -53,7 +56,17 @@ export const defaultAlertRules = {
 type Rule = (report: RunReportData, rules: AlertRules) => readonly (Finding | null)[];
 
 /** Every rule, the gravest first. */
-const everyRule: readonly Rule[] = [failed, withoutSuccess, successRate, quality, emptyOutput, usual, duration, retries];
+const everyRule: readonly Rule[] = [
+  failed,
+  withoutSuccess,
+  deadline,
+  successRate,
+  quality,
+  emptyOutput,
+  usual,
+  duration,
+  retries,
+];
 
 /** What of a report breaks the rules. Pure. */
 export function violations(report: RunReportData, rules: AlertRules = {}): Finding[] {
@@ -116,6 +129,14 @@ function usual({ performance, status }: RunReportData, { timesUsual }: AlertRule
 function duration({ execution }: RunReportData, { durationMs: most }: AlertRules): (Finding | null)[] {
   if (most === null || most === undefined || execution.durationMs <= most) return [];
   return [warning("long-run", `It took ${durationText(execution.durationMs)}, more than ${durationText(most)}.`)];
+}
+
+function deadline({ execution }: RunReportData, { deadline: wanted }: AlertRules): (Finding | null)[] {
+  // Reports of before there were deadlines have none.
+  const missed = execution.deadline ?? null;
+  if (wanted !== true || missed === null || missed.lateMs <= 0) return [];
+  const due = `It had to be done by ${timeText(missed.at)}`;
+  return [critical("deadline-missed", `${due} and ended ${durationText(missed.lateMs)} later.`)];
 }
 
 function retries({ execution }: RunReportData, { retries: most }: AlertRules): (Finding | null)[] {

@@ -31,16 +31,17 @@ export interface AlertOptions {
 export function alerts({ rules = {}, handlers }: AlertOptions): RunObserver {
   const told = new Set<string>();
   const watches = new Map<string, LiveWatch>();
+  const tell = (alert: LiveAlert | null): void => {
+    if (alert === null) return;
+    for (const handler of handlers) void sendBy(handler, () => handler.sendLive?.(alert));
+  };
   return {
     name: "alerts",
     started(run) {
       watches.set(run.runId, new LiveWatch(run, { ...defaultAlertRules, ...rules }));
     },
-    heartbeat(beat) {
-      const alert = watches.get(beat.runId)?.beat(beat) ?? null;
-      if (alert === null) return;
-      for (const handler of handlers) void sendBy(handler, () => handler.sendLive?.(alert));
-    },
+    heartbeat: (beat) => tell(watches.get(beat.runId)?.beat(beat) ?? null),
+    deadlineMissed: (run) => tell(watches.get(run.runId)?.deadlineMissed(run) ?? null),
     async finished(report) {
       const { runId } = report.data;
       const live = watches.get(runId)?.told ?? new Set();

@@ -34,6 +34,7 @@ export function reportData(run: RunMetrics, past: readonly PastRun[], compareWit
       start: new Date(run.startMs).toISOString(),
       end: new Date(run.endMs).toISOString(),
       durationMs,
+      deadline: deadlineOf(run),
       parameters: run.parameters,
       recordsRead,
       recordsWritten: sum(run.outputs.map((output) => output.rows)),
@@ -64,6 +65,10 @@ export function reportData(run: RunMetrics, past: readonly PastRun[], compareWit
   };
   const comparison = past.length === 0 ? null : compareRuns(pastRun(report), past, compareWith);
   return { ...report, performance: { ...report.performance, comparison, reportMs: performance.now() - began } };
+}
+
+function deadlineOf({ deadlineMs = null, endMs }: RunMetrics): RunReportData["execution"]["deadline"] {
+  return deadlineMs === null ? null : { at: new Date(deadlineMs).toISOString(), lateMs: Math.max(0, endMs - deadlineMs) };
 }
 
 function successRate(read: number, failed: number): number {

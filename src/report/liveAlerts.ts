@@ -16,7 +16,7 @@ export interface LiveAlert {
   readonly violations: readonly Finding[];
 }
 
-type LiveRules = Pick<AlertRules, "heartbeatMs" | "zeroThroughputMs" | "timesUsual" | "durationMs">;
+type LiveRules = Pick<AlertRules, "deadline" | "heartbeatMs" | "zeroThroughputMs" | "timesUsual" | "durationMs">;
 
 /** Watches one run by its heartbeats. Tells of each rule at most once. */
 export class LiveWatch {
@@ -51,6 +51,17 @@ export class LiveWatch {
     for (const { code } of violations) this.told.add(code);
     const { runId, job, time: start } = this.run;
     return { runId, job, time, runningMs: time - start, stage, records, violations };
+  }
+
+  /** What a deadline that has passed says; null where nobody wants to know. */
+  deadlineMissed({ runId, job, time }: ObservedRun): LiveAlert | null {
+    const code = "deadline-missed";
+    if (this.rules.deadline !== true || this.told.has(code)) return null;
+    this.told.add(code);
+    const { stage, records } = this.last;
+    const runningMs = time - this.run.time;
+    const text = `It has run for ${durationText(runningMs)} and is not done by its deadline.`;
+    return { runId, job, time, runningMs, stage, records, violations: [{ code, level: "critical", text }] };
   }
 
   private broken({ time, stage, records }: ObservedBeat, silentMs: number): Finding[] {

@@ -172,6 +172,8 @@ export interface RunMetrics {
   /** Attempts of tasks but for firsts that were good, as they ended. */
   readonly attempts?: readonly TaskAttempt[];
   readonly phases: readonly PhaseMetrics[];
+  /** When the run had to be done, in milliseconds since the epoch; absent or null without a deadline. */
+  readonly deadlineMs?: number | null;
   readonly flow: readonly StageFlow[];
   /** Options of the engine that the run had. */
   readonly settings: { readonly [name: string]: JsonValue };
@@ -327,6 +329,8 @@ export interface RunReportData {
     readonly start: string;
     readonly end: string;
     readonly durationMs: number;
+    /** When the run had to be done, and by how much it was late (0: it was not); null without a deadline. */
+    readonly deadline: { readonly at: string; readonly lateMs: number } | null;
     readonly parameters: { readonly [name: string]: JsonValue };
     readonly recordsRead: number;
     /** Rows of all outputs. */

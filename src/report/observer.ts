@@ -25,6 +25,8 @@ export interface ObservedBeat extends ObservedRun {
 export interface ObservedStart extends ObservedRun {
   /** The average duration of earlier runs of a named job, in milliseconds; null without history. */
   readonly usualMs: number | null;
+  /** When the run has to be done, in milliseconds since the epoch; null without a deadline. */
+  readonly deadlineMs: number | null;
 }
 
 /**
@@ -36,6 +38,8 @@ export interface RunObserver {
   readonly name: string;
   started?(run: ObservedStart): void;
   heartbeat?(run: ObservedBeat): void;
+  /** The run is still at work although its deadline has passed. */
+  deadlineMissed?(run: ObservedRun): void;
   progress?(run: ObservedProgress): void;
   finished?(report: RunReport): void | Promise<void>;
 }

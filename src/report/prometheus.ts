@@ -1,3 +1,4 @@
+import { violations } from "./alertRules.js";
 import type { RunReportData } from "./model.js";
 
 /** Upper bounds of the buckets of durations, in seconds. */
@@ -32,6 +33,16 @@ export function prometheusText(report: RunReportData): string {
     ...metric("batch_job_progress_rate", "gauge", "Records a second.", named, performance.recordsPerSecond),
     ...metric("batch_job_peak_memory_bytes", "gauge", "Peak memory of the process.", named, performance.peakMemoryBytes),
   ];
+  for (const [i, type] of slaViolations(report).entries()) {
+    const [help, kind, value] = metric(
+      "batch_job_sla_violations_total",
+      "counter",
+      "Promises that the run broke.",
+      { ...named, violation_type: type },
+      1,
+    );
+    lines.push(...(i === 0 ? [help, kind, value] : [value]).filter((line) => line !== undefined));
+  }
   if (quality !== null)
     lines.push(...metric("batch_job_quality_score", "gauge", "Score of the checks, percent.", named, quality.score));
   // A failed run must leave the last success alone.
@@ -43,6 +54,18 @@ export function prometheusText(report: RunReportData): string {
 }
 
 export const processed = ({ execution }: RunReportData): number => Math.max(0, execution.recordsRead - execution.recordsFailed);
+
+/** Which promises a run broke, by the default rules of alerts. */
+export const slaViolations = (report: RunReportData): string[] =>
+  violations(report).flatMap(({ code }) => violationTypes.get(code) ?? []);
+
+const violationTypes: ReadonlyMap<string, string> = new Map([
+  ["deadline-missed", "deadline_missed"],
+  ["long-run", "duration_exceeded"],
+  ["slower-than-usual", "duration_exceeded"],
+  ["success-rate", "failure_rate_exceeded"],
+  ["empty-output", "insufficient_records"],
+]);
 
 /** Whose fault a failure was; `none` for a run that finished. */
 export const errorType = ({ execution }: RunReportData): string => execution.error?.category ?? "none";

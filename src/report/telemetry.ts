@@ -1,6 +1,6 @@
 import { durationText } from "./format.js";
 import type { RunObserver } from "./observer.js";
-import { errorType, processed } from "./prometheus.js";
+import { errorType, processed, slaViolations } from "./prometheus.js";
 import type { RunReport } from "./report.js";
 
 type Attributes = { readonly [name: string]: string | number | boolean };
@@ -93,6 +93,7 @@ function makeInstruments(meter: Meter) {
     processed: meter.createCounter("batch_job_records_processed_total", { description: "Records read and not rejected." }),
     failed: meter.createCounter("batch_job_records_failed_total", { description: "Records rejected." }),
     completions: meter.createCounter("batch_job_completions_total", { description: "Runs that ended." }),
+    violations: meter.createCounter("batch_job_sla_violations_total", { description: "Promises that runs broke." }),
     heartbeat: meter.createGauge("batch_job_heartbeat", { unit: "s", description: "When a run last gave a sign of life." }),
     rate: meter.createGauge("batch_job_progress_rate", { description: "Records a second." }),
     lastSuccess: meter.createGauge("batch_job_last_success_timestamp", { unit: "s", description: "When a run last finished." }),
@@ -108,6 +109,7 @@ function recordMetrics(instruments: Instruments, { data, status }: RunReport): v
   instruments.processed.add(processed(data), { ...named, status });
   instruments.failed.add(execution.recordsFailed, { ...named, status });
   instruments.completions.add(1, { ...named, status, error_type: errorType(data) });
+  for (const type of slaViolations(data)) instruments.violations.add(1, { ...named, violation_type: type });
   if (status !== "failed") instruments.lastSuccess.record(Date.parse(execution.end) / 1000, named);
 }
 

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -29,8 +29,13 @@ interface Ended {
   readonly err: string;
 }
 
-/** Runs a plan whose text stands between the imports and the output. */
-function run(dataset: string, ...flags: string[]): Promise<Ended> {
+type Watch = (said: { readonly out: string; readonly err: string }, child: ChildProcess) => void;
+
+/** Runs a plan whose text stands between the imports and the output; a function looks at what was said so far whenever more is. */
+function run(dataset: string, ...given: (string | Watch)[]): Promise<Ended> {
+  const flags = given.filter((flag) => typeof flag === "string");
+  const watch = given.find((flag) => typeof flag === "function");
+  seen.clear();
   const plan = join(folder, "plan.mjs");
   const schema = 'const schema = { id: "int64", n: "int32" };';
   writeFileSync(
@@ -43,11 +48,22 @@ function run(dataset: string, ...flags: string[]): Promise<Ended> {
   const said = { out: "", err: "" };
   child.stdout.on("data", (text: Buffer) => {
     said.out += text.toString();
+    watch?.(said, child);
   });
   child.stderr.on("data", (text: Buffer) => {
     said.err += text.toString();
+    watch?.(said, child);
   });
   return new Promise((done) => child.on("close", (code) => done({ code, ...said })));
+}
+
+const json = ["--json"];
+const seen = new Set<string>();
+
+function once(text: string, part: string, action: () => void): void {
+  if (seen.has(part) || !text.includes(part)) return;
+  seen.add(part);
+  action();
 }
 
 const csv = (options: string, file = "in.csv") => `read.csv(${JSON.stringify(join(folder, file))}, { schema${options} })`;
@@ -81,11 +97,66 @@ describe("exit codes", () => {
     expect(readdirSync(join(out, "result"))).toEqual(["mine.csv"]);
   });
 
+  /** A function that takes a second for three rows. */
+  const slow = `.map((row) => { const end = Date.now() + 350; while (Date.now() < end); return { id: row.id }; }, { schema: { id: "int64" } })`;
+
+  it("5 when it was late, with rejects too; the outputs are there", async () => {
+    const ended = await run(`${csv(', onReject: "skip"')}${slow}${write()}`, "--deadline", "100ms");
+    expect(ended.code).toBe(5);
+    expect(ended.err).toMatch(/the deadline has passed: the run goes on[\s\S]*It had to be done by/);
+    expect(readFileSync(join(out, "result", "part-00000.csv"), "utf8")).toBe("id\n1\n3\n");
+    const { execution } = JSON.parse(readFileSync(join(folder, "report.json"), "utf8")) as {
+      execution: { deadline: { lateMs: number } };
+    };
+    expect(execution.deadline.lateMs).toBeGreaterThan(0);
+  });
+
+  it("5 when the deadline stopped it: nothing is published, and it can be resumed", async () => {
+    const flags = ["--deadline", "100ms", "--stop-at-deadline"];
+    const ended = await run(`${csv(', onReject: "skip"')}${slow}${write()}`, ...flags, "--json");
+    expect(ended.code).toBe(5);
+    const kinds = ended.out.trimEnd().split("\n");
+    const lines = kinds.map((line) => JSON.parse(line) as { kind: string; schemaVersion: number; error?: { code: string } });
+    expect(lines.find((line) => line.kind === "deadline-missed")).toMatchObject({ stopping: true });
+    expect(lines.find((line) => line.kind === "error")?.error?.code).toBe("DEADLINE_EXCEEDED");
+    expect(existsSync(join(out, "result"))).toBe(false);
+    const again = await run(`${csv(', onReject: "skip"')}${slow}${write()}`, "--resume");
+    expect(again.code).toBe(3);
+    expect(readFileSync(join(out, "result", "part-00000.csv"), "utf8")).toBe("id\n1\n3\n");
+  });
+
+  it("2 for a deadline that is none, 0 in time, 1 for a failure whatever the time", async () => {
+    const wrong = await run(`${csv("")}${write()}`, "--deadline", "soon");
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringMatching(/deadline: expected a time .* found soon/)]);
+    expect((await run(`${csv("")}${write()}`, "--stop-at-deadline")).code).toBe(2);
+    writeFileSync(join(folder, "good.csv"), "id,n\n1,10\n");
+    expect((await run(csv("", "good.csv") + write(), "--deadline", "2100-01-01T00:00:00Z")).code).toBe(0);
+    const bad = `${csv("")}.write.csv(${JSON.stringify(join(out, "bad"))})`;
+    expect((await run(bad, "--deadline", "1ms")).code).toBe(1);
+  });
+
   it("3 when it finished with rejects", async () => {
     const ended = await run(csv(', onReject: "quarantine"') + write());
     expect(ended.code).toBe(3);
     expect(ended.err).toMatch(/1 rejected/);
     expect(existsSync(join(out, "result"))).toBe(true);
+  });
+
+  it("75 when a signal stopped it, 143 and 130 when a second one ended it at once; both can be resumed", async () => {
+    const plan = `${csv(', onReject: "skip"')}${slow}${write()}`;
+    const stopped = await run(plan, ...json, (said, child) => once(said.out, "stage-started", () => child.kill("SIGTERM")));
+    expect(stopped.code).toBe(75);
+    expect(stopped.err).toMatch(/RUN_STOPPED[\s\S]*millrace resume/);
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      const killed = await run(plan, ...json, "--resume", (said, child) => {
+        once(said.out, "stage-started", () => child.kill(signal));
+        once(said.err, "stopping after the tasks under way", () => child.kill(signal));
+      });
+      expect(killed.code).toBe(signal === "SIGTERM" ? 143 : 130);
+      expect(existsSync(join(out, "result"))).toBe(false);
+    }
+    expect((await run(plan, "--resume")).code).toBe(3);
+    expect(readdirSync(join(out, "result"))).toContain("part-00000.csv");
   });
 
   it("4 when more was rejected than the limit allows: nothing is published", async () => {

@@ -245,6 +245,34 @@ describe("alerts", () => {
     expect(ended).toEqual(["long-run"]);
   });
 
+  it("tell of a deadline when it passes, and not again at the end", async () => {
+    const told: string[] = [];
+    const observer = alerts({
+      handlers: [
+        {
+          name: "live",
+          send: ({ violations }) => void told.push(...violations.map(({ code }) => `end ${code}`)),
+          sendLive: ({ violations }) => void told.push(...violations.map(({ code }) => `live ${code}`)),
+        },
+        { name: "ended", send: ({ violations }) => void told.push(...violations.map(({ code }) => `end ${code}`)) },
+      ],
+    });
+    const late = buildReport(run({ deadlineMs: startMs + 4000 }));
+    const { runId, job } = late.data;
+    observer.started?.({ runId, job, time: startMs, usualMs: null, deadlineMs: startMs + 4000 });
+    observer.deadlineMissed?.({ runId, job, time: startMs + 4000 });
+    observer.deadlineMissed?.({ runId, job, time: startMs + 5000 });
+    expect(told).toEqual(["live deadline-missed"]);
+    await observer.finished?.(late);
+    expect(told).toEqual(["live deadline-missed", "end deadline-missed"]);
+    expect(late.data.execution.deadline).toEqual({ at: "2026-01-31T00:00:04.000Z", lateMs: 6000 });
+    expect(late.toPrometheus()).toContain(
+      'batch_job_sla_violations_total{job_name="nightly",violation_type="deadline_missed"} 1',
+    );
+    expect(violations(buildReport(run({ deadlineMs: startMs + 10_000 })).data)).toEqual([]);
+    expect(violations(late.data, { deadline: null })).toEqual([]);
+  });
+
   it("survive a handler that fails while the run goes on", async () => {
     const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
     const broken = { name: "broken", send: () => undefined, sendLive: () => Promise.reject(new Error("no route")) };
