@@ -1,12 +1,12 @@
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { required } from "../common/assert.js";
-import { ReadMemory } from "../exchange/blockFile.js";
 import { readBlocks } from "../exchange/openPart.js";
+import { ReadMemory } from "../exchange/readMemory.js";
 import type { ResolvedSource } from "../plan/bound.js";
-import { taskRejectSchema } from "../task/rejectColumns.js";
 import type { TaskResult } from "../task/protocol.js";
-import { indexPath, rejectFolder, rejectsPath, type RejectIndex, writeRejectIndex } from "./rejectIndex.js";
+import { taskRejectSchema } from "../task/rejectColumns.js";
+import { indexPath, type RejectIndex, rejectFolder, rejectsPath, writeRejectIndex } from "./rejectIndex.js";
 import { RejectParquet } from "./rejectParquet.js";
 import { RawFiles } from "./rejectRaw.js";
 

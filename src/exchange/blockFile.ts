@@ -1,19 +1,20 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { crc32 } from "node:zlib";
-import type { BytesColumn, Column } from "../batch/column.js";
-import { codedColumn } from "../batch/coded.js";
-import { stridedColumn } from "../batch/strided.js";
 import { layoutOf } from "../batch/builder.js";
+import { codedColumn } from "../batch/coded.js";
+import type { BytesColumn, Column } from "../batch/column.js";
 import { gatherColumn } from "../batch/gather.js";
+import { stridedColumn } from "../batch/strided.js";
 import { required } from "../common/assert.js";
 import { externalError, internalError, type MillraceError } from "../common/errors.js";
 import { patiently } from "../io/sinkFileSystem.js";
+import { OutputFile, type OutputOptions } from "../io/sinkOutput.js";
 import { fixedView } from "../kernels/fixedView.js";
 import { bytesOf } from "../kernels/groupMemory.js";
 import type { ColumnParts } from "../kernels/valueBuffer.js";
-import { type OutputOptions, OutputFile } from "../io/sinkOutput.js";
-import type { FileWritten } from "../task/protocol.js";
 import { type DataType, type Schema, typeName } from "../schema/types.js";
+import type { FileWritten } from "../task/protocol.js";
+import { ReadMemory } from "./readMemory.js";
 
 /**
  * Blocks of rows as their columns lie in memory, for files that one worker writes and another soon reads on the same machine. A file begins with
@@ -166,42 +167,15 @@ function dense(column: BytesColumn): BytesColumn {
   return gathered;
 }
 
-/** Buffers that are used again and again, each for one part of one column. */
-export class ReadMemory {
-  readonly #buffers: Uint8Array[] = [];
-
-  get bytes(): number {
-    return this.#buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-  }
-
-  take(slot: number, bytes: number): Uint8Array {
-    let buffer = this.#buffers[slot];
-    if (buffer === undefined || buffer.length < bytes) {
-      buffer = new Uint8Array(Buffer.allocUnsafeSlow(Math.ceil((bytes * 1.25) / alignment) * alignment).buffer);
-      this.#buffers[slot] = buffer;
-    }
-    return buffer.subarray(0, bytes);
-  }
-}
-
-/** Memory of readers that have ended, for the next ones: fresh memory costs more than what is read into it. */
-const idle: ReadMemory[] = [];
-const mostIdle = 2;
-const mostIdleBytes = 2 ** 24;
-
-export const takeReadMemory = (): ReadMemory => idle.pop() ?? new ReadMemory();
-
-/** Gives memory back that nothing refers to any more. */
-export function giveReadMemory(memory: ReadMemory): void {
-  if (idle.length < mostIdle && memory.bytes <= mostIdleBytes) idle.push(memory);
-}
-
 /** What the files that a thread read last said of themselves: one task after another reads the same ones. Paths are those of one run alone. */
 const footers = new Map<string, { readonly bytes: number; readonly footer: ReadFooter }>();
 const mostFooters = 256;
 
 /** A footer, and where what it is of ends. */
-type ReadFooter = Footer & { readonly dataEnd: number };
+interface ReadFooter extends Footer {
+  readonly dataEnd: number;
+  readonly pivots: Map<number, string>;
+}
 
 function keepFooter(path: string, bytes: number, footer: ReadFooter): void {
   footers.delete(path);
@@ -217,6 +191,8 @@ export class BlockFile {
   readonly schemas: readonly Schema[];
   readonly blocks: readonly Block[];
   readonly bytes: number;
+  /** Keys that searches in a sorted file have looked at, by row, as latin1: kept for later searches while the footer is. */
+  readonly pivots: Map<number, string>;
   readonly #path: string;
   readonly #fd: number;
   readonly #textPlaces: readonly TextsPlace[];
@@ -242,6 +218,7 @@ export class BlockFile {
       this.#textPlaces = footer.texts ?? [];
       this.#pages = footer.pages;
       this.#dataEnd = footer.dataEnd;
+      this.pivots = footer.pivots;
       keepFooter(path, this.bytes, footer);
     } catch (error) {
       closeSync(this.#fd);
@@ -258,7 +235,7 @@ export class BlockFile {
     if (dataEnd < magic.length) throw this.#broken("its footer has no such length");
     const text = this.#raw(dataEnd, this.bytes - tailBytes - dataEnd);
     if (crc32(text) !== tail.readUInt32LE(4)) throw this.#broken("its footer has another checksum");
-    return { ...(JSON.parse(text.toString("utf8")) as Footer), dataEnd };
+    return { ...(JSON.parse(text.toString("utf8")) as Footer), dataEnd, pivots: new Map() };
   }
 
   schemaOf(block: Block): Schema {
@@ -338,27 +315,41 @@ export class BlockFile {
     return bytes;
   }
 
-  /** Reads bytes that were checked: whole pages straight into `target`, and what is less of one by way of that page. */
+  /** Reads bytes that were checked: one page by way of those kept, a few through one buffer, many straight into `target`. */
   #readInto(target: Uint8Array, position: number): Uint8Array {
     const end = position + target.length;
     if (end > this.#dataEnd) throw this.#broken(`it ends at byte ${this.#dataEnd}`);
-    for (let at = position; at < end; ) {
-      const page = Math.floor(at / pageBytes);
-      const wholeEnd = end === this.#dataEnd ? end : Math.floor(end / pageBytes) * pageBytes;
-      if (at === page * pageBytes && wholeEnd > at) {
-        const whole = target.subarray(at - position, wholeEnd - position);
-        this.#fill(whole, at);
-        for (let from = 0, i = page; from < whole.length; from += pageBytes, i++) {
-          this.#check(whole.subarray(from, from + pageBytes), i);
-        }
-        at = wholeEnd;
-      } else {
-        const until = Math.min(end, (page + 1) * pageBytes);
-        target.set(this.#page(page).subarray(at - page * pageBytes, until - page * pageBytes), at - position);
-        at = until;
-      }
-    }
+    if (target.length === 0) return target;
+    const first = Math.floor(position / pageBytes);
+    const last = Math.floor((end - 1) / pageBytes);
+    if (first === last) target.set(this.#page(first).subarray(position - first * pageBytes, end - first * pageBytes));
+    else if (last - first < aroundPages) {
+      const start = first * pageBytes;
+      around ??= new Uint8Array(Buffer.allocUnsafeSlow(aroundPages * pageBytes).buffer);
+      const pages = around.subarray(0, Math.min(this.#dataEnd, (last + 1) * pageBytes) - start);
+      this.#fill(pages, start);
+      this.#checkAll(pages, first);
+      target.set(pages.subarray(position - start, end - start));
+    } else this.#readPages(target, position, first);
     return target;
+  }
+
+  /** Whole pages straight into `target`, and what is less of one by way of that page. */
+  #readPages(target: Uint8Array, position: number, first: number): void {
+    const end = position + target.length;
+    const from = position === first * pageBytes ? position : (first + 1) * pageBytes;
+    const to = end === this.#dataEnd ? end : Math.floor(end / pageBytes) * pageBytes;
+    if (from > position) target.set(this.#page(first).subarray(position - first * pageBytes));
+    const whole = target.subarray(from - position, to - position);
+    this.#fill(whole, from);
+    this.#checkAll(whole, from / pageBytes);
+    if (to < end) target.set(this.#page(to / pageBytes).subarray(0, end - to), to - position);
+  }
+
+  /** Pages from `page` on, of which the last may be the file's short one. */
+  #checkAll(bytes: Uint8Array, page: number): void {
+    for (let from = 0, i = page; from < bytes.length; from += pageBytes, i++)
+      this.#check(bytes.subarray(from, from + pageBytes), i);
   }
 
   /** One page, kept for the next small read near it. */
@@ -405,6 +396,10 @@ interface KeptPage {
 }
 
 const mostKept = 4;
+
+/** Pages around what is read, which a thread reads at once where they are so few: one call costs more than to copy them. */
+const aroundPages = 16;
+let around: Uint8Array | null = null;
 
 /** A file between stages that is not what was written. */
 export const scratchDamaged = (file: string, why: string): MillraceError =>

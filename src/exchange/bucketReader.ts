@@ -2,7 +2,8 @@ import type { Batch } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import type { BatchReader } from "../io/contracts.js";
 import type { PartitionSpec, ScanResult } from "../task/protocol.js";
-import { BlockFile, giveReadMemory, type ReadMemory, takeReadMemory } from "./blockFile.js";
+import { BlockFile } from "./blockFile.js";
+import { giveReadMemory, type ReadMemory, takeReadMemory } from "./readMemory.js";
 
 /**
  * Rows and bytes of one run of buckets: a task's table and its texts should stay near the processor, but every task opens all files. `mostRuns`:

@@ -1,10 +1,10 @@
-import { parquetDefaults, type ParquetOptions, ParquetFileWriter, isFlat } from "../io/parquetWrite.js";
-import { NestedParquetWriter } from "../io/parquetNested.js";
-import { type OutputOptions, OutputFile } from "../io/sinkOutput.js";
 import { layoutOf } from "../batch/builder.js";
 import type { Batch } from "../batch/column.js";
 import { compactBatch } from "../batch/gather.js";
 import type { BatchWriter } from "../io/contracts.js";
+import { NestedParquetWriter } from "../io/parquetNested.js";
+import { isFlat, ParquetFileWriter, type ParquetOptions, parquetDefaults } from "../io/parquetWrite.js";
+import { OutputFile, type OutputOptions } from "../io/sinkOutput.js";
 import type { Schema } from "../schema/types.js";
 import { BlockFileWriter, columnParts } from "./blockFile.js";
 

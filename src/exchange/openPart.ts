@@ -1,12 +1,15 @@
 import type { Batch } from "../batch/column.js";
 import type { BatchReader } from "../io/contracts.js";
 import { openReader, planPartitions, type ReaderOptions } from "../io/sources.js";
+import { forgetLargeGroups } from "../kernels/groupMemory.js";
+import { forgetReaderKernels } from "../kernels/taskKernels.js";
 import type { ResolvedSource } from "../plan/bound.js";
 import type { Schema } from "../schema/types.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
-import { BlockFile, ReadMemory } from "./blockFile.js";
+import { BlockFile } from "./blockFile.js";
 import { BucketReader, planBuckets } from "./bucketReader.js";
 import { openRange } from "./rangeReader.js";
+import { ReadMemory } from "./readMemory.js";
 import { planRuns } from "./runRanges.js";
 
 /** How the block files of an exchange are read. */
@@ -35,11 +38,21 @@ export async function planParts(
   return layout === "buckets" ? planBuckets(pathsOf(source)) : planRuns(pathsOf(source));
 }
 
+let lastKind: PartitionSpec["kind"] | null = null;
+
 /** Opens one partition of a source or of an exchange. */
 export async function openPart(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): Promise<BatchReader> {
+  if (part.kind !== lastKind) giveUpMemory(part);
+  lastKind = part.kind;
   if (part.kind === "buckets") return new BucketReader(pathsOf(scan.source), part);
   if (part.kind === "runs") return openRange(pathsOf(scan.source), scan.schema, part);
   return openReader(scan, part, options);
+}
+
+/** Between stages of different kinds a thread lets go of the memory that the one before has grown and this one would only hold beside its own. */
+function giveUpMemory({ kind }: PartitionSpec): void {
+  forgetLargeGroups();
+  if (kind === "buckets" || kind === "runs") forgetReaderKernels();
 }
 
 /** Every row of block files, in order. Batches own their memory, or are good until the next one where one `memory` is given for all of them. */

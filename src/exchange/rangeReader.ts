@@ -7,10 +7,11 @@ import { fixedView } from "../kernels/fixedView.js";
 import type { GroupKernels } from "../kernels/groupKernels.js";
 import { giveGroupKernels, Region, takeGroupKernels } from "../kernels/groupMemory.js";
 import { type ColumnParts, ValueBuffer } from "../kernels/valueBuffer.js";
-import { type DataType, type Schema, types } from "../schema/types.js";
 import { forceSpill } from "../runtime/forceSpill.js";
+import { type DataType, type Schema, types } from "../schema/types.js";
 import type { ScanResult } from "../task/protocol.js";
-import { BlockFile, giveReadMemory, type ReadMemory, takeReadMemory } from "./blockFile.js";
+import { BlockFile } from "./blockFile.js";
+import { giveReadMemory, type ReadMemory, takeReadMemory } from "./readMemory.js";
 import { SortedKeys } from "./runRanges.js";
 import { type KeyRange, RunReader } from "./runReader.js";
 

@@ -1,7 +1,8 @@
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { PartitionSpec } from "../task/protocol.js";
-import { type Block, BlockFile, ReadMemory } from "./blockFile.js";
+import { type Block, BlockFile } from "./blockFile.js";
+import { ReadMemory } from "./readMemory.js";
 
 type RunsPart = Extract<PartitionSpec, { kind: "runs" }>;
 
@@ -10,6 +11,10 @@ const rangeRows = 2 ** 17;
 const rangeBytes = 2 ** 24;
 /** Keys of each file that are looked at to find where the ranges meet. */
 const samplesPerRun = 128;
+
+/** Searches keep the keys that they look at while more rows than this are left, if they are not longer than that. */
+const pivotRows = 1024;
+const mostPivotBytes = 256;
 
 /** Cuts sorted files into ranges of keys of about the same number of rows. It depends on the files alone. */
 export function planRuns(paths: readonly string[]): RunsPart[] {
@@ -64,13 +69,25 @@ export class SortedKeys {
   /** The first row whose key is not before `key`. */
   lowerBound(key: string): number {
     const wanted = Buffer.from(key, "hex");
+    const text = wanted.toString("latin1");
     let low = 0;
     let high = this.rows;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (Buffer.compare(this.at(middle), wanted) < 0) low = middle + 1;
+      // The first steps of all searches look at the same rows. Latin1 texts compare as their bytes do.
+      const before = high - low > pivotRows ? this.#pivot(middle) < text : Buffer.compare(this.at(middle), wanted) < 0;
+      if (before) low = middle + 1;
       else high = middle;
     }
     return low;
+  }
+
+  #pivot(row: number): string {
+    const { pivots } = this.#file;
+    const known = pivots.get(row);
+    if (known !== undefined) return known;
+    const key = this.at(row).toString("latin1");
+    if (key.length <= mostPivotBytes) pivots.set(row, key);
+    return key;
   }
 }

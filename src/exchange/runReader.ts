@@ -7,9 +7,10 @@ import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { BatchReader } from "../io/contracts.js";
 import { widthOfType } from "../kernels/groupKeys.js";
-import type { ScanResult } from "../task/protocol.js";
 import type { Schema } from "../schema/types.js";
-import { BlockFile, ReadMemory } from "./blockFile.js";
+import type { ScanResult } from "../task/protocol.js";
+import { BlockFile } from "./blockFile.js";
+import { ReadMemory } from "./readMemory.js";
 import { SortedKeys } from "./runRanges.js";
 
 /** Rows that all sorted files together hold in memory. */

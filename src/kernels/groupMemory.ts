@@ -5,6 +5,7 @@ import { createKernels, type KernelMemory, type Kernels } from "./wasm.js";
 const idle: Kernels[] = [];
 const mostIdle = 2;
 const mostKeptBytes = 256 * 2 ** 20;
+const usualBytes = 2 ** 25;
 
 /** Kernels with a memory for one grouping. */
 export const takeGroupKernels = (): Kernels => idle.pop() ?? createKernels();
@@ -12,6 +13,11 @@ export const takeGroupKernels = (): Kernels => idle.pop() ?? createKernels();
 /** Gives kernels back whose memory is free again. */
 export function giveGroupKernels(kernels: Kernels): void {
   if (idle.length < mostIdle && kernels.memory.byteLength <= mostKeptBytes) idle.push(kernels);
+}
+
+/** Lets go of memory that tasks of another kind have made large; what comes next grows its own as far as it needs. */
+export function forgetLargeGroups(): void {
+  for (let i = idle.length - 1; i >= 0; i--) if ((idle[i]?.memory.byteLength ?? 0) > usualBytes) idle.splice(i, 1);
 }
 
 /** A piece of kernel memory that moves when it grows. */

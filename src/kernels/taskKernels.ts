@@ -39,6 +39,11 @@ export function endSharing(kernels: Kernels): void {
   forgetLarge();
 }
 
+/** Lets go of the thread's own memory: no text is read for now. */
+export function forgetReaderKernels(): void {
+  if (!taken && sharers === 0) instance = null;
+}
+
 function forgetLarge(): void {
   if (instance !== null && !taken && sharers === 0 && instance.memory.byteLength > mostKeptBytes) instance = null;
 }

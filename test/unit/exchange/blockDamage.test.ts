@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import type { Column } from "../../../src/batch/column.js";
-import { BlockFile, BlockFileWriter, columnParts, ReadMemory } from "../../../src/exchange/blockFile.js";
+import { BlockFile, BlockFileWriter, columnParts } from "../../../src/exchange/blockFile.js";
+import { ReadMemory } from "../../../src/exchange/readMemory.js";
 import type { Schema } from "../../../src/schema/types.js";
 import { types } from "../../../src/schema/types.js";
 

@@ -6,12 +6,13 @@ import { builderFor } from "../../../src/batch/builder.js";
 import type { Batch } from "../../../src/batch/column.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import { MillraceError } from "../../../src/common/errors.js";
-import { BlockFile, BlockFileWriter, columnParts, ReadMemory } from "../../../src/exchange/blockFile.js";
+import { BlockFile, BlockFileWriter, columnParts } from "../../../src/exchange/blockFile.js";
 import { planBuckets } from "../../../src/exchange/bucketReader.js";
 import { blockExchange } from "../../../src/exchange/codec.js";
 import { readBlocks } from "../../../src/exchange/openPart.js";
-import { planRuns } from "../../../src/exchange/runRanges.js";
 import { openRange } from "../../../src/exchange/rangeReader.js";
+import { ReadMemory } from "../../../src/exchange/readMemory.js";
+import { planRuns, SortedKeys } from "../../../src/exchange/runRanges.js";
 import { RunReader } from "../../../src/exchange/runReader.js";
 import type { BatchReader } from "../../../src/io/contracts.js";
 import { type Schema, types, type Value } from "../../../src/schema/types.js";
@@ -157,6 +158,53 @@ describe("block files", () => {
     expect(rowsOf(whole).slice(17, 19)).toEqual([17, 18].map((i): Value[] => [`t${i}`, i, BigInt(i), BigInt(i), i]));
     expect(planRuns(files)).toEqual([{ kind: "runs", file: 0, from: null, to: null }]);
     reader.close();
+  });
+
+  it("find where a range of keys begins and ends, also when others searched before", () => {
+    const keyed: Schema = [{ name: "__order", type: types.binary, nullable: false }];
+    const file = join(folder, "search.blocks");
+    const writer = blockExchange.writer(keyed, file);
+    // Keys of all lengths, whose bytes are beyond ASCII too: 0, 3, 6, …
+    const key = (i: number) =>
+      Buffer.concat([Buffer.from([200, i >> 16, i >> 8, i]), Buffer.alloc(i % 7 === 0 ? 300 : i % 5, 255)]);
+    const rows = 9000;
+    for (let from = 0; from < rows; from += 4000) {
+      const part = Array.from({ length: Math.min(4000, rows - from) }, (_, i): Value[] => [key((from + i) * 3)]);
+      writer.write(batchOf(keyed, part));
+    }
+    writer.finish();
+    for (let round = 0; round < 2; round++) {
+      const opened = new BlockFile(file);
+      const keys = new SortedKeys(opened);
+      for (let i = 0; i < rows * 3; i += 37) expect(keys.lowerBound(key(i).toString("hex"))).toBe(Math.ceil(i / 3));
+      expect(keys.lowerBound("")).toBe(0);
+      expect(keys.lowerBound("ff")).toBe(rows);
+      opened.close();
+    }
+  });
+
+  it("give any rows, however many pages they lie in", () => {
+    const one: Schema = [{ name: "n", type: types.int32, nullable: false }];
+    const file = join(folder, "pages.blocks");
+    const writer = new BlockFileWriter(file);
+    const rows = 100_000;
+    const values = Int32Array.from({ length: rows }, (_, i) => i * 7);
+    writer.write(one, rows, [0, rows], [columnParts({ layout: "fixed", type: types.int32, length: rows, values, valid: null })]);
+    writer.finish();
+    const opened = new BlockFile(file);
+    const [block] = opened.blocks;
+    if (block === undefined) throw new Error("no block");
+    const memory = new ReadMemory();
+    for (const from of [0, 1, 2045, 2046, 2047, 50_000]) {
+      for (const length of [0, 1, 2, 2046, 2048, 2049, 30_720, 32_768, 32_769, 49_999, rows - from]) {
+        const [column] = opened.read(block, from, Math.min(rows, from + length), memory);
+        if (column?.layout !== "fixed") throw new Error("not a column of numbers");
+        expect(
+          Buffer.compare(Buffer.from(column.values.slice().buffer), Buffer.from(values.slice(from, from + length).buffer)),
+        ).toBe(0);
+      }
+    }
+    opened.close();
   });
 
   it("cut their buckets into runs by their rows alone", () => {
