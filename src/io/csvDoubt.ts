@@ -56,6 +56,7 @@ export function judgeDoubt(block: DoubtBlock, dialect: CsvDialect): DoubtResult 
     if (records.closes(r)) doubt(records, r, -1, marks);
     if (kind === mark.unclosed) doubt(records, r, 1, marks);
   }
+  markTorn(records, block, marks);
   let settled = block.last ? block.lineCount : unreached(block);
   // What belongs to a quote too many is read with it.
   while (settled > 0 && settled < block.lineCount && ((marks.get(records.start(settled)) ?? 0) & mark.region) !== 0) settled--;
@@ -75,16 +76,50 @@ export function unreached(block: Pick<DoubtBlock, "u32" | "seps" | "lines" | "li
   return low;
 }
 
+/** First byte of the record that holds a byte, its line end counted in; -1 where the block does not hold all of it. */
+export function recordOver(lists: Pick<DoubtBlock, "u32" | "seps" | "lines" | "lineCount">, at: number): number {
+  const r = recordOn(lists, at);
+  return r < 0 ? -1 : startOf(lists, r);
+}
+
 /** The record that begins at a byte, or -1. */
-export function recordAt(lists: Pick<DoubtBlock, "u32" | "seps" | "lines" | "lineCount">, start: number): number {
+function recordAt(lists: Pick<DoubtBlock, "u32" | "seps" | "lines" | "lineCount">, start: number): number {
+  const r = recordOn(lists, start);
+  return r >= 0 && startOf(lists, r) === start ? r : -1;
+}
+
+function recordOn(lists: Pick<DoubtBlock, "u32" | "seps" | "lines" | "lineCount">, at: number): number {
   let low = 0;
   for (let high = lists.lineCount; low < high; ) {
     const middle = (low + high) >>> 1;
-    if (startOf(lists, middle) < start) low = middle + 1;
+    if (endOf(lists, middle) < at) low = middle + 1;
     else high = middle;
   }
-  return low < lists.lineCount && startOf(lists, low) === start ? low : -1;
+  return low < lists.lineCount ? low : -1;
 }
+
+/**
+ * A line of one field, where there should be more, may be a piece of the record beside it: a line end too many in that record's first or last
+ * field leaves a whole record on the one side and such a line on the other.
+ */
+function markTorn(records: Records, block: DoubtBlock, marks: Map<number, number>): void {
+  if (block.fields < 2) return;
+  for (let r = 0; r < block.lineCount; r++) {
+    if (!records.isPiece(r)) continue;
+    for (const step of [-1, 1] as const) {
+      let beside = r + step;
+      while (records.reaches(r, beside) && records.isNothing(beside)) beside += step;
+      if (!records.reaches(r, beside) || !records.isTearable(beside, step)) continue;
+      for (let i = r + 1; step > 0 && i <= beside; i++) addMark(marks, records.start(i), mark.region);
+      const own = (marks.get(records.start(beside)) ?? 0) & ~mark.region;
+      if (own === 0) addMark(marks, records.start(beside), mark.doubtful);
+    }
+  }
+}
+
+const addMark = (marks: Map<number, number>, start: number, kind: number): void => {
+  marks.set(start, (marks.get(start) ?? 0) | kind);
+};
 
 function doubt(records: Records, from: number, step: 1 | -1, marks: Map<number, number>): void {
   let tidy = 0;
@@ -118,6 +153,38 @@ class Records {
     const { u32, lines, fields } = this.block;
     const before = r === 0 ? -1 : (u32[lines + r - 1] as number);
     return (u32[lines + r] as number) - before === fields;
+  }
+
+  /** It has one field of more than blanks, and is no comment. */
+  isPiece(r: number): boolean {
+    const { u32, lines, marks } = this.block;
+    const before = r === 0 ? -1 : (u32[lines + r - 1] as number);
+    if ((u32[lines + r] as number) - before !== 1 || this.isNothing(r)) return false;
+    return marks.get(this.start(r)) !== mark.unclosed && !this.isSpace(r);
+  }
+
+  /** Blank or a comment. */
+  isNothing(r: number): boolean {
+    const { bytes, base } = this.block;
+    const start = this.start(r);
+    const end = this.end(r);
+    return isBlank(bytes, base + start, base + end) || bytes[base + start] === this.dialect.comment;
+  }
+
+  private isSpace(r: number): boolean {
+    const { bytes, base } = this.block;
+    for (let p = base + this.start(r); p < base + this.end(r); p++) {
+      if (bytes[p] !== 32 && bytes[p] !== 9 && bytes[p] !== 13) return false;
+    }
+    return true;
+  }
+
+  /** A whole record that a line end in its last field, or before in its first, could have left. In quotes a line end is part of the field. */
+  isTearable(r: number, side: 1 | -1): boolean {
+    if (!this.isWhole(r) || this.block.marks.has(this.start(r))) return false;
+    const { bytes, base, u32, seps, lines } = this.block;
+    const first = side > 0 ? this.start(r) : (u32[seps + (u32[lines + r] as number) - 1] as number) + 1;
+    return bytes[base + first] !== this.dialect.quote;
   }
 
   reaches(from: number, to: number): boolean {
@@ -193,8 +260,7 @@ class Records {
   }
 
   private end(r: number): number {
-    const { u32, seps, lines } = this.block;
-    return u32[seps + (u32[lines + r] as number)] as number;
+    return endOf(this.block, r);
   }
 }
 
@@ -204,4 +270,8 @@ const isBlank = (bytes: Uint8Array, start: number, end: number): boolean =>
 function startOf({ u32, seps, lines }: Pick<DoubtBlock, "u32" | "seps" | "lines">, r: number): number {
   const before = r === 0 ? -1 : (u32[lines + r - 1] as number);
   return ((u32[seps + before] as number) + 1) >>> 0;
+}
+
+function endOf({ u32, seps, lines }: Pick<DoubtBlock, "u32" | "seps" | "lines">, r: number): number {
+  return u32[seps + (u32[lines + r] as number)] as number;
 }

@@ -2,7 +2,7 @@ import { type CsvKernels, indexAnswer, mark, recordsAnswer } from "../kernels/cs
 import type { KernelMemory } from "../kernels/wasm.js";
 import type { CsvDialect } from "./csvDialect.js";
 import type { CsvJoints } from "./csvJoints.js";
-import { doubtRecords, judgeDoubt, recordAt, unreached } from "./csvDoubt.js";
+import { doubtRecords, judgeDoubt, recordOver, unreached } from "./csvDoubt.js";
 import type { TextBlock } from "./textBlock.js";
 
 /** Entries the kernels may write past the end of a list. */
@@ -16,7 +16,7 @@ export interface WrongRecord {
   readonly start: number;
   /** Its line end. */
   readonly end: number;
-  readonly reason: "fields" | "unclosed" | "stray" | "lineEnd" | "doubtful" | "header" | "joint";
+  readonly reason: "fields" | "unclosed" | "stray" | "lineEnd" | "doubtful" | "header" | "joint" | "nul";
   readonly fields: number;
 }
 
@@ -57,7 +57,7 @@ export class CsvIndex {
 
   /** `use`: "sample" where what is listed only serves to infer types. */
   constructor(memory: KernelMemory, kernels: CsvKernels, dialect: CsvDialect, use: "sample" | CsvJoints | null) {
-    this.#doubts = dialect.strict && dialect.quote >= 0 && use !== "sample";
+    this.#doubts = dialect.strict && use !== "sample";
     this.#joints = use === "sample" || !dialect.strict ? null : use;
     this.#memory = memory;
     this.#kernels = kernels;
@@ -80,10 +80,11 @@ export class CsvIndex {
     this.#reserve(block);
     this.#scan(block, last);
     if (this.#joints !== null) this.#markJoints(this.#joints, block, last);
-    if (this.#doubts) this.#settle(block, fields, last);
+    const isEven = this.#isEven(block, fields);
+    if (this.#doubts) this.#settle(block, fields, last, isEven);
     const oneEach = this.#get(indexAnswer.inner) === 0;
     this.isAscii = this.#get(indexAnswer.wide) === 0;
-    if (this.#isEven(block, fields, limit)) {
+    if (isEven && this.#takeEven(fields, limit)) {
       this.lineEnds = oneEach ? this.good : null;
       return;
     }
@@ -126,17 +127,20 @@ export class CsvIndex {
   }
 
   /** Keeps the block to the records that are settled, and takes back what may be the text of a damaged field. */
-  #settle(block: TextBlock, fields: number, last: boolean): void {
-    if (this.#markCount === 0) {
+  #settle(block: TextBlock, fields: number, last: boolean, isEven: boolean): void {
+    if (isEven) {
       if (!last) this.#lineCount = this.#unreached(block);
       return;
     }
+    this.#listLines(block);
+    this.#isListed = true;
     const marks = this.#listMarks();
     const { settled, marks: judged } = judgeDoubt(
       { ...this.#lists(block), bytes: this.#memory.u8(), fields, marks, last },
       this.#dialect,
     );
     this.#lineCount = settled;
+    if (judged.size > 0) this.#reserveMarks();
     this.#putMarks(judged);
   }
 
@@ -148,8 +152,16 @@ export class CsvIndex {
     this.#lineCount = this.#get(indexAnswer.lines);
     const marks = this.#listMarks();
     const lists = this.#lists(block);
-    for (const { start, kind } of found) if (!marks.has(start) && recordAt(lists, start) >= 0) marks.set(start, kind);
+    for (const { at, kind } of found) {
+      const start = recordOver(lists, at);
+      if (start < 0 || marks.has(start) || this.#isComment(block, start)) continue;
+      if (kind !== mark.header || start === at) marks.set(start, kind);
+    }
     this.#putMarks(marks);
+  }
+
+  #isComment(block: TextBlock, start: number): boolean {
+    return this.#memory.u8()[block.base + start] === this.#dialect.comment;
   }
 
   #putMarks(marks: ReadonlyMap<number, number>): void {
@@ -178,14 +190,22 @@ export class CsvIndex {
     return this.#memory.u32()[(this.#answer >>> 2) + index] as number;
   }
 
-  /** Where all records have the same number of fields, as they have in most blocks, there is nothing to sort. */
-  #isEven(block: TextBlock, fields: number, limit: number): boolean {
+  /**
+   * Where all records have the same number of fields, as they have in most blocks, there is nothing to sort. Every line of the block must be
+   * asked for at once: of a part of them, the line ends could as well be separators of longer records.
+   */
+  #isEven(block: TextBlock, fields: number): boolean {
     const lines = this.#lineCount;
     if (this.#isListed || lines === 0 || this.#get(indexAnswer.seps) < lines * fields) return false;
-    if (this.#kernels.isEven(block.base, this.#seps, lines, fields, this.#dialect.newline) === 0) {
-      this.#hasUneven = true;
-      return false;
-    }
+    if (this.#kernels.isEven(block.base, this.#seps, lines, fields, this.#dialect.newline) !== 0) return true;
+    this.#hasUneven = true;
+    return false;
+  }
+
+  /** Takes all lines of an even block that are settled; false where some of them lie behind `limit`. */
+  #takeEven(fields: number, limit: number): boolean {
+    const lines = this.#lineCount;
+    if (this.#isListed || lines === 0) return false;
     const u32 = this.#memory.u32();
     const seps = this.#seps >>> 2;
     const start = ((u32[seps + (lines - 1) * fields - 1] as number) + 1) >>> 0;
@@ -310,5 +330,6 @@ function reasonOf(kind: number): WrongRecord["reason"] {
   if (kind === mark.doubtful) return "doubtful";
   if (kind === mark.header) return "header";
   if (kind === mark.joint) return "joint";
+  if (kind === mark.nul) return "nul";
   return kind === mark.lineEnd ? "lineEnd" : "fields";
 }

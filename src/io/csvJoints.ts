@@ -1,47 +1,53 @@
 import { mark } from "../kernels/csvKernels.js";
+import type { CsvDialect } from "./csvDialect.js";
 
 export interface Joint {
-  /** First byte of the record, relative to the block. */
-  readonly start: number;
-  readonly kind: typeof mark.header | typeof mark.joint;
+  /** A byte of the record, relative to the block; of a header its first. */
+  readonly at: number;
+  readonly kind: typeof mark.header | typeof mark.joint | typeof mark.nul;
 }
 
-const byteOrderMark = [0xef, 0xbb, 0xbf] as const;
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
- * Where another file was put behind the one that is read, as strict rules look for it: a line that is the header once more, or that begins
- * with a byte order mark. A header of one column may as well be a value.
+ * Where a file was put together or bytes of it are lost, as strict rules look for it: a line that is the header once more, a byte order mark, a
+ * NUL. A header of one column may as well be a value.
  */
 export class CsvJoints {
-  private readonly marked: Buffer;
   private readonly header: Buffer | null;
+  private readonly newline: number;
+  /** NUL has no meaning of its own. */
+  private readonly isNulStray: boolean;
 
-  constructor(
-    header: Uint8Array | null,
-    columns: number,
-    private readonly newline: number,
-  ) {
-    this.marked = Buffer.from([newline, ...byteOrderMark]);
+  constructor(header: Uint8Array | null, columns: number, { delimiter, quote, escape: escaping, comment, newline }: CsvDialect) {
+    this.newline = newline;
+    this.isNulStray = ![delimiter, quote, escaping, comment].includes(0);
     this.header = header === null || columns < 2 ? null : Buffer.from([newline, ...header]);
   }
 
-  /** Lines of the block, which begins with a record, that look like a joint; some may lie inside quotes. */
+  /** What stands in the block, which begins with a record; headers may lie inside quotes. */
   find(block: Uint8Array): readonly Joint[] {
     const bytes = Buffer.from(block.buffer, block.byteOffset, block.length);
     const found: Joint[] = [];
-    if (byteOrderMark.every((byte, i) => bytes[i] === byte)) found.push({ start: 0, kind: mark.joint });
-    for (let at = bytes.indexOf(this.marked); at >= 0; at = bytes.indexOf(this.marked, at + 1)) {
-      found.push({ start: at + 1, kind: mark.joint });
-    }
+    this.list(bytes, byteOrderMark, mark.joint, found);
+    if (this.isNulStray) this.list(bytes, 0, mark.nul, found);
     const { header } = this;
     if (header === null) return found;
     const first = header.subarray(1);
-    if (bytes.subarray(0, first.length).equals(first) && this.ends(bytes, first.length))
-      found.push({ start: 0, kind: mark.header });
+    if (bytes.subarray(0, first.length).equals(first) && this.ends(bytes, first.length)) found.push({ at: 0, kind: mark.header });
     for (let at = bytes.indexOf(header); at >= 0; at = bytes.indexOf(header, at + 1)) {
-      if (this.ends(bytes, at + header.length)) found.push({ start: at + 1, kind: mark.header });
+      if (this.ends(bytes, at + header.length)) found.push({ at: at + 1, kind: mark.header });
     }
     return found;
+  }
+
+  /** The first in each line. */
+  private list(bytes: Buffer, what: Buffer | number, kind: Joint["kind"], found: Joint[]): void {
+    for (let at = bytes.indexOf(what); at >= 0; ) {
+      found.push({ at, kind });
+      const end = bytes.indexOf(this.newline, at);
+      at = end < 0 ? -1 : bytes.indexOf(what, end);
+    }
   }
 
   private ends(bytes: Buffer, at: number): boolean {

@@ -120,7 +120,7 @@ export class CsvReader implements BatchReader {
       transcoder,
     });
     this.#overlong = new CsvOverlong(memory, this.#csv, this.#block, this.#places, head.dialect.newline);
-    const joints = new CsvJoints(head.header, options.fields, head.dialect.newline);
+    const joints = new CsvJoints(head.header, options.fields, head.dialect);
     this.#index = new CsvIndex(memory, this.#csv, head.dialect, joints);
     const { fields, nullValues } = options;
     this.#columns = new CsvColumns({
@@ -338,11 +338,13 @@ function explain(wrong: WrongRecord, fields: number): readonly [code: string, me
     case "stray":
       return ["CSV_STRAY_QUOTE", "a quote stands inside an unquoted field, or text after a closing quote"];
     case "doubtful":
-      return ["CSV_DOUBTFUL", "this line may be the text of a quoted field whose quotes are damaged, before or behind it"];
+      return ["CSV_DOUBTFUL", "this line may be a part of a record: the quotes or a line end beside it are damaged"];
     case "header":
       return ["CSV_REPEATED_HEADER", "this line is the file's header once more"];
     case "joint":
-      return ["CSV_STRAY_BOM", "a byte order mark stands before this record: another file may begin here"];
+      return ["CSV_STRAY_BOM", "a byte order mark stands in this record: another file may begin here"];
+    case "nul":
+      return ["CSV_STRAY_NUL", "a NUL stands in this record: bytes of the file may be lost here"];
     case "lineEnd":
       return ["CSV_STRAY_LINE_END", "an unquoted field holds a line end of another kind than the file's lines have"];
     case "fields": {

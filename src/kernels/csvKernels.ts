@@ -109,7 +109,7 @@ export const indexAnswer = { seps: 0, lines: 1, anomaly: 2, inside: 3, marks: 4,
 export const recordsAnswer = { good: 0, wrong: 1, used: 2, skipped: 3, looked: 4 } as const;
 
 /** Kinds of marked records. */
-export const mark = { unclosed: 1, stray: 2, lineEnd: 3, doubtful: 4, header: 5, joint: 6, region: 128 } as const;
+export const mark = { unclosed: 1, stray: 2, lineEnd: 3, doubtful: 4, header: 5, joint: 6, nul: 7, region: 128 } as const;
 
 /** Bits of `inferKinds`, in the order in which the types are tried. */
 export const kindBits = { bool: 1, int64: 2, float64: 4, date: 8, timestamp: 16, seen: 32 } as const;

@@ -36,6 +36,7 @@ export interface SlowRecord {
     | "CSV_DOUBTFUL"
     | "CSV_REPEATED_HEADER"
     | "CSV_STRAY_BOM"
+    | "CSV_STRAY_NUL"
     | "CSV_TOO_FEW_FIELDS"
     | "CSV_TOO_MANY_FIELDS"
     | null;
@@ -111,7 +112,7 @@ export function readSlowly(file: string, dialect: SlowDialect, fieldCount: numbe
     records.push({ start: at, end, line, fields, reject: rejectOf(parsed, count, dialect, joint) });
     take("record", next);
   }
-  const judged = dialect.quotes === "strict" ? withDoubt(file, records, pieces, dialect, newline) : records;
+  const judged = dialect.quotes === "strict" ? withDoubt(file, records, pieces, dialect, newline, count) : records;
   return { newline, header, records: judged, pieces };
 }
 
@@ -121,6 +122,7 @@ function withDoubt(
   pieces: SlowFile["pieces"],
   dialect: SlowDialect,
   newline: string,
+  count: number,
 ): SlowRecord[] {
   const known = new Map(records.map((record) => [record.start, record]));
   const afterHead = pieces.filter(({ kind }, i) => !["mark", "skipped", "header"].includes(kind) && isData(pieces, i, dialect));
@@ -130,7 +132,7 @@ function withDoubt(
       return { kind: kind === "comment" ? kind : "blank", start, text: file.slice(start, end), fields: [], reject: null };
     return { kind: "record", start, text: file.slice(start, record.end), fields: record.fields, reject: record.reject };
   });
-  for (const at of doubtfulUnits(units, dialect, newline)) {
+  for (const at of doubtfulUnits(units, dialect, newline, count)) {
     const { start } = units[at] as SlowUnit;
     const record = known.get(start) as SlowRecord;
     known.set(start, { ...record, fields: [], reject: "CSV_DOUBTFUL" });
@@ -150,7 +152,8 @@ function jointOf(
   count: number,
   { delimiter }: SlowDialect,
 ): SlowRecord["reject"] {
-  if (raw.startsWith("\xef\xbb\xbf")) return "CSV_STRAY_BOM";
+  if (raw.includes("\xef\xbb\xbf")) return "CSV_STRAY_BOM";
+  if (raw.includes("\0") && delimiter !== "\0") return "CSV_STRAY_NUL";
   const isHeader = header !== null && count > 1 && raw === header.map((field) => field.raw).join(delimiter);
   return isHeader ? "CSV_REPEATED_HEADER" : null;
 }

@@ -15,13 +15,29 @@ const mostBytes = 256 * 1024;
 const tidyUnits = 8;
 
 /** What docs/SEMANTICS.md says of doubtful records, in so many words: the units that are. */
-export function doubtfulUnits(units: readonly SlowUnit[], dialect: SlowDialect, newline: string): ReadonlySet<number> {
+export function doubtfulUnits(
+  units: readonly SlowUnit[],
+  dialect: SlowDialect,
+  newline: string,
+  count: number,
+): ReadonlySet<number> {
   const found = new Set<number>();
   units.forEach((unit, at) => {
     const isUnclosed = unit.reject === "CSV_UNCLOSED_QUOTE";
     if (!isUnclosed && unit.reject !== "CSV_STRAY_QUOTE") return;
     if (closesAField(unit.text, dialect, newline)) walk({ units, dialect, newline, found }, at, -1);
     if (isUnclosed) walk({ units, dialect, newline, found }, at, 1);
+  });
+  units.forEach(({ fields, text }, at) => {
+    if (count < 2 || fields.length !== 1 || /^[ \t\r]*$/.test(text)) return;
+    for (const step of [-1, 1]) {
+      let beside = at + step;
+      while (units[beside] !== undefined && units[beside]?.kind !== "record") beside += step;
+      const unit = units[beside];
+      if (unit === undefined || unit.reject !== null || Math.abs(beside - at) > mostUnits) continue;
+      if ((step > 0 ? unit.fields[0] : unit.fields[count - 1])?.quoted) continue;
+      if (Math.abs(unit.start - (units[at] as SlowUnit).start) <= mostBytes) found.add(beside);
+    }
   });
   return found;
 }

@@ -197,6 +197,50 @@ describe("files put together", () => {
     expect((await read(text, {}, abc)).rows.length).toBe(7);
   });
 
+  test("the lines of a narrower file behind it are never taken for records, whatever divides them", async () => {
+    const wide = Array.from({ length: 300 }, (_, i) => `${i},b,c,d,e,f`);
+    const narrow = Array.from({ length: 90 }, (_, i) => `n${i},m`);
+    const schema = ["a", "b", "c", "d", "e", "f"].map((name) => field(name, types.utf8));
+    for (const quotes of ["strict", "lenient"] as const) {
+      const text = ["a,b,c,d,e,f", ...wide, ...narrow].join("\n");
+      const { rows, rejects } = await readAll(resolveOne(writeText(folder.path, text), { quotes }, schema));
+      expect(rows).toEqual(wide.map((line) => line.split(",")));
+      expect(rejects.map(({ line, raw }) => [line, raw])).toEqual(narrow.map((raw, i) => [302 + i, raw]));
+    }
+  });
+
+  test("a NUL or a byte order mark inside a record rejects it under strict rules, in a comment it does not", async () => {
+    const text = 'a,b,c\n1,2,3\n4,\0\0,6\n7,"x\n\0",9\n#\0\n1,2\ufeff,3\n1,2,3\n';
+    const { rows, rejects } = await read(text, { quotes: "strict", comment: "#" }, abc);
+    expect(rows).toEqual([
+      ["1", "2", "3"],
+      ["1", "2", "3"],
+    ]);
+    expect(rejects).toMatchObject([
+      { code: "CSV_STRAY_NUL", line: 3 },
+      { code: "CSV_STRAY_NUL", line: 4 },
+      { code: "CSV_STRAY_BOM", line: 7 },
+    ]);
+    expect((await read(text, { comment: "#" }, abc)).rows.length).toBe(5);
+  });
+
+  test("what a line end too many leaves of a record is rejected under strict rules", async () => {
+    const text = 'a,b,c\n1,2,3\n4,5,6\n7\n8,9,10\n11,12,"13"\nx\n"14",15,16\n \n17,18,19\ny\n\n20,21,22\n';
+    const strict = await read(text, { quotes: "strict" }, abc);
+    expect(strict.rows.map(([first]) => first)).toEqual(["1", "11", "14"]);
+    expect(strict.rejects.map(({ line, code }) => `${line} ${code}`)).toEqual([
+      "3 CSV_DOUBTFUL",
+      "4 CSV_TOO_FEW_FIELDS",
+      "5 CSV_DOUBTFUL",
+      "7 CSV_TOO_FEW_FIELDS",
+      "9 CSV_TOO_FEW_FIELDS",
+      "10 CSV_DOUBTFUL",
+      "11 CSV_TOO_FEW_FIELDS",
+      "13 CSV_DOUBTFUL",
+    ]);
+    expect((await read(text, {}, abc)).rows.length).toBe(7);
+  });
+
   test("UTF-16 without a byte order mark, and a header with NUL, are errors", async () => {
     const wide = Buffer.from("a,b,c\n1,2,3\n", "utf16le");
     await expect(read(wide, {}, abc)).rejects.toMatchObject({
