@@ -109,7 +109,7 @@ function markTorn(records: Records, block: DoubtBlock, marks: Map<number, number
     for (const step of [-1, 1] as const) {
       let beside = r + step;
       while (records.reaches(r, beside) && records.isNothing(beside)) beside += step;
-      if (!records.reaches(r, beside) || !records.isTearable(beside, step)) continue;
+      if (!records.reaches(r, beside) || !records.isTearable(beside, step, records.isQuotedTo(r, step))) continue;
       for (let i = r + 1; step > 0 && i <= beside; i++) addMark(marks, records.start(i), mark.region);
       const own = (marks.get(records.start(beside)) ?? 0) & ~mark.region;
       if (own === 0) addMark(marks, records.start(beside), mark.doubtful);
@@ -171,6 +171,14 @@ class Records {
     return isBlank(bytes, base + start, base + end) || bytes[base + start] === this.dialect.comment;
   }
 
+  /** On the given side it has a quote, which may be the half of a pair that a line end parted. */
+  isQuotedTo(r: number, side: 1 | -1): boolean {
+    const { bytes, base } = this.block;
+    const end = base + this.end(r) - 1;
+    const at = side < 0 ? base + this.start(r) : bytes[end] === 13 ? end - 1 : end;
+    return this.dialect.quote >= 0 && bytes[at] === this.dialect.quote;
+  }
+
   private isSpace(r: number): boolean {
     const { bytes, base } = this.block;
     for (let p = base + this.start(r); p < base + this.end(r); p++) {
@@ -179,12 +187,13 @@ class Records {
     return true;
   }
 
-  /** A whole record that a line end in its last field, or before in its first, could have left. In quotes a line end is part of the field. */
-  isTearable(r: number, side: 1 | -1): boolean {
+  /** A whole record that a line end in its last field, or before in its first, could have left. In quotes a line end is part of the
+   * field, but between the two of a pair of quotes. */
+  isTearable(r: number, side: 1 | -1, isQuoted: boolean): boolean {
     if (!this.isWhole(r) || this.block.marks.has(this.start(r))) return false;
     const { bytes, base, u32, seps, lines } = this.block;
     const first = side > 0 ? this.start(r) : (u32[seps + (u32[lines + r] as number) - 1] as number) + 1;
-    return bytes[base + first] !== this.dialect.quote;
+    return isQuoted || bytes[base + first] !== this.dialect.quote;
   }
 
   reaches(from: number, to: number): boolean {

@@ -35,7 +35,9 @@ export function doubtfulUnits(
       while (units[beside] !== undefined && units[beside]?.kind !== "record") beside += step;
       const unit = units[beside];
       if (unit === undefined || unit.reject !== null || Math.abs(beside - at) > mostUnits) continue;
-      if ((step > 0 ? unit.fields[0] : unit.fields[count - 1])?.quoted) continue;
+      const line = text.replace(/\r$/, "");
+      const isParted = dialect.quote !== null && (step > 0 ? line.endsWith(dialect.quote) : line.startsWith(dialect.quote));
+      if (!isParted && (step > 0 ? unit.fields[0] : unit.fields[count - 1])?.quoted) continue;
       if (Math.abs(unit.start - (units[at] as SlowUnit).start) <= mostBytes) found.add(beside);
     }
   });

@@ -195,6 +195,13 @@ describe("files put together", () => {
       { code: "CSV_STRAY_BOM", line: 10 },
     ]);
     expect((await read(text, {}, abc)).rows.length).toBe(7);
+    // Between the two of a pair of quotes.
+    const parted = await read('a,b,c\n1,2,"3"\n"4"\n5,6,7\n', { quotes: "strict" }, abc);
+    expect(parted.rejects.map(({ line, code }) => `${line} ${code}`)).toEqual([
+      "2 CSV_DOUBTFUL",
+      "3 CSV_TOO_FEW_FIELDS",
+      "4 CSV_DOUBTFUL",
+    ]);
   });
 
   test("the lines of a narrower file behind it are never taken for records, whatever divides them", async () => {
