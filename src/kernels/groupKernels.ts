@@ -46,9 +46,11 @@ export interface GroupKernels {
   unpackKeys(columns: number, count: number, flags: number, words: number, offsets: number, order: number, rows: number): void;
   keySpan(starts: number, ends: number, valid: number, selection: number, rows: number, answer: number): number;
 
-  bucketOrder(hashes: number, rows: number, bits: number, bounds: number, order: number): void;
+  bucketPlaces(hashes: number, rows: number, bits: number, bounds: number, places: number): void;
+  orderOfPlaces(places: number, rows: number, order: number): void;
+  placeFixed(values: number, width: number, places: number, rows: number, out: number): void;
+  placeWords(words: number, count: number, places: number, rows: number, out: number): void;
   permuteFixed(values: number, width: number, order: number, rows: number, out: number): void;
-  permuteWords(words: number, count: number, order: number, rows: number, out: number): void;
   permuteBytes(bytes: number, offsets: number, order: number, rows: number, out: number, outOffsets: number): void;
   appendTexts(
     bytes: number,

@@ -25,6 +25,7 @@ export class RowBuckets {
   readonly #values: readonly ValueBuffer[];
   readonly #bits: number;
   readonly #selection: Region;
+  readonly #places: Region;
   readonly #order: Region;
   readonly #bounds: Region;
   readonly #keyOut: Region;
@@ -43,6 +44,7 @@ export class RowBuckets {
     this.#values = values.map((type) => new ValueBuffer(this.#kernels, type));
     this.#bits = bits;
     this.#selection = new Region(memory);
+    this.#places = new Region(memory);
     this.#order = new Region(memory);
     this.#bounds = new Region(memory);
     this.#keyOut = new Region(memory);
@@ -74,17 +76,33 @@ export class RowBuckets {
   /** What was collected, by bucket. `clear` begins anew. */
   take(): BucketedRows {
     const { rows } = this;
-    const { memory } = this.#kernels;
+    const bounds = this.#place();
+    const perRow = this.#wordsPerRow();
+    const places = this.#bits === 0 ? 0 : this.#places.address;
+    const order = this.#orderFor(places, perRow);
+    const key = perRow > 0 ? this.#placeKeys(perRow, places) : this.#gatherKeys(order);
+    // Every view is made after the last piece of memory was asked for.
+    const values = this.#values.map((buffer) => buffer.arrange(order, places));
+    return { rows, bounds, columns: [key(), ...values.map((parts) => parts())] };
+  }
+
+  /** Finds the place of each row; gives the bounds of the buckets. */
+  #place(): number[] {
+    const { rows } = this;
+    if (this.#bits === 0) return [0, rows];
     const buckets = 2 ** this.#bits;
     const bounds = this.#bounds.reserve((buckets + 1) * 4);
-    this.#order.reserve(Math.max(1, rows) * 4);
-    this.#functions.bucketOrder(this.#keys.hashes.address, rows, this.#bits, bounds, this.#order.address);
-    const order = this.#bits === 0 ? 0 : this.#order.address;
-    const key = this.#gatherKeys(order);
-    // Every view is made after the last piece of memory was asked for.
-    const values = this.#values.map((buffer) => buffer.arrange(order));
-    const columns = [key(), ...values.map((parts) => parts())];
-    return { rows, bounds: [...memory.u32().subarray(bounds >>> 2, (bounds >>> 2) + buckets + 1)], columns };
+    const places = this.#places.reserve(Math.max(1, rows) * 4);
+    this.#functions.bucketPlaces(this.#keys.hashes.address, rows, this.#bits, bounds, places);
+    return [...this.#kernels.memory.u32().subarray(bounds >>> 2, (bounds >>> 2) + buckets + 1)];
+  }
+
+  /** The rows in order, which only those of different lengths need; 0 otherwise. */
+  #orderFor(places: number, perRow: number): number {
+    if (places === 0 || (perRow > 0 && !this.#values.some((buffer) => buffer.isBytes))) return 0;
+    const order = this.#order.reserve(Math.max(1, this.rows) * 4);
+    this.#functions.orderOfPlaces(places, this.rows, order);
+    return order;
   }
 
   clear(): void {
@@ -97,7 +115,8 @@ export class RowBuckets {
     this.#keys.free();
     this.#layout.free();
     for (const buffer of this.#values) buffer.free();
-    for (const region of [this.#selection, this.#order, this.#bounds, this.#keyOut, this.#keyOffsets]) region.free();
+    for (const region of [this.#selection, this.#places, this.#order, this.#bounds, this.#keyOut, this.#keyOffsets])
+      region.free();
     giveGroupKernels(this.#kernels);
   }
 
@@ -124,17 +143,21 @@ export class RowBuckets {
     }
   }
 
-  /** Packed keys as byte strings. */
+  /** Packed keys of `perRow` words each. */
+  #placeKeys(perRow: number, places: number): () => ColumnParts {
+    const { rows, wordCount, words } = this.#keys;
+    const { memory } = this.#kernels;
+    const at = places === 0 ? words.address : this.#keyOut.reserve(wordCount * 8 + 16);
+    if (places !== 0) this.#functions.placeWords(words.address, perRow, places, rows, at);
+    const values = () => memory.u8().subarray(at, at + wordCount * 8);
+    return () => ({ values: values(), offsets: null, stride: perRow * 8, valid: null });
+  }
+
+  /** Packed keys as byte strings of different lengths. */
   #gatherKeys(order: number): () => ColumnParts {
     const { rows, wordCount, words, offsets } = this.#keys;
     const { memory } = this.#kernels;
     const view = (address: number, bytes: number) => memory.u8().subarray(address, address + bytes);
-    const perRow = this.#wordsPerRow();
-    if (perRow > 0) {
-      const gathered = order === 0 ? words.address : this.#keyOut.reserve(wordCount * 8 + 16);
-      if (order !== 0) this.#functions.permuteWords(words.address, perRow, order, rows, gathered);
-      return () => ({ values: view(gathered, wordCount * 8), offsets: null, stride: perRow * 8, valid: null });
-    }
     const u32 = memory.u32();
     const first = offsets.address >>> 2;
     for (let i = 0; i <= rows; i++) u32[first + i] = (u32[first + i] as number) * 8;

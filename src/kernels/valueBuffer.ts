@@ -65,14 +65,22 @@ export class ValueBuffer {
     this.#rows += live;
   }
 
-  /** Puts the rows in this order (an address; 0: as they came). What it answers gives views on kernel memory, which growing that detaches. */
-  arrange(order: number): () => ColumnParts {
+  /** Byte strings, whose lengths differ. */
+  get isBytes(): boolean {
+    return this.#isBytes;
+  }
+
+  /**
+   * Puts the rows in this order (an address; 0: as they came). What it answers gives views on kernel memory, which growing that detaches. `places`:
+   * the same order as the place of each row; values of a fixed width then need no other.
+   */
+  arrange(order: number, places = 0): () => ColumnParts {
     const [values, offsets, valid] = this.#out as [Region, Region, Region];
     const rows = this.#rows;
-    const bits = this.#hasNulls ? this.#gathered(this.#valid, 1, order, valid) : null;
+    const bits = this.#hasNulls ? this.#gathered(this.#valid, 1, order, places, valid) : null;
     const validity = () => (bits === null ? null : this.#view(bits, rows));
     if (!this.#isBytes) {
-      const fixed = this.#gathered(this.#values, this.#width, order, values);
+      const fixed = this.#gathered(this.#values, this.#width, order, places, values);
       return () => ({ values: this.#view(fixed, rows * this.#width), offsets: null, valid: validity() });
     }
     const used = this.#used;
@@ -114,10 +122,11 @@ export class ValueBuffer {
     return this.#memory.u8().subarray(address, address + bytes);
   }
 
-  #gathered(source: Region, width: number, order: number, out: Region): number {
-    if (order === 0) return source.address;
+  #gathered(source: Region, width: number, order: number, places: number, out: Region): number {
+    if (order === 0 && places === 0) return source.address;
     const address = out.reserve(this.#rows * width + padding);
-    this.#functions.permuteFixed(source.address, width, order, this.#rows, address);
+    if (places !== 0) this.#functions.placeFixed(source.address, width, places, this.#rows, address);
+    else this.#functions.permuteFixed(source.address, width, order, this.#rows, address);
     return address;
   }
 

@@ -144,6 +144,30 @@ export function hashKeys(words: usize, offsets: usize, n: u32, hashes: usize): v
   }
 }
 
+/** Rows whose slots and groups are touched before they are looked for, so that their cache misses overlap. */
+const warmRows: u32 = 128;
+/** Smaller tables stay in the cache anyway. */
+const warmMask: u32 = 0x3fff;
+const warmGroups = memory.data(512, 16);
+const warmSink = memory.data(16, 16);
+
+/** Touches what rows [from, to) will most likely be compared with. */
+function warm(slots: usize, mask: u32, hashes: usize, groupOffsets: usize, arena: usize, from: u32, to: u32): void {
+  const size = to - from;
+  for (let k: u32 = 0; k < size; k++) {
+    const slot = load<u32>(hashes + (<usize>(from + k) << 2)) & mask;
+    store<u32>(warmGroups + (<usize>k << 2), load<u32>(slots + (<usize>slot << 3)));
+  }
+  let touched: u64 = 0;
+  for (let k: u32 = 0; k < size; k++) {
+    const group = load<u32>(warmGroups + (<usize>k << 2));
+    // Of a free slot, the first group stands for none.
+    const at = load<u32>(groupOffsets + (<usize>(group - <u32>(group != 0)) << 2));
+    touched |= load<u64>(arena + (<usize>at << 3));
+  }
+  store<u64>(warmSink, touched);
+}
+
 /**
  * Gives packed rows [from, n) their groups. Table (u32): slots, mask, count, limit, hashes, offsets, arena. A slot is 0 or the group + 1 with
  * its hash above. Stops before a row that would make the group `limit`; answers the first row that was not done.
@@ -157,7 +181,12 @@ export function assignGroups(table: usize, words: usize, offsets: usize, hashes:
   const groupOffsets = <usize>load<u32>(table, 20);
   const arena = <usize>load<u32>(table, 24);
   let i = from;
+  let warmed = mask > warmMask ? from : n;
   for (; i < n; i++) {
+    if (i == warmed) {
+      warmed = min(n, i + warmRows);
+      warm(slots, mask, hashes, groupOffsets, arena, i, warmed);
+    }
     const hash = load<u32>(hashes + (<usize>i << 2));
     const start = load<u32>(offsets + (<usize>i << 2));
     const length = load<u32>(offsets + (<usize>i << 2), 4) - start;

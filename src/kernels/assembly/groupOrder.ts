@@ -1,14 +1,12 @@
 // Puts rows into another order: by bucket of their hash, or by their keys.
 
-/** Rows [0, n) in the order of the upper `bits` of their hashes, stable. `bounds` (u32, 2^bits + 1 of them) gets where each bucket begins. */
-export function bucketOrder(hashes: usize, n: u32, bits: u32, bounds: usize, order: usize): void {
+/**
+ * Where each of the rows [0, n) stands once they are in the order of the upper `bits` (1 or more) of their hashes, stable. `bounds` (u32, 2^bits + 1
+ * of them) gets where each bucket begins.
+ */
+export function bucketPlaces(hashes: usize, n: u32, bits: u32, bounds: usize, places: usize): void {
   const buckets: u32 = 1 << bits;
   memory.fill(bounds, 0, (<usize>buckets + 1) << 2);
-  if (bits == 0) {
-    for (let i: u32 = 0; i < n; i++) store<u32>(order + (<usize>i << 2), i);
-    store<u32>(bounds, n, 4);
-    return;
-  }
   const shift: u32 = 32 - bits;
   for (let i: u32 = 0; i < n; i++) {
     const b = bounds + (<usize>(load<u32>(hashes + (<usize>i << 2)) >> shift) << 2);
@@ -25,11 +23,50 @@ export function bucketOrder(hashes: usize, n: u32, bits: u32, bounds: usize, ord
     const b = bounds + (<usize>(load<u32>(hashes + (<usize>i << 2)) >> shift) << 2);
     const at = load<u32>(b);
     store<u32>(b, at + 1);
-    store<u32>(order + (<usize>at << 2), i);
+    store<u32>(places + (<usize>i << 2), at);
   }
   // Each bucket's cursor now stands where the next one began.
   for (let b = buckets; b > 0; b--) store<u32>(bounds + (<usize>b << 2), load<u32>(bounds + (<usize>(b - 1) << 2)));
   store<u32>(bounds, 0);
+}
+
+/** The rows in their new order, from the place of each: order[places[i]] = i. */
+export function orderOfPlaces(places: usize, n: u32, order: usize): void {
+  for (let i: u32 = 0; i < n; i++) store<u32>(order + (<usize>load<u32>(places + (<usize>i << 2)) << 2), i);
+}
+
+/**
+ * out[places[i]] = values[i] for values of `width` bytes (1, 2, 4, 8 or 16). With few buckets this reads in one stream and writes in as many as there
+ * are buckets, where `permuteFixed` would fetch each piece of memory once for every bucket.
+ */
+export function placeFixed(values: usize, width: u32, places: usize, n: u32, out: usize): void {
+  const end = places + (<usize>n << 2);
+  switch (width) {
+    case 1:
+      for (; places < end; places += 4) store<u8>(out + <usize>load<u32>(places), load<u8>(values++));
+      break;
+    case 2:
+      for (; places < end; places += 4, values += 2) store<u16>(out + (<usize>load<u32>(places) << 1), load<u16>(values));
+      break;
+    case 4:
+      for (; places < end; places += 4, values += 4) store<u32>(out + (<usize>load<u32>(places) << 2), load<u32>(values));
+      break;
+    case 8:
+      for (; places < end; places += 4, values += 8) store<u64>(out + (<usize>load<u32>(places) << 3), load<u64>(values));
+      break;
+    default:
+      for (; places < end; places += 4, values += 16) v128.store(out + (<usize>load<u32>(places) << 4), v128.load(values));
+  }
+}
+
+/** Records of `count` 8-byte words, each to its place. */
+export function placeWords(words: usize, count: u32, places: usize, n: u32, out: usize): void {
+  const size = <usize>count << 3;
+  for (let i: u32 = 0; i < n; i++) {
+    const to = out + <usize>load<u32>(places + (<usize>i << 2)) * size;
+    for (let k: usize = 0; k < size; k += 8) store<u64>(to + k, load<u64>(words + k));
+    words += size;
+  }
 }
 
 /** out[i] = values[order[i]] for values of `width` bytes (1, 2, 4, 8 or 16). */
@@ -50,16 +87,6 @@ export function permuteFixed(values: usize, width: u32, order: usize, n: u32, ou
       break;
     default:
       for (; order < end; order += 4, out += 16) v128.store(out, v128.load(values + (<usize>load<u32>(order) << 4)));
-  }
-}
-
-/** Records of `count` 8-byte words in another order. */
-export function permuteWords(words: usize, count: u32, order: usize, n: u32, out: usize): void {
-  const size = <usize>count << 3;
-  for (let i: u32 = 0; i < n; i++) {
-    const from = words + <usize>load<u32>(order + (<usize>i << 2)) * size;
-    for (let k: usize = 0; k < size; k += 8) store<u64>(out + k, load<u64>(from + k));
-    out += size;
   }
 }
 

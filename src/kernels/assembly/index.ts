@@ -18,7 +18,16 @@ export * from "./parquetBounds";
 export * from "./parquetDictionary";
 export * from "./parquetPack";
 export * from "./group";
-export { bucketOrder, permuteFixed, permuteWords, permuteBytes, appendTexts, orderedKeys } from "./groupOrder";
+export {
+  bucketPlaces,
+  orderOfPlaces,
+  placeFixed,
+  placeWords,
+  permuteFixed,
+  permuteBytes,
+  appendTexts,
+  orderedKeys,
+} from "./groupOrder";
 export { placedKeys, sortKeys } from "./sortRuns";
 export * from "./groupFront";
 export * from "./aggregate";
