@@ -9,6 +9,7 @@ import { bindJoin } from "./bindJoin.js";
 import { bindDedupe, bindSample, bindWindow } from "./bindWindow.js";
 import { type BoundNode, boundInputs, type ResolvedSource } from "./bound.js";
 import { canonicalJson } from "./canonical.js";
+import { requireComparable } from "./comparisons.js";
 import type { LogicalNode, SinkNode, SourceSpec } from "./nodes.js";
 import { sourceKey, stepName, topological } from "./walk.js";
 
@@ -38,6 +39,7 @@ export async function bindPlan(
       node.kind === "sql"
         ? await bindSql(node, of, describeSql, shared)
         : bindNode(node, of, resolve, (made) => shared.one(made));
+    requireComparable(made);
     bound.set(node, shared.one(made));
   }
   return outputs.map(of);

@@ -94,7 +94,7 @@ interface MethodNode {
 }
 
 /** The first statement of the text, or null where it does not parse. */
-function tryParse(text: string): unknown {
+export function tryParse(text: string): unknown {
   // Loaded with the first function: plans without one start sooner.
   const { parse } = createRequire(import.meta.url)("acorn") as typeof Acorn;
   try {

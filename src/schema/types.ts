@@ -125,9 +125,15 @@ export function parseType(text: string | DataType): DataType {
   const kind = (simpleKinds as readonly string[]).includes(lower) ? (lower as SimpleKind) : synonyms[lower];
   if (kind === undefined) {
     const valid = [...simpleKinds.filter((k) => k !== "null"), "decimal(p,s)", "list(type)", "struct(name: type, …)"];
-    throw planError("UNKNOWN_TYPE", `unknown type ${JSON.stringify(text)}. ${didYouMean(lower, valid)}`);
+    throw planError("UNKNOWN_TYPE", `unknown type ${JSON.stringify(text)}. ${typeHint(lower, valid)}`);
   }
   return simple[kind];
+}
+
+function typeHint(lower: string, valid: readonly string[]): string {
+  if (/^(list|array|struct|row|record|map)\b|\[\]$|[<{[]/.test(lower))
+    return 'Nested types are written "list(int32)" and "struct(a: int32, b: utf8)".';
+  return didYouMean(lower, valid);
 }
 
 function splitTopLevel(text: string): string[] {

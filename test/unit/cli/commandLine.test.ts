@@ -49,6 +49,25 @@ describe("usage", () => {
   });
 });
 
+describe("explain --json", () => {
+  it("prints the plan and a line for each stage", async () => {
+    const index = new URL("../../../src/index.ts", import.meta.url).href;
+    const text = `import { read } from ${JSON.stringify(index)};\nexport default read.sql("select 1 as a").write.csv(${JSON.stringify(join(folder, "o.csv"))});`;
+    const { code, out, err } = await cli("explain", file("explained.mjs", text), "--json");
+    expect([code, err]).toEqual([0, ""]);
+    const lines = out
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { schemaVersion: number; kind: string });
+    expect(lines.every(({ schemaVersion }) => schemaVersion === 1)).toBe(true);
+    expect(lines[0]).toMatchObject({ kind: "plan", text: expect.stringContaining("scan sql") });
+    expect(lines.slice(1)).toMatchObject([
+      { kind: "stage", id: 0, name: "query source", runs: "ingest" },
+      { kind: "stage", id: 1, runs: "worker" },
+    ]);
+  });
+});
+
 describe("plan files", () => {
   it.each([
     ["missing.ts", null, "PLAN_FILE_NOT_FOUND"],
