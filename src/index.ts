@@ -8,6 +8,7 @@ export type { EngineOptions } from "./engine/options.js";
 export type { RetryPolicy } from "./engine/retry.js";
 export type { ReplayOptions, ReplayResult } from "./engine/replay.js";
 export type { RunHandle, RunOptions, RunOutput, RunResult } from "./engine/run.js";
+export { type PrunedRun, type PruneOptions, pruneRuns } from "./engine/prune.js";
 export { listRuns, type RunState, type RunSummary } from "./engine/runs.js";
 export { openRejects, type RawRejects, type Reject, type RejectsOf, type RunRejects } from "./engine/runRejects.js";
 export { type OutputDifference, type OutputVerification, type VerifyOptions, verifyOutputs } from "./engine/verify.js";

@@ -5,6 +5,7 @@ import type { PastRun, RunMetrics, StageFlow } from "../report/model.js";
 import { buildReport, pastRun, type RunReport } from "../report/report.js";
 import { productVersions } from "../report/versions.js";
 import type { EngineSettings } from "./options.js";
+import { pruneRuns } from "./prune.js";
 
 /** What the coordinator counted; the rest of a report's material is the same for every run of an engine. */
 export type CountedMetrics = Omit<RunMetrics, "flow" | "versions" | "settings">;
@@ -39,8 +40,10 @@ export function reportOf({ metrics, settings, planned, remember }: Finished): Ru
   const { keepDays = defaultKeepDays, compareWith = defaultCompareWith } = settings.history;
   const past = attempt("read", [] as readonly PastRun[], () => history.before(metrics, 3 * compareWith));
   const report = buildReport(complete, past, compareWith);
-  attempt("written", 0, () => {
-    return history.add(pastRun(report.data)) ? history.forget(keepDays, new Date(metrics.endMs)) : 0;
+  attempt("written", undefined, () => {
+    if (!history.add(pastRun(report.data))) return;
+    history.forget(keepDays, new Date(metrics.endMs));
+    pruneRuns({ stateDir: settings.stateDir, keepDays, nowMs: metrics.endMs });
   });
   return report;
 }

@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { configError } from "../common/errors.js";
 import { isRunning, type ProcessIdentity, thisProcess } from "../io/commitOwner.js";
@@ -46,6 +46,8 @@ export class RunLock {
   /** Lets others go on with the run, while this process lives. */
   release(): void {
     if (!held.delete(this.file)) return;
+    // The folder may have gone with the run.
+    if (!existsSync(this.file)) return;
     // What goes on here has ended; the number stays taken.
     writeFileSync(this.file, JSON.stringify({ pid: 0, started: null, startMs: 0 }));
   }

@@ -68,7 +68,7 @@ function summaryOf(stateDir: string, runId: string): RunSummary | null {
   return { runId, job, state: stateOf(folder, memory), startMs, targets, planFile, parameters, workingFolder, pid, done };
 }
 
-function stateOf(folder: string, memory: RunMemory): RunState {
+export function stateOf(folder: string, memory: RunMemory): RunState {
   if (memory.finished !== null) return memory.finished.status === "failed" ? "failed" : "finished";
   if (ownerOfRun(folder) !== null) return "running";
   return supersededBy(nodeFileSystem, folder) === null ? "unfinished" : "superseded";

@@ -5,7 +5,7 @@ import type { PastRun } from "../report/model.js";
 
 /** How runs are remembered. */
 export interface HistoryOptions {
-  /** Days after which a run is forgotten. Default 400. */
+  /** Days after which a run is forgotten and its folder (journal, report, rejects) removed. Default 400. */
   readonly keepDays?: number;
   /** Finished runs that a run is compared with. Default 20. */
   readonly compareWith?: number;
