@@ -16,6 +16,9 @@ export function formatDecimal(unscaled: bigint, precision: number, scale: number
 
 /** The shortest text that reads back as the same double: `1.0`, `0.0001`, `1e-05`, `1e+16`, `nan`, `-inf`. */
 export function formatDouble(value: number): string {
+  const size = Math.abs(value);
+  // In this range the language itself writes the same digits the same way.
+  if (size >= 1e-4 && size < 1e16) return Number.isInteger(value) ? `${value}.0` : String(value);
   return formatDigits(value, value.toExponential());
 }
 

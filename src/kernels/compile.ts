@@ -94,6 +94,10 @@ type Result =
 /** Past this many loops for a chain, batches no longer get one for just the sizes of their numbers. */
 const mostExact = 64;
 
+const cannotFail = (): never => {
+  throw new TypeError("a loop over no rows has failed");
+};
+
 const widened = (narrow: InputShape["narrow"]): InputShape["narrow"] =>
   new Map([...narrow.keys()].map((index) => [index, widest]));
 
@@ -142,6 +146,7 @@ class CompiledRows implements RowsKernel {
     const coded = [...(shape.coded ?? [])].flat().join();
     const key = `${shape.selected} ${[...shape.nullable].join()} ${[...shape.narrow].flat().join()} ${coded}`;
     let program = this.#programs.get(key);
+    const isNew = program === undefined;
     if (program === undefined) {
       program = this.#generate(shape);
       this.#programs.set(key, program);
@@ -157,6 +162,8 @@ class CompiledRows implements RowsKernel {
       for (const output of this.#outputs) output.prepare(length);
       for (const sink of sinks) sink.length = 0;
       const views = this.#viewsOf(columns, shape);
+      // What stands behind the loop must have run once: code that the JIT made inside the first loop would be thrown away at its end.
+      if (isNew) loop(columns, views, this.#outputs, selection, 0, this.#selected, counts, cannotFail);
       loop(columns, views, this.#outputs, selection, live, this.#selected, counts, (row, site, thrown) => {
         fail(row, failureOf(thrown, required(sites[site], "failure site")));
       });

@@ -1,29 +1,17 @@
 import { type Batch, type Column, rowCount } from "../batch/column.js";
 import { compactBatch } from "../batch/gather.js";
-import { columnReader } from "../batch/reader.js";
 import { required } from "../common/assert.js";
 import type { Bound } from "../expr/nodes.js";
-import { usesUserFunction } from "../expr/walk.js";
+import { columnsUsed, remapColumns, usesUserFunction } from "../expr/walk.js";
 import { isFallible } from "../functions/bind.js";
-import { formatValue } from "../functions/format.js";
 import { compileRows } from "../kernels/compile.js";
 import type { RowsKernel } from "../kernels/compileKernel.js";
-import type { BoundCheck } from "../plan/bound.js";
-import { ValueCounter } from "../runtime/valueTally.js";
 import { type Schema, types } from "../schema/types.js";
-import type { CheckSample, CheckTally, RowOp, Step } from "../task/protocol.js";
+import type { CheckTally, RowOp, Step } from "../task/protocol.js";
+import { CheckCounter } from "./checkCounter.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
 
 type ExpectStep = Extract<Step, { op: "expect" }>;
-
-const mostSamples = 5;
-const mostText = 200;
-
-/** A row that fails a check; `message` says why its condition could not be computed. */
-interface Failure {
-  readonly row: number;
-  readonly message: string | null;
-}
 
 /** Finds the rows of a batch that fail; each is told by check, rows ascending. */
 interface Finder {
@@ -38,20 +26,35 @@ interface Finder {
 export async function createExpect(step: ExpectStep, input: Schema, context: OperatorContext): Promise<ExpectOperator> {
   const counters = step.checks.map((check) => new CheckCounter(check, input));
   const throws = ({ check }: CheckCounter) => isFallible(check.condition) || usesUserFunction(check.condition);
-  const compile = (op: RowOp, schema: Schema) => kernelOf(op, input, schema, context.interpreted);
+  const compile = (op: RowOp, output: Schema) => kernelOf(op, input, output, context.interpreted);
   const finders: Finder[] = [];
   const plain = counters.filter((counter) => !throws(counter));
   if (plain.length > 0) {
     const any = await compile({ kind: "filter", predicate: anyOf(plain.map(({ check }) => failsIn(check.condition))) }, input);
-    const columns = plain.map(({ check }, i) => ({ name: `c${i}`, expr: failsIn(check.condition) }));
-    const schema = columns.map(({ name }) => ({ name, type: types.bool, nullable: true }));
-    finders.push(new PlainFinder(plain, any, await compile({ kind: "project", columns }, schema)));
+    finders.push(new PlainFinder(plain, any, await eachKernel(plain, input, context.interpreted)));
   }
   for (const counter of counters.filter(throws)) {
     const kernel = await compile({ kind: "filter", predicate: failsIn(counter.check.condition) }, input);
     finders.push(new ThrowingFinder(counter, kernel));
   }
   return new ExpectOperator(counters, finders, context);
+}
+
+/** Tells of each row which checks it fails; it sees the columns that the checks read alone. */
+interface EachKernel {
+  readonly columns: readonly number[];
+  readonly kernel: RowsKernel;
+}
+
+async function eachKernel(counters: readonly CheckCounter[], input: Schema, interpreted: boolean): Promise<EachKernel> {
+  const used = [...new Set(counters.flatMap(({ check }) => [...columnsUsed(check.condition)]))].sort((a, b) => a - b);
+  const columns = counters.map(({ check }, i) => ({
+    name: `c${i}`,
+    expr: remapColumns(failsIn(check.condition), (index) => used.indexOf(index)),
+  }));
+  const schema = columns.map(({ name }) => ({ name, type: types.bool, nullable: true }));
+  const read = used.map((index) => required(input[index], "column of a check"));
+  return { columns: used, kernel: await kernelOf({ kind: "project", columns }, read, schema, interpreted) };
 }
 
 /** Loops of this thread: the next task with the same checks finds them warm. A loop is free again as soon as it has run. */
@@ -87,7 +90,7 @@ class PlainFinder implements Finder {
   constructor(
     readonly checks: readonly CheckCounter[],
     private readonly any: RowsKernel,
-    private readonly each: RowsKernel,
+    private readonly each: EachKernel,
   ) {}
 
   find(batch: Batch): void {
@@ -95,16 +98,18 @@ class PlainFinder implements Finder {
     const count = rowCount(failing);
     if (count === 0) return;
     const { selection } = failing;
+    const read = this.each.columns.map((index) => required(batch.columns[index], "column of a check"));
+    const schema = this.each.columns.map((index) => required(batch.schema[index], "column of a check"));
     // Where few fail they are copied out, since a loop first looks over the whole columns of its batch.
     const moved = selection !== null && count * fewFail < batch.length;
-    const asked = moved ? compactBatch({ ...batch, selection }) : { ...batch, selection };
-    const { columns } = this.each.run(asked, cannotFail).batch;
-    for (const [i, counter] of this.checks.entries()) {
+    const live: Batch = { schema, length: batch.length, columns: read, selection, origin: null };
+    const { columns } = this.each.kernel.run(moved ? compactBatch(live) : live, cannotFail).batch;
+    for (const [i, { failures }] of this.checks.entries()) {
       const { values, valid } = boolColumn(columns[i]);
       for (let j = 0; j < count; j++) {
         const row = selection === null ? j : (selection[j] as number);
         const at = moved ? j : row;
-        if (values[at] !== 0 && (valid === null || valid[at] !== 0)) counter.failures.push({ row, message: null });
+        if (values[at] !== 0 && (valid === null || valid[at] !== 0)) failures.push(row);
       }
     }
   }
@@ -133,63 +138,14 @@ class ThrowingFinder implements Finder {
   }
 
   find(batch: Batch): void {
-    const failures: Failure[] = [];
-    const { batch: found } = this.kernel.run(batch, (row, { message }) => failures.push({ row, message }));
-    const threw = failures.length;
-    for (let j = 0; j < rowCount(found); j++) {
-      failures.push({ row: found.selection === null ? j : (found.selection[j] as number), message: null });
-    }
-    if (threw > 0) failures.sort((a, b) => a.row - b.row);
-    this.counter.failures.push(...failures);
-  }
-}
-
-/** What one check has found. */
-class CheckCounter {
-  /** Of the batch at hand. */
-  failures: Failure[] = [];
-  total = 0;
-  private failed = 0;
-  private threw = 0;
-  private readonly samples: CheckSample[] = [];
-  private readonly values = new ValueCounter();
-
-  constructor(
-    readonly check: BoundCheck,
-    private readonly input: Schema,
-  ) {}
-
-  count(batch: Batch, fromSource: boolean): void {
-    const { failures, check } = this;
-    if (failures.length === 0) return;
-    const readers = check.columns.map((index) => {
-      const read = columnReader(required(batch.columns[index], "column of a check"));
-      const { type } = required(this.input[index], "column of a check");
-      return (row: number) => {
-        const value = read(row);
-        return value === null ? null : formatValue(value, type).slice(0, mostText);
-      };
+    const { failures, messages } = this.counter;
+    const { batch: found } = this.kernel.run(batch, (row, { message }) => {
+      failures.push(row);
+      messages.set(row, message);
     });
-    this.failed += failures.length;
-    for (const { row, message } of failures) {
-      if (message !== null) this.threw++;
-      const values = readers.map((read) => read(row));
-      if (values.length > 0) this.values.add(values.length === 1 ? (values[0] ?? null) : valuesText(values));
-      if (this.samples.length < mostSamples) this.samples.push({ ...placeOf(batch, row, fromSource), values, message });
-    }
+    for (let j = 0; j < rowCount(found); j++) failures.push(found.selection === null ? j : (found.selection[j] as number));
+    if (messages.size > 0) failures.sort((a, b) => a - b);
   }
-
-  take(): CheckTally {
-    const { check, total, failed, threw, samples } = this;
-    return { check: check.id, total, failed, threw, samples, unexpected: this.values.take() };
-  }
-}
-
-const valuesText = (values: readonly (string | null)[]): string => values.map((value) => value ?? "null").join(", ");
-
-function placeOf(batch: Batch, row: number, fromSource: boolean): Pick<CheckSample, "file" | "line" | "byte"> {
-  const place = fromSource ? (batch.origin?.place(row) ?? null) : null;
-  return { file: place?.file ?? "", line: place?.line ?? null, byte: place?.byte ?? null };
 }
 
 /** Counts what its checks find and passes rows on; those that fail a check with `rejects` are rejected. */
@@ -215,8 +171,8 @@ class ExpectOperator implements Operator {
     for (const counter of this.counters) {
       counter.total += live;
       counter.count(batch, this.context.fromSource === true);
-      if (counter.check.rejects) for (const { row } of counter.failures) listed(rejected, row).push(counter);
-      if (counter.failures.length > 0) counter.failures = [];
+      if (counter.check.rejects) for (const row of counter.failures) listed(rejected, row).push(counter);
+      counter.endBatch();
     }
     this.counts.rowsOut += live - rejected.size;
     return rejected.size === 0 ? batch : this.withoutRejected(batch, rejected);

@@ -40,7 +40,7 @@ function run(dataset: string, ...given: (string | Watch)[]): Promise<Ended> {
   const schema = 'const schema = { id: "int64", n: "int32" };';
   writeFileSync(
     plan,
-    `import { read } from ${JSON.stringify(pathToFileURL(join(dist, "index.js")).href)};\n${schema}\nexport default ${dataset};\n`,
+    `import { check, read } from ${JSON.stringify(pathToFileURL(join(dist, "index.js")).href)};\n${schema}\nexport default ${dataset};\n`,
   );
   const report = join(folder, "report.json");
   const args = ["run", plan, "--workers", "1", "--state-dir", join(folder, "state"), "--report", report, ...flags];
@@ -157,6 +157,15 @@ describe("exit codes", () => {
     }
     expect((await run(plan, "--resume")).code).toBe(3);
     expect(readdirSync(join(out, "result"))).toContain("part-00000.csv");
+  });
+
+  it("4 when a check with action fail does not hold: nothing is published", async () => {
+    writeFileSync(join(folder, "good.csv"), "id,n\n1,10\n");
+    const checked = `${csv("", "good.csv")}.expect(check.rowCount({ min: 2, action: "fail" }))`;
+    const ended = await run(checked + write(), "--json");
+    expect(ended.out).toContain("CHECK_FAILED");
+    expect(ended.code).toBe(4);
+    expect(readdirSync(out)).toEqual([]);
   });
 
   it("4 when more was rejected than the limit allows: nothing is published", async () => {
