@@ -6,6 +6,7 @@ import { workload as csvFilterParquet } from "./csv-filter-parquet.ts";
 import { workload as csvGroupCustomer } from "./csv-group-customer.ts";
 import { workload as csvGroupStore } from "./csv-group-store.ts";
 import { workload as csvRejects } from "./csv-rejects.ts";
+import { workload as csvSafety } from "./csv-safety.ts";
 import { workload as csvStringUdf } from "./csv-string-udf.ts";
 import { workload as csvUdfParquet } from "./csv-udf-parquet.ts";
 import { workload as csvUdfSum } from "./csv-udf-sum.ts";
@@ -26,6 +27,7 @@ export const workloads: readonly Workload[] = [
   csvDirty,
   csvRejects,
   csvChecks,
+  csvSafety,
   brc,
   jsonlGroup,
   parquetGroup,

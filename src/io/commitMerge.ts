@@ -1,4 +1,4 @@
-import { crc32 } from "node:zlib";
+import { crc32 } from "../runtime/safety.js";
 import { assertNever, required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { SinkSpec } from "../plan/nodes.js";

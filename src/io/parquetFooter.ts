@@ -1,4 +1,4 @@
-import { crc32 } from "node:zlib";
+import { crc32 } from "../runtime/safety.js";
 import { dataError } from "../common/errors.js";
 import type { Field, Schema } from "../schema/types.js";
 import { codecNumber, type Compression, type EncodedChunk } from "./parquetPages.js";

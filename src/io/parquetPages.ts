@@ -1,4 +1,5 @@
-import { crc32, gzipSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
+import { crc32 } from "../runtime/safety.js";
 import * as zlib from "node:zlib";
 import { assertNever } from "../common/assert.js";
 import { configError, internalError } from "../common/errors.js";

@@ -1,6 +1,7 @@
 import { type Batch, rowCount } from "../batch/column.js";
 import { configError } from "../common/errors.js";
 import type { JsonValue } from "../expr/nodes.js";
+import { checksums } from "../runtime/safety.js";
 import { isNested, type Schema } from "../schema/types.js";
 import { ColumnBuffer, wordsPerValue } from "./parquetColumn.js";
 import { describeRowGroup, encodeFooter, magic, type RowGroup } from "./parquetFooter.js";
@@ -23,7 +24,7 @@ export const parquetDefaults: ParquetOptions = {
   rowGroupRows: 122_880,
   rowGroupBytes: 64 << 20,
   dictionary: true,
-  pageChecksum: true,
+  pageChecksum: checksums,
 };
 
 /** Options as a sink has them, with defaults filled in. @throws MillraceError Config/INVALID_OPTION, UNSUPPORTED_COMPRESSION */

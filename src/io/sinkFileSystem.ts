@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { crc32 } from "node:zlib";
+import { crc32, syncs } from "../runtime/safety.js";
 import { configError, externalError, MillraceError, resourceError } from "../common/errors.js";
 import { killPoint } from "./killPoint.js";
 
@@ -199,6 +199,7 @@ function linkOrCopy(from: string, to: string): void {
 }
 
 function syncFolder(folder: string): void {
+  if (!syncs) return;
   // Some file systems refuse to sync a folder; there the names are as durable as they get.
   attemptUnless(["EINVAL", "EISDIR", "EPERM", "EACCES"], "sync", folder, () => {
     const fd = fs.openSync(folder, "r");
@@ -227,8 +228,12 @@ export const nodeFileSystem: FileSystem = {
     return at;
   },
   truncate: (fd, bytes) => fs.ftruncateSync(fd, bytes),
-  fsync: (fd) => fs.fsyncSync(fd),
-  startSync: syncAsync,
+  fsync: (fd) => {
+    if (syncs) fs.fsyncSync(fd);
+  },
+  startSync: async (fd) => {
+    if (syncs) await syncAsync(fd);
+  },
   close: (fd) => fs.closeSync(fd),
   rename: (from, to) => attempt("rename to", to, () => fs.renameSync(from, to)),
   link: linkOrCopy,

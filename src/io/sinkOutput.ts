@@ -1,4 +1,4 @@
-import { crc32 } from "node:zlib";
+import { crc32, checksums } from "../runtime/safety.js";
 import { joinedCrc32, PageChecksums } from "./sinkChecksum.js";
 import { type FileSystem, fileError, fragmentDamaged, nodeFileSystem } from "./sinkFileSystem.js";
 
@@ -56,7 +56,7 @@ export class OutputFile {
     this.path = file;
     this.#files = options.files ?? nodeFileSystem;
     this.#fsync = options.fsync ?? true;
-    this.#pages = options.pageBytes === undefined ? null : new PageChecksums(options.pageBytes);
+    this.#pages = options.pageBytes === undefined || !checksums ? null : new PageChecksums(options.pageBytes);
     this.#fd = this.#files.open(file, "create");
   }
 

@@ -15,7 +15,7 @@ const schema: Schema = [
   { name: "id", type: types.int64, nullable: false },
   { name: "name", type: types.utf8, nullable: true },
 ];
-const rows = 3000;
+const rows = 7000;
 
 function columns(): Column[] {
   const values = BigInt64Array.from({ length: rows }, (_, i) => BigInt(i));
@@ -31,7 +31,7 @@ function columns(): Column[] {
   ];
 }
 
-/** Every row, in slices that begin and end anywhere in a page; a new path each time, so that nothing is known of it. */
+/** Every row: of the first block in slices that begin and end anywhere in a page, of the others in one; a new path each time, so that nothing is known of it. */
 let copies = 0;
 function readAll(bytes: Uint8Array): string {
   const path = join(root, `copy-${copies++}.blocks`);
@@ -40,8 +40,9 @@ function readAll(bytes: Uint8Array): string {
   const seen: string[] = [];
   try {
     for (const block of file.blocks) {
-      for (let from = 0; from < block.rows; from += 700) {
-        const to = Math.min(block.rows, from + 700);
+      const slice = block === file.blocks[0] ? 700 : block.rows;
+      for (let from = 0; from < block.rows; from += slice) {
+        const to = Math.min(block.rows, from + slice);
         const [id, name] = file.read(block, from, to, new ReadMemory());
         if (id?.layout !== "fixed" || name?.layout !== "bytes") throw new TypeError("another layout");
         for (let i = 0; i < to - from; i++) {
@@ -69,7 +70,7 @@ it("reads any rows of a file that is whole", () => expect(readAll(whole)).toBe([
 
 it("takes no changed bit for data, wherever it is", { timeout: 60_000 }, () => {
   // Every byte near the borders of pages and in the footer, and some of all others.
-  const places = Array.from(whole.keys()).filter((at) => at % 61 === 0 || at % 8192 < 3 || at > whole.length - 40);
+  const places = Array.from(whole.keys()).filter((at) => at % 211 === 0 || at % 8192 < 3 || at > whole.length - 40);
   for (const at of places) {
     const damaged = Uint8Array.from(whole);
     damaged[at] = (damaged[at] as number) ^ (1 << (at % 8));

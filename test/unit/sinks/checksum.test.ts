@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { crc32After, crc32Before, joinedCrc32 } from "../../../src/io/sinkChecksum.js";
+import { crc32After, crc32Before, joinedCrc32, PageChecksums, PageJoiner } from "../../../src/io/sinkChecksum.js";
 
 const bytes = fc.uint8Array({ maxLength: 3000 });
 
@@ -26,5 +26,23 @@ describe("checksums of parts", () => {
     const rest = crc32Before(crc, crc32(new Uint8Array(12345)), 12345);
     expect(joinedCrc32(rest, crc32(new Uint8Array(12345)), 12345)).toBe(crc);
     expect(crc32Before(crc, crc32After(crc, 0x1234, split), split)).toBe(0x1234);
+  });
+
+  it("of pages give that of all of them", () => {
+    fc.assert(
+      fc.property(fc.array(bytes, { maxLength: 5 }), fc.constantFrom(8, 64, 1024), (chunks, pageBytes) => {
+        const all = Buffer.concat(chunks);
+        const pages = new PageChecksums(pageBytes);
+        const told = chunks.map((chunk) => pages.add(chunk)).at(-1) ?? 0;
+        expect(told).toBe(crc32(all));
+        const each = Array.from({ length: Math.ceil(all.length / pageBytes) }, (_, i) =>
+          crc32(all.subarray(i * pageBytes, (i + 1) * pageBytes)),
+        );
+        expect(pages.all).toEqual(each);
+        expect(new PageJoiner(pageBytes).join(each, 0, all.length)).toBe(crc32(all));
+        const rest = all.subarray(pageBytes);
+        expect(new PageJoiner(pageBytes).join(each, 1, rest.length)).toBe(crc32(rest));
+      }),
+    );
   });
 });
