@@ -36,8 +36,8 @@ export interface AttemptParts {
   readonly throwIfStopping: () => void;
   /** The task as its `attempt`-th attempt does it. */
   readonly task: (partition: number, attempt: number, part: PartitionSpec, options: AttemptOptions) => TaskSpec;
-  /** What a partition is of its input, for people. */
-  readonly where: (part: PartitionSpec) => string;
+  /** What a partition is of its input, for people, and what makes it large. */
+  readonly where: (part: PartitionSpec) => Promise<string>;
 }
 
 export type AttemptOptions = Pick<TaskOptions, "control" | "poisoned" | "probe">;

@@ -1,7 +1,7 @@
 import { assertNever } from "../common/assert.js";
 import { systemClock } from "../common/clock.js";
 import type { ResolvedSource } from "../plan/bound.js";
-import type { PartitionSpec, TaskSpec } from "../task/protocol.js";
+import type { PartitionSpec, Step, TaskSpec } from "../task/protocol.js";
 import type { AttemptOptions } from "./attemptParts.js";
 import { StageAttempts } from "./attempts.js";
 import type { RunContext } from "./context.js";
@@ -15,7 +15,7 @@ export function attemptsOf(
   stage: string,
   cancel: SharedArrayBuffer,
   task: (partition: number, attempt: number, part: PartitionSpec, options: AttemptOptions) => TaskSpec,
-  source: () => ResolvedSource | null,
+  where: (part: PartitionSpec) => Promise<string>,
 ): StageAttempts {
   const { retry, taskTimeoutMs, speculation } = run.settings;
   const flag = new Int32Array(cancel);
@@ -36,8 +36,27 @@ export function attemptsOf(
     cancelled: () => Atomics.load(flag, 0) !== 0,
     throwIfStopping: () => run.throwIfStopping(),
     task,
-    where: (part) => placeOf(part, source()),
+    where,
   });
+}
+
+/**
+ * What a partition is of its input, with the key that makes it large where it is one of grouped rows and a fifth of them or more have the same. It reads
+ * some of the rows.
+ */
+export async function placeWithKey(part: PartitionSpec, source: ResolvedSource | null, steps: readonly Step[]): Promise<string> {
+  const place = placeOf(part, source);
+  const [keys] = steps.flatMap((step) => (step.op === "finalAggregate" ? [step.keys] : []));
+  if (part.kind !== "buckets" || source === null || keys === undefined) return place;
+  try {
+    const { heavyKey } = await import("../exchange/heavyKey.js");
+    const paths = source.files.map((file) => file.path);
+    const heavy = heavyKey(paths, part, keys);
+    return heavy === null ? place : `${place}: ${heavy.text} has ${(100 * heavy.share).toFixed(0)} % of the rows`;
+  } catch {
+    // Who reads the rows for their own sake says what is wrong with them.
+    return place;
+  }
 }
 
 /** What a partition is of its input, for people. */

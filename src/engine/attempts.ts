@@ -63,6 +63,8 @@ export class StageAttempts {
   /** Attempts under way, and those that lost until they have ended. */
   private readonly ending = new Map<Attempt, Promise<void>>();
   private readonly cancelled = new Set<Attempt>();
+  /** Events that wait to be told. */
+  private telling: Promise<unknown> = Promise.resolve();
   private stopTicking: () => void = () => undefined;
   private tasks = 0;
   private tickedMs = 0;
@@ -121,6 +123,7 @@ export class StageAttempts {
   /** Waits until no attempt is left that could still write. */
   async end(): Promise<void> {
     while (this.ending.size > 0) await Promise.all(this.ending.values());
+    await this.telling;
     this.stopTicking();
   }
 
@@ -312,8 +315,11 @@ export class StageAttempts {
     for (const { partition, runningMs, medianMs } of findStragglers(tasks, this.finishedMs, this.tasks)) {
       const flight = running.get(partition)?.flight;
       if (flight === undefined || pool.idle <= 0) return;
-      this.parts.emit({ kind: "straggler", stage, partition, runningMs, medianMs, where: this.parts.where(flight.part) });
       this.launch(flight, "straggler");
+      const told = this.parts.where(flight.part).then((where) => {
+        this.parts.emit({ kind: "straggler", stage, partition, runningMs, medianMs, where });
+      });
+      this.telling = Promise.all([this.telling, told]);
     }
   }
 }

@@ -21,6 +21,7 @@ import type {
   StageMetrics,
   TaskAttempt,
 } from "../report/model.js";
+import { keepsJournals } from "../runtime/safety.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten, RejectRecord, TaskResult } from "../task/protocol.js";
 import type { CountedMetrics } from "./afterRun.js";
@@ -33,6 +34,7 @@ import type { Deadline } from "./deadline.js";
 import type { RunEventBody } from "./events.js";
 import { type IngestResult, resumeIngest, runIngestStage } from "./ingestStage.js";
 import { beat } from "./heartbeat.js";
+import { requireInputsUnchanged } from "./inputsUnchanged.js";
 import type { EngineSettings } from "./options.js";
 import { OutputSet, outputMetrics } from "./outputs.js";
 import { explainPrepared, type PreparedPlan, preparePlan, replanned } from "./prepare.js";
@@ -87,7 +89,7 @@ export interface ReplayHooks {
 }
 
 /** Rows that go to the program, and replays, are asked for again as a whole. */
-const keepsJournal = ({ onRows, replay }: Execution): boolean => onRows === null && replay === undefined;
+const keepsJournal = ({ onRows, replay }: Execution): boolean => keepsJournals && onRows === null && replay === undefined;
 
 /** Runs a plan from its sources to published outputs, and writes its report, also when it fails. */
 export async function executePlan(execution: Execution): Promise<RunResult> {
@@ -262,6 +264,7 @@ class PlanRun {
       }
       await this.deliverRows(context, checks);
       context.throwIfStopping();
+      await requireInputsUnchanged(prepared.sources);
       this.quality = checks.decide(this.results);
       this.keepRejects();
       killPoint("rejects-kept");

@@ -10,7 +10,7 @@ import type { StageMetrics } from "../report/model.js";
 import type { FileWritten, JoinBuild, PartitionSpec, Step, TaskResult, TaskSpec } from "../task/protocol.js";
 import type { AttemptOptions } from "./attemptParts.js";
 import type { StageAttempts } from "./attempts.js";
-import { attemptsOf, placeOf } from "./attemptWiring.js";
+import { attemptsOf, placeOf, placeWithKey } from "./attemptWiring.js";
 import { type RunContext, raise } from "./context.js";
 import { joinBuilds } from "./joinBuilds.js";
 import { checkAccounts } from "./rejectAccounts.js";
@@ -41,6 +41,9 @@ export interface RowsReceiver {
   readonly exchange: number;
   take(files: readonly FileWritten[]): Promise<void>;
 }
+
+/** Rows from which on a partition may be too large, whatever the others have. */
+const largeRows = 10_000;
 
 /** What came of a partition. A failure of the data is doubtful until the partitions before it are settled. */
 type Slot = { readonly kind: "done"; readonly result: TaskResult } | { readonly kind: "failed"; readonly error: unknown };
@@ -88,7 +91,7 @@ class StageRun {
   ) {
     this.cancel = run.newCancelFlag();
     const task = this.task.bind(this);
-    this.tries = attemptsOf(run, stage.name, this.cancel, task, () => this.source);
+    this.tries = attemptsOf(run, stage.name, this.cancel, task, (part) => this.whereLarge(part));
   }
 
   async execute(): Promise<WorkerStageResult> {
@@ -110,6 +113,7 @@ class StageRun {
     }
     if (this.failure !== null) throw this.failure.error;
     run.limits.stageFinished();
+    await this.nameHeavyKeys();
     const metrics = workerStageMetrics(stage, this.startMs, this.settled);
     const { id: stageId, name } = stage;
     run.emit({
@@ -122,6 +126,21 @@ class StageRun {
     const results = this.settled.map(({ result }) => result);
     checkAccounts(stage, results);
     return { metrics, results, exchanges: this.files(results, "exchange"), outputs: this.files(results, "output") };
+  }
+
+  /** What the partitions with far more rows than the others have so many of. */
+  private async nameHeavyKeys(): Promise<void> {
+    const rows = this.settled.map(({ result }) => result.scan.rows);
+    const large = Math.max(largeRows, (1.5 * rows.reduce((sum, one) => sum + one, 0)) / Math.max(1, rows.length));
+    for (const [i, task] of this.settled.entries()) {
+      if (task.result.scan.rows < large) continue;
+      this.settled[i] = { ...task, where: await this.whereLarge(this.part(task.partition)) };
+    }
+  }
+
+  private whereLarge(part: PartitionSpec): Promise<string> {
+    const steps = this.stage.steps.map(({ step }) => step);
+    return placeWithKey(part, this.source, steps);
   }
 
   private get fromSource(): boolean {

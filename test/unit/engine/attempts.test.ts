@@ -93,7 +93,7 @@ function stageOf(play: (task: TaskSpec) => Play, settings: Partial<AttemptSettin
       const rejectFile = join(folder, `r-${name}`);
       return { stageName: "scan", partition, attempt, steps: [step], rejectFile, options } as unknown as TaskSpec;
     },
-    where: () => "a.csv",
+    where: async () => "a.csv",
   });
   const cancel = () => {
     cancelled = true;
