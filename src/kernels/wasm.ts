@@ -21,24 +21,19 @@ const alignment = 64;
 let compiled: WasmModule | undefined;
 let shared: Kernels | undefined;
 
-/** The compiled module; cloneable to other threads, which may hand it to `useKernelModule`. */
-export function kernelModule(): WasmModule {
+/** Compiling takes 0.9 ms, so that each thread does it for itself. */
+function kernelModule(): WasmModule {
   compiled ??= new wasm.Module(readFileSync(beside("kernels", "kernels.wasm")));
   return compiled;
 }
 
-/** Takes a module that another thread compiled; call it before the first kernel is used. */
-export function useKernelModule(module: WasmModule): void {
-  compiled = module;
-}
-
 /** An instance with a memory of its own. */
-export function createKernels(module: WasmModule = kernelModule()): Kernels {
+export function createKernels(): Kernels {
   const memory = new wasm.Memory({ initial: 16, maximum: maximumPages });
   const abort = (): never => {
     throw resourceError("KERNEL_ABORTED", "a kernel stopped itself");
   };
-  const instance = new wasm.Instance(module, { env: { memory, abort } });
+  const instance = new wasm.Instance(kernelModule(), { env: { memory, abort } });
   const heapBase = instance.exports.heapBase as () => number;
   const kernelMemory = new KernelMemory(memory, heapBase());
   const kernels = { memory: kernelMemory, functions: <T extends object>() => instance.exports as unknown as T };
