@@ -52,6 +52,14 @@ function loadForTheEnd(givesRows: boolean): void {
 
 const runOptionNames = ["signal", "job", "parameters", "report", "resume", "deadline", "onDeadline", "planFile"];
 
+/** @throws MillraceError Config/INVALID_ARGUMENT */
+function requireDataset(dataset: PlanSource, where: string): void {
+  if (typeof dataset?.toPlan === "function") return;
+  throw configError("INVALID_ARGUMENT", `${where}: expected a dataset, such as read.csv(…).filter(…)`, {
+    hint: "A plan that ends in a sink (.write.…) is run with engine.run.",
+  });
+}
+
 /** @throws MillraceError Config/UNKNOWN_OPTION */
 function requireRunOptions(options: RunOptions, where: string): void {
   for (const name of Object.keys(options)) {
@@ -120,6 +128,7 @@ export class Engine implements AsyncDisposable {
   /** All rows of a dataset as an Arrow table. */
   async collect(dataset: PlanSource, options: RunOptions = {}): Promise<ArrowTable> {
     requireRunOptions(options, "engine.collect");
+    requireDataset(dataset, "engine.collect");
     const batches: Batch[] = [];
     let columns: Schema = [];
     await this.start(dataset.toPlan(), options, {
@@ -138,6 +147,7 @@ export class Engine implements AsyncDisposable {
   /** The rows of a dataset as Arrow record batches. The engine makes no batch ahead of the consumer; leaving the loop ends the run. */
   stream(dataset: PlanSource, options: RunOptions = {}): AsyncIterableIterator<ArrowBatch> {
     requireRunOptions(options, "engine.stream");
+    requireDataset(dataset, "engine.stream");
     const stop = new AbortController();
     const channel = new Channel<ArrowBatch>(() => stop.abort());
     const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);

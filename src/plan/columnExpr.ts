@@ -34,6 +34,13 @@ class ColumnExpr {
     this.expr = expr;
   }
 
+  /** JavaScript's own operators would compare or add the description of the column, and give one answer for every row. */
+  [Symbol.toPrimitive](): never {
+    throw planError("COLUMN_AS_VALUE", "a column was used with an operator of JavaScript, such as c.a > 1, or as text", {
+      hint: "Columns have methods: c.a.gt(1), c.a.add(c.b), c.a.eq(1). A function of your own over values is a udf.",
+    });
+  }
+
   call(fn: string, args: readonly unknown[], options?: CallOptions): ColumnExpr {
     const given = args.at(-1) === undefined ? args.filter((arg) => arg !== undefined) : args;
     return new ColumnExpr(callExpr(fn, [this, ...given], options));
