@@ -36,10 +36,13 @@ export function createRunFolder(settings: EngineSettings, runId: string, resumab
   const scratch = join(folder, "scratch");
   let lock: RunLock | null = null;
   try {
-    mkdirSync(scratch, { recursive: true });
+    mkdirSync(folder, { recursive: true });
+    // Before the scratch folder: of two processes, the one that does not get the run must not leave one behind the other's back.
     if (resumable) lock = RunLock.take(folder, runId);
-    else takeStaging(nodeFileSystem, scratch, runId, "scratch");
+    mkdirSync(scratch, { recursive: true });
+    if (!resumable) takeStaging(nodeFileSystem, scratch, runId, "scratch");
   } catch (cause) {
+    lock?.release();
     if (cause instanceof MillraceError && cause.code === "RUN_BUSY") throw cause;
     const failure = fileError(cause, "make the run's folder", folder);
     if (failure.category === "Resource" || isTransient(failure)) throw failure;

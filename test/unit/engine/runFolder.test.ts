@@ -47,3 +47,11 @@ it("a folder whose owner died before its journal goes at once", () => {
   start();
   expect(existsSync(join(other("dead"), "scratch"))).toBe(false);
 });
+
+it("who does not get a run leaves no scratch folder there", () => {
+  const own = createRunFolder(settings(), "own", true);
+  rmSync(own.scratch, { recursive: true });
+  expect(() => createRunFolder(settings(), "own", true)).toThrow(expect.objectContaining({ code: "RUN_BUSY" }));
+  expect(existsSync(own.scratch)).toBe(false);
+  leaveRunFolder(own, false);
+});
