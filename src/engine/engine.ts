@@ -92,9 +92,10 @@ export class Engine implements AsyncDisposable {
   /** Runs a plan that ends in sinks. The run begins at once; see RunHandle. */
   run(plan: Plan, options: RunOptions = {}): RunHandle {
     requireRunOptions(options, "engine.run");
-    if (plan.stream !== undefined) return this.runToStream(plan, options, plan.stream);
-    const sinks = plan.outputs?.every((output) => output.kind === "sink") ?? false;
-    if (!sinks) {
+    // A program without types may hand over anything.
+    const { stream, outputs = [] } = (plan as Plan | null | undefined) ?? {};
+    if (stream !== undefined) return this.runToStream(plan, options, stream);
+    if (outputs.length === 0 || outputs.some((output) => output.kind !== "sink")) {
       throw configError("PLAN_WITHOUT_SINK", "engine.run: the plan does not end in a sink", {
         hint: "End it with .write.parquet(…), or use engine.collect or engine.stream to get the rows.",
       });

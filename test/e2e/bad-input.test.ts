@@ -301,7 +301,11 @@ describe("plans that cannot be", () => {
   });
 
   it("a plan without a sink", async () => {
-    await expectFailure(() => input().toPlan(), { code: "PLAN_WITHOUT_SINK", exit: 2, hint: /write|collect/ });
+    const wanted = { code: "PLAN_WITHOUT_SINK", exit: 2, hint: /write|collect/ };
+    await expectFailure(() => input().toPlan(), wanted);
+    for (const wrong of [undefined, null, { ...input().write.csv(target()), outputs: [] }]) {
+      await expectFailure(() => wrong as unknown as Plan, wanted);
+    }
   });
 });
 
