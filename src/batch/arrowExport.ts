@@ -1,10 +1,10 @@
 import type * as Arrow from "apache-arrow";
-import { arrow } from "./arrowLibrary.js";
 import { assertNever } from "../common/assert.js";
 import type { Schema, Value } from "../schema/types.js";
+import { arrow } from "./arrowLibrary.js";
 import { arrowSchema, arrowType } from "./arrowSchema.js";
 import { builderFor } from "./builder.js";
-import type { Batch, BytesColumn, Column, FixedColumn, ObjectColumn, WideColumn } from "./column.js";
+import type { Batch, BytesColumn, Column, FixedColumn, FixedValues, ObjectColumn, WideColumn } from "./column.js";
 import { compactBatch, copyBatch, gatherColumn } from "./gather.js";
 
 /**
@@ -64,28 +64,39 @@ function countNulls(valid: Uint8Array): number {
   return nulls;
 }
 
-/** One byte a row to one bit a row, lowest bit first. */
+/** One byte a row, 0 or 1, to one bit a row, lowest bit first. */
 export function packBits(bytes: Uint8Array): Uint8Array {
   const bits = new Uint8Array((bytes.length + 7) >> 3);
   for (let i = 0; i < bytes.length; i++) bits[i >> 3] = (bits[i >> 3] as number) | ((bytes[i] as number) << (i & 7));
   return bits;
 }
 
+/** The values with 0 at null rows, where anything may stand: what is written must depend on the data alone. */
+function settled<T extends FixedValues>(values: T, valid: Uint8Array | null, perRow = 1): T {
+  if (valid === null || !valid.includes(0)) return values;
+  const copy = values.slice() as T;
+  const bytes = new Uint8Array(copy.buffer, copy.byteOffset, copy.byteLength);
+  const size = copy.BYTES_PER_ELEMENT * perRow;
+  for (let row = 0; row < valid.length; row++) if (valid[row] === 0) bytes.fill(0, row * size, (row + 1) * size);
+  return copy;
+}
+
 function fixedData(column: FixedColumn): Arrow.Data {
   const { type, length } = column;
   if (type.kind === "null") return new arrow.Data(new arrow.Null(), 0, length, length);
-  if (type.kind === "bool") return makeData(column, { [arrow.BufferType.DATA]: packBits(column.values as Uint8Array) });
-  if (type.kind !== "decimal") return makeData(column, { [arrow.BufferType.DATA]: column.values });
+  const values = settled(column.values, column.valid);
+  if (type.kind === "bool") return makeData(column, { [arrow.BufferType.DATA]: packBits(values as Uint8Array) });
+  if (type.kind !== "decimal") return makeData(column, { [arrow.BufferType.DATA]: values });
   const words = new BigInt64Array(length * 2);
   for (let i = 0; i < length; i++) {
-    const value = column.values[i] as bigint;
+    const value = values[i] as bigint;
     words[i * 2] = value;
     words[i * 2 + 1] = value >> 63n;
   }
   return makeData(column, { [arrow.BufferType.DATA]: new Uint32Array(words.buffer) });
 }
 
-const wordsOf = (column: WideColumn): BigInt64Array => column.values.slice(0, column.length * 2);
+const wordsOf = (column: WideColumn): BigInt64Array => settled(column.values.slice(0, column.length * 2), column.valid, 2);
 
 function bytesData(column: BytesColumn): Arrow.Data {
   const contiguous = isContiguous(column) ? column : (gatherColumn(column, allRows(column.length)) as BytesColumn);

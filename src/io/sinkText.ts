@@ -106,7 +106,7 @@ export function scalarWriter(column: Column, out: TextOut): CellWriter | null {
   const { type } = column;
   switch (type.kind) {
     case "bool":
-      return fixed(column, (values, row) => out.ascii(values[row] !== 0 ? "true" : "false"));
+      return fixed(column, (values, row) => out.ascii(values[row] === 1 ? "true" : "false"));
     case "int8":
     case "int16":
     case "int32":

@@ -123,9 +123,9 @@ test.each(["csv", "jsonl"] as const)("every value comes back from %s", { timeout
             )
               .map((name) => `'${name}': 'VARCHAR'`)
               .join(", ")}}, parallel = false)`
-          : `read_json('${out}/*.jsonl', format = 'newline_delimited', columns = {id: 'BIGINT', t: 'VARCHAR', u: 'VARCHAR'})`;
-      const read1 = await connection.runAndReadAll(`select id::bigint, t, u from ${scan} order by 1`);
-      expect(read1.getRows()).toEqual(rows.map(({ id, t, u }) => [BigInt(id), t, u]));
+          : `read_json('${out}/*.jsonl', format = 'newline_delimited', columns = {id: 'BIGINT', t: 'VARCHAR', u: 'VARCHAR', b: 'VARCHAR'})`;
+      const read1 = await connection.runAndReadAll(`select id::bigint, t, u, b from ${scan} order by 1`);
+      expect(read1.getRows()).toEqual(rows.map(({ id, t, u, b }) => [BigInt(id), t, u, b === null ? null : String(b)]));
     }),
     { numRuns: 6, endOnFailure: true },
   );

@@ -72,6 +72,30 @@ describe("Arrow", () => {
     expect([...(back.getChildAt(2)?.get(0) ?? [])]).toEqual([1, null]);
   });
 
+  it("takes nothing from what stands at null rows", () => {
+    const valid = Uint8Array.of(1, 0, 1, 1, 0, 1);
+    const exported = (atNull: number) => {
+      const word = BigInt(atNull);
+      const columns: Column[] = [
+        { layout: "fixed", type: types.bool, length: 6, values: Uint8Array.of(1, atNull, 0, 0, atNull, 1), valid },
+        { layout: "fixed", type: types.int64, length: 6, values: BigInt64Array.of(1n, word, 0n, 0n, word, 1n), valid },
+        {
+          layout: "wide",
+          type: types.decimal(38, 0),
+          length: 6,
+          values: BigInt64Array.of(1n, 0n, word, word, 0n, 0n, 0n, 0n, word, word, 1n, 0n),
+          valid,
+        },
+      ];
+      const schema = schemaOf(columns.map((column) => column.type));
+      return toTable(schema, [{ schema, length: 6, columns, selection: null, origin: null }]);
+    };
+    const table = exported(3);
+    expect([...(table.getChildAt(0) ?? [])]).toEqual([true, null, false, false, null, true]);
+    expect([...(table.getChildAt(1) ?? [])]).toEqual([1n, null, 0n, 0n, null, 1n]);
+    expect(arrow.tableToIPC(table)).toEqual(arrow.tableToIPC(exported(0)));
+  });
+
   it("decodes dictionaries and large offsets", () => {
     const dictionary = arrow.vectorFromArray(["x", "y", null, "x"], new arrow.Dictionary(new arrow.Utf8(), new arrow.Int8()));
     const large = arrow.vectorFromArray(["aa", "b", null, ""], new arrow.LargeUtf8());
