@@ -1,17 +1,17 @@
 /** The public door of Millrace. Everything else is internal. */
 export type { ErrorCategory, ErrorData, ErrorPlace } from "./common/errors.js";
 export { MillraceError } from "./common/errors.js";
-export { type OpenRun, openRun } from "./engine/openRun.js";
+export { type OpenRun, openRun } from "./engine/runs/openRun.js";
 export { Engine } from "./engine/engine.js";
-export type { RunEvent } from "./engine/events.js";
+export type { RunEvent } from "./engine/observe/events.js";
 export type { EngineOptions } from "./engine/options.js";
-export type { RetryPolicy } from "./engine/retry.js";
-export type { ReplayOptions, ReplayResult } from "./engine/replay.js";
-export type { RunHandle, RunOptions, RunOutput, RunResult } from "./engine/run.js";
-export { type PrunedRun, type PruneOptions, pruneRuns } from "./engine/prune.js";
-export { listRuns, type RunState, type RunSummary } from "./engine/runs.js";
-export { openRejects, type RawRejects, type Reject, type RejectsOf, type RunRejects } from "./engine/runRejects.js";
-export { type OutputDifference, type OutputVerification, type VerifyOptions, verifyOutputs } from "./engine/verify.js";
+export type { RetryPolicy } from "./engine/attempts/retry.js";
+export type { ReplayOptions, ReplayResult } from "./engine/replay/replay.js";
+export type { RunHandle, RunOptions, RunOutput, RunResult } from "./engine/runs/run.js";
+export { type PrunedRun, type PruneOptions, pruneRuns } from "./engine/runs/prune.js";
+export { listRuns, type RunState, type RunSummary } from "./engine/runs/runs.js";
+export { openRejects, type RawRejects, type Reject, type RejectsOf, type RunRejects } from "./engine/rejects/runRejects.js";
+export { type OutputDifference, type OutputVerification, type VerifyOptions, verifyOutputs } from "./engine/runs/verify.js";
 export type { HistoryOptions } from "./history/history.js";
 export { openReport, pastRuns, type ReportOf, type RunsOf } from "./history/reports.js";
 export { type CsvColumnGuess, type CsvInspection, inspectCsv } from "./io/csvInspect.js";

@@ -7,14 +7,14 @@ import { killPoint } from "../io/killPoint.js";
 import { nodeFileSystem } from "../io/sinkFileSystem.js";
 import type { RunReport } from "../report/report.js";
 import type { FileWritten } from "../task/protocol.js";
-import { readExchangeFiles } from "./duckdbStage.js";
+import { readExchangeFiles } from "./stages/duckdbStage.js";
 import { openRunSession } from "./earlySession.js";
-import { Journal, type PublishingRecord, readMemory, type RunMemory } from "./journal.js";
+import { Journal, type PublishingRecord, readMemory, type RunMemory } from "./journal/journal.js";
 import type { EngineSettings } from "./options.js";
 import { completeOutput, type RowsReader } from "./outputs.js";
-import { writeReportFiles } from "./reportFiles.js";
-import { leaveRunFolder, type RunFolder } from "./runFolder.js";
-import { RunLock } from "./runLock.js";
+import { writeReportFiles } from "./observe/reportFiles.js";
+import { leaveRunFolder, type RunFolder } from "./runs/runFolder.js";
+import { RunLock } from "./runs/runLock.js";
 
 /** What of the publishing of a run is left to do. */
 export interface Unpublished {
@@ -54,7 +54,7 @@ export async function savedReport(
   memory: RunMemory,
   { report: saved }: PublishingRecord,
 ): Promise<RunReport> {
-  const { reportOf } = await import("./afterRun.js");
+  const { reportOf } = await import("./observe/afterRun.js");
   const resume = {
     earlierProcesses: memory.owners,
     reusedTasks: memory.tasks.size,

@@ -3,13 +3,13 @@ import type { OnReject } from "../plan/nodes.js";
 import type { WorkerPool } from "../pool/pool.js";
 import { formatBytes } from "../runtime/bytes.js";
 import type { FileWritten, TaskResult } from "../task/protocol.js";
-import type { RunEventBody } from "./events.js";
+import type { RunEventBody } from "./observe/events.js";
 import type { EngineSettings } from "./options.js";
-import type { RejectLimiter } from "./rejectLimits.js";
-import type { RejectStore } from "./rejectStore.js";
+import type { RejectLimiter } from "./rejects/rejectLimits.js";
+import type { RejectStore } from "./rejects/rejectStore.js";
 import type { TaskAttempt } from "../report/model.js";
-import { RetryBudget } from "./retry.js";
-import type { RunJournal } from "./runJournal.js";
+import { RetryBudget } from "./attempts/retry.js";
+import type { RunJournal } from "./journal/runJournal.js";
 
 /** Takes fragments of an output, partition by partition. */
 export type OnSettled = (files: readonly FileWritten[]) => void;

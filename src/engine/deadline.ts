@@ -1,6 +1,6 @@
 import { configError, MillraceError } from "../common/errors.js";
-import { durationMs } from "./attemptOptions.js";
-import type { RunEventBody } from "./events.js";
+import { durationMs } from "./attempts/attemptOptions.js";
+import type { RunEventBody } from "./observe/events.js";
 
 /** When a run has to be done, and what happens if it is not. */
 export interface Deadline {

@@ -14,15 +14,15 @@ import type { Schema } from "../schema/types.js";
 import { Channel } from "./channel.js";
 import { workersSurelyNeeded } from "./earlyWorkers.js";
 import { deadlineOf, watchDeadline } from "./deadline.js";
-import { EventQueue, type RunEventBody } from "./events.js";
+import { EventQueue, type RunEventBody } from "./observe/events.js";
 import { executePlan, type RowsConsumer } from "./execute.js";
-import { Observers } from "./observers.js";
+import { Observers } from "./observe/observers.js";
 import { type EngineOptions, type EngineSettings, engineSettings } from "./options.js";
-import type { ReplayOptions, ReplayResult } from "./replay.js";
+import type { ReplayOptions, ReplayResult } from "./replay/replay.js";
 import { explainPrepared, preparePlan } from "./prepare.js";
-import { chooseRun, type Resumption } from "./resume.js";
-import { RunHandle, type RunOptions } from "./run.js";
-import { newRunId } from "./runFolder.js";
+import { chooseRun, type Resumption } from "./runs/resume.js";
+import { RunHandle, type RunOptions } from "./runs/run.js";
+import { newRunId } from "./runs/runFolder.js";
 import { StreamOutput } from "./streamOutput.js";
 
 /** A dataset, which can be made a plan without a sink. */
@@ -46,7 +46,7 @@ const loadAfterMs = 12;
 /** What a run needs when its last task is done, loaded while this thread waits for the first. */
 function loadForTheEnd(givesRows: boolean): void {
   // Whoever needs it loads it again, and tells why that fails.
-  import("./afterRun.js").catch(() => undefined);
+  import("./observe/afterRun.js").catch(() => undefined);
   if (givesRows) arrow().catch(() => undefined);
 }
 
@@ -113,7 +113,7 @@ export class Engine implements AsyncDisposable {
     const signals = options.signal === undefined ? [] : [options.signal];
     const signal = AbortSignal.any([...signals, this.closing.signal]);
     const { settings, pool } = this;
-    const { replayRun } = await import("./replay.js");
+    const { replayRun } = await import("./replay/replay.js");
     const result = replayRun({ runId, plan, settings, pool, options: { ...options, signal } });
     const settled = result.finally(() => this.active.delete(settled));
     this.active.add(settled);

@@ -24,34 +24,34 @@ import type {
 import { keepsJournals } from "../runtime/safety.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten, RejectRecord, TaskResult } from "../task/protocol.js";
-import type { CountedMetrics } from "./afterRun.js";
-import { CheckFindings } from "./checkFindings.js";
+import type { CountedMetrics } from "./observe/afterRun.js";
+import { CheckFindings } from "./stages/checkFindings.js";
 import { completeRunsAt } from "./completion.js";
 import { RunContext, runStopped, throwIfAborted } from "./context.js";
-import { DuckDbRunner } from "./duckdbStage.js";
+import { DuckDbRunner } from "./stages/duckdbStage.js";
 import { EarlySession } from "./earlySession.js";
 import type { Deadline } from "./deadline.js";
-import type { RunEventBody } from "./events.js";
-import { type IngestResult, resumeIngest, runIngestStage } from "./ingestStage.js";
-import { beat } from "./heartbeat.js";
-import { requireInputsUnchanged } from "./inputsUnchanged.js";
+import type { RunEventBody } from "./observe/events.js";
+import { type IngestResult, resumeIngest, runIngestStage } from "./stages/ingestStage.js";
+import { beat } from "./observe/heartbeat.js";
+import { requireInputsUnchanged } from "./journal/inputsUnchanged.js";
 import type { EngineSettings } from "./options.js";
 import { OutputSet, outputMetrics } from "./outputs.js";
 import { explainPrepared, type PreparedPlan, preparePlan, replanned } from "./prepare.js";
-import { writeRejectPlan } from "./rejectIndex.js";
-import { RejectLimiter } from "./rejectLimits.js";
-import { indexHead, RejectStore } from "./rejectStore.js";
-import { planShape } from "./replayPlan.js";
-import { writeReportFiles } from "./reportFiles.js";
-import { finishEarlier, requireJournal, type Resumption, takeUp } from "./resume.js";
-import type { RunOptions, RunResult } from "./run.js";
-import { createRunFolder, leaveRunFolder, type RunFolder } from "./runFolder.js";
-import { runHeader, targetsOf } from "./runHeader.js";
-import { openJournal, type RunJournal } from "./runJournal.js";
-import { RunRejects } from "./runRejects.js";
-import { destroyInputs, destroyInputsOnAbort } from "./streamInputs.js";
+import { writeRejectPlan } from "./rejects/rejectIndex.js";
+import { RejectLimiter } from "./rejects/rejectLimits.js";
+import { indexHead, RejectStore } from "./rejects/rejectStore.js";
+import { planShape } from "./replay/replayPlan.js";
+import { writeReportFiles } from "./observe/reportFiles.js";
+import { finishEarlier, requireJournal, type Resumption, takeUp } from "./runs/resume.js";
+import type { RunOptions, RunResult } from "./runs/run.js";
+import { createRunFolder, leaveRunFolder, type RunFolder } from "./runs/runFolder.js";
+import { runHeader, targetsOf } from "./journal/runHeader.js";
+import { openJournal, type RunJournal } from "./journal/runJournal.js";
+import { RunRejects } from "./rejects/runRejects.js";
+import { destroyInputs, destroyInputsOnAbort } from "./stages/streamInputs.js";
 import { systemError } from "../worker/systemError.js";
-import { type RowsReceiver, runWorkerStage } from "./workerStage.js";
+import { type RowsReceiver, runWorkerStage } from "./stages/workerStage.js";
 
 /** Takes the rows of an output that has no sink: its columns first, then batches; none is made before the promise of the last is settled. */
 export interface RowsConsumer {
@@ -288,7 +288,7 @@ class PlanRun {
     const staged = await outputs.stage();
     context.throwIfStopping();
     if (journal !== null) {
-      const { flowOf } = await import("./afterRun.js");
+      const { flowOf } = await import("./observe/afterRun.js");
       const metrics = { ...this.metrics(null), outputs: staged.map(outputMetrics) };
       journal.write({ kind: "publishing", outputs: staged, report: { metrics, flow: flowOf(plannedOf(prepared)) } });
       killPoint("publishing");
@@ -374,7 +374,7 @@ class PlanRun {
   /** Rows that an earlier process of a named run took in are not asked for again: a stream gives them only once. */
   private async ingest(stage: IngestStage, context: RunContext): Promise<IngestResult> {
     const { spec } = stage.source;
-    if (spec.format === "sql") return (await import("./sqlSource.js")).runSqlSource(stage, spec, context);
+    if (spec.format === "sql") return (await import("./stages/sqlSource.js")).runSqlSource(stage, spec, context);
     const { journal, execution } = this;
     const feed = required(this.prepared?.feeds.get(stage.dataId), "rows of the program");
     const source = [...(this.prepared?.feeds.keys() ?? [])].indexOf(stage.dataId);
@@ -448,7 +448,7 @@ class PlanRun {
     this.duckdb?.close();
     await this.early?.close();
     // Loaded here, so that its histograms do not delay the first task.
-    const { reportOf } = await import("./afterRun.js");
+    const { reportOf } = await import("./observe/afterRun.js");
     const planned = plannedOf(this.prepared);
     // A replay is no run of its job: it would make the usual figures wrong.
     const remember = execution.replay === undefined;

@@ -6,8 +6,8 @@ import { defaultBroadcastBytes } from "../planner/placement.js";
 import type { RunObserver } from "../report/observer.js";
 import { parseBytes } from "../runtime/bytes.js";
 import { availableCores, availableMemory } from "../runtime/machine.js";
-import { durationMs, flag, retryPolicy } from "./attemptOptions.js";
-import type { RetryPolicy } from "./retry.js";
+import { durationMs, flag, retryPolicy } from "./attempts/attemptOptions.js";
+import type { RetryPolicy } from "./attempts/retry.js";
 
 /** Options of `Engine.create`; all have defaults that fit the machine. */
 export interface EngineOptions {

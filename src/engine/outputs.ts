@@ -17,7 +17,7 @@ import type { OutputMetrics } from "../report/model.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import type { RunContext } from "./context.js";
-import type { StagedOutput } from "./journal.js";
+import type { StagedOutput } from "./journal/journal.js";
 import type { EngineSettings } from "./options.js";
 
 interface FileOutput {

@@ -12,9 +12,9 @@ import type { PhysicalPlan } from "../planner/stages.js";
 import { describeSql } from "../duckdb/stage.js";
 import { resolveSource } from "../io/sources.js";
 import { planError } from "../common/errors.js";
-import type { PreparedChecks } from "./checkFindings.js";
+import type { PreparedChecks } from "./stages/checkFindings.js";
 import type { EngineSettings } from "./options.js";
-import { RowFeed } from "./rowFeed.js";
+import { RowFeed } from "./stages/rowFeed.js";
 import { StreamReader as StreamFeed } from "../io/streamRead.js";
 import { StreamInput } from "../plan/stream.js";
 

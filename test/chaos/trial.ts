@@ -23,7 +23,7 @@ export interface Outcome {
 /** A task for each worker, and one that waits for the journal. */
 const mostInFlight = 4;
 
-type Memory = ReturnType<typeof import("../../dist/engine/journal.js")["readMemory"]>;
+type Memory = ReturnType<typeof import("../../dist/engine/journal/journal.js")["readMemory"]>;
 const built = (file: string): Promise<unknown> => import(pathToFileURL(resolve(import.meta.dirname, "../../dist", file)).href);
 
 /** Works a case off. */
@@ -186,7 +186,7 @@ export class Trial {
 
   private async memory(): Promise<Memory> {
     if (this.runId === null) return null;
-    const { readMemory } = (await built("engine/journal.js")) as typeof import("../../dist/engine/journal.js");
+    const { readMemory } = (await built("engine/journal/journal.js")) as typeof import("../../dist/engine/journal/journal.js");
     const { nodeFileSystem } = (await built("io/sinkFileSystem.js")) as typeof import("../../dist/io/sinkFileSystem.js");
     const folder = this.lane.runFolder(this.runId);
     return existsSync(join(folder, "journal")) ? readMemory(nodeFileSystem, folder) : null;

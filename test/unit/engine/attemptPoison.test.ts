@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { findPoisonedRow } from "../../../src/engine/attemptPoison.js";
+import { findPoisonedRow } from "../../../src/engine/attempts/attemptPoison.js";
 import type { RowProbe } from "../../../src/task/protocol.js";
 
 /** A worker that ends at the first slice for which `deadly` holds. */

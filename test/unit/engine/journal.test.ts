@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Journal, readMemory, type RunHeader } from "../../../src/engine/journal.js";
-import { ownerOfRun, RunLock } from "../../../src/engine/runLock.js";
-import { type RunBefore, type TaskIdentity, whyChanged, withoutFunctions } from "../../../src/engine/taskIdentity.js";
+import { Journal, readMemory, type RunHeader } from "../../../src/engine/journal/journal.js";
+import { ownerOfRun, RunLock } from "../../../src/engine/runs/runLock.js";
+import { type RunBefore, type TaskIdentity, whyChanged, withoutFunctions } from "../../../src/engine/journal/taskIdentity.js";
 import { nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
 import type { TaskResult } from "../../../src/task/protocol.js";
 
@@ -133,7 +133,7 @@ describe("the lock of a run", () => {
   it("of a dead process goes to exactly one of many that want it", { timeout: 30_000 }, async () => {
     const dead = RunLock.take(folder, "r1");
     dead.release();
-    const lockFile = new URL("../../../dist/engine/runLock.js", import.meta.url).href;
+    const lockFile = new URL("../../../dist/engine/runs/runLock.js", import.meta.url).href;
     const script = join(folder, "take.mjs");
     writeFileSync(
       script,

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { JournalWriter, readJournalFile } from "../../../src/engine/journalFile.js";
+import { JournalWriter, readJournalFile } from "../../../src/engine/journal/journalFile.js";
 import { nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
 
 const records = [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkAccounts } from "../../../src/engine/rejectAccounts.js";
+import { checkAccounts } from "../../../src/engine/rejects/rejectAccounts.js";
 import type { WorkerStage } from "../../../src/planner/stages.js";
 import type { TaskResult } from "../../../src/task/protocol.js";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { RejectLimiter } from "../../../src/engine/rejectLimits.js";
+import { RejectLimiter } from "../../../src/engine/rejects/rejectLimits.js";
 import type { ResolvedSource } from "../../../src/plan/bound.js";
 import type { RejectLimits } from "../../../src/plan/nodes.js";
 import type { TaskResult } from "../../../src/task/protocol.js";

@@ -8,8 +8,8 @@ import {
   planError,
   resourceError,
 } from "../../../src/common/errors.js";
-import { retryPolicy } from "../../../src/engine/attemptOptions.js";
-import { defaultRetry, gaveUp, isTransient, RetryBudget, retryDelay, seededRandom } from "../../../src/engine/retry.js";
+import { retryPolicy } from "../../../src/engine/attempts/attemptOptions.js";
+import { defaultRetry, gaveUp, isTransient, RetryBudget, retryDelay, seededRandom } from "../../../src/engine/attempts/retry.js";
 
 describe("waits between attempts", () => {
   it("double from 1 s, and stay under 60 s, without jitter", () => {

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { engineSettings } from "../../../src/engine/options.js";
-import { createRunFolder, leaveRunFolder } from "../../../src/engine/runFolder.js";
-import { RunLock } from "../../../src/engine/runLock.js";
+import { createRunFolder, leaveRunFolder } from "../../../src/engine/runs/runFolder.js";
+import { RunLock } from "../../../src/engine/runs/runLock.js";
 
 let stateDir = "";
 beforeEach(() => {

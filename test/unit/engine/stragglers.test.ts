@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findStragglers } from "../../../src/engine/stragglers.js";
+import { findStragglers } from "../../../src/engine/attempts/stragglers.js";
 
 const task = (partition: number, runningMs: number) => ({ partition, runningMs });
 const found = (running: readonly [number, number][], finished: readonly number[], tasks: number): number[] =>

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MillraceError } from "../../../src/common/errors.js";
-import { isTransient } from "../../../src/engine/retry.js";
+import { isTransient } from "../../../src/engine/attempts/retry.js";
 import { systemError } from "../../../src/worker/systemError.js";
 
 const thrownBy = (run: () => unknown): unknown => {

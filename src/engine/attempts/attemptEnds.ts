@@ -1,0 +1,30 @@
+import { rmSync } from "node:fs";
+import { MillraceError } from "../../common/errors.js";
+import type { TaskSpec } from "../../task/protocol.js";
+
+/** Files of an attempt whose result does not count. */
+export function removeLeftovers(spec: TaskSpec): void {
+  for (const step of spec.steps) {
+    if (step.op === "exchange" || step.op === "groupExchange" || step.op === "sortRuns") rmSync(step.file, { force: true });
+    else if (step.op === "sink") rmSync(step.directory, { recursive: true, force: true });
+  }
+  rmSync(`${spec.rejectFile}.blocks`, { force: true });
+}
+
+/** In few words, the same for every worker. */
+export const howItEnded = (error: MillraceError): string => (error.cause instanceof Error ? error.cause.message : error.message);
+
+export const overtaken = () => new MillraceError("Cancelled", "RUN_CANCELLED", "another attempt was faster");
+
+export const stopped = () => new MillraceError("Cancelled", "RUN_CANCELLED", "the run was stopped");
+
+export function timedOut(task: TaskSpec, limitMs: number): MillraceError {
+  const { stageName: stage, partition } = task;
+  const message = `${stage}, partition ${partition} took longer than ${limitMs} ms, which taskTimeout allows an attempt`;
+  return new MillraceError("Resource", "TASK_TIMEOUT", message, {
+    stage,
+    partition,
+    hint: "Look into the function that the stage runs, raise taskTimeout, or make partitions smaller (partitionBytes).",
+    cause: new Error(`it did not end within ${limitMs} ms`),
+  });
+}

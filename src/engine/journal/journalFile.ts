@@ -1,0 +1,177 @@
+import { fsync } from "node:fs";
+import { crc32 } from "node:zlib";
+import type * as MessagePack from "msgpackr";
+import { dataError } from "../../common/errors.js";
+import { requireLibrary } from "../../common/library.js";
+import { type FileSystem, fileError } from "../../io/sinkFileSystem.js";
+
+/**
+ * A file of records that only grows. Layout: the magic bytes, then for each record its length and the crc32 of its bytes (unsigned 32-bit,
+ * little endian), then the bytes, which are MessagePack. What stands after the last whole record is a write that a crash cut short.
+ */
+const magic = new TextEncoder().encode("MILLJNL1");
+const headBytes = 8;
+/** No record comes near this; a length past it is damage. */
+const mostBytes = 1 << 28;
+
+// Plain maps rather than msgpackr's own record extension: each record can be read without those before it.
+const options = { useRecords: false, int64AsType: "number" } as const;
+let loaded: MessagePack.Packr | null = null;
+
+/** Loaded at its first use: many runs keep no journal. */
+function packr(): MessagePack.Packr {
+  if (loaded === null) {
+    const { Packr } = requireLibrary("msgpackr") as typeof MessagePack;
+    loaded = new Packr(options);
+  }
+  return loaded;
+}
+
+export interface JournalContent {
+  readonly records: readonly unknown[];
+  /** Where the last whole record ends. */
+  readonly validBytes: number;
+  /** What follows that: 0 unless a write was cut short. */
+  readonly tornBytes: number;
+}
+
+/**
+ * Reads every whole record. Reading stops at the first that is not whole or whose checksum is wrong: nothing after it can be trusted.
+ * @throws MillraceError Data/JOURNAL_DAMAGED when the file does not begin as a journal does
+ */
+export function readJournalFile(files: FileSystem, path: string): JournalContent | null {
+  const found = files.stat(path);
+  if (found === null || found.kind !== "file") return null;
+  const bytes = new Uint8Array(found.bytes);
+  const fd = files.open(path, "read");
+  try {
+    const length = files.read(fd, bytes, 0);
+    return parseJournal(bytes.subarray(0, length), path);
+  } finally {
+    files.close(fd);
+  }
+}
+
+function parseJournal(bytes: Uint8Array, path: string): JournalContent {
+  const begin = bytes.subarray(0, magic.length);
+  if (begin.some((byte, at) => byte !== magic[at])) {
+    throw dataError("JOURNAL_DAMAGED", `${path} does not begin as a journal does`, {
+      file: path,
+      byte: 0,
+      hint: "This run cannot be resumed; run the job again.",
+    });
+  }
+  // A crash may come between the file's creation and its first bytes.
+  if (begin.length < magic.length) return { records: [], validBytes: 0, tornBytes: bytes.length };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const records: unknown[] = [];
+  let at = magic.length;
+  while (at + headBytes <= bytes.length) {
+    const length = view.getUint32(at, true);
+    const end = at + headBytes + length;
+    if (length > mostBytes || end > bytes.length) break;
+    const payload = bytes.subarray(at + headBytes, end);
+    if (crc32(payload) !== view.getUint32(at + 4, true)) break;
+    records.push(packr().unpack(payload));
+    at = end;
+  }
+  return { records, validBytes: at, tornBytes: bytes.length - at };
+}
+
+/** A journal that is open for more records. */
+export class JournalWriter {
+  private constructor(
+    private readonly files: FileSystem,
+    private readonly path: string,
+    private readonly fd: number,
+    private end: number,
+  ) {}
+
+  /** A flush that is under way, and whether records came since it began. */
+  private flushing: Promise<void> | null = null;
+  private dirty = false;
+  private failure: unknown = null;
+
+  /** Begins a journal. @throws MillraceError External/FILE_IO, Resource/DISK_FULL, Config/TARGET_NOT_WRITABLE */
+  static create(files: FileSystem, path: string): JournalWriter {
+    const writer = new JournalWriter(files, path, files.open(path, "create"), 0);
+    return writer.begun(() => writer.write([magic]));
+  }
+
+  /** Goes on with a journal after its last whole record; a torn tail is cut off. */
+  static resume(files: FileSystem, path: string, content: JournalContent): JournalWriter {
+    const fd = files.open(path, "update");
+    const writer = new JournalWriter(files, path, fd, content.validBytes);
+    return writer.begun(() => {
+      writer.attempt(() => files.truncate(fd, content.validBytes));
+      if (content.validBytes === 0) writer.write([magic]);
+    });
+  }
+
+  /** A journal that cannot be begun does not stay open. */
+  private begun(begin: () => void): this {
+    try {
+      begin();
+      return this;
+    } catch (thrown) {
+      this.files.close(this.fd);
+      throw thrown;
+    }
+  }
+
+  /** Adds a record; it is on the disk for good once `sync` has returned. */
+  append(record: unknown): void {
+    const payload = packr().pack(record);
+    const head = new Uint8Array(headBytes);
+    const view = new DataView(head.buffer);
+    view.setUint32(0, payload.length, true);
+    view.setUint32(4, crc32(payload), true);
+    this.write([head, payload]);
+  }
+
+  sync(): void {
+    this.dirty = false;
+    this.attempt(() => this.files.fsync(this.fd));
+  }
+
+  /** Has the disk take what was added, while the caller goes on; records that come meanwhile share the next flush. */
+  syncSoon(): void {
+    this.dirty = true;
+    this.flushing ??= this.flush().finally(() => {
+      this.flushing = null;
+    });
+  }
+
+  private async flush(): Promise<void> {
+    while (this.dirty && this.failure === null) {
+      this.dirty = false;
+      await new Promise<void>((done) => {
+        fsync(this.fd, (error) => {
+          this.failure ??= error;
+          done();
+        });
+      });
+    }
+  }
+
+  /** Waits for a flush that is under way: its number must not become that of another file. */
+  async close(): Promise<void> {
+    await this.flushing;
+    this.files.close(this.fd);
+  }
+
+  private write(chunks: readonly Uint8Array[]): void {
+    this.attempt(() => this.files.write(this.fd, chunks, this.end));
+    for (const chunk of chunks) this.end += chunk.length;
+  }
+
+  private attempt(run: () => void): void {
+    try {
+      // A flush in the background that failed is told by the next call.
+      if (this.failure !== null) throw this.failure;
+      run();
+    } catch (thrown) {
+      throw fileError(thrown, "write the journal", this.path);
+    }
+  }
+}

@@ -1,0 +1,217 @@
+import type { Batch, Column, FixedValues } from "../../batch/column.js";
+import { required } from "../../common/assert.js";
+import { internalError } from "../../common/errors.js";
+import { parquetDefaults, ParquetFileWriter } from "../../io/parquetWrite.js";
+import { OutputFile } from "../../io/sinkOutput.js";
+import { types } from "../../schema/types.js";
+import { rejectNumbers, rejectSchema, rejectTexts, taskRejectSchema } from "../../task/rejectColumns.js";
+
+/** A partition's part in its rejects. */
+export interface RejectedPartition {
+  /** Number of the source; -1 for rows of an earlier stage. */
+  readonly source: number;
+  readonly partition: number;
+  /** Lines of the file before it. */
+  readonly lines: number;
+  readonly texts: readonly string[];
+}
+
+/** Small row groups stay in the cache of the thread that leads the run. */
+const rowGroupRows = 16_384;
+
+/** Makes one column of the file out of the blocks of tasks. */
+type ColumnOf = (given: readonly Column[], part: RejectedPartition, length: number) => Column;
+
+/** Writes the rejects of a run as Parquet, out of the blocks that tasks left. */
+export class RejectParquet {
+  private readonly writer: ParquetFileWriter;
+  private readonly columns: readonly ColumnOf[];
+
+  constructor(file: string, runId: string) {
+    // The thread that leads the run writes it, beside busy workers: compressing would take more of its time than all the rest.
+    const options = { ...parquetDefaults, rowGroupRows, compression: "uncompressed" } as const;
+    this.writer = new ParquetFileWriter(new OutputFile(file), rejectSchema, options);
+    this.columns = rejectSchema.map(({ name }) => columnNamed(name, runId));
+  }
+
+  write(batch: Batch, part: RejectedPartition): void {
+    const { length } = batch;
+    const columns = this.columns.map((columnOf) => columnOf(batch.columns, part, length));
+    this.writer.write({ schema: rejectSchema, length, columns, selection: null, origin: null });
+  }
+
+  finish(): void {
+    this.writer.finish();
+  }
+
+  abort(): void {
+    this.writer.abort();
+  }
+}
+
+function columnNamed(name: string, runId: string): ColumnOf {
+  if (name === "run_id") {
+    const run = new TextColumn();
+    const runIds = [runId];
+    return (_, __, length) => run.repeated(runIds, 0, length);
+  }
+  if (name === "source" || name === "partition") return (_, part, length) => wholeColumn(part[name], length);
+  const place = taskRejectSchema.findIndex((field) => field.name === name);
+  const given = (columns: readonly Column[]): Column => required(columns[place], `column ${name}`);
+  if ((rejectNumbers as readonly string[]).includes(name)) {
+    const numbers = new NumberColumn();
+    return (columns, { lines }) => numbers.of(fixedValues(given(columns)) as Float64Array, name === "line" ? lines : 0);
+  }
+  if ((rejectTexts as readonly string[]).includes(name)) {
+    const texts = new TextColumn();
+    return (columns, part) => texts.of(part.texts, fixedValues(given(columns)) as Int32Array);
+  }
+  if (name === "raw") {
+    const raws = new RawColumn();
+    return (columns) => raws.of(given(columns));
+  }
+  return given;
+}
+
+function fixedValues(column: Column): FixedValues {
+  if (column.layout !== "fixed") throw internalError(`a number of a reject is held as ${column.layout}`);
+  return column.values;
+}
+
+function wholeColumn(value: number, length: number): Column {
+  const valid = value < 0 ? new Uint8Array(length) : null;
+  return { layout: "fixed", type: types.int32, length, values: new Int32Array(length).fill(Math.max(0, value)), valid };
+}
+
+function isAll(numbers: Float64Array | Int32Array, number: number): boolean {
+  for (let i = 0; i < numbers.length; i++) if (numbers[i] !== number) return false;
+  return true;
+}
+
+/** Validity that is made with the first null of a block, in memory that all blocks share. */
+class Nulls {
+  private memory = new Uint8Array(0);
+  private current: Uint8Array | null = null;
+
+  begin(): void {
+    this.current = null;
+  }
+
+  mark(row: number, length: number): void {
+    if (this.current === null) {
+      if (this.memory.length < length) this.memory = new Uint8Array(length);
+      this.current = this.memory.subarray(0, length).fill(1);
+    }
+    this.current[row] = 0;
+  }
+
+  /** Nothing but nulls. */
+  all(length: number): Uint8Array {
+    if (this.memory.length < length) this.memory = new Uint8Array(length);
+    return this.memory.subarray(0, length).fill(0);
+  }
+
+  get valid(): Uint8Array | null {
+    return this.current;
+  }
+}
+
+/** Records without the byte that stands behind each in the blocks of tasks. */
+class RawColumn {
+  private memory = new Int32Array(0);
+
+  of(column: Column): Column {
+    if (column.layout !== "bytes") throw internalError(`records of rejects are held as ${column.layout}`);
+    const { length, starts, ends } = column;
+    if (this.memory.length < length) this.memory = new Int32Array(length);
+    const until = this.memory.subarray(0, length);
+    for (let i = 0; i < length; i++) until[i] = Math.max(starts[i] as number, (ends[i] as number) - 1);
+    return { ...column, ends: until };
+  }
+}
+
+/** A column of numbers, of which negative ones are null. Each block's is good until the next one's. */
+class NumberColumn {
+  private memory = new BigInt64Array(0);
+  private readonly nulls = new Nulls();
+
+  of(values: Float64Array, add: number): Column {
+    const { length } = values;
+    if (this.memory.length < length) this.memory = new BigInt64Array(length);
+    const wide = this.memory.subarray(0, length);
+    // Halves, since a BigInt for each value costs more than all the rest.
+    const halves = new Uint32Array(wide.buffer);
+    this.nulls.begin();
+    if (isAll(values, -1)) return { layout: "fixed", type: types.int64, length, values: wide, valid: this.nulls.all(length) };
+    for (let i = 0; i < length; i++) {
+      const value = values[i] as number;
+      if (value < 0) {
+        this.nulls.mark(i, length);
+        continue;
+      }
+      const high = Math.floor((value + add) / 2 ** 32);
+      halves[2 * i] = value + add - high * 2 ** 32;
+      halves[2 * i + 1] = high;
+    }
+    return { layout: "fixed", type: types.int64, length, values: wide, valid: this.nulls.valid };
+  }
+}
+
+/** Rows that share the bytes of their texts; a negative number is null. Each block's column is good until the next one's. */
+class TextColumn {
+  private starts = new Int32Array(0);
+  private ends = new Int32Array(0);
+  private readonly nulls = new Nulls();
+  private known: readonly string[] = [];
+  private bytes = new Uint8Array(0);
+  private bounds = new Int32Array(1);
+
+  of(texts: readonly string[], numbers: Int32Array): Column {
+    const { length } = numbers;
+    const [first = -1] = numbers;
+    if (isAll(numbers, first)) return this.repeated(texts, first, length);
+    const [from, to] = this.open(texts, length);
+    const { bounds } = this;
+    this.nulls.begin();
+    for (let i = 0; i < length; i++) {
+      const number = numbers[i] as number;
+      if (number < 0) {
+        this.nulls.mark(i, length);
+        from[i] = 0;
+        to[i] = 0;
+        continue;
+      }
+      from[i] = bounds[number] as number;
+      to[i] = bounds[number + 1] as number;
+    }
+    return { layout: "bytes", type: types.utf8, length, bytes: this.bytes, starts: from, ends: to, valid: this.nulls.valid };
+  }
+
+  /** The same text in every row, as in most blocks; null for a negative number. */
+  repeated(texts: readonly string[], number: number, length: number): Column {
+    const [from, to] = this.open(texts, length);
+    from.fill(number < 0 ? 0 : (this.bounds[number] as number));
+    to.fill(number < 0 ? 0 : (this.bounds[number + 1] as number));
+    const valid = number < 0 ? this.nulls.all(length) : null;
+    return { layout: "bytes", type: types.utf8, length, bytes: this.bytes, starts: from, ends: to, valid };
+  }
+
+  private open(texts: readonly string[], length: number): [from: Int32Array, to: Int32Array] {
+    if (texts !== this.known) this.learn(texts);
+    if (this.starts.length < length) {
+      this.starts = new Int32Array(length);
+      this.ends = new Int32Array(length);
+    }
+    return [this.starts.subarray(0, length), this.ends.subarray(0, length)];
+  }
+
+  private learn(texts: readonly string[]): void {
+    const encoded = texts.map((text) => Buffer.from(text, "utf8"));
+    this.known = texts;
+    this.bytes = new Uint8Array(Buffer.concat(encoded));
+    this.bounds = new Int32Array(texts.length + 1);
+    encoded.forEach((text, i) => {
+      this.bounds[i + 1] = (this.bounds[i] ?? 0) + text.length;
+    });
+  }
+}
