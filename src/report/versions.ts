@@ -1,9 +1,4 @@
-import { readFileSync } from "node:fs";
-
-interface Manifest {
-  readonly version?: string;
-  readonly dependencies?: { readonly [name: string]: string };
-}
+import { type PackageFile, packageFile } from "../common/packageFile.js";
 
 /** Versions of what a run stands on, by name: this package, Node, the machine's system, and the libraries that touch data. */
 export function productVersions(): { readonly [name: string]: string } {
@@ -20,10 +15,10 @@ export function productVersions(): { readonly [name: string]: string } {
   };
 }
 
-/** Of this package. A report without versions is better than none. */
-function manifest(): Manifest {
+/** A report without versions is better than none. */
+function manifest(): Partial<PackageFile> {
   try {
-    return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as Manifest;
+    return packageFile();
   } catch {
     return {};
   }

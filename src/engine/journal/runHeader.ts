@@ -1,12 +1,12 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { packageFile } from "../../common/packageFile.js";
 import type { ResolvedSource } from "../../plan/bound.js";
 import { canonicalJson, sha256 } from "../../plan/canonical.js";
 import { planFingerprint, planToJson } from "../../plan/json.js";
 import type { Plan } from "../../plan/nodes.js";
-import type { RunHeader, Shaping } from "./journal.js";
 import type { EngineSettings } from "../options.js";
 import type { RunOptions } from "../runs/run.js";
+import type { RunHeader, Shaping } from "./journal.js";
 import { withoutFunctions } from "./taskIdentity.js";
 
 /** A plan apart from its functions, and those by name. Rows of the program count by the order in which the plan names them. */
@@ -50,7 +50,7 @@ export const runHeader = ({ runId, startMs, plan, options, settings, sources }: 
   version: 1,
   runId,
   job: options.job ?? "job",
-  product: productVersion(),
+  product: packageFile().version,
   node: process.version,
   startMs,
   planFingerprint: planFingerprint(plan),
@@ -62,8 +62,3 @@ export const runHeader = ({ runId, startMs, plan, options, settings, sources }: 
   workingFolder: process.cwd(),
   shaping: shapingOf(settings),
 });
-
-function productVersion(): string {
-  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
-}
