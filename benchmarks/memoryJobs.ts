@@ -1,5 +1,6 @@
 /** The jobs of memory.ts: each as a Millrace plan and as SQL over the view `sales`. */
 import type { Dataset } from "millrace";
+import { salesSchema as schema } from "../native-bench/salesSchema.ts";
 
 type Millrace = typeof import("millrace");
 export type Input = "csv" | "parquet";
@@ -12,16 +13,6 @@ export interface MemoryJob {
   readonly sql: string;
   readonly from: (file: string, input: Input) => string;
 }
-
-const schema = {
-  transaction_id: "utf8",
-  customer_id: "utf8",
-  product_id: "utf8",
-  quantity: "int32",
-  unit_price: "float64",
-  transaction_date: "timestamp",
-  store_id: "utf8",
-} as const;
 
 const duckTypes =
   "{'transaction_id': 'VARCHAR', 'customer_id': 'VARCHAR', 'product_id': 'VARCHAR', 'quantity': 'INTEGER', " +

@@ -1,15 +1,6 @@
 import { Engine, read } from "millrace";
+import { salesSchema } from "../salesSchema.ts";
 import type { Summary, Task } from "../workload.ts";
-
-export const salesSchema = {
-  transaction_id: "utf8",
-  customer_id: "utf8",
-  product_id: "utf8",
-  quantity: "int32",
-  unit_price: "float64",
-  transaction_date: "timestamp",
-  store_id: "utf8",
-} as const;
 
 export const sales = (task: Task) => read.csv(task.file("sales.csv"), { schema: salesSchema });
 

@@ -1,3 +1,4 @@
+import { salesSchema } from "../salesSchema.ts";
 import type { Workload } from "../workload.ts";
 
 const rounds = 4;
@@ -7,7 +8,7 @@ export const workload: Workload = {
   what: `CSV to Parquet (snappy), what five row checks cost: with and without, ${rounds} times in turn in one process`,
   engines: {
     millrace: async (task) => {
-      const { salesSchema, statement } = await import("../peers/millrace.ts");
+      const { statement } = await import("../peers/millrace.ts");
       const { check, read } = await import("millrace");
       const checks = [
         check.notNull("customer_id"),

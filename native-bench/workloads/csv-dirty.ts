@@ -1,3 +1,4 @@
+import { salesSchema } from "../salesSchema.ts";
 import type { Workload } from "../workload.ts";
 
 export const workload: Workload = {
@@ -7,7 +8,7 @@ export const workload: Workload = {
   // Every typed column is looked at on both sides: neither engine judges a column that nobody asks for.
   engines: {
     millrace: async (task) => {
-      const { grouped, salesSchema } = await import("../peers/millrace.ts");
+      const { grouped } = await import("../peers/millrace.ts");
       const { count, read, sum } = await import("millrace");
       const result = read
         .csv(task.file("sales-dirty.csv"), { schema: salesSchema, onReject: "quarantine" })

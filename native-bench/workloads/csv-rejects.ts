@@ -1,3 +1,4 @@
+import { salesSchema } from "../salesSchema.ts";
 import { closeSync, existsSync, openSync, readSync, writeSync } from "node:fs";
 import type { Workload } from "../workload.ts";
 
@@ -39,7 +40,7 @@ export const workload: Workload = {
   what: "CSV to Parquet (snappy), what rejects cost: each way three times in turn in one process",
   engines: {
     millrace: async (task) => {
-      const { salesSchema, statement } = await import("../peers/millrace.ts");
+      const { statement } = await import("../peers/millrace.ts");
       const { read } = await import("millrace");
       const clean = task.file("sales.csv");
       const cases = [

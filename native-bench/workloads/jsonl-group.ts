@@ -1,3 +1,4 @@
+import { salesSchema } from "../salesSchema.ts";
 import type { Workload } from "../workload.ts";
 
 export const workload: Workload = {
@@ -5,7 +6,7 @@ export const workload: Workload = {
   what: "JSON lines, group by 200 stores: count and two sums",
   engines: {
     millrace: async (task) => {
-      const { grouped, salesSchema } = await import("../peers/millrace.ts");
+      const { grouped } = await import("../peers/millrace.ts");
       const { count, read, sum } = await import("millrace");
       const result = read
         .jsonl(task.file("sales.jsonl"), { schema: salesSchema })

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fuzzSeed, randomFrom } from "../fuzz/random.js";
 import { tempFolder, writeText } from "../unit/csv/support.js";
 import { readText } from "./csvText.js";
-import { cleanFile, type CleanFile, type PollutedFile, pollute } from "./pollution.js";
+import { asciiWords, type CleanFile, cleanFile, type PollutedFile, pollute } from "../fuzz/pollution.js";
 import { pythonRows } from "./pythonCsv.js";
 
 const folder = tempFolder();
@@ -21,7 +21,7 @@ afterAll(() => {
 function caseOf(run: number, quoting: 0 | 1 | 2) {
   const random = randomFrom(fuzzSeed, run);
   const columns = 2 + random.below(5);
-  const clean = cleanFile(random, columns, 1 + random.below(14), quoting);
+  const clean = cleanFile(random, columns, 1 + random.below(14), { quoting, words: [...asciiWords, "é"], prose: false });
   return { columns, clean, dirty: pollute(random, clean) };
 }
 

@@ -1,30 +1,15 @@
 import { spawnSync } from "node:child_process";
-import {
-  appendFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { count, Engine, read, sum, udf } from "millrace";
-import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { caseFolders } from "../support/caseFolders.js";
 
 /** What goes wrong around a run, rather than in its data. */
-const root = mkdtempSync(join(tmpdir(), "millrace-situations-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
+const newFolder = caseFolders("millrace-situations-");
 let folder = "";
-let cases = 0;
 beforeEach(() => {
-  folder = join(root, `case-${cases++}`);
-  mkdirSync(folder);
+  folder = newFolder();
 });
 
 const schema = { id: "int64", n: "int32" } as const;

@@ -2,15 +2,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
-import { count, Engine, type EngineOptions, max, read, sum, udf } from "millrace";
+import { count, type Engine, type EngineOptions, max, read, sum, udf } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { engineCache } from "../support/engines.js";
 
 /** Groups of joined rows, of which some keys follow from the join's own key where that is unique on the right, against plain DuckDB. */
 
 let folder = "";
 let instance: DuckDBInstance;
 let duckdb: DuckDBConnection;
-const engines = new Map<string, Engine>();
+const engines = engineCache(() => ({ memory: "512MB", stateDir: join(folder, "state"), partitionBytes: 400_000 }));
 
 const schema = { id: "int64", key: "utf8", part: "int32", amount: "float64" } as const;
 const people = { key: "utf8", region: "utf8", segment: "utf8", level: "int32", name: "utf8" } as const;
@@ -40,25 +41,16 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
-  await Promise.all([...engines.values()].map((engine) => engine.close()));
+  await engines.close();
   duckdb?.closeSync();
   instance?.closeSync();
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function engineWith(options: EngineOptions): Promise<Engine> {
-  const name = JSON.stringify(options);
-  const known = engines.get(name);
-  if (known !== undefined) return known;
-  const made = await Engine.create({ memory: "512MB", stateDir: join(folder, "state"), partitionBytes: 400_000, ...options });
-  engines.set(name, made);
-  return made;
-}
-
 type Source = Parameters<Engine["collect"]>[0];
 
 async function rowsOf(source: Source, options: EngineOptions = {}): Promise<string[]> {
-  const table = await (await engineWith({ workers: 2, ...options })).collect(source);
+  const table = await (await engines.with({ workers: 2, ...options })).collect(source);
   return Array.from({ length: table.numRows }, (_, i) =>
     JSON.stringify(table.schema.fields.map((field) => plain(table.getChild(field.name)?.get(i)))),
   );

@@ -3,15 +3,16 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
-import { col, count, Engine, type EngineOptions, plan, read, sum, udf } from "millrace";
+import { col, count, type Engine, type EngineOptions, plan, read, sum, udf } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { engineCache } from "../support/engines.js";
 
 /** Joins in the workers against plain DuckDB, and where the planner puts them. */
 
 let folder = "";
 let instance: DuckDBInstance;
 let duckdb: DuckDBConnection;
-const engines = new Map<string, Engine>();
+const engines = engineCache(() => ({ memory: "512MB", stateDir: join(folder, "state"), workers: 2, partitionBytes: 20_000 }));
 
 const schema = { id: "int64", key: "utf8", part: "int32", amount: "float64" } as const;
 const sales = () => read.csv(join(folder, "sales.csv"), { schema });
@@ -33,31 +34,16 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
-  await Promise.all([...engines.values()].map((engine) => engine.close()));
+  await engines.close();
   duckdb?.closeSync();
   instance?.closeSync();
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function engineWith(options: EngineOptions): Promise<Engine> {
-  const name = JSON.stringify(options);
-  const known = engines.get(name);
-  if (known !== undefined) return known;
-  const made = await Engine.create({
-    memory: "512MB",
-    stateDir: join(folder, "state"),
-    workers: 2,
-    partitionBytes: 20_000,
-    ...options,
-  });
-  engines.set(name, made);
-  return made;
-}
-
 type Source = Parameters<Engine["collect"]>[0];
 
 async function rowsOf(source: Source, options: EngineOptions = {}): Promise<string[]> {
-  const table = await (await engineWith(options)).collect(source);
+  const table = await (await engines.with(options)).collect(source);
   return Array.from({ length: table.numRows }, (_, i) =>
     JSON.stringify(table.schema.fields.map((field) => plain(table.getChild(field.name)?.get(i)))),
   );
@@ -103,8 +89,8 @@ describe("broadcast joins", () => {
         const rows = await rowsOf(joined);
         expect(rows, name).toEqual(await oracle(sql));
         expect(await rowsOf(joined, { broadcastBytes: 0 }), `${name}, in DuckDB`).toEqual(rows);
-        expect(await (await engineWith({})).explain(joined), name).toMatch(/broadcast: right side about \d+ MB/);
-        expect(await (await engineWith({ broadcastBytes: 0 })).explain(joined), name).not.toContain("broadcast:");
+        expect(await (await engines.with({})).explain(joined), name).toMatch(/broadcast: right side about \d+ MB/);
+        expect(await (await engines.with({ broadcastBytes: 0 })).explain(joined), name).not.toContain("broadcast:");
       }
     });
   }
@@ -148,7 +134,7 @@ describe("broadcast joins", () => {
     const folders = new Map<string, string>();
     for (const workers of [1, 2, 3]) {
       const out = join(folder, `out-${workers}`);
-      const engine = await engineWith({ workers });
+      const engine = await engines.with({ workers });
       const outputs = plan.all(
         byRegion.write.parquet(join(out, "regions")),
         sold.select("id", "region", "points").write.csv(join(out, "rows")),
@@ -162,11 +148,11 @@ describe("broadcast joins", () => {
   });
 
   it("leaves joins in DuckDB whose right side is large, of unknown size, or made in the same pass", async () => {
-    const small = await engineWith({ broadcastBytes: 20_000 });
+    const small = await engines.with({ broadcastBytes: 20_000 });
     const joined = sales().join(customers(), { on: "key" });
     expect(await small.explain(joined)).toMatch(/its right side of about \d+ MB is over the \d+ MB/);
     expect(await rowsOf(joined, { broadcastBytes: 20_000 })).toEqual(await rowsOf(joined));
-    const engine = await engineWith({});
+    const engine = await engines.with({});
     const unknown = sales().join(customers().sql("select key, region from input"), { on: "key" });
     expect(await engine.explain(unknown)).toContain("how large its right side gets is not known");
     const all = sales();
@@ -193,7 +179,7 @@ describe("broadcast joins", () => {
     const one = all.join(perCustomer, { on: "key" }).select("id", "n");
     const two = csv.join(perKey, { on: "key" }).select("key", "spent");
     const out = join(folder, "crossed");
-    const { outputs } = await (await engineWith({})).run(
+    const { outputs } = await (await engines.with({})).run(
       plan.all(one.write.csv(join(out, "one")), two.write.csv(join(out, "two"))),
     ).result;
     const counts = await oracle(
@@ -231,7 +217,7 @@ describe("broadcast joins", () => {
       .join(customers().select("key", "region"), { on: "key" })
       .withColumns((c) => ({ m: strict(c.n) }))
       .write.csv(join(folder, "checked"));
-    const { report, status } = await (await engineWith({})).run(joined).result;
+    const { report, status } = await (await engines.with({})).run(joined).result;
     expect(status).toBe("partial");
     expect(report.data.execution.rejects.samples.map(({ line, code }) => ({ line, code }))).toEqual([
       { line: 3, code: "UDF_THREW" },

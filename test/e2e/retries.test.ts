@@ -1,18 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Engine, type MillraceError, read, type RunEvent, sum, udf } from "millrace";
-import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { caseFolders } from "../support/caseFolders.js";
 
 /** The number of attempts is exact, the last cause is told, and what the workers left is the same as if nothing had happened. */
-const root = mkdtempSync(join(tmpdir(), "millrace-retries-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
+const newFolder = caseFolders("millrace-retries-");
 let folder = "";
-let cases = 0;
 beforeEach(() => {
-  folder = join(root, `case-${cases++}`);
-  mkdirSync(folder);
+  folder = newFolder();
 });
 
 const schema = { id: "int64", n: "int32" } as const;

@@ -1,18 +1,14 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Engine, read, type RunEvent, sum, udf } from "millrace";
-import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { caseFolders } from "../support/caseFolders.js";
 
 /** One partition that takes far longer than the others is done a second time, by an idle worker; one result counts. */
-const root = mkdtempSync(join(tmpdir(), "millrace-stragglers-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
+const newFolder = caseFolders("millrace-stragglers-");
 let folder = "";
-let cases = 0;
 beforeEach(() => {
-  folder = join(root, `case-${cases++}`);
-  mkdirSync(folder);
+  folder = newFolder();
 });
 
 const schema = { id: "int64", n: "int32" } as const;

@@ -1,18 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { count, Engine, type MillraceError, read, type RunEvent, type RunResult, sum, udf } from "millrace";
-import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { caseFolders } from "../support/caseFolders.js";
 
 /** Functions that end their worker: a task is lost, tried again, and in the end only the record that did it is set aside. */
-const root = mkdtempSync(join(tmpdir(), "millrace-workers-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
+const newFolder = caseFolders("millrace-workers-");
 let folder = "";
-let cases = 0;
 beforeEach(() => {
-  folder = join(root, `case-${cases++}`);
-  mkdirSync(folder);
+  folder = newFolder();
 });
 
 const retry = { baseMs: 1, maxMs: 5 };

@@ -4,7 +4,7 @@ import { openCsv } from "../../src/io/csvSource.js";
 import type { PartitionSpec } from "../../src/task/protocol.js";
 import { types } from "../../src/schema/types.js";
 import { csvDefaults, readAll, resolveOne, tempFolder, writeText } from "../unit/csv/support.js";
-import { type CleanFile, cleanFile, type PollutedFile, pollute } from "./pollution.js";
+import { asciiWords as words, type CleanFile, cleanFile, type PollutedFile, pollute } from "./pollution.js";
 import { fuzzSeed, randomFrom } from "./random.js";
 import { readSlowly } from "./slowCsv.js";
 
@@ -68,7 +68,7 @@ test.each([0, 1, 2] as const)(
     for (let run = 0; run < runs; run++) {
       const random = randomFrom(fuzzSeed, run);
       const columns = 2 + random.below(5);
-      const clean = cleanFile(random, columns, 1 + random.below(14), quoting);
+      const clean = cleanFile(random, columns, 1 + random.below(14), { quoting, words, prose: true });
       const dirty = pollute(random, clean);
       const { rows, rejects } = await deliver(dirty.text, columns);
       const label = `seed ${fuzzSeed} run ${run}, ${dirty.damage}: ${JSON.stringify(dirty.text)}`;
@@ -89,7 +89,7 @@ test("damage is judged the same for any block size and split, and as the slow re
   for (let run = 0; run < runs / 20; run++) {
     const random = randomFrom(fuzzSeed + 1, run);
     const columns = 2 + random.below(3);
-    const clean = cleanFile(random, columns, 40 + random.below(400), random.pick([0, 1, 2]));
+    const clean = cleanFile(random, columns, 40 + random.below(400), { quoting: random.pick([0, 1, 2]), words, prose: true });
     let { text } = clean;
     for (let damages = 1 + random.below(6); damages > 0; damages--) text = pollute(random, { ...clean, text }).text;
     const path = writeText(folder.path, text, "long.csv");

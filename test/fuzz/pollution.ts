@@ -14,18 +14,26 @@ export interface PollutedFile {
   readonly damage: string;
 }
 
-const words = ["alpha", "Beta", "12", "3.5", "x y", "2024-05-06", "", "gamma-delta", "e", "0", "it's", "a;b"];
+/** One byte a character, so that a place in the text is a place in the file. */
+export const asciiWords = ["alpha", "Beta", "12", "3.5", "x y", "2024-05-06", "", "gamma-delta", "e", "0", "it's", "a;b"];
 const phrases = ['said "no"', "one, two", "first line\nsecond line", "a,b\nc,d,e\nf", '""', "\n", 'tail"', ", ", "5' 6\""];
 
-/** `quoting` 0: none; 1: fields with delimiters and quotes; 2: line ends as well. */
-export function cleanFile(random: Random, columns: number, rows: number, quoting: 0 | 1 | 2): CleanFile {
+export interface CleanFileOptions {
+  /** 0: none; 1: fields with delimiters and quotes; 2: line ends as well. */
+  readonly quoting: 0 | 1 | 2;
+  readonly words: readonly string[];
+  /** Some fields with line ends hold lines that look like records. */
+  readonly prose: boolean;
+}
+
+export function cleanFile(random: Random, columns: number, rows: number, { quoting, words, prose }: CleanFileOptions): CleanFile {
   const eol = random.pick(["\n", "\r\n"]);
   const usable = phrases.filter((phrase) => quoting === 2 || !phrase.includes("\n"));
   let text = `${Array.from({ length: columns }, (_, i) => `c${i}`).join(",")}${eol}`;
   const records = Array.from({ length: rows }, (_, row) => {
     const values = Array.from({ length: columns }, (_, i) => {
       if (i === 0) return String(1000 + row);
-      if (quoting === 2 && random.chance(0.1)) return prose(random, columns);
+      if (prose && quoting === 2 && random.chance(0.1)) return proseField(random, columns);
       return quoting > 0 && random.chance(0.25) ? random.pick(usable) : random.pick(words);
     });
     const start = text.length;
@@ -39,7 +47,7 @@ export function cleanFile(random: Random, columns: number, rows: number, quoting
 }
 
 /** Lines that look like records now and then. */
-function prose(random: Random, columns: number): string {
+function proseField(random: Random, columns: number): string {
   const line = (): string =>
     Array.from({ length: 1 + random.below(columns) }, () => random.pick(["w", "some text", "12"])).join(",");
   return Array.from({ length: 2 + random.below(5) }, line).join("\n");

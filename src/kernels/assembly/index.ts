@@ -26,9 +26,9 @@ export {
   permuteFixed,
   permuteBytes,
   appendTexts,
-  orderedKeys,
 } from "./groupOrder";
-export { placedKeys, sortKeys } from "./sortRuns";
+export { orderedKeys, placedKeys } from "./orderedKeys";
+export { sortKeys } from "./sortRuns";
 export * from "./groupFront";
 export * from "./aggregate";
 

@@ -1,6 +1,8 @@
 // The hash table of a join: keys are byte spans; a slot (u32) holds the key's first row plus one in the bits of `rowMask`, and bits of its
 // hash above them; 0 where it is free. Open addressing with linear probing. Spans may be read up to 7 bytes past their end, within the memory that the host gave.
 
+import { chainRow, word } from "./joinChain";
+
 const block: u32 = 256;
 /** Of a block of rows: the hash of each, then the slot it leads to. */
 const hashes = memory.data(2048, 16);
@@ -31,11 +33,6 @@ function sameSpan(a: usize, b: usize, length: u32): bool {
   let left = length;
   for (; left > 8; left -= 8, p += 8, q += 8) if (load<u64>(p) != load<u64>(q)) return false;
   return left == 0 || (load<u64>(p) ^ load<u64>(q)) << (64 - (left << 3)) == 0;
-}
-
-@inline
-function word(base: usize, index: u32): u32 {
-  return load<u32>(base + (<usize>index << 2));
 }
 
 /**
@@ -76,9 +73,7 @@ export function joinInsert(
         const first = (entry & rowMask) - 1;
         const other = word(offsets, first);
         if (word(offsets, first + 1) - other == length && sameSpan(bytes + other, bytes + start, length)) {
-          const end = last + (<usize>first << 2);
-          store<u32>(next + (<usize>load<u32>(end) << 2), row);
-          store<u32>(end, row);
+          chainRow(next, last, first, row);
           chained++;
           break;
         }

@@ -2,6 +2,8 @@
 // key's first row plus one (0 where it is free). A row then costs one access to memory where the table of spans takes two. Open addressing
 // with linear probing.
 
+import { chainRow, word } from "./joinChain";
+
 const block: u32 = 256;
 /** Of a block of rows: the key of each, the slot that it leads to, and what that slot holds. */
 const keys = memory.data(2048, 16);
@@ -10,11 +12,6 @@ const heldKeys = memory.data(2048, 16);
 const heldRows = memory.data(1024, 16);
 /** The place of a row that has no key, or one of another length. */
 const nowhere: u32 = 0xffffffff;
-
-@inline
-function word(base: usize, index: u32): u32 {
-  return load<u32>(base + (<usize>index << 2));
-}
 
 /** `width` bytes as a word. Reads eight. */
 @inline
@@ -57,9 +54,7 @@ export function joinInsertWords(
         break;
       }
       if (load<u64>(address) == key) {
-        const end = last + (<usize>(entry - 1) << 2);
-        store<u32>(next + (<usize>load<u32>(end) << 2), row);
-        store<u32>(end, row);
+        chainRow(next, last, entry - 1, row);
         chained++;
         break;
       }
