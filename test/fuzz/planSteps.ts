@@ -1,5 +1,29 @@
-import { avg, col, count, countDistinct, desc, lag, max, median, min, rowNumber, stddev, sum, udf, when } from "millrace";
-import { quoted, type TestColumn, type TestType, type Twin } from "./planTables.js";
+import {
+  argMax,
+  argMin,
+  avg,
+  boolAnd,
+  boolOr,
+  col,
+  count,
+  countDistinct,
+  denseRank,
+  desc,
+  lag,
+  lead,
+  max,
+  median,
+  min,
+  quantile,
+  rank,
+  rowNumber,
+  stddev,
+  sum,
+  udf,
+  variancePop,
+} from "millrace";
+import { expression } from "./planExpressions.js";
+import { quoted, type TestColumn, type TestType, testTypes, type Twin } from "./planTables.js";
 import type { Random } from "./random.js";
 
 /** Adds one step to a plan and to its SQL; null where the columns at hand do not allow it. */
@@ -15,56 +39,24 @@ const after = (input: Twin, log: string, changed: Partial<Twin>): Twin => ({
   log: [...input.log, log],
 });
 
-type Condition = readonly [ReturnType<ReturnType<typeof col>["isNull"]>, string];
-
-function condition({ name, type }: TestColumn, random: Random): Condition {
-  const column = col(name);
-  const sql = quoted(name);
-  switch (type) {
-    case "int32":
-    case "int64": {
-      const border = random.pick([0, 3, 50, 1000]);
-      return random.chance(0.5) ? [column.gt(border), `${sql} > ${border}`] : [column.ne(border), `${sql} <> ${border}`];
-    }
-    case "float64":
-      return [column.lt(500.5), `${sql} < 500.5`];
-    case "utf8":
-      return random.pick([
-        [column.startsWith("S1"), `starts_with(${sql}, 'S1')`],
-        [column.gt("b"), `${sql} > 'b'`],
-        [column.length().gt(2), `length(${sql}) > 2`],
-      ]);
-    case "bool":
-      return [column.eq(true), sql];
-    case "date":
-      return [column.year().eq(2020), `year(${sql}) = 2020`];
-    case "timestamp":
-      return [column.hour().lt(12), `hour(${sql}) < 12`];
-    case "decimal(12,2)":
-      return [column.isNotNull(), `${sql} IS NOT NULL`];
-  }
-}
-
 const filter: Step = (input, random) => {
-  const [rows, sql] = condition(one(random, input.columns), random);
-  return after(input, `filter ${sql}`, { rows: input.rows.filter(rows), sql: `SELECT * FROM (${input.sql}) WHERE ${sql}` });
+  const { value, sql } = expression("bool", input.columns, random);
+  return after(input, `filter ${sql}`, {
+    rows: input.rows.filter(value as never),
+    sql: `SELECT * FROM (${input.sql}) WHERE ${sql}`,
+  });
 };
 
 const compute: Step = (input, random, _other, fresh) => {
-  const numbers = ofType(input.columns, "int32", "float64");
-  if (numbers.length === 0) return null;
-  const column = one(random, numbers);
-  const sql = quoted(column.name);
-  const name = fresh("made");
-  const [value, text, type] = random.pick<[unknown, string, TestType]>([
-    [col(column.name).cast("float64").mul(1.5), `${sql}::DOUBLE * 1.5`, "float64"],
-    [when(col(column.name).gt(3)).then(1).otherwise(0).cast("int32"), `CASE WHEN ${sql} > 3 THEN 1 ELSE 0 END::INTEGER`, "int32"],
-    [col(column.name).isNull(), `${sql} IS NULL`, "bool"],
-  ]);
-  return after(input, `withColumns ${text}`, {
-    rows: input.rows.withColumns(() => ({ [name]: value as never })),
-    sql: `SELECT *, ${text} AS ${name} FROM (${input.sql})`,
-    columns: [...input.columns, { name, type }],
+  const added = Array.from({ length: 1 + random.below(3) }, () => {
+    const type = random.pick(testTypes);
+    return { name: fresh("made"), type, ...expression(type, input.columns, random, 3) };
+  });
+  const selected = added.map(({ name, sql }) => `${sql} AS ${name}`).join(", ");
+  return after(input, `withColumns ${selected}`, {
+    rows: input.rows.withColumns(() => Object.fromEntries(added.map(({ name, value }) => [name, value]))) as never,
+    sql: `SELECT *, ${selected} FROM (${input.sql})`,
+    columns: [...input.columns, ...added.map(({ name, type }) => ({ name, type }))],
   });
 };
 
@@ -83,6 +75,20 @@ const userFunction: Step = (input, random, _other, fresh) => {
   });
 };
 
+/** A function of text: null is null for JavaScript, too. */
+const textFunction: Step = (input, random, _other, fresh) => {
+  const texts = ofType(input.columns, "utf8");
+  if (texts.length === 0) return null;
+  const column = one(random, texts);
+  const tagged = udf((text: string | null) => (text === null ? "none" : `<${text}>`), { returns: "utf8" });
+  const name = fresh("tagged");
+  return after(input, `udf(${column.name})`, {
+    rows: input.rows.withColumns(() => ({ [name]: tagged(col(column.name)) })) as never,
+    sql: `SELECT *, coalesce('<' || ${quoted(column.name)} || '>', 'none') AS ${name} FROM (${input.sql})`,
+    columns: [...input.columns, { name, type: "utf8" }],
+  });
+};
+
 type Aggregate = readonly [value: ReturnType<typeof count>, sql: string, type: TestType];
 
 function aggregate(columns: readonly TestColumn[], random: Random): Aggregate {
@@ -96,6 +102,21 @@ function aggregate(columns: readonly TestColumn[], random: Random): Aggregate {
     () => [min(col(any.name)) as never, `min(${sql})`, any.type],
     () => [max(col(any.name)) as never, `max(${sql})`, any.type],
   ];
+  const bool = expression("bool", columns, random, 1);
+  choices.push(
+    () => [boolAnd(bool.value as never) as never, `bool_and(${bool.sql})`, "bool"],
+    () => [boolOr(bool.value as never) as never, `bool_or(${bool.sql})`, "bool"],
+  );
+  // Only an order without ties has one right answer.
+  if (columns[0]?.name === "id") {
+    choices.push(
+      () => [argMin(col(any.name), col("id")) as never, `arg_min(${sql}, id)`, any.type],
+      () => [argMax(col(any.name), col("id")) as never, `arg_max(${sql}, id)`, any.type],
+    );
+  }
+  const type = random.pick(["int32", "utf8", "date", "decimal(12,2)"] as const);
+  const { value, sql: computed } = expression(type, columns, random, 1);
+  choices.push(() => [max(value as never) as never, `max(${computed})`, type]);
   if (numbers.length > 0) {
     const number = one(random, numbers);
     const double = col(number.name).cast("float64");
@@ -105,6 +126,8 @@ function aggregate(columns: readonly TestColumn[], random: Random): Aggregate {
       () => [avg(double) as never, `avg(${text})`, "float64"],
       () => [median(double) as never, `median(${text})`, "float64"],
       () => [stddev(double) as never, `stddev(${text})`, "float64"],
+      () => [variancePop(double) as never, `var_pop(${text})`, "float64"],
+      () => [quantile(double, 0.9) as never, `quantile_cont(${text}, 0.9)`, "float64"],
     );
   }
   return random.pick(choices)();
@@ -173,16 +196,44 @@ const dedupe: Step = (input, random) => {
 
 const window: Step = (input, random, _other, fresh) => {
   if (!input.keyed) return null;
-  const [by, order] = [one(random, input.columns), one(random, input.columns)];
-  const [nth, before] = [fresh("nth"), fresh("before")];
-  const over = `PARTITION BY ${quoted(by.name)} ORDER BY ${quoted(order.name)} NULLS LAST, id`;
-  return after(input, `window by ${by.name} order ${order.name}`, {
-    rows: input.rows.window({ partitionBy: [by.name], orderBy: order.name === "id" ? ["id"] : [order.name, "id"] }, () => ({
-      [nth]: rowNumber(),
-      [before]: lag(col("id")),
-    })) as never,
-    sql: `SELECT *, row_number() OVER w AS ${nth}, lag(id) OVER w AS ${before} FROM (${input.sql}) WINDOW w AS (${over})`,
-    columns: [...input.columns, { name: nth, type: "int64" }, { name: before, type: "int64" }],
+  const [by, order, any] = [one(random, input.columns), one(random, input.columns), one(random, input.columns)];
+  const numbers = ofType(input.columns, "int32", "int64", "float64");
+  const number = one(random, numbers.length === 0 ? [{ name: "id", type: "int64" }] : numbers);
+  const [value, text] = [col(number.name).cast("float64"), `${quoted(number.name)}::DOUBLE`];
+  const frame = random.pick<readonly [number | null, number | null] | null>([null, [-3, 0], [null, 0], [0, null], [-2, 2]]);
+  const border = (n: number | null, open: string): string =>
+    n === null ? `UNBOUNDED ${open}` : n === 0 ? "CURRENT ROW" : `${Math.abs(n)} ${n < 0 ? "PRECEDING" : "FOLLOWING"}`;
+  const rows = frame === null ? "" : ` ROWS BETWEEN ${border(frame[0], "PRECEDING")} AND ${border(frame[1], "FOLLOWING")}`;
+  const made = (
+    [
+      ["nth", rowNumber(), "row_number() OVER w", "int64"],
+      ["rank", rank(), "rank() OVER w", "int64"],
+      ["dense", denseRank(), "dense_rank() OVER w", "int64"],
+      ["before", lag(col(any.name), 2), `lag(${quoted(any.name)}, 2) OVER w`, any.type],
+      ["behind", lead(col("id")), "lead(id) OVER w", "int64"],
+      ["running", sum(value), `sum(${text}) OVER f`, "float64"],
+      ["counted", count(col(any.name)), `count(${quoted(any.name)}) OVER f`, "int64"],
+      ["least", min(col(any.name)), `min(${quoted(any.name)}) OVER f`, any.type],
+      ["mean", avg(value), `avg(${text}) OVER f`, "float64"],
+    ] as const
+  )
+    .filter(() => random.chance(0.4))
+    .map(([name, mine, sql, type]) => ({ name: fresh(name), mine, sql, type }));
+  if (made.length === 0) return null;
+  const down = random.chance(0.3);
+  const over = `PARTITION BY ${quoted(by.name)} ORDER BY ${quoted(order.name)} ${down ? "DESC" : "ASC"} NULLS LAST${order.name === "id" ? "" : ", id"}`;
+  const key = down ? desc(order.name) : order.name;
+  return after(input, `window ${made.map(({ sql }) => sql).join(", ")}: ${over}${rows}`, {
+    rows: input.rows.window(
+      {
+        partitionBy: [by.name],
+        orderBy: order.name === "id" ? [key] : [key, "id"],
+        ...(frame === null ? {} : { rows: frame }),
+      },
+      () => Object.fromEntries(made.map(({ name, mine }) => [name, mine])) as never,
+    ) as never,
+    sql: `SELECT *, ${made.map(({ name, sql }) => `${sql} AS ${name}`).join(", ")} FROM (${input.sql}) WINDOW w AS (${over}), f AS (${over}${rows})`,
+    columns: [...input.columns, ...made.map(({ name, type }) => ({ name, type }))],
   });
 };
 
@@ -220,7 +271,7 @@ const join: Step = (input, random, other, fresh) => {
 };
 
 const steps: readonly [Step, ...Step[]] = [
-  ...([filter, filter, compute, userFunction, group, group, distinct] as [Step, ...Step[]]),
+  ...([filter, filter, compute, compute, userFunction, textFunction, group, group, distinct] as [Step, ...Step[]]),
   ...[top, sort, dedupe, window, union, join, join],
 ];
 

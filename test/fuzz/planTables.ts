@@ -25,7 +25,7 @@ export interface Twin {
 
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-const sqlTypes: { readonly [T in TestType]: string } = {
+export const sqlTypes: { readonly [T in TestType]: string } = {
   int32: "INTEGER",
   int64: "BIGINT",
   float64: "DOUBLE",
@@ -36,7 +36,7 @@ const sqlTypes: { readonly [T in TestType]: string } = {
   "decimal(12,2)": "DECIMAL(12,2)",
 };
 
-const types = Object.keys(sqlTypes) as [TestType, ...TestType[]];
+export const testTypes = Object.keys(sqlTypes) as [TestType, ...TestType[]];
 const names = ["a", "amount", "Key", "select", "x y", "größe"] as const;
 
 /** Values of a type in SQL over the row number `i`: few or many different ones, small or wide, with what text has to be quoted for. */
@@ -73,11 +73,59 @@ function valuesSql(random: Random, type: TestType): string {
   }
 }
 
+// An unquoted empty field is null, so that texts are quoted.
+const csv = "FORMAT csv, HEADER, NULLSTR 'NA', FORCE_QUOTE *";
 const formats = {
-  csv: "FORMAT csv, HEADER, NULLSTR 'NA', FORCE_QUOTE *",
+  csv,
+  gzip: `${csv}, COMPRESSION gzip`,
+  semicolons: "FORMAT csv, HEADER, NULLSTR '\\N', DELIMITER ';', FORCE_QUOTE *",
   jsonl: "FORMAT json",
   parquet: "FORMAT parquet, ROW_GROUP_SIZE 8192",
+  files: csv,
+  rows: null,
 } as const;
+type SourceFormat = keyof typeof formats;
+const sourceFormats = Object.keys(formats) as [SourceFormat, ...SourceFormat[]];
+
+/** Writes a table of DuckDB's to one or several files and reads them, or hands over its rows. */
+async function sourceOf(
+  duckdb: DuckDBConnection,
+  folder: string,
+  name: string,
+  format: SourceFormat,
+  columns: readonly TestColumn[],
+) {
+  const schema = Object.fromEntries(columns.map((column) => [column.name, column.type]));
+  const path = join(folder, `${name}.${format === "gzip" ? "csv.gz" : format}`);
+  const write = (rows: string, to: string) => duckdb.run(`COPY (${rows}) TO '${to}' (${formats[format]})`);
+  if (format === "rows") return read.rows(await rowsOf(duckdb, name, columns), { schema });
+  if (format === "files") {
+    for (let part = 0; part < 3; part++) await write(`FROM ${name} WHERE id % 3 = ${part} ORDER BY id`, `${path}-${part}.csv`);
+    return read.csv(`${path}-*.csv`, { schema, nullValues: ["NA"] });
+  }
+  await write(`FROM ${name}`, path);
+  if (format === "jsonl") return read.jsonl(path, { schema });
+  if (format === "parquet") return read.parquet(path);
+  return format === "semicolons"
+    ? read.csv(path, { schema, nullValues: ["\\N"], delimiter: ";" })
+    : read.csv(path, { schema, nullValues: ["NA"] });
+}
+
+/** Numbers and booleans as such, the rest as text. */
+async function rowsOf(
+  duckdb: DuckDBConnection,
+  name: string,
+  columns: readonly TestColumn[],
+): Promise<Record<string, unknown>[]> {
+  const plain = new Set<TestType>(["int32", "int64", "float64", "bool", "utf8"]);
+  const selected = columns.map(({ name: column, type }) => {
+    if (plain.has(type)) return quoted(column);
+    if (type === "timestamp") return `strftime(${quoted(column)}, '%Y-%m-%dT%H:%M:%S') AS ${quoted(column)}`;
+    return `${quoted(column)}::VARCHAR AS ${quoted(column)}`;
+  });
+  const result = await duckdb.runAndReadAll(`SELECT ${selected.join(", ")} FROM ${name} ORDER BY id`);
+  return result.getRowObjects() as Record<string, unknown>[];
+}
 
 /** A random table, in DuckDB and as a file that DuckDB wrote. */
 export async function randomTable(
@@ -88,7 +136,7 @@ export async function randomTable(
   rows: number,
 ): Promise<Twin> {
   const made = Array.from({ length: 3 + random.below(6) }, (_, i) => {
-    const type = random.pick(types);
+    const type = random.pick(testTypes);
     const share = random.pick([0, 0, 10, 3]);
     const values = valuesSql(random, type);
     const nulls = `hash(i + ${random.below(1_000_000)}) % ${share} = 0`;
@@ -98,16 +146,8 @@ export async function randomTable(
   const columns: TestColumn[] = [{ name: "id", type: "int64" }, ...made.map(({ column }) => column)];
   const select = made.map(({ column, sql }) => `(${sql})::${sqlTypes[column.type]} AS ${quoted(column.name)}`);
   await duckdb.run(`CREATE OR REPLACE TABLE ${name} AS SELECT i::BIGINT AS id, ${select.join(", ")} FROM range(${rows}) t(i)`);
-  const format = random.pick(["csv", "jsonl", "parquet"]);
-  const path = join(folder, `${name}.${format}`);
-  await duckdb.run(`COPY ${name} TO '${path}' (${formats[format]})`);
-  const schema = Object.fromEntries(columns.map((column) => [column.name, column.type]));
-  const source =
-    format === "csv"
-      ? read.csv(path, { schema, nullValues: ["NA"] })
-      : format === "jsonl"
-        ? read.jsonl(path, { schema })
-        : read.parquet(path);
+  const format = random.pick(sourceFormats);
+  const source = await sourceOf(duckdb, folder, name, format, columns);
   const log = [`${name} (${format}): ${columns.map((column) => `${column.name} ${column.type}`).join(", ")}`];
   return { rows: source as unknown as Dataset, sql: `SELECT * FROM ${name}`, columns, keyed: true, order: null, log };
 }
