@@ -4,7 +4,7 @@ import { configError, type MillraceError } from "../common/errors.js";
 import { StreamWriter } from "../io/streamWrite.js";
 import type { StreamTarget } from "../plan/stream.js";
 import type { Schema } from "../schema/types.js";
-import type { RowsConsumer } from "./execute.js";
+import type { RowsConsumer } from "./execution.js";
 
 /** The rows of a run into a Node stream. A stream that fails stops the run; a run that fails destroys the stream. */
 export class StreamOutput implements RowsConsumer {

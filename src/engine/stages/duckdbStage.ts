@@ -16,7 +16,7 @@ import type { FileWritten } from "../../task/protocol.js";
 import type { CheckFindings } from "./checkFindings.js";
 import type { RunContext } from "../context.js";
 import { type EarlySession, openRunSession } from "../earlySession.js";
-import type { RowsConsumer } from "../execute.js";
+import type { RowsConsumer } from "../execution.js";
 import type { OutputSet, RowsReader } from "../outputs.js";
 import { requireWhole } from "../journal/fileCheck.js";
 import { withChecksum } from "../journal/runJournal.js";
