@@ -1,4 +1,5 @@
 import type { Batch } from "../batch/column.js";
+import { assertNever, required } from "../common/assert.js";
 import type { BatchReader } from "../io/contracts.js";
 import { openReader, planPartitions, type ReaderOptions } from "../io/sources.js";
 import { forgetLargeGroups } from "../kernels/groupMemory.js";
@@ -8,12 +9,14 @@ import type { Schema } from "../schema/types.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
 import { BlockFile } from "./blockFile.js";
 import { BucketReader, planBuckets } from "./bucketReader.js";
+import { KeyedReader, planKeyed } from "./keyedReader.js";
+import { PlacedReader, planPlaced } from "./placedReader.js";
 import { openRange } from "./rangeReader.js";
 import { ReadMemory } from "./readMemory.js";
 import { planRuns } from "./runRanges.js";
 
 /** How the block files of an exchange are read. */
-export type BlockLayout = "buckets" | "runs";
+export type BlockLayout = "buckets" | "runs" | "keyed" | "placed";
 
 /** The block files of an exchange as a source. */
 export function blockSource(paths: readonly string[], schema: Schema): ResolvedSource {
@@ -34,8 +37,20 @@ export async function planParts(
   layout: BlockLayout | null,
   targetBytes: number,
 ): Promise<PartitionSpec[]> {
-  if (layout === null) return planPartitions(source, targetBytes);
-  return layout === "buckets" ? planBuckets(pathsOf(source)) : planRuns(pathsOf(source));
+  switch (layout) {
+    case null:
+      return planPartitions(source, targetBytes);
+    case "buckets":
+      return planBuckets(pathsOf(source));
+    case "runs":
+      return planRuns(pathsOf(source));
+    case "keyed":
+      return planKeyed([pathsOf(source)]);
+    case "placed":
+      return planPlaced(pathsOf(source));
+    default:
+      return assertNever(layout, "layout");
+  }
 }
 
 let lastKind: PartitionSpec["kind"] | null = null;
@@ -46,14 +61,22 @@ export async function openPart(scan: ScanSpec, part: PartitionSpec, options: Rea
   lastKind = part.kind;
   if (part.kind === "buckets") return new BucketReader(pathsOf(scan.source), part);
   if (part.kind === "runs") return openRange(pathsOf(scan.source), scan.schema, part);
+  if (part.kind === "keyed") return new KeyedReader(pathsOf(scan.source), scan.schema, part);
+  if (part.kind === "placed") {
+    const beside = required(scan.beside, "what was computed of the rows");
+    return new PlacedReader(pathsOf(scan.source)[0] ?? null, scan.schema, part, beside);
+  }
   return openReader(scan, part, options);
 }
 
 /** Between stages of different kinds a thread lets go of the memory that the one before has grown and this one would only hold beside its own. */
 function giveUpMemory({ kind }: PartitionSpec): void {
   forgetLargeGroups();
-  if (kind === "buckets" || kind === "runs") forgetReaderKernels();
+  if (isOfBlocks(kind)) forgetReaderKernels();
 }
+
+const isOfBlocks = (kind: PartitionSpec["kind"]): boolean =>
+  kind === "buckets" || kind === "runs" || kind === "keyed" || kind === "placed";
 
 /** Every row of block files, in order. Batches own their memory, or are good until the next one where one `memory` is given for all of them. */
 export function* readBlocks(paths: readonly string[], memory?: ReadMemory): Generator<Batch> {

@@ -1,14 +1,13 @@
-import { layoutOf } from "../batch/builder.js";
 import type { Batch, Column } from "../batch/column.js";
 import { sliceColumn } from "../batch/gather.js";
 import { required } from "../common/assert.js";
 import type { BatchReader } from "../io/contracts.js";
-import { fixedView } from "../kernels/fixedView.js";
 import type { GroupKernels } from "../kernels/groupKernels.js";
 import { giveGroupKernels, Region, takeGroupKernels } from "../kernels/groupMemory.js";
-import { type ColumnParts, ValueBuffer } from "../kernels/valueBuffer.js";
+import { partsColumn } from "../kernels/partsColumn.js";
+import { ValueBuffer } from "../kernels/valueBuffer.js";
 import { forceSpill } from "../runtime/forceSpill.js";
-import { type DataType, type Schema, types } from "../schema/types.js";
+import { type Schema, types } from "../schema/types.js";
 import type { ScanResult } from "../task/protocol.js";
 import { BlockFile } from "./blockFile.js";
 import { giveReadMemory, type ReadMemory, takeReadMemory } from "./readMemory.js";
@@ -121,7 +120,7 @@ class RangeReader implements BatchReader {
     for (const region of [records, spare, bounds]) region.free();
     // Every view is made after the last piece of memory was asked for.
     const parts = this.#values.map((buffer) => buffer.arrange(order.address));
-    return parts.map((made, i) => columnOf(required(this.#schema[i], "column").type, rows, made()));
+    return parts.map((made, i) => partsColumn(required(this.#schema[i], "column").type, rows, made()));
   }
 
   #read({ path, from, to }: Stretch, memory: ReadMemory): void {
@@ -141,16 +140,4 @@ class RangeReader implements BatchReader {
       file.close();
     }
   }
-}
-
-/** Parts as a column, by reference. */
-function columnOf(type: DataType, length: number, { values, offsets, valid }: ColumnParts): Column {
-  if (offsets !== null) {
-    const bounds = new Int32Array(offsets.buffer, offsets.byteOffset, length + 1);
-    return { layout: "bytes", type, length, bytes: values, starts: bounds.subarray(0, length), ends: bounds.subarray(1), valid };
-  }
-  if (layoutOf(type) === "wide") {
-    return { layout: "wide", type, length, values: new BigInt64Array(values.buffer, values.byteOffset, length * 2), valid };
-  }
-  return { layout: "fixed", type, length, values: fixedView(type, values), valid };
 }

@@ -1,5 +1,6 @@
 /**
- * The grouping kernels as JavaScript calls them; see `assembly/group.ts`, `assembly/groupOrder.ts` and `assembly/sortRuns.ts`. Addresses and lengths are bytes in the
+ * The grouping kernels as JavaScript calls them; see `assembly/group.ts`, `assembly/groupOrder.ts`,
+ * `assembly/sortRuns.ts` and `assembly/groupSort.ts`. Addresses and lengths are bytes in the
  * kernels' memory, packed keys are counted in 8-byte words.
  */
 export interface GroupKernels {
@@ -95,6 +96,19 @@ export interface GroupKernels {
     spare: number,
     order: number,
   ): void;
+
+  groupRows(groups: number, rows: number, count: number, bounds: number, order: number): void;
+  sortGroups(
+    bytes: number,
+    offsets: number,
+    rows: number,
+    bounds: number,
+    count: number,
+    records: number,
+    spare: number,
+    order: number,
+  ): void;
+  markChanges(bytes: number, offsets: number, rows: number, suffix: number, order: number, marks: number): void;
 }
 
 /** Bytes of one column's description for `packKeys`, `unpackKeys` and `orderedKeys`. */

@@ -13,7 +13,7 @@ export interface OrderKey extends KeyType {
 }
 
 /** Flags beside a key's order, as `placedKeys` of the kernels reads them. */
-const flagsOf = ({ descending, nulls }: OrderKey): number => (descending ? 256 : 0) | (nulls === "first" ? 512 : 0);
+export const flagsOf = ({ descending, nulls }: OrderKey): number => (descending ? 256 : 0) | (nulls === "first" ? 512 : 0);
 
 /**
  * Collects rows in kernel memory and gives them out sorted by their keys, then by where they came from: byte strings that compare so, no two of

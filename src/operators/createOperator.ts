@@ -51,6 +51,21 @@ export async function createOperator(step: OperatorStep, inputSchema: Schema, co
       mkdirSync(dirname(step.file), { recursive: true });
       return new SortRunsOperator(step, await sortKeysOf(step, inputSchema, context), context);
     }
+    case "keyExchange": {
+      const { KeyExchangeOperator } = await import("./keyExchange.js");
+      mkdirSync(dirname(step.file), { recursive: true });
+      return new KeyExchangeOperator(step);
+    }
+    case "window": {
+      const { WindowOperator } = await import("./window.js");
+      mkdirSync(dirname(step.file), { recursive: true });
+      return new WindowOperator(step, inputSchema, context);
+    }
+    case "keepOne": {
+      const { KeepOneOperator } = await import("./keepOne.js");
+      mkdirSync(dirname(step.file), { recursive: true });
+      return new KeepOneOperator(step, inputSchema, context);
+    }
     case "finalAggregate":
       return new FinalAggregateOperator(step);
     default:

@@ -1,3 +1,4 @@
+import type { KeyedPart } from "../exchange/keyedReader.js";
 import type { Batch } from "../batch/column.js";
 import type { CheckTally, FileWritten } from "../task/protocol.js";
 import type { RowFailureData } from "../kernels/compileFailure.js";
@@ -33,6 +34,8 @@ export interface Operator {
 }
 
 export interface OperatorContext {
+  /** The files that the task reads, where it reads buckets of keyed rows, and which buckets. */
+  readonly buckets?: { readonly paths: readonly string[]; readonly part: KeyedPart };
   /** Run expressions through the interpreter. */
   readonly interpreted: boolean;
   /** Takes a row that could not be computed: physical row `row` of the batch that the step was given. */

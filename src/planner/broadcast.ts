@@ -51,7 +51,7 @@ export class BroadcastRule {
   /** To be told every node once it is placed. */
   note(node: BoundNode, placed: ReadonlyMap<BoundNode, Placement>): void {
     if (placed.get(node)?.where !== "worker" || node.kind === "sink") return;
-    if (node.kind === "aggregate" || node.kind === "sort") {
+    if (node.kind === "aggregate" || node.kind === "sort" || node.kind === "window" || node.kind === "distinct") {
       // They come from a pass of their own, over what that of their rows wrote.
       this.passes.set(node, node);
       this.wait(node, this.passesBelow(node.input, placed));

@@ -215,6 +215,14 @@ function stepBody(step: Step, planned: PlannedStep): string {
     }
     case "sortRuns":
       return `write exchange ${planned.exchange} in sorted runs by ${keysText(step.keys)}`;
+    case "keyExchange": {
+      const by = columnNames(step.keys, step.schema);
+      return `write exchange ${planned.exchange} in ${step.buckets} buckets by ${by}`;
+    }
+    case "window":
+      return `write exchange ${planned.exchange}: ${aggregatesText(step.calls)} over ${orderText(step.order)}`;
+    case "keepOne":
+      return `write exchange ${planned.exchange}: the ${step.which} of each key ${orderText(step.order)}`;
     case "finalAggregate":
       return `aggregate each bucket by ${step.keys.map((key) => key.name).join(", ") || "nothing"} [${names(step.schema)}]`;
     case "exchange":
@@ -225,6 +233,8 @@ function stepBody(step: Step, planned: PlannedStep): string {
       return assertNever(step, "step");
   }
 }
+
+const orderText = (keys: readonly BoundSortKey[]): string => (keys.length === 0 ? "in input order" : `by ${keysText(keys)}`);
 
 const checksText = (checks: readonly BoundCheck[]): string =>
   checks.map((check) => `${check.name}: ${boundText(check.condition)}${check.rejects ? " or reject" : ""}`).join("; ");

@@ -36,10 +36,18 @@ export function groupsInWorkers(node: AggregateNode): boolean {
  */
 export function bucketCount(source: ResolvedSource | null, partitionBytes: number, keys: readonly BoundNamed[]): number {
   if (keys.length === 0) return 1;
-  if (source === null) return usualBuckets;
-  const { format } = source.spec;
-  const text = format === "csv" || format === "jsonl";
-  const bytes = source.files.reduce((sum, file) => sum + file.bytes * (text && !file.path.endsWith(".gz") ? 1 : unpacked), 0);
+  return source === null ? usualBuckets : bucketsFor(sourceBytes([source]), partitionBytes);
+}
+
+/** Bytes that sources hold, about, once nothing is compressed. */
+export const sourceBytes = (sources: readonly ResolvedSource[]): number =>
+  sources.reduce((all, { spec: { format }, files }) => {
+    const text = format === "csv" || format === "jsonl";
+    return all + files.reduce((sum, file) => sum + file.bytes * (text && !file.path.endsWith(".gz") ? 1 : unpacked), 0);
+  }, 0);
+
+/** About one bucket for every half partition of this many bytes of input, a power of two. */
+export function bucketsFor(bytes: number, partitionBytes: number): number {
   const wanted = Math.ceil(bytes / Math.max(1, partitionBytes / 2));
   return Math.min(mostBuckets, 2 ** Math.ceil(Math.log2(Math.max(1, wanted))));
 }

@@ -6,6 +6,7 @@ import { topological } from "../optimize/rewrite.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { BroadcastRule } from "./broadcast.js";
 import { aggregateReason, groupsInWorkers } from "./groupStages.js";
+import { distinctInWorkers, windowsInWorkers } from "./keyedStages.js";
 import { sortsInWorkers } from "./sortStages.js";
 import type { Placement } from "./stages.js";
 
@@ -161,7 +162,13 @@ function place(
         ? { where: "worker", reason: "runs of worker rows are sorted and merged range by range" }
         : { where: "duckdb", reason: "sort needs more than one row" };
     case "distinct":
+      return below?.where === "worker" && distinctInWorkers(node)
+        ? { where: "worker", reason: "one row of each key is chosen bucket by bucket" }
+        : { where: "duckdb", reason: "distinct needs more than one row" };
     case "window":
+      return below?.where === "worker" && windowsInWorkers(node)
+        ? { where: "worker", reason: "functions are computed bucket by bucket of the keys" }
+        : { where: "duckdb", reason: "window needs more than one row" };
     case "limit":
     case "union":
     case "sql":

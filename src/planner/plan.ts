@@ -13,6 +13,7 @@ import { type Pipe, StageDraft } from "./draft.js";
 import { aggregateInWorkers, mergesInDuckDb, partialInWorkers } from "./groupStages.js";
 import { hoistComputed } from "./hoist.js";
 import { defaultBroadcastBytes, placeNodes, type RowFailures } from "./placement.js";
+import { distinctInBuckets, windowInWorkers } from "./keyedStages.js";
 import { queryName, rowsName } from "./stageNames.js";
 import { sortInWorkers } from "./sortStages.js";
 import type { DuckDbStage, PhysicalPlan, Placement, PlannedBuild, PlannedOutput } from "./stages.js";
@@ -135,6 +136,10 @@ class StagePlanner {
         return aggregateInWorkers(this.draft, this.pipe(node.input), node, this.where(node).reason, this.partitionBytes);
       case "sort":
         return sortInWorkers(this.draft, this.pipe(node.input), node);
+      case "window":
+        return windowInWorkers(this.draft, this.pipe(node.input), node, this.where(node).reason, this.partitionBytes);
+      case "distinct":
+        return distinctInBuckets(this.draft, this.pipe(node.input), node, this.where(node).reason, this.partitionBytes);
       case "join":
         return this.broadcastJoin(node);
       default:

@@ -8,6 +8,7 @@ export function stageExchanges(stage: Stage): { readonly reads: readonly number[
       return {
         reads: [
           ...(stage.input.kind === "exchange" ? [stage.input.exchange] : []),
+          ...(stage.input.kind === "exchange" && stage.input.beside !== undefined ? [stage.input.beside.exchange] : []),
           ...stage.steps.flatMap(({ build }) => (build?.kind === "exchange" ? [build.exchange] : [])),
         ],
         writes: stage.steps.flatMap((step) => (step.exchange === null ? [] : [step.exchange])),

@@ -1,7 +1,7 @@
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
 import type { SinkSpec } from "../plan/nodes.js";
 import type { Schema } from "../schema/types.js";
-import type { Step } from "../task/protocol.js";
+import type { RowsBeside, Step } from "../task/protocol.js";
 
 /** Who computes a node, and why; `explain` prints the reason. */
 export interface Placement {
@@ -39,8 +39,14 @@ export interface WorkerStage {
   readonly reason: string;
   readonly input:
     | { readonly kind: "source"; readonly source: ResolvedSource; readonly schema: Schema }
-    /** `layout`: block files instead of Parquet, read by buckets in many tasks or merged as sorted runs in one. */
-    | { readonly kind: "exchange"; readonly exchange: number; readonly schema: Schema; readonly layout?: "buckets" | "runs" };
+    /** `layout`: block files instead of Parquet, and how they are read; see `BlockLayout`. `beside`: for "placed", what was computed of the rows. */
+    | {
+        readonly kind: "exchange";
+        readonly exchange: number;
+        readonly schema: Schema;
+        readonly layout?: "buckets" | "runs" | "keyed" | "placed";
+        readonly beside?: { readonly exchange: number; readonly how: RowsBeside["how"] };
+      };
   readonly steps: readonly PlannedStep[];
 }
 

@@ -1,7 +1,7 @@
 import type { ErrorData } from "../common/errors.js";
 import type { Bound, BoundAggregate, BoundNamed, BoundSortKey, FunctionRef, JsonValue } from "../expr/nodes.js";
-import type { BoundCheck, JoinOutput, ResolvedSource } from "../plan/bound.js";
-import type { JoinHow, SinkSpec } from "../plan/nodes.js";
+import type { BoundCheck, JoinOutput, ResolvedSource, WindowCall } from "../plan/bound.js";
+import type { JoinHow, SinkSpec, WindowFrame } from "../plan/nodes.js";
 import type { ValueTally } from "../runtime/valueTally.js";
 import type { Schema } from "../schema/types.js";
 
@@ -24,13 +24,28 @@ export type PartitionSpec =
   /** Buckets [from, to) of every block file of the source, which are what the partitions of a stage left for the final aggregation. */
   | { readonly kind: "buckets"; readonly file: 0; readonly from: number; readonly to: number }
   /** All block files of the source, each sorted by its first column, merged: rows whose key lies in [from, to) (hex; null: no bound), without it. */
-  | { readonly kind: "runs"; readonly file: 0; readonly from: string | null; readonly to: string | null };
+  | { readonly kind: "runs"; readonly file: 0; readonly from: string | null; readonly to: string | null }
+  /** Buckets [from, to) of every file that `keyExchange` wrote. */
+  | { readonly kind: "keyed"; readonly file: 0; readonly from: number; readonly to: number }
+  /** Blocks [from, to) of one file that `keyExchange` wrote, in the order in which their rows came. `before`: blocks of the files before it. */
+  | { readonly kind: "placed"; readonly file: number; readonly from: number; readonly to: number; readonly before: number };
 
 /** What a task reads: a source, or exchange files of an earlier stage. */
 export interface ScanSpec {
   readonly source: ResolvedSource;
   /** Columns to deliver, by name, in this order. */
   readonly schema: Schema;
+  /** For `placed` partitions: what a stage computed of the same rows. */
+  readonly beside?: RowsBeside;
+}
+
+/**
+ * Files whose blocks have, one by one, what was computed of the rows of each block of keyed rows. `columns`: columns that come behind theirs. `keep`: one
+ * column, which says which rows stay.
+ */
+export interface RowsBeside {
+  readonly paths: readonly string[];
+  readonly how: "columns" | "keep";
 }
 
 /** Row-wise work that is fused into one generated loop. */
@@ -151,6 +166,45 @@ export type Step =
       readonly input: number;
       readonly name: string;
       readonly keys: readonly BoundSortKey[];
+      readonly schema: Schema;
+      readonly file: string;
+    }
+  /**
+   * Writes the rows as one block file of `buckets` (a power of two) buckets by the hash of the columns `keys`, with what it takes to put them back in
+   * their order.
+   */
+  | {
+      readonly op: "keyExchange";
+      readonly input: number;
+      readonly name: string;
+      readonly keys: readonly number[];
+      readonly buckets: number;
+      readonly schema: Schema;
+      readonly file: string;
+    }
+  /**
+   * Reads what `keyExchange` wrote by the columns `partition` and writes what the calls give for each row, block by block as the rows stand there:
+   * `schema`. Arguments and keys are columns.
+   */
+  | {
+      readonly op: "window";
+      readonly input: number;
+      readonly name: string;
+      readonly partition: readonly number[];
+      readonly order: readonly BoundSortKey[];
+      readonly frame: WindowFrame | null;
+      readonly calls: readonly WindowCall[];
+      readonly schema: Schema;
+      readonly file: string;
+    }
+  /** As `window`: which row stays of those that are equal in `columns`, the first or last by the keys, ties in input order. */
+  | {
+      readonly op: "keepOne";
+      readonly input: number;
+      readonly name: string;
+      readonly columns: readonly number[];
+      readonly order: readonly BoundSortKey[];
+      readonly which: "first" | "last";
       readonly schema: Schema;
       readonly file: string;
     }

@@ -10,6 +10,7 @@ import { openPart } from "../exchange/openPart.js";
 import { createOperator } from "../operators/createOperator.js";
 import type { Operator } from "../operators/operator.js";
 import type { Schema } from "../schema/types.js";
+import { writesExchange } from "../task/fileSteps.js";
 import { TaskControl } from "../task/control.js";
 import type { FileWritten, Step, StepResult, TaskResult, TaskSpec } from "../task/protocol.js";
 import { poisonedIn, probeSlices, withoutRows } from "./poison.js";
@@ -120,11 +121,13 @@ class TaskRun {
       const { openWriter } = await import("../io/sinks.js");
       writer = openWriter(step.sink, schema, step.directory, spec.partition);
     } else {
+      const { part, scan } = spec;
       operator = await createOperator(step, schema, {
         interpreted: spec.options.interpreted,
         partition: spec.partition,
         fromSource: spec.fromSource,
         runId: spec.runId,
+        ...(part.kind === "keyed" ? { buckets: { paths: scan.source.files.map(({ path }) => path), part } } : {}),
         sharesReader: this.isAlone(step.input),
         isUnique: (join) => this.node(join).operator?.unique === true,
         reject: (batch: Batch, row: number, failure: RowFailureData) => this.rejectRow(step, batch, row, failure),
@@ -153,8 +156,7 @@ class TaskRun {
   private schemaOf(input: number): Schema {
     if (input < 0) return this.spec.scan.schema;
     const { step } = this.node(input);
-    if (step.op === "exchange" || step.op === "groupExchange" || step.op === "sortRuns" || step.op === "sink")
-      throw new TypeError("a writer gives no rows on");
+    if (step.op === "sink" || writesExchange(step)) throw new TypeError("a writer gives no rows on");
     return step.schema;
   }
 

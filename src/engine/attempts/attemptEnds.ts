@@ -1,11 +1,12 @@
 import { rmSync } from "node:fs";
 import { MillraceError } from "../../common/errors.js";
+import { writesExchange } from "../../task/fileSteps.js";
 import type { TaskSpec } from "../../task/protocol.js";
 
 /** Files of an attempt whose result does not count. */
 export function removeLeftovers(spec: TaskSpec): void {
   for (const step of spec.steps) {
-    if (step.op === "exchange" || step.op === "groupExchange" || step.op === "sortRuns") rmSync(step.file, { force: true });
+    if (writesExchange(step)) rmSync(step.file, { force: true });
     else if (step.op === "sink") rmSync(step.directory, { recursive: true, force: true });
   }
   rmSync(`${spec.rejectFile}.blocks`, { force: true });

@@ -72,7 +72,10 @@ export function placeOf(part: PartitionSpec, source: ResolvedSource | null): str
     case "batches":
       return `${file}, record batches ${part.first} to ${part.first + part.count}`;
     case "buckets":
+    case "keyed":
       return `keys of hash buckets ${part.from} to ${part.to}`;
+    case "placed":
+      return `rows of blocks ${part.before + part.from} to ${part.before + part.to}`;
     case "runs":
       return `keys from ${part.from ?? "the first"} to ${part.to ?? "the last"}`;
     default:

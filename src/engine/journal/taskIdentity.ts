@@ -39,6 +39,7 @@ export class StageIdentities {
   private readonly buildFiles: Record<string, string> = {};
   private readonly builds: string;
   private wholeExchange: string | null = null;
+  private beside: string | null = null;
 
   constructor(
     private readonly stage: WorkerStage,
@@ -83,14 +84,19 @@ export class StageIdentities {
   private exchangeRead(part: PartitionSpec): string {
     const files = this.inputs.exchange;
     if (files === null) return "";
-    if (part.kind === "buckets" || part.kind === "runs") {
+    if (part.kind === "buckets" || part.kind === "runs" || part.kind === "keyed") {
       this.wholeExchange ??= sha256(canonicalJson(files.map(fingerprintOfWritten)));
       return this.wholeExchange;
     }
-    return files
-      .slice(part.file, part.file + 1)
-      .map(fingerprintOfWritten)
-      .join();
+    const own = files.slice(part.file, part.file + 1).map(fingerprintOfWritten);
+    return [...own, ...this.besideRead()].join();
+  }
+
+  private besideRead(): string[] {
+    const { input } = this.stage;
+    if (input.kind !== "exchange" || input.beside === undefined) return [];
+    this.beside ??= sha256(canonicalJson(this.inputs.filesOf(input.beside.exchange).map(fingerprintOfWritten)));
+    return [this.beside];
   }
 }
 

@@ -1,5 +1,6 @@
 import type { WorkerStage } from "../../planner/stages.js";
 import type { AttemptMetrics, StageMetrics, TaskMetrics } from "../../report/model.js";
+import { writesExchange } from "../../task/fileSteps.js";
 import type { Step, TaskResult } from "../../task/protocol.js";
 
 /** A partition's result that counts. */
@@ -39,7 +40,7 @@ export function workerStageMetrics(stage: WorkerStage, startMs: number, tasks: r
   };
 }
 
-const endsInFiles = ({ op }: Step): boolean => op === "exchange" || op === "groupExchange" || op === "sortRuns" || op === "sink";
+const endsInFiles = (step: Step): boolean => step.op === "sink" || writesExchange(step);
 
 /** Whether partitions in order have given all rows that the limits ask for, where every branch of the stage ends in one. */
 export function hasEnough(stage: WorkerStage, tasks: readonly AttemptedTask[]): boolean {

@@ -7,7 +7,8 @@ import { resolveSource } from "../../io/sources.js";
 import type { ResolvedSource } from "../../plan/bound.js";
 import type { PlannedStep, WorkerStage } from "../../planner/stages.js";
 import type { StageMetrics } from "../../report/model.js";
-import type { FileWritten, JoinBuild, PartitionSpec, Step, TaskResult, TaskSpec } from "../../task/protocol.js";
+import { writesExchange } from "../../task/fileSteps.js";
+import type { FileWritten, JoinBuild, PartitionSpec, ScanSpec, Step, TaskResult, TaskSpec } from "../../task/protocol.js";
 import type { AttemptOptions } from "../attempts/attemptParts.js";
 import type { StageAttempts } from "../attempts/attempts.js";
 import { attemptsOf, placeOf, placeWithKey } from "../attempts/attemptWiring.js";
@@ -360,10 +361,10 @@ class StageRun {
     const { run, stage } = this;
     const name = `p${String(partition).padStart(6, "0")}-a${attempt}`;
     const whole = required(this.source, "source");
-    const source = part.kind === "buckets" || part.kind === "runs" ? whole : sourceOfTask(whole, part.file);
+    const source = readsAllFiles(part) || whole.files.length === 0 ? whole : sourceOfTask(whole, part.file);
     const steps = stage.steps.map((planned): Step => {
       const { step, exchange, output } = planned;
-      if (step.op === "exchange" || step.op === "groupExchange" || step.op === "sortRuns") {
+      if (writesExchange(step)) {
         const extension = step.op === "exchange" && step.format !== "blocks" ? "parquet" : "blocks";
         return { ...step, file: join(run.scratch, `x${required(exchange, "exchange")}`, `${name}.${extension}`) };
       }
@@ -378,13 +379,21 @@ class StageRun {
       stageName: stage.name,
       partition,
       attempt: part === this.parts[partition] ? 1 : 2,
-      scan: { source, schema: stage.input.schema },
+      scan: { source, schema: stage.input.schema, ...this.beside() },
       fromSource: this.fromSource,
       part: { ...part, file: 0 },
       steps,
       rejectFile: join(run.folder, "rejects", `s${stage.id}-${name}`),
       options: { interpreted: run.settings.interpreted, batchRows: 65_536, cancel: this.cancel, ...options },
     };
+  }
+
+  /** What an earlier stage computed of the rows that are read. */
+  private beside(): Pick<ScanSpec, "beside"> {
+    const { input } = this.stage;
+    if (input.kind !== "exchange" || input.beside === undefined) return {};
+    const { exchange, how } = input.beside;
+    return { beside: { paths: this.run.exchangeFiles(exchange).map(({ path }) => path), how } };
   }
 
   private files(results: readonly TaskResult[], of: "exchange" | "output"): Map<number, FileWritten[]> {
@@ -400,6 +409,8 @@ class StageRun {
     return files;
   }
 }
+
+const readsAllFiles = ({ kind }: PartitionSpec): boolean => kind === "buckets" || kind === "runs" || kind === "keyed";
 
 /** A task is told of its own file only: a message that lists all of them would cost as much as the task where there are thousands. */
 function sourceOfTask(source: ResolvedSource, index: number): ResolvedSource {

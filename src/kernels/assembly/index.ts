@@ -29,6 +29,7 @@ export {
 } from "./groupOrder";
 export { orderedKeys, placedKeys } from "./orderedKeys";
 export { sortKeys } from "./sortRuns";
+export * from "./groupSort";
 export * from "./groupFront";
 export * from "./aggregate";
 

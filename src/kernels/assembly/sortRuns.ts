@@ -2,7 +2,7 @@
 import { bigEndian } from "./orderedKeys";
 
 /** How many bytes all strings begin with alike. */
-function sharedPrefix(bytes: usize, offsets: usize, n: u32): u32 {
+export function sharedPrefix(bytes: usize, offsets: usize, n: u32): u32 {
   const start = load<u32>(offsets);
   let shared = load<u32>(offsets, 4) - start;
   for (let i: u32 = 1; i < n && shared > 0; i++) {
@@ -54,21 +54,25 @@ export function sortKeys(
 ): void {
   if (n == 0) return;
   const skip = sharedPrefix(bytes, offsets, n);
-  for (let i: u32 = 0; i < n; i++) {
-    const start = load<u32>(offsets + (<usize>i << 2)) + skip;
-    const length = load<u32>(offsets + (<usize>i << 2), 4) - start;
-    const word = length >= 8 ? load<u64>(bytes + start) : length == 0 ? 0 : load<u64>(bytes + start) & (~(<u64>0) >> <u64>((8 - length) << 3));
-    store<u64>(records + (<usize>i << 4), bigEndian(word));
-    store<u32>(records + (<usize>i << 4), i, 8);
-  }
+  for (let i: u32 = 0; i < n; i++) storeRecord(bytes, offsets, i, skip, records + (<usize>i << 4));
   const from = skip + 8;
   let sorted = records;
-  if (runs == 0) sorted = sortAll(records, spare, n, bytes, offsets, from);
+  if (runs == 0) sorted = sortRecords(records, spare, n, bytes, offsets, from);
   else sorted = mergeRuns(records, spare, bounds, runs, bytes, offsets, from);
   for (let i: u32 = 0; i < n; i++) store<u32>(order + (<usize>i << 2), load<u32>(sorted + (<usize>i << 4), 8));
 }
 
-function sortAll(records: usize, spare: usize, n: u32, bytes: usize, offsets: usize, from: u32): usize {
+/** The record of a row; strings are compared from byte `skip` on. */
+export function storeRecord(bytes: usize, offsets: usize, row: u32, skip: u32, record: usize): void {
+  const start = load<u32>(offsets + (<usize>row << 2)) + skip;
+  const length = load<u32>(offsets + (<usize>row << 2), 4) - start;
+  const word = length >= 8 ? load<u64>(bytes + start) : length == 0 ? 0 : load<u64>(bytes + start) & (~(<u64>0) >> <u64>((8 - length) << 3));
+  store<u64>(record, bigEndian(word));
+  store<u32>(record, row, 8);
+}
+
+/** Sorts records, stable; answers which of both places has them. Strings are alike up to byte `from` where prefixes are. */
+export function sortRecords(records: usize, spare: usize, n: u32, bytes: usize, offsets: usize, from: u32): usize {
   const run: u32 = 8;
   for (let first: u32 = 0; first < n; first += run) insertionSort(records, first, min(first + run, n), bytes, offsets, from);
   let a = records;

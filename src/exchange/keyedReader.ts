@@ -1,0 +1,132 @@
+import type { Batch } from "../batch/column.js";
+import { required } from "../common/assert.js";
+import type { BatchReader } from "../io/contracts.js";
+import type { Schema } from "../schema/types.js";
+import type { PartitionSpec, ScanResult } from "../task/protocol.js";
+import { type Block, BlockFile } from "./blockFile.js";
+import { giveReadMemory, type ReadMemory, takeReadMemory } from "./readMemory.js";
+
+export type KeyedPart = Extract<PartitionSpec, { kind: "keyed" }>;
+
+/** Rows that one task groups, about: what it holds of them is some hundred bytes each. `plenty`: how many tasks are enough. */
+const leastRows = 2 ** 17;
+const mostRows = 2 ** 19;
+const plenty = 24;
+const mostBytes = 2 ** 26;
+const batchRows = 2 ** 16;
+
+/**
+ * Cuts the buckets of one exchange, or of several that were cut by the same keys, into runs of neighbours that are worth a task each. It depends on the
+ * files alone.
+ */
+export function planKeyed(exchanges: readonly (readonly string[])[]): KeyedPart[] {
+  const { rows, rowBytes } = rowsOfBuckets(exchanges.flat());
+  const all = rows.reduce((sum, more) => sum + more, 0);
+  const wanted = Math.min(mostRows, mostBytes / Math.max(1, rowBytes), Math.max(leastRows, all / plenty));
+  const parts: KeyedPart[] = [];
+  let [from, held] = [0, 0];
+  rows.forEach((more, bucket) => {
+    if (held + more > wanted && bucket > from) {
+      parts.push({ kind: "keyed", file: 0, from, to: bucket });
+      [from, held] = [bucket, 0];
+    }
+    held += more;
+  });
+  parts.push({ kind: "keyed", file: 0, from, to: Math.max(1, rows.length) });
+  return parts;
+}
+
+function rowsOfBuckets(paths: readonly string[]): { readonly rows: readonly number[]; readonly rowBytes: number } {
+  const rows: number[] = [];
+  let [bytes, all] = [0, 0];
+  for (const path of paths) {
+    const file = new BlockFile(path);
+    bytes += file.bytes;
+    for (const { bounds, rows: more } of file.blocks) {
+      all += more;
+      for (let b = 0; b + 1 < bounds.length; b++) rows[b] = (rows[b] ?? 0) + (bounds[b + 1] as number) - (bounds[b] as number);
+    }
+    file.close();
+  }
+  return { rows, rowBytes: all === 0 ? 0 : bytes / all };
+}
+
+/** Where some buckets stand in a block. */
+export function rowsIn(block: Block, part: KeyedPart): { readonly from: number; readonly to: number } {
+  const to = block.bounds[part.to] ?? block.rows;
+  return { from: block.bounds[part.from] ?? to, to };
+}
+
+/** How many rows of the buckets each block of each file has, in the order in which `KeyedReader` gives them. */
+export function rowsByBlock(paths: readonly string[], part: KeyedPart): number[] {
+  return paths.flatMap((path) => {
+    const file = new BlockFile(path);
+    file.close();
+    return file.blocks.map((block) => {
+      const { from, to } = rowsIn(block, part);
+      return to - from;
+    });
+  });
+}
+
+/** Where columns of this schema stand in a block. */
+export const columnsIn = (schema: Schema, wanted: Schema): number[] =>
+  wanted.map(({ name }) => {
+    const at = schema.findIndex((field) => field.name === name);
+    return required(at < 0 ? undefined : at, `column ${name} of a block`);
+  });
+
+/** Delivers some columns of some buckets of all files, in file order, each in row order. */
+export class KeyedReader implements BatchReader {
+  readonly #schema: Schema;
+  readonly #batches: Iterator<Batch>;
+  #open: BlockFile | null = null;
+  #memory: ReadMemory | null = takeReadMemory();
+  #rows = 0;
+
+  constructor(paths: readonly string[], schema: Schema, part: KeyedPart) {
+    this.#schema = schema;
+    this.#batches = this.#read(paths, part);
+  }
+
+  next(): Batch | null {
+    const step = this.#batches.next();
+    if (step.done === true) return null;
+    this.#rows += step.value.length;
+    return step.value;
+  }
+
+  result(): ScanResult {
+    return { rows: this.#rows, rejected: 0, bytes: 0, start: null, end: null, lines: 0 };
+  }
+
+  close(): void {
+    this.#closeFile();
+    if (this.#memory !== null) giveReadMemory(this.#memory);
+    this.#memory = null;
+  }
+
+  #closeFile(): void {
+    this.#open?.close();
+    this.#open = null;
+  }
+
+  *#read(paths: readonly string[], part: KeyedPart): Generator<Batch> {
+    const memory = required(this.#memory ?? undefined, "memory of an open reader");
+    const schema = this.#schema;
+    for (const path of paths) {
+      const file = new BlockFile(path);
+      this.#open = file;
+      for (const block of file.blocks) {
+        const indexes = columnsIn(file.schemaOf(block), schema);
+        const { from, to } = rowsIn(block, part);
+        for (let first = from; first < to; first += batchRows) {
+          const end = Math.min(to, first + batchRows);
+          const columns = indexes.map((index) => file.readColumn(block, index, first, end, memory));
+          yield { schema, length: end - first, columns, selection: null, origin: null };
+        }
+      }
+      this.#closeFile();
+    }
+  }
+}
