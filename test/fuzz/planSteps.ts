@@ -22,8 +22,9 @@ import {
   udf,
   variancePop,
 } from "millrace";
+import type { DuckDBConnection } from "@duckdb/node-api";
 import { expression } from "./planExpressions.js";
-import { quoted, type TestColumn, type TestType, testTypes, type Twin } from "./planTables.js";
+import { quoted, randomTable, type TestColumn, type TestType, testTypes, type Twin } from "./planTables.js";
 import type { Random } from "./random.js";
 
 /** Adds one step to a plan and to its SQL; null where the columns at hand do not allow it. */
@@ -275,8 +276,14 @@ const steps: readonly [Step, ...Step[]] = [
   ...[top, sort, dedupe, window, union, join, join],
 ];
 
+/** The plan of a number: a table, what a step may join it with, and up to five steps. */
+export async function planOf(duckdb: DuckDBConnection, random: Random, folder: string, rows: number): Promise<Twin> {
+  const other = await randomTable(duckdb, random, folder, "other", random.pick([200, 4_000, rows]));
+  return randomPlan(await randomTable(duckdb, random, folder, "input", rows), other, random);
+}
+
 /** A plan of up to five steps over `table`, which may join `other`. */
-export function randomPlan(table: Twin, other: Twin, random: Random): Twin {
+function randomPlan(table: Twin, other: Twin, random: Random): Twin {
   let named = 0;
   const fresh = (prefix: string): string => `${prefix}_${named++}`;
   let plan = table;

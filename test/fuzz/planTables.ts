@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { type Dataset, read } from "millrace";
@@ -97,7 +98,10 @@ async function sourceOf(
 ) {
   const schema = Object.fromEntries(columns.map((column) => [column.name, column.type]));
   const path = join(folder, `${name}.${format === "gzip" ? "csv.gz" : format}`);
-  const write = (rows: string, to: string) => duckdb.run(`COPY (${rows}) TO '${to}' (${formats[format]})`);
+  // A file that another process wrote for the same table stays as it is.
+  const write = async (rows: string, to: string): Promise<void> => {
+    if (!existsSync(to)) await duckdb.run(`COPY (${rows}) TO '${to}' (${formats[format]})`);
+  };
   if (format === "rows") return read.rows(await rowsOf(duckdb, name, columns), { schema });
   if (format === "files") {
     for (let part = 0; part < 3; part++) await write(`FROM ${name} WHERE id % 3 = ${part} ORDER BY id`, `${path}-${part}.csv`);
@@ -127,7 +131,7 @@ async function rowsOf(
   return result.getRowObjects() as Record<string, unknown>[];
 }
 
-/** A random table, in DuckDB and as a file that DuckDB wrote. */
+/** A random table, in DuckDB and as files that DuckDB wrote to `folder`, which belongs to this table and plan alone. */
 export async function randomTable(
   duckdb: DuckDBConnection,
   random: Random,
