@@ -19,7 +19,7 @@ const instance = await DuckDBInstance.create(":memory:", { threads: "1" });
 const duckdb = await instance.connect();
 const random = randomFrom(seed, number);
 const plan = await planOf(duckdb, random, inputs, rows);
-const sink = random.pick(["parquet", "csv", "jsonl", "arrow"]);
+const sink = random.pick<"parquet" | "csv" | "jsonl" | "arrow">(["parquet", "csv", "jsonl", "arrow"]);
 const engine = await Engine.create(options);
 writeSync(1, `ready ${sink}\n${plan.log.join("\n")}\n`);
 const { status } = await engine.run(plan.rows.write[sink](out), { resume: "auto", job: "random" });

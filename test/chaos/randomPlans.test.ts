@@ -96,7 +96,9 @@ const machines: readonly [EngineOptions, ...EngineOptions[]] = [
   { workers: 3 },
 ];
 
-it(`${plans} random plans, killed ${killsEach} times each, leave what undisturbed runs do`, { timeout: 60_000 + plans * killsEach * 60_000 }, async () => {
+it(`${plans} random plans, killed ${killsEach} times each, leave what undisturbed runs do`, {
+  timeout: 60_000 + plans * killsEach * 60_000,
+}, async () => {
   for (let plan = firstPlan; plan < firstPlan + plans; plan++) {
     const random = randomFrom(fuzzSeed, 1_000_000 + plan);
     const place = join(folder, `plan-${plan}`);
