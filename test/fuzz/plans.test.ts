@@ -70,34 +70,38 @@ const filesIn = (path: string): readonly string[] =>
         .map((name) => `${name} ${crc32(readFileSync(join(path, name)))}`)
     : [];
 
-it(`gives what DuckDB gives for ${plans} random plans`, async () => {
-  for (let run = firstPlan; run < firstPlan + plans; run++) {
-    const random = randomFrom(fuzzSeed, run);
-    const inputs = join(folder, `in-${run}`);
-    mkdirSync(inputs);
-    const plan = await planOf(duckdb, random, inputs, rows);
-    const out = join(folder, `out-${run}`);
-    const [engine, twin] = engines[run % engines.length] as readonly [Engine, Engine];
-    const delivery = plan.order === null ? random.pick(deliveries) : "parquet";
-    const where = `seed ${fuzzSeed}, plan ${run}, as ${delivery}:\n${plan.log.join("\n")}`;
-    const attempt = (by: Engine, to: string) =>
-      deliver(by, plan.rows, to, delivery, plan.columns).catch((error: unknown) => {
-        throw new Error(where, { cause: error });
-      });
-    const delivered = await attempt(engine, out);
-    if (random.chance(0.3)) {
-      await attempt(twin, `${out}-twin`);
-      expect(filesIn(`${out}-twin`), `other bytes with other settings: ${where}`).toEqual(filesIn(out));
-      rmSync(`${out}-twin`, { recursive: true, force: true });
+it(
+  `gives what DuckDB gives for ${plans} random plans`,
+  async () => {
+    for (let run = firstPlan; run < firstPlan + plans; run++) {
+      const random = randomFrom(fuzzSeed, run);
+      const inputs = join(folder, `in-${run}`);
+      mkdirSync(inputs);
+      const plan = await planOf(duckdb, random, inputs, rows);
+      const out = join(folder, `out-${run}`);
+      const [engine, twin] = engines[run % engines.length] as readonly [Engine, Engine];
+      const delivery = plan.order === null ? random.pick(deliveries) : "parquet";
+      const where = `seed ${fuzzSeed}, plan ${run}, as ${delivery}:\n${plan.log.join("\n")}`;
+      const attempt = (by: Engine, to: string) =>
+        deliver(by, plan.rows, to, delivery, plan.columns).catch((error: unknown) => {
+          throw new Error(where, { cause: error });
+        });
+      const delivered = await attempt(engine, out);
+      if (random.chance(0.3)) {
+        await attempt(twin, `${out}-twin`);
+        expect(filesIn(`${out}-twin`), `other bytes with other settings: ${where}`).toEqual(filesIn(out));
+        rmSync(`${out}-twin`, { recursive: true, force: true });
+      }
+      await duckdb.run(`CREATE OR REPLACE TABLE expected AS ${plan.sql}`);
+      const found = numbered(delivered, plan.columns, plan.order === null ? null : "filename, file_row_number");
+      const expected = numbered("expected", plan.columns, plan.order);
+      const different = plan.columns.map(differs).join(" OR ");
+      const result = await duckdb.runAndReadAll(
+        `SELECT f, e FROM ${found} f FULL JOIN ${expected} e ON f.nth_row = e.nth_row WHERE f.nth_row IS NULL OR e.nth_row IS NULL OR ${different} LIMIT 2`,
+      );
+      expect(result.getRowsJson(), where).toEqual([]);
+      for (const path of [out, inputs]) rmSync(path, { recursive: true, force: true });
     }
-    await duckdb.run(`CREATE OR REPLACE TABLE expected AS ${plan.sql}`);
-    const found = numbered(delivered, plan.columns, plan.order === null ? null : "filename, file_row_number");
-    const expected = numbered("expected", plan.columns, plan.order);
-    const different = plan.columns.map(differs).join(" OR ");
-    const result = await duckdb.runAndReadAll(
-      `SELECT f, e FROM ${found} f FULL JOIN ${expected} e ON f.nth_row = e.nth_row WHERE f.nth_row IS NULL OR e.nth_row IS NULL OR ${different} LIMIT 2`,
-    );
-    expect(result.getRowsJson(), where).toEqual([]);
-    for (const path of [out, inputs]) rmSync(path, { recursive: true, force: true });
-  }
-}, 60_000 + plans * 12_000);
+  },
+  60_000 + plans * 12_000,
+);
