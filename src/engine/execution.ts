@@ -8,7 +8,6 @@ import type { Schema } from "../schema/types.js";
 import type { Deadline } from "./deadline.js";
 import type { RunEventBody } from "./observe/events.js";
 import type { EngineSettings } from "./options.js";
-import type { Resumption } from "./runs/resume.js";
 import type { RunOptions } from "./runs/run.js";
 
 /** Takes the rows of an output that has no sink: its columns first, then batches; none is made before the promise of the last is settled. */
@@ -21,6 +20,16 @@ export interface RowsConsumer {
   end?(): Promise<void>;
   /** The run fails. */
   fail?(error: MillraceError): void;
+}
+
+/** Which run a call of `engine.run` is about. */
+export interface Resumption {
+  /** The run to go on with; null: a new one. */
+  readonly runId: string | null;
+  /** The caller named the run: it is the same, whatever the rows are that the program hands over again. */
+  readonly named: boolean;
+  /** A run of the same job that has only its publishing to be completed, which comes first. */
+  readonly finishFirst: string | null;
 }
 
 export interface Execution {

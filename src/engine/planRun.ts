@@ -18,7 +18,7 @@ import type {
   TaskAttempt,
 } from "../report/model.js";
 import type { RejectRecord, TaskResult } from "../task/protocol.js";
-import type { CountedMetrics } from "./observe/afterRun.js";
+import type { CountedMetrics } from "./observe/countedMetrics.js";
 import { CheckFindings } from "./stages/checkFindings.js";
 import { completeRunsAt } from "./completion.js";
 import { RunContext, throwIfAborted } from "./context.js";

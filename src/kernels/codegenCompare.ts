@@ -3,8 +3,7 @@ import { emitComparison, type Order, orderSymbol } from "../functions/comparison
 import { type DataType, valueForm } from "../schema/types.js";
 import { compareSlices, undecided } from "./byteText.js";
 import { Merge } from "./codegenMerge.js";
-import type { Call } from "./codegenNarrow.js";
-import { anyNull, type Piece, type RowStatements, type Want } from "./codegenPiece.js";
+import { anyNull, type Call, type Piece, type RowStatements, type Want } from "./codegenPiece.js";
 import { narrowOf } from "./codegenRange.js";
 import { setMembership } from "./codegenSet.js";
 

@@ -3,7 +3,7 @@ import type { Column } from "../batch/column.js";
 import { TextView } from "../batch/text.js";
 import { internalError } from "../common/errors.js";
 import { type Schema, valueForm } from "../schema/types.js";
-import type { Narrow, TextPiece } from "./codegenPiece.js";
+import type { InputText, Narrow } from "./codegenPiece.js";
 
 /** What the generated loop knows of a batch before it runs. */
 export interface InputShape {
@@ -22,22 +22,6 @@ export interface CodedView extends Coded {
 }
 
 export const codedView = ({ codes, texts }: Coded): CodedView => ({ codes, texts, view: new TextView(texts) });
-
-/** How generated text reads the columns of a batch. One row is `i`. */
-export interface InputText {
-  /** Statements before the loop. */
-  readonly prologue: string;
-  /** Statements at the start of each row. */
-  readonly rowPrologue: string;
-  /** Text of a row's value; meaningless where it is null. */
-  value(index: number): string;
-  /** Text that is true where the row is null; null when it never is. */
-  isNull(index: number): string | null;
-  /** A whole number as an exact double, where the batch allows it. */
-  narrow(index: number): Narrow | null;
-  /** The row's bytes in a text column; null for the others. */
-  bytes(index: number): TextPiece | null;
-}
 
 /** The text that reads the columns `used` of a schema. */
 export function inputText(schema: Schema, used: readonly number[], shape: InputShape): InputText {

@@ -1,6 +1,5 @@
 import { Merge } from "./codegenMerge.js";
-import type { Call } from "./codegenNarrow.js";
-import type { Piece, RowStatements, Want } from "./codegenPiece.js";
+import type { Call, Piece, RowStatements, Want } from "./codegenPiece.js";
 
 /** Calls that evaluate an argument only where its value matters, or that look at nothing but its nullness. */
 export const lazyCalls: { readonly [fn: string]: (row: RowStatements, call: Call, want: Want) => Piece } = {

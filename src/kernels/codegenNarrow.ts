@@ -1,11 +1,8 @@
-import type { Bound } from "../expr/nodes.js";
 import { overflow } from "../functions/failure.js";
 import { type DataType, isInteger, typeName, valueForm } from "../schema/types.js";
 import { narrowTime } from "./codegenNarrowTime.js";
-import { anyNull, type Narrow, type Piece, type RowStatements } from "./codegenPiece.js";
+import { anyNull, type Call, type Narrow, type Piece, type RowStatements } from "./codegenPiece.js";
 import { fitsType, isExact, narrowOf, narrowPiece, quotientIsExact, rangeOf } from "./codegenRange.js";
-
-export type Call = Extract<Bound, { kind: "call" }>;
 
 interface Ranged {
   readonly text: string;

@@ -2,8 +2,7 @@ import { scalarFunction } from "../functions/registry.js";
 import { civilFromDays } from "../functions/civil.js";
 import { addToDays, clockMicros, isClockUnit, type TimeUnit, truncateDays } from "../functions/time-units.js";
 import { types } from "../schema/types.js";
-import type { Call } from "./codegenNarrow.js";
-import { anyNull, type Narrow, type Piece, type RowStatements } from "./codegenPiece.js";
+import { anyNull, type Call, type Narrow, type Piece, type RowStatements } from "./codegenPiece.js";
 import { isExact, narrowPiece, quotientIsExact } from "./codegenRange.js";
 
 const microsecondsPerDay = 86_400_000_000;

@@ -1,9 +1,11 @@
 import type { Bound, FunctionRef } from "../expr/nodes.js";
 import type { EmitContext } from "../functions/definition.js";
 import type { DataType } from "../schema/types.js";
-import type { InputText } from "./codegenInput.js";
 import type { Scope } from "./codegenScope.js";
 import type { UserFunction } from "./userFunction.js";
+
+/** A call of a built-in function. */
+export type Call = Extract<Bound, { kind: "call" }>;
 
 /** Texts for one value of the current row. */
 export interface Piece {
@@ -84,4 +86,20 @@ export function anyNull(pieces: readonly Piece[]): string | null {
   const nulls = [...new Set(pieces.flatMap((piece) => (piece.isNull === null ? [] : [piece.isNull])))];
   if (nulls.includes("true")) return "true";
   return nulls.length === 0 ? null : nulls.length === 1 ? (nulls[0] ?? null) : `(${nulls.join(" || ")})`;
+}
+
+/** How generated text reads the columns of a batch. One row is `i`. */
+export interface InputText {
+  /** Statements before the loop. */
+  readonly prologue: string;
+  /** Statements at the start of each row. */
+  readonly rowPrologue: string;
+  /** Text of a row's value; meaningless where it is null. */
+  value(index: number): string;
+  /** Text that is true where the row is null; null when it never is. */
+  isNull(index: number): string | null;
+  /** A whole number as an exact double, where the batch allows it. */
+  narrow(index: number): Narrow | null;
+  /** The row's bytes in a text column; null for the others. */
+  bytes(index: number): TextPiece | null;
 }

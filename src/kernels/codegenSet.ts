@@ -1,8 +1,7 @@
 import type { Bound } from "../expr/nodes.js";
 import { literalToValue } from "../functions/literal.js";
 import { type DataType, type Value, valueForm } from "../schema/types.js";
-import type { Call } from "./codegenNarrow.js";
-import type { Piece, RowStatements } from "./codegenPiece.js";
+import type { Call, Piece, RowStatements } from "./codegenPiece.js";
 import { narrowOf } from "./codegenRange.js";
 
 /** Shorter lists are compared one after the other. */

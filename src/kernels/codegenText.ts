@@ -26,8 +26,7 @@ import {
 import { bytePattern, sliceMatches } from "./bytePattern.js";
 import { ByteSet, sliceInSet } from "./byteSet.js";
 import { decodedText } from "./codegenMerge.js";
-import type { Call } from "./codegenNarrow.js";
-import { anyNull, type Piece, type RowStatements, type TextPiece } from "./codegenPiece.js";
+import { anyNull, type Call, type Piece, type RowStatements, type TextPiece } from "./codegenPiece.js";
 
 /** Whether the bytes of an expression can be had without making a string of it. */
 export function isTextual(row: RowStatements, bound: Bound): boolean {

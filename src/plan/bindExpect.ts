@@ -2,7 +2,8 @@ import { planError } from "../common/errors.js";
 import { bindExpr } from "../functions/bind.js";
 import { requireField, typeName } from "../schema/types.js";
 import type { BoundCheck, BoundNode } from "./bound.js";
-import type { CheckSpec, ExpectNode } from "./checkSpec.js";
+import type { CheckSpec } from "./checkSpec.js";
+import type { ExpectNode } from "./nodes.js";
 
 /** The row checks of an `expect`; those of other scopes were made queries of their own before. */
 export function bindExpect(node: ExpectNode, input: BoundNode): BoundNode {

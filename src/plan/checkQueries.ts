@@ -1,8 +1,8 @@
 import { required } from "../common/assert.js";
 import type { AggregateExpr, Expr, NamedExpr } from "../expr/nodes.js";
 import { types } from "../schema/types.js";
-import type { CheckSpec, ExpectNode } from "./checkSpec.js";
-import { inputsOf, type LogicalNode } from "./nodes.js";
+import type { CheckSpec } from "./checkSpec.js";
+import { type ExpectNode, inputsOf, type LogicalNode } from "./nodes.js";
 import { topological } from "./walk.js";
 
 /**

@@ -1,5 +1,4 @@
 import type { AggregateExpr, Expr } from "../expr/nodes.js";
-import type { LogicalNode } from "./nodes.js";
 
 /** What a check asks about. */
 export type CheckDimension =
@@ -62,12 +61,4 @@ export interface CheckSpec {
   readonly test: CheckTest;
   /** Its number in the plan; given when the plan is prepared. */
   readonly id?: number;
-}
-
-/** Checks over the rows of a dataset, which pass on as they are (but for those that `quarantine` sets aside). */
-export interface ExpectNode {
-  readonly kind: "expect";
-  readonly input: LogicalNode;
-  readonly references: readonly LogicalNode[];
-  readonly checks: readonly CheckSpec[];
 }

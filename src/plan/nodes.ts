@@ -1,6 +1,6 @@
 import type { AggregateExpr, Expr, FunctionRef, JsonValue, NamedExpr, SortKey } from "../expr/nodes.js";
 import type { Schema } from "../schema/types.js";
-import type { ExpectNode } from "./checkSpec.js";
+import type { CheckSpec } from "./checkSpec.js";
 import type { StreamInput, StreamTarget } from "./stream.js";
 
 /** What to do with a record that cannot be read or computed. */
@@ -196,4 +196,12 @@ export function inputsOf(node: LogicalNode): readonly LogicalNode[] {
     default:
       return [node.input];
   }
+}
+
+/** Checks over the rows of a dataset, which pass on as they are (but for those that `quarantine` sets aside). */
+export interface ExpectNode {
+  readonly kind: "expect";
+  readonly input: LogicalNode;
+  readonly references: readonly LogicalNode[];
+  readonly checks: readonly CheckSpec[];
 }

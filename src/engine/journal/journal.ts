@@ -8,7 +8,7 @@ import type { SinkSpec } from "../../plan/nodes.js";
 import type { RunStatus, StageFlow } from "../../report/model.js";
 import type { Schema } from "../../schema/types.js";
 import type { FileWritten, TaskResult } from "../../task/protocol.js";
-import type { CountedMetrics } from "../observe/afterRun.js";
+import type { CountedMetrics } from "../observe/countedMetrics.js";
 import { JournalWriter, readJournalFile } from "./journalFile.js";
 import type { TaskIdentity } from "./taskIdentity.js";
 

@@ -6,9 +6,7 @@ import { buildReport, pastRun, type RunReport } from "../../report/report.js";
 import { productVersions } from "../../report/versions.js";
 import type { EngineSettings } from "../options.js";
 import { pruneRuns } from "../runs/prune.js";
-
-/** What the coordinator counted; the rest of a report's material is the same for every run of an engine. */
-export type CountedMetrics = Omit<RunMetrics, "flow" | "versions" | "settings">;
+import type { CountedMetrics } from "./countedMetrics.js";
 
 export interface Planned {
   readonly physical: PhysicalPlan;

@@ -1,3 +1,4 @@
+import type { Resumption } from "../execution.js";
 import { configError, type MillraceError } from "../../common/errors.js";
 import { folderOfRun } from "../../history/runFolders.js";
 import { supersededBy } from "../../io/commit.js";
@@ -14,16 +15,6 @@ import { createRunFolder, leaveRunFolder, type RunFolder } from "./runFolder.js"
 import { outlineOf, shapingOf, targetsOf } from "../journal/runHeader.js";
 import { runFolderOf, RunRejects } from "../rejects/runRejects.js";
 import { unfinishedMemories } from "./runs.js";
-
-/** Which run a call of `engine.run` is about. */
-export interface Resumption {
-  /** The run to go on with; null: a new one. */
-  readonly runId: string | null;
-  /** The caller named the run: it is the same, whatever the rows are that the program hands over again. */
-  readonly named: boolean;
-  /** A run of the same job that has only its publishing to be completed, which comes first. */
-  readonly finishFirst: string | null;
-}
 
 /** @throws MillraceError Config/RUN_NOT_FOUND, JOURNAL_DAMAGED */
 export function chooseRun(plan: Plan, options: RunOptions, settings: EngineSettings): Resumption {
