@@ -1,7 +1,7 @@
 import type { Batch } from "../batch/column.js";
 import type { FileWritten, RejectRecord, ScanResult } from "../task/protocol.js";
 
-/** Takes a reject as it occurs, with the record's bytes. Throws when the source says `onReject: "fail"`. */
+/** Takes a reject as it occurs, with the record's bytes, which are good until it returns. Throws when the source says `onReject: "fail"`. */
 export type RejectSink = (reject: RejectRecord, raw: Uint8Array | null) => void;
 
 /** Delivers one partition of a source as batches. A batch is valid until the next call. */

@@ -5,7 +5,7 @@ import type { SourceFile } from "../plan/bound.js";
 import type { CsvOptions } from "../plan/nodes.js";
 import { isNested, type Schema, typeName } from "../schema/types.js";
 import { type CsvHead, readCsvHead } from "./csvHead.js";
-import type { ColumnPlace } from "./csvReader.js";
+import type { ColumnPlace } from "./csvRows.js";
 
 /** How a file's records become the source's own columns. */
 export interface FilePlaces {

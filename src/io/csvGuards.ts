@@ -30,12 +30,12 @@ export class CsvGuards {
   }
 
   /** Adds what is wrong in the batch whose columns are `read` to `failures`. A row's first failure counts. */
-  check(read: readonly Column[], slice: RowSlice, failures: ValueFailure[]): void {
+  check(read: readonly (Column | null)[], slice: RowSlice, failures: ValueFailure[]): void {
     const { columns, schema, hidden, trailing } = this.#o;
     if (this.#required.size > 0) {
       schema.forEach(({ name }, i) => {
-        const column = read[i];
-        if (column !== undefined && this.#required.has(name)) addMissing(column, name, failures);
+        const column = read[i] ?? null;
+        if (column !== null && this.#required.has(name)) addMissing(column, name, failures);
       });
     }
     for (const { field, planned } of hidden) {

@@ -3,6 +3,7 @@ import type { KernelMemory } from "../kernels/wasm.js";
 import type { CsvDialect } from "./csvDialect.js";
 import type { CsvJoints } from "./csvJoints.js";
 import { doubtRecords, judgeDoubt, recordOver, unreached } from "./csvDoubt.js";
+import { closeGaps } from "./failedRows.js";
 import type { TextBlock } from "./textBlock.js";
 
 /** Entries the kernels may write past the end of a list. */
@@ -16,6 +17,8 @@ export interface WrongRecord {
   readonly start: number;
   /** Its line end. */
   readonly end: number;
+  /** Line ends before it in the block; null where the scan cannot tell. */
+  readonly line: number | null;
   readonly reason: "fields" | "unclosed" | "stray" | "lineEnd" | "doubtful" | "header" | "joint" | "nul";
   readonly fields: number;
 }
@@ -37,6 +40,8 @@ export class CsvIndex {
   #markCount = 0;
   /** Entries of the row list that hold what `evenRows` writes. */
   #evenRows = 0;
+  /** All lines of the block were taken as they are, for they are alike. */
+  #tookEven = false;
   /** The block's line ends are listed, not just counted. */
   #isListed = false;
   /** Lines that are perfect records are judged by the damage around them as well. */
@@ -84,7 +89,8 @@ export class CsvIndex {
     if (this.#doubts) this.#settle(block, fields, last, isEven);
     const oneEach = this.#get(indexAnswer.inner) === 0;
     this.isAscii = this.#get(indexAnswer.wide) === 0;
-    if (isEven && this.#takeEven(fields, limit)) {
+    this.#tookEven = isEven && this.#takeEven(fields, limit);
+    if (this.#tookEven) {
       this.lineEnds = oneEach ? this.good : null;
       return;
     }
@@ -118,6 +124,30 @@ export class CsvIndex {
     const first = u32[(this.#rows >>> 2) + row] as number;
     const at = (this.#seps >>> 2) + first;
     return { start: ((u32[at - 1] as number) + 1) >>> 0, end: u32[at + fields - 1] as number };
+  }
+
+  /** Line ends of the block before a good record; null where the scan cannot tell. */
+  lineOf(row: number, fields: number): number | null {
+    if (this.lineEnds === null) return null;
+    const u32 = this.#memory.u32();
+    const first = u32[(this.#rows >>> 2) + row] as number;
+    if (this.#tookEven) return first / fields;
+    const lines = this.#lines >>> 2;
+    let [low, high] = [0, this.#lineCount];
+    // The line whose last separator is the first at or behind the record's first one.
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((u32[lines + middle] as number) < first) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Takes failed rows of [first, first + count) out of the list, where those that are left stand one behind the other. */
+  dropRows(first: number, count: number, failed: readonly { readonly row: number }[]): void {
+    const at = (this.#rows >>> 2) + first;
+    closeGaps(this.#memory.u32().subarray(at, at + count), 1, failed);
+    this.#evenRows = Math.min(this.#evenRows, first);
   }
 
   free(): void {
@@ -291,7 +321,13 @@ export class CsvIndex {
       const before = line === 0 ? -1 : (u32[lines + line - 1] as number);
       const start = ((u32[seps + before] as number) + 1) >>> 0;
       const kind = (kinds.get(start) ?? 0) & ~mark.region;
-      out.push({ start, end: u32[seps + lastSep] as number, reason: reasonOf(kind), fields: lastSep - before });
+      out.push({
+        start,
+        end: u32[seps + lastSep] as number,
+        line: this.lineEnds === null ? null : line,
+        reason: reasonOf(kind),
+        fields: lastSep - before,
+      });
     }
     return out;
   }

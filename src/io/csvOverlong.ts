@@ -31,7 +31,7 @@ export class CsvOverlong {
 
   /** To be called when the block begins with a record that fills it. */
   begin(): void {
-    this.#place = this.#places.locate(0, 0).place;
+    this.#place = this.#places.locate(0, 0, 0).place;
     this.#length = 0;
     this.#cr = 0;
     this.#pass(this.#block.length, this.#block.length);

@@ -62,18 +62,20 @@ export class CsvPlaces {
     this.#measuredRaw = 0;
   }
 
-  /** The place and the bytes of the record [start, lineEnd) of the block; a CR before an LF belongs to the line end. */
-  locate(start: number, lineEnd: number): { readonly place: OriginPlace; readonly raw: Uint8Array } {
+  /**
+   * The place and the bytes of the record [start, lineEnd) of the block; a CR before an LF belongs to the line end. `line`: line ends before it,
+   * where that is known. The bytes are good for as long as the block is.
+   */
+  locate(start: number, lineEnd: number, line: number | null): { readonly place: OriginPlace; readonly raw: Uint8Array } {
     const { block, memory, newline, transcoder } = this.#o;
     const bytes = memory.u8();
     const end = newline === 10 && lineEnd > start && bytes[block.base + lineEnd - 1] === 13 ? lineEnd - 1 : lineEnd;
-    // From Node's pool of small buffers: an ArrayBuffer of its own costs more than reading the record.
-    const text = Buffer.from(bytes.subarray(block.base + start, block.base + end));
+    const text = bytes.subarray(block.base + start, block.base + end);
     if (transcoder === null) {
-      return { place: this.#place(start, block.offset + start, end - start), raw: text };
+      return { place: this.#place(start, line, block.offset + start, end - start), raw: text };
     }
     const raw = transcoder.encode(text);
-    return { place: this.#place(start, this.#rawOffset + this.#rawBefore(transcoder, start), raw.length), raw };
+    return { place: this.#place(start, line, this.#rawOffset + this.#rawBefore(transcoder, start), raw.length), raw };
   }
 
   /** The length in the file of the block's first `length` bytes. */
@@ -82,8 +84,8 @@ export class CsvPlaces {
     return transcoder === null ? length : this.#rawBefore(transcoder, length);
   }
 
-  #place(start: number, byte: number, length: number): OriginPlace {
-    return { file: this.#o.file, line: this.#lines + 1 + this.#linesBefore(start), byte, length };
+  #place(start: number, line: number | null, byte: number, length: number): OriginPlace {
+    return { file: this.#o.file, line: this.#lines + 1 + (line ?? this.#linesBefore(start)), byte, length };
   }
 
   /** Line ends in the block's first `length` bytes. Whoever asks in ascending order has every byte counted once. */

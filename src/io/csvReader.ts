@@ -1,30 +1,23 @@
-import type { Batch, Column, RowOrigin } from "../batch/column.js";
+import type { Batch, RowOrigin } from "../batch/column.js";
 import type { CsvKernels } from "../kernels/csvKernels.js";
 import type { Kernels } from "../kernels/wasm.js";
 import type { SourceFile } from "../plan/bound.js";
-import { type Field, type Schema, types } from "../schema/types.js";
+import type { Field, Schema } from "../schema/types.js";
 import type { ScanResult } from "../task/protocol.js";
 import type { BatchReader, RejectSink } from "./contracts.js";
-import { CsvColumns, type PlannedColumn, type RowSlice, type ValueFailure } from "./csvColumns.js";
+import type { RowSlice, ValueFailure } from "./csvColumns.js";
 import type { TextParser } from "./csvFormats.js";
-import { CsvGuards, firstRows } from "./csvGuards.js";
 import type { CsvHead } from "./csvHead.js";
 import { CsvIndex, type WrongRecord } from "./csvIndex.js";
 import { CsvJoints } from "./csvJoints.js";
 import { CsvOverlong } from "./csvOverlong.js";
 import { CsvPlaces } from "./csvPlaces.js";
-import { firstOfRows, LiveRows } from "./failedRows.js";
+import { type ColumnPlace, CsvRows } from "./csvRows.js";
 import { transcoded } from "./encodingSource.js";
 import { TextBlock } from "./textBlock.js";
 import type { ByteSource } from "./textBytes.js";
 import { giveKernels, takeKernels } from "./textKernels.js";
 import { readRecord } from "./textReject.js";
-import { constantColumn } from "./textValues.js";
-
-/** Where a column's values come from: a field of the record, or one text for the whole file, such as its folder's. */
-export type ColumnPlace =
-  | { readonly kind: "field"; readonly index: number }
-  | { readonly kind: "constant"; readonly text: string | null };
 
 export interface CsvReaderOptions {
   readonly file: SourceFile;
@@ -53,8 +46,6 @@ export interface CsvReaderOptions {
   readonly maxRecordBytes: number;
 }
 
-const trailingField: Field = { name: "", type: types.binary, nullable: true };
-
 /** Reads one partition of a CSV file. A batch's columns are views on kernel memory, valid until the next call. */
 export class CsvReader implements BatchReader {
   readonly #o: CsvReaderOptions;
@@ -63,9 +54,7 @@ export class CsvReader implements BatchReader {
   readonly #source: ByteSource;
   readonly #block: TextBlock;
   readonly #index: CsvIndex;
-  readonly #columns: CsvColumns;
-  readonly #planned: readonly (PlannedColumn | Column)[];
-  readonly #guards: CsvGuards;
+  readonly #columns: CsvRows;
   readonly #hasText: boolean;
   #seeking: boolean;
   #skip: number;
@@ -80,7 +69,6 @@ export class CsvReader implements BatchReader {
   #rejected = 0;
   readonly #places: CsvPlaces;
   readonly #overlong: CsvOverlong;
-  readonly #live = new LiveRows();
 
   constructor(options: CsvReaderOptions) {
     this.#o = options;
@@ -122,23 +110,12 @@ export class CsvReader implements BatchReader {
     this.#overlong = new CsvOverlong(memory, this.#csv, this.#block, this.#places, head.dialect.newline);
     const joints = new CsvJoints(head.header, options.fields, head.dialect);
     this.#index = new CsvIndex(memory, this.#csv, head.dialect, joints);
-    const { fields, nullValues } = options;
-    this.#columns = new CsvColumns({
+    this.#columns = new CsvRows({
+      ...options,
       memory,
       kernels: this.#csv,
       dialect: head.dialect,
-      fields,
-      nullValues,
       capacity: this.#batchRows(),
-      ...(options.parserOf === undefined ? {} : { parserOf: options.parserOf }),
-    });
-    this.#planned = options.schema.map((field, i) => this.#plan(field, options.places[i] as ColumnPlace));
-    this.#guards = new CsvGuards({
-      columns: this.#columns,
-      schema: options.schema,
-      required: options.required ?? [],
-      hidden: (options.hidden ?? []).map(({ field, place }) => ({ field, planned: this.#plan(field, place) })),
-      trailing: options.trailing === true ? this.#columns.plan(trailingField, fields - 1) : null,
     });
     this.#hasText = options.schema.some((field, i) => field.type.kind === "utf8" && options.places[i]?.kind === "field");
   }
@@ -174,11 +151,6 @@ export class CsvReader implements BatchReader {
 
   #batchRows(): number {
     return Math.max(1, this.#o.batchRows);
-  }
-
-  #plan(field: Field, place: ColumnPlace): PlannedColumn | Column {
-    if (place.kind === "constant") return constantColumn(field, place.text, this.#batchRows());
-    return this.#columns.plan(field, place.index);
   }
 
   /** Reads and indexes the next block; nothing when there is none. */
@@ -269,28 +241,25 @@ export class CsvReader implements BatchReader {
       span: block.scratch + block.capacity - block.base,
       needsUtf8Check: this.#needsUtf8Check,
     };
-    this.#columns.begin(slice);
-    const failures: ValueFailure[] = [];
-    const columns = this.#planned.map((column) =>
-      "layout" in column ? firstRows(column, count) : this.#columns.read(column, slice, failures),
-    );
-    this.#guards.check(columns, slice, failures);
-    const failed = failures.length === 0 ? failures : firstOfRows(failures);
+    const judged = this.#columns.judge(slice);
+    const { failed } = judged;
     this.#report(first, count, failed);
     this.#rows += count;
-    const live = count - failed.length;
-    if (live === 0) return null;
-    const selection = failed.length === 0 ? null : this.#live.without(count, failed);
-    return { schema: this.#o.schema, length: count, columns, selection, origin: this.#origin(first) };
+    const length = count - failed.length;
+    if (length === 0) return null;
+    if (failed.length > 0) index.dropRows(first, count, failed);
+    const columns = this.#columns.finish(judged, { ...slice, count: length });
+    return { schema: this.#o.schema, length, columns, selection: null, origin: this.#origin(first) };
   }
 
   /** Rejects what failed in rows [first, first + count) and every wrong record before their end, in the file's order. */
   #report(first: number, count: number, failures: readonly ValueFailure[]): void {
     const until = this.#wrong < this.#index.wrong.length ? this.#index.bounds(first + count - 1, this.#o.fields).end : 0;
     for (const { row, code, message, column } of failures) {
-      const { start, end } = this.#index.bounds(first + row, this.#o.fields);
+      const { fields } = this.#o;
+      const { start, end } = this.#index.bounds(first + row, fields);
       this.#rejectWrong(start);
-      this.#reject(start, end, code, message, column);
+      this.#reject({ start, end, line: this.#index.lineOf(first + row, fields) }, code, message, column);
     }
     this.#rejectWrong(until);
   }
@@ -301,13 +270,13 @@ export class CsvReader implements BatchReader {
       if (wrong.start >= before) return;
       this.#rows++;
       const [code, message] = explain(wrong, this.#o.fields);
-      this.#reject(wrong.start, wrong.end, code, message, null);
+      this.#reject(wrong, code, message, null);
     }
   }
 
-  #reject(start: number, end: number, code: string, message: string, column: string | null): void {
+  #reject({ start, end, line }: RecordBounds, code: string, message: string, column: string | null): void {
     this.#rejected++;
-    const { raw, place } = this.#places.locate(start, end);
+    const { raw, place } = this.#places.locate(start, end, line);
     this.#o.reject(readRecord(place, code, message, column), raw);
   }
 
@@ -325,11 +294,13 @@ export class CsvReader implements BatchReader {
   #origin(first: number): RowOrigin {
     const locate = (row: number) => {
       const { start, end } = this.#index.bounds(first + row, this.#o.fields);
-      return this.#places.locate(start, end);
+      return this.#places.locate(start, end, this.#index.lineOf(first + row, this.#o.fields));
     };
-    return { place: (row) => locate(row).place, raw: (row) => locate(row).raw };
+    return { place: (row) => locate(row).place, raw: (row) => locate(row).raw.slice() };
   }
 }
+
+type RecordBounds = Pick<WrongRecord, "start" | "end" | "line">;
 
 function explain(wrong: WrongRecord, fields: number): readonly [code: string, message: string] {
   switch (wrong.reason) {

@@ -37,9 +37,9 @@ function readColumn(
       const [column] = batch.columns;
       if (column === undefined) throw new Error("a column was asked for");
       for (let row = 0; row < batch.length; row++) {
-        if (!rejected.has(record + row)) each(column, row, record + row);
+        while (rejected.has(record)) record++;
+        each(column, row, record++);
       }
-      record += batch.length;
     }
     void reader.close();
   }

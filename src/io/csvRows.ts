@@ -1,0 +1,89 @@
+import type { Column } from "../batch/column.js";
+import { required } from "../common/assert.js";
+import { type Field, type Schema, types } from "../schema/types.js";
+import { CsvColumns, type CsvColumnsOptions, type PlannedColumn, type RowSlice, type ValueFailure } from "./csvColumns.js";
+import { CsvGuards, firstRows } from "./csvGuards.js";
+import { firstOfRows, withoutRows } from "./failedRows.js";
+import { constantColumn } from "./textValues.js";
+
+/** Where a column's values come from: a field of the record, or one text for the whole file, such as its folder's. */
+export type ColumnPlace =
+  | { readonly kind: "field"; readonly index: number }
+  | { readonly kind: "constant"; readonly text: string | null };
+
+export interface CsvRowsOptions extends CsvColumnsOptions {
+  readonly schema: Schema;
+  readonly places: readonly ColumnPlace[];
+  /** Columns in which null rejects the record. */
+  readonly required?: readonly string[];
+  /** Those of them that are not in `schema`. */
+  readonly hidden?: readonly { readonly field: Field; readonly place: ColumnPlace }[];
+  /** The last field is what stands behind the delimiter at the end of each record: nothing. */
+  readonly trailing?: boolean;
+}
+
+/** What the records of a slice are: their failures, and the columns as far as they had to be read to tell. */
+export interface JudgedRows {
+  /** In the order of the rows, each once. */
+  readonly failed: readonly ValueFailure[];
+  readonly columns: readonly (Column | null)[];
+}
+
+const trailingField: Field = { name: "", type: types.binary, nullable: true };
+
+/** Reads the columns of a plan from slices of an indexed block. Columns are views on kernel memory, valid until the next slice. */
+export class CsvRows {
+  readonly #columns: CsvColumns;
+  readonly #planned: readonly (PlannedColumn | Column)[];
+  readonly #guards: CsvGuards;
+  readonly #capacity: number;
+  /** By column: text that no record can fail for as long as it is well-formed. */
+  readonly #isPlainText: readonly boolean[];
+
+  constructor(options: CsvRowsOptions) {
+    const { schema, places, hidden = [], required: needed = [], trailing, fields } = options;
+    this.#capacity = options.capacity;
+    this.#columns = new CsvColumns(options);
+    this.#planned = schema.map((field, i) => this.#plan(field, required(places[i], `place of ${field.name}`)));
+    this.#guards = new CsvGuards({
+      columns: this.#columns,
+      schema,
+      required: needed,
+      hidden: hidden.map(({ field, place }) => ({ field, planned: this.#plan(field, place) })),
+      trailing: trailing === true ? this.#columns.plan(trailingField, fields - 1) : null,
+    });
+    const guarded = needed.length > 0 || trailing === true;
+    this.#isPlainText = schema.map(({ type }) => !guarded && (type.kind === "utf8" || type.kind === "binary"));
+  }
+
+  /** Reads what decides whether the records of a slice can be delivered. */
+  judge(slice: RowSlice): JudgedRows {
+    this.#columns.begin(slice);
+    const failures: ValueFailure[] = [];
+    const columns = this.#planned.map((column, i) => {
+      const canWait = this.#isPlainText[i] === true && !slice.needsUtf8Check;
+      return "layout" in column || canWait ? null : this.#columns.read(column, slice, failures);
+    });
+    this.#guards.check(columns, slice, failures);
+    return { failed: failures.length === 0 ? failures : firstOfRows(failures), columns };
+  }
+
+  /** All columns without the failed records, which the row list of `slice`, that judged but for its `count`, no longer names. */
+  finish({ failed, columns }: JudgedRows, slice: RowSlice): Column[] {
+    return this.#planned.map((planned, i) => {
+      if ("layout" in planned) return firstRows(planned, slice.count);
+      const read = columns[i] ?? null;
+      if (read === null) return this.#columns.read(planned, slice, []);
+      return failed.length === 0 ? read : withoutRows(read, failed);
+    });
+  }
+
+  free(): void {
+    this.#columns.free();
+  }
+
+  #plan(field: Field, place: ColumnPlace): PlannedColumn | Column {
+    if (place.kind === "constant") return constantColumn(field, place.text, this.#capacity);
+    return this.#columns.plan(field, place.index);
+  }
+}
