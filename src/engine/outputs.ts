@@ -121,7 +121,7 @@ export class OutputSet {
         await publish(output.target, output.staged, { planFingerprint });
         metrics.push(outputMetrics(output));
       } else metrics.push(await publishTable(output, reader, run));
-      run.journal?.write({ kind: "published", path: resolve(sinkOf(output).path) });
+      run.journal?.published(resolve(sinkOf(output).path));
     }
     return metrics;
   }

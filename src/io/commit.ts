@@ -14,7 +14,7 @@ import {
   manifestText,
   readManifest,
 } from "./manifest.js";
-import { type FileSystem, nodeFileSystem, writeTextAtomically } from "./sinkFileSystem.js";
+import { type FileSystem, nodeFileSystem, writeTextSoon } from "./sinkFileSystem.js";
 import { extensions } from "./sinks.js";
 
 export { assemble, type Staged, type StagedFile } from "./commitAssemble.js";
@@ -38,10 +38,12 @@ export async function publish(target: Target, staged: Staged, options: PublishOp
   try {
     const manifest = manifestFor(target, staged, options.planFingerprint ?? null, files);
     const intent =
-      target.layout === "wholeFolder" ? folderIntent(target, manifest, files) : filesIntent(target, staged, manifest, files);
-    syncStaged(target, staged, files);
+      target.layout === "wholeFolder"
+        ? await folderIntent(target, manifest, files)
+        : filesIntent(target, staged, manifest, files);
+    await syncStaged(target, staged, files);
     writeIntent(files, target.staging, intent);
-    carryOut(target, intent, files);
+    await carryOut(target, intent, files);
     await removeQuietly(target, files);
     killPoint("publish");
     return manifest;
@@ -61,7 +63,7 @@ export async function completePublish(target: Target, staged: Staged, options: P
   if (files.stat(target.staging) === null) return;
   takeStaging(files, target.staging, target.runId, path.basename(target.path));
   const intent = readIntent(files, target.staging);
-  if (intent !== null) carryOut(target, intent, files);
+  if (intent !== null) await carryOut(target, intent, files);
   else if (!isPublishedBy(target, files)) {
     await publish(target, staged, options);
     return;
@@ -73,10 +75,10 @@ export async function completePublish(target: Target, staged: Staged, options: P
 const mostAttempts = 3;
 
 /** @throws MillraceError PUBLISH_INTERRUPTED, of the category of its cause: some files may be in their places and others not */
-function carryOut(target: Target, intent: Intent, files: FileSystem): void {
+async function carryOut(target: Target, intent: Intent, files: FileSystem): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      applyIntent(files, target.staging, intent);
+      await applyIntent(files, target.staging, intent);
       return;
     } catch (failure) {
       if (!(failure instanceof MillraceError) || failure.code === "COMMIT_BROKEN") throw failure;
@@ -109,12 +111,12 @@ function isPublishedBy(target: Target, files: FileSystem): boolean {
 const rootOf = (target: Target): string => path.dirname(path.dirname(target.staging));
 
 /** The folder did not exist: it appears by one rename, manifest and all. */
-function folderIntent(target: Target, manifest: Manifest, files: FileSystem): Intent {
+async function folderIntent(target: Target, manifest: Manifest, files: FileSystem): Promise<Intent> {
   const folder = path.join(target.staging, "files");
   const book = path.join(folder, bookFolder);
   files.makeFolder(book);
-  writeTextAtomically(files, path.join(book, "manifest.json"), manifestText(manifest));
-  files.syncFolder(folder);
+  // Nobody looks at it before the intent is there, and a publish that begins again writes it again.
+  await writeTextSoon(files, path.join(book, "manifest.json"), manifestText(manifest));
   const found = files.stat(target.path);
   if (found !== null && (found.kind !== "folder" || files.list(target.path).length > 0))
     throw targetExists(target.path, target.sink);
@@ -159,12 +161,13 @@ async function removeFragments({ fragments }: Target, files: FileSystem): Promis
 }
 
 /** Names of staged files must be on the disk before an intent speaks of them. */
-function syncStaged(target: Target, staged: Staged, files: FileSystem): void {
-  const folders = new Set([path.join(target.staging, "files")]);
+async function syncStaged(target: Target, staged: Staged, files: FileSystem): Promise<void> {
+  const folder = path.join(target.staging, "files");
+  const folders = new Set([folder, path.join(folder, bookFolder)]);
   for (const file of staged.files) {
     for (let at = path.dirname(file.staged); at.length > target.staging.length; at = path.dirname(at)) folders.add(at);
   }
-  for (const folder of folders) files.syncFolder(folder);
+  await files.syncFolders(folders);
 }
 
 /** Files at the target that this publish replaces, relative to the target folder: of the sink's format, or listed by the last manifest. */

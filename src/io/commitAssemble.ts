@@ -9,7 +9,8 @@ import { clearStaged, fileName, stagedPath } from "./commitStaged.js";
 import type { Target } from "./commitTarget.js";
 import { killPoint } from "./killPoint.js";
 import path from "node:path";
-import { type FileSystem, fileError, fragmentDamaged, nodeFileSystem } from "./sinkFileSystem.js";
+import { inLanes } from "../common/lanes.js";
+import { breath, type FileSystem, fileError, fileLanes, fragmentDamaged, nodeFileSystem } from "./sinkFileSystem.js";
 import { OutputFile, type OutputSummary } from "./sinkOutput.js";
 import { comparePartitions, partitionFolder } from "./sinkPartition.js";
 import { fileSchema, openFile } from "./sinks.js";
@@ -46,8 +47,8 @@ export async function assemble(
   const columns = fileSchema(target.sink, schema);
   const begun = (await early?.take(fragments)) ?? null;
   if (begun === null) clearStaged(target, files);
-  const staged: StagedFile[] = [];
-  for (const { values, parts } of groupFragments(target.sink, fragments)) {
+  // Several at a time: waiting for the disk is most of it where there are many files.
+  const staged = await inLanes(groupFragments(target.sink, fragments), fileLanes, async ({ values, parts }) => {
     const relative = [
       ...values.map((value, i) => partitionFolder(target.sink.partitionBy[i] as string, value)),
       fileName(target),
@@ -56,9 +57,9 @@ export async function assemble(
     files.makeFolder(path.dirname(file));
     const summary = await assembleFile(target.sink, columns, parts, file, files, begun);
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-    staged.push({ path: relative.join("/"), staged: file, rows, partitionValues: values, ...summary });
     killPoint("file-staged");
-  }
+    return { path: relative.join("/"), staged: file, rows, partitionValues: values, ...summary };
+  });
   return { schema, files: staged, rows: staged.reduce((sum, file) => sum + file.rows, 0) };
 }
 
@@ -94,7 +95,7 @@ async function assembleFile(
   if (only === undefined) return openFile(sink, schema, file, { files, fsync: true }).finish();
   if (parts.length === 1) {
     files.link(only.path, file);
-    syncFile(files, file, only);
+    await syncFile(files, file, only);
     return { bytes: only.bytes, checksum: only.checksum };
   }
   const output = begun?.output ?? new OutputFile(file, { files });
@@ -103,7 +104,7 @@ async function assembleFile(
     for (const part of parts.slice(begun?.parts ?? 0)) merger.add(part);
     merger.end();
     await output.settle();
-    return output.finish();
+    return await output.finishSoon();
   } catch (thrown) {
     output.abort();
     throw ofFragment(thrown);
@@ -117,11 +118,11 @@ function ofFragment(thrown: unknown): unknown {
 }
 
 /** Fragments do not wait for the disk when they are written: a linked one does so here, and is looked at once more. */
-function syncFile(files: FileSystem, file: string, fragment: FileWritten): void {
+async function syncFile(files: FileSystem, file: string, fragment: FileWritten): Promise<void> {
   const fd = files.open(file, "read");
   try {
-    files.fsync(fd);
-    if (checksums && checksumOfFile(files, fd) !== checksumOf(fragment)) {
+    await files.startSync(fd);
+    if (checksums && (await checksumOfFile(files, fd)) !== checksumOf(fragment)) {
       throw fragmentDamaged(fragment.path, "its bytes have another checksum");
     }
   } catch (thrown) {
@@ -131,15 +132,18 @@ function syncFile(files: FileSystem, file: string, fragment: FileWritten): void 
   }
 }
 
-const copyBytes = 1 << 20;
+const checkBytes = 1 << 18;
+/** Nothing is left in it when others have their turn. */
+let checkBuffer: Uint8Array | null = null;
 
-function checksumOfFile(files: FileSystem, fd: number): number {
-  const buffer = new Uint8Array(copyBytes);
+async function checksumOfFile(files: FileSystem, fd: number): Promise<number> {
   let crc = 0;
   for (let at = 0; ; ) {
-    const got = files.read(fd, buffer, at);
-    crc = crc32(buffer.subarray(0, got), crc);
+    checkBuffer ??= new Uint8Array(checkBytes);
+    const got = files.read(fd, checkBuffer, at);
+    crc = crc32(checkBuffer.subarray(0, got), crc);
     at += got;
-    if (got < buffer.length) return crc;
+    if (got < checkBytes) return crc;
+    if (at % (8 * checkBytes) === 0) await breath();
   }
 }

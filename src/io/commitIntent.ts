@@ -3,7 +3,7 @@ import { configError, externalError } from "../common/errors.js";
 import { isAlive, type Owner, ownerOf, releaseStaging } from "./commitOwner.js";
 import { killPoint } from "./killPoint.js";
 import { bookFolder } from "./manifest.js";
-import { type FileSystem, nodeFileSystem, readText, writeTextAtomically } from "./sinkFileSystem.js";
+import { breath, type FileSystem, nodeFileSystem, readText, writeTextAtomically } from "./sinkFileSystem.js";
 
 /**
  * What a publish will do, written down before the first step: whoever finds it can carry it to its end, as often as need be.
@@ -33,11 +33,15 @@ export function readIntent(files: FileSystem, staging: string): Intent | null {
 
 const rootOf = (staging: string): string => path.dirname(path.dirname(staging));
 
+/** Files after which others have their turn: there may be a hundred thousand. */
+const breathAfter = 256;
+
 /** Carries out what is left of an intent. Every step may have been done before. */
-export function applyIntent(files: FileSystem, staging: string, intent: Intent): void {
+export async function applyIntent(files: FileSystem, staging: string, intent: Intent): Promise<void> {
   const root = rootOf(staging);
   const changed = new Set<string>();
-  for (const { from, to } of intent.renames) {
+  for (const [i, { from, to }] of intent.renames.entries()) {
+    if (i % breathAfter === breathAfter - 1) await breath();
     const source = path.join(root, from);
     const target = path.join(root, to);
     if (files.stat(source) === null) {
@@ -53,8 +57,9 @@ export function applyIntent(files: FileSystem, staging: string, intent: Intent):
     changed.add(path.dirname(target));
   }
   // Old files go once the new ones are in place for good.
-  syncAll(files, changed);
-  for (const removal of intent.removals) {
+  await files.syncFolders(changed);
+  for (const [i, removal] of intent.removals.entries()) {
+    if (i % breathAfter === breathAfter - 1) await breath();
     files.removeFile(path.join(root, removal));
     killPoint("removal");
     changed.add(removeEmptyFolders(files, path.dirname(path.join(root, removal)), path.join(root, intent.target)));
@@ -66,17 +71,13 @@ export function applyIntent(files: FileSystem, staging: string, intent: Intent):
     killPoint("manifest");
     changed.add(path.dirname(path.dirname(manifest)));
   }
-  syncAll(files, changed);
+  await files.syncFolders(changed);
 }
 
 /** Makes a folder and remembers every folder whose names changed by that. */
 function makeDurableFolder(files: FileSystem, folder: string, changed: Set<string>): void {
   for (let at = folder; files.stat(at) === null; at = path.dirname(at)) changed.add(path.dirname(at));
   files.makeFolder(folder);
-}
-
-function syncAll(files: FileSystem, folders: ReadonlySet<string>): void {
-  for (const folder of folders) if (files.stat(folder) !== null) files.syncFolder(folder);
 }
 
 /** Removes a folder and those above it, as far as they are empty and below `limit`. Gives the first that stays. */
@@ -132,7 +133,10 @@ function supersede(files: FileSystem, runFolder: string, superseded: Superseded)
  * `keep` the stagings of those stay too. Idempotent.
  * @throws MillraceError Config/TARGET_BUSY when another run is at work there right now
  */
-export function recover(targetPath: string, options: { readonly keep?: string; readonly files?: FileSystem } = {}): Recovery {
+export async function recover(
+  targetPath: string,
+  options: { readonly keep?: string; readonly files?: FileSystem } = {},
+): Promise<Recovery> {
   const files = options.files ?? nodeFileSystem;
   const target = path.resolve(targetPath);
   const completed: string[] = [];
@@ -143,7 +147,7 @@ export function recover(targetPath: string, options: { readonly keep?: string; r
     if (owner !== null && isAlive(owner, staging) && runId !== options.keep) throw targetBusy(target, owner);
     const intent = readIntent(files, staging);
     if (intent !== null) {
-      applyIntent(files, staging, intent);
+      await applyIntent(files, staging, intent);
       completed.push(runId);
       removeStaging(files, staging);
     } else if (runId !== options.keep) {

@@ -44,7 +44,7 @@ export async function prepareTarget(
   const kind = isFileTarget(sink) ? "file" : "folder";
   checkMode(sink, kind);
   checkAncestors(files, target);
-  recover(target, { keep: runId, files });
+  await recover(target, { keep: runId, files });
   const found = files.stat(target);
   checkKind(target, kind, found?.kind ?? null);
   const empty = found === null || (kind === "folder" && files.list(target).length === 0);

@@ -2,6 +2,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { crc32, syncs } from "../runtime/safety.js";
+import { inLanes } from "../common/lanes.js";
 import { configError, externalError, MillraceError, resourceError } from "../common/errors.js";
 import { killPoint } from "./killPoint.js";
 
@@ -43,6 +44,8 @@ export interface FileSystem {
   stat(file: string): { readonly kind: FolderEntry["kind"]; readonly bytes: number } | null;
   /** Makes the names in a folder durable. */
   syncFolder(folder: string): void;
+  /** The same for many, several at a time, while the thread goes on; those that are not there are fine. */
+  syncFolders(folders: Iterable<string>): Promise<void>;
 }
 
 const errorCode = (thrown: unknown): string => (thrown as { code?: unknown } | null)?.code?.toString() ?? "";
@@ -151,11 +154,12 @@ function writeTogether(fd: number, chunks: readonly Uint8Array[], position: numb
   }
 }
 
-const copyBytes = 1 << 20;
-const readAsync = promisify(fs.read);
-const writeAsync = promisify(fs.write);
 const syncAsync = promisify(fs.fdatasync);
+const syncAllAsync = promisify(fs.fsync);
 const unlinkAsync = promisify(fs.unlink);
+
+/** Requests to the system at a time. Flushes that meet share one write of the file system's own journal. */
+export const fileLanes = 8;
 
 async function removeFile(file: string): Promise<void> {
   try {
@@ -165,25 +169,38 @@ async function removeFile(file: string): Promise<void> {
   }
 }
 
+const copyBytes = 1 << 20;
+let copyBuffer: Uint8Array | null = null;
+
+/**
+ * Byte by byte through one small buffer, so that a core's cache still holds what was read when its checksum is computed and when it is written. Handed
+ * from thread to thread the same takes twice the time. Others have their turn after every piece.
+ */
 async function copyRange(from: string, start: number, end: number, to: number, position: number): Promise<number> {
   const fd = attempt("open", from, () => fs.openSync(from, "r"));
   let crc = 0;
   try {
-    const buffer = new Uint8Array(Math.min(copyBytes, Math.max(1, end - start)));
     for (let at = start; at < end; ) {
-      const { bytesRead } = await readAsync(fd, buffer, 0, Math.min(buffer.length, end - at), at);
-      if (bytesRead === 0) throw fragmentDamaged(from, `it ends at byte ${at} instead of ${end}`);
-      crc = crc32(buffer.subarray(0, bytesRead), crc);
-      for (let done = 0; done < bytesRead; ) {
-        done += (await writeAsync(to, buffer, done, bytesRead - done, position + at - start + done)).bytesWritten;
-      }
-      at += bytesRead;
+      copyBuffer ??= new Uint8Array(copyBytes);
+      const got = patientRead(fd, copyBuffer.subarray(0, Math.min(copyBytes, end - at)), at);
+      if (got === 0) throw fragmentDamaged(from, `it ends at byte ${at} instead of ${end}`);
+      const bytes = copyBuffer.subarray(0, got);
+      crc = crc32(bytes, crc);
+      writeAll(to, bytes, position + at - start);
+      at += got;
+      if (at < end) await breath();
     }
     return crc;
   } finally {
     fs.closeSync(fd);
   }
 }
+
+const patientRead = (fd: number, into: Uint8Array, at: number): number =>
+  patiently(() => fs.readSync(fd, into, 0, into.length, at));
+
+/** Lets what waits for this thread have its turn. */
+export const breath = (): Promise<void> => new Promise((done) => setImmediate(done));
 
 /** A staged file that is not what its task wrote. */
 export const fragmentDamaged = (file: string, why: string): MillraceError =>
@@ -200,8 +217,7 @@ function linkOrCopy(from: string, to: string): void {
 
 function syncFolder(folder: string): void {
   if (!syncs) return;
-  // Some file systems refuse to sync a folder; there the names are as durable as they get.
-  attemptUnless(["EINVAL", "EISDIR", "EPERM", "EACCES"], "sync", folder, () => {
+  attemptUnless(noSyncOfFolders, "sync", folder, () => {
     const fd = fs.openSync(folder, "r");
     try {
       fs.fsyncSync(fd);
@@ -209,6 +225,23 @@ function syncFolder(folder: string): void {
       fs.closeSync(fd);
     }
   });
+}
+
+/** Some file systems refuse to sync a folder; there the names are as durable as they get. */
+const noSyncOfFolders: readonly string[] = ["EINVAL", "EISDIR", "EPERM", "EACCES"];
+
+async function syncFolderSoon(folder: string): Promise<void> {
+  let fd: number | null = null;
+  try {
+    fd = patiently(() => fs.openSync(folder, "r"));
+    await syncAllAsync(fd);
+  } catch (thrown) {
+    const code = errorCode(thrown);
+    if (fd === null && code === "ENOENT") return;
+    if (!noSyncOfFolders.includes(code)) throw fileError(thrown, "sync", folder);
+  } finally {
+    if (fd !== null) fs.closeSync(fd);
+  }
 }
 
 const openFlags = { create: "w", read: "r", update: "r+" } as const;
@@ -274,6 +307,9 @@ export const nodeFileSystem: FileSystem = {
     }
   },
   syncFolder,
+  syncFolders: async (folders) => {
+    if (syncs) await inLanes([...folders], fileLanes, syncFolderSoon);
+  },
 };
 
 /** Reads a small text file; null where there is none. */
@@ -304,4 +340,18 @@ export function writeTextAtomically(files: FileSystem, file: string, content: st
   killPoint("text-written");
   files.rename(temporary, file);
   files.syncFolder(path.dirname(file));
+}
+
+/** Writes a small text file durably, for a place where nobody reads before that is done. */
+export async function writeTextSoon(files: FileSystem, file: string, content: string): Promise<void> {
+  const fd = files.open(file, "create");
+  try {
+    files.write(fd, [new TextEncoder().encode(content)], 0);
+    await files.startSync(fd);
+  } catch (thrown) {
+    throw fileError(thrown, "write", file);
+  } finally {
+    files.close(fd);
+  }
+  killPoint("text-written");
 }

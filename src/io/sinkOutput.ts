@@ -38,9 +38,6 @@ interface Copy {
   readonly crc: number;
 }
 
-/** Ranges that are copied at a time. */
-const copyLanes = 3;
-
 /** A file that is written from front to back, with its length and checksum kept along the way. Errors are typed. */
 export class OutputFile {
   readonly path: string;
@@ -102,21 +99,19 @@ export class OutputFile {
     this.#copies.push({ from, start, end, position, crc });
   }
 
-  /** Copies what was appended, several ranges at a time. Before `finish`. */
+  /** Copies what was appended. Before `finish`. */
   async settle(): Promise<void> {
     const copies = this.#copies.splice(0);
     const fd = this.#fd;
     if (fd === null) return;
-    let next = 0;
-    const lane = async (): Promise<void> => {
-      for (let copy = copies[next++]; copy !== undefined; copy = copies[next++]) {
-        const found = await this.#files.copy(copy.from, copy.start, copy.end, fd, copy.position);
-        if (found !== copy.crc) throw fragmentDamaged(copy.from, "its bytes have another checksum");
+    try {
+      for (const { from, start, end, position, crc } of copies) {
+        const found = await this.#files.copy(from, start, end, fd, position);
+        if (found !== crc) throw fragmentDamaged(from, "its bytes have another checksum");
       }
-    };
-    // Every lane must have ended before the file may be closed.
-    const ends = await Promise.allSettled(Array.from({ length: copyLanes }, lane));
-    for (const end of ends) if (end.status === "rejected") throw fileError(end.reason, "write", this.path);
+    } catch (thrown) {
+      throw fileError(thrown, "write", this.path);
+    }
   }
 
   /** Sends what was written so far to the disk, so that `finish` finds little to wait for. */
@@ -132,6 +127,22 @@ export class OutputFile {
     } finally {
       this.#close();
     }
+    return this.#summary();
+  }
+
+  /** As `finish`, while the thread goes on. */
+  async finishSoon(): Promise<OutputSummary> {
+    try {
+      await this.startSync();
+    } catch (thrown) {
+      throw fileError(thrown, "sync", this.path);
+    } finally {
+      this.#close();
+    }
+    return this.#summary();
+  }
+
+  #summary(): OutputSummary {
     return { bytes: this.#bytes, checksum: this.#crc.toString(16).padStart(8, "0") };
   }
 

@@ -79,7 +79,7 @@ function idsInLog(): number[] {
 }
 
 describe("a run that was killed while it published, resumed", () => {
-  it.each(["publishing:1", "rename:1", "publish:1", "journal-sync:3"])(
+  it.each(["publishing:1", "rename:1", "publish:1", "publish:2"])(
     "%s: has its report, and no reject of a task is left",
     (killAt) => {
       run("two", { killAt });

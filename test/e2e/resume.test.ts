@@ -205,7 +205,7 @@ const points: readonly (readonly [string, readonly string[]])[] = [
       "manifest:1",
       "intent-removed:1",
       "publish:1",
-      "journal-sync:3",
+      "journal-sync:2",
       "finished:1",
     ]),
   ],

@@ -133,6 +133,7 @@ const journalPath = (runFolder: string): string => join(runFolder, "journal");
 export class Journal {
   /** A journal whose name a crash may take away is none. */
   private named = false;
+  private naming: Promise<void> | null = null;
 
   private constructor(
     private readonly files: FileSystem,
@@ -172,10 +173,22 @@ export class Journal {
     this.writer.append(record);
     killPoint("journal-write");
     this.writer.syncSoon();
+    this.naming ??= this.nameSoon();
   }
 
-  close(): Promise<void> {
-    return this.writer.close();
+  /** Where this fails, the first record that is waited for tries again and tells. */
+  private async nameSoon(): Promise<void> {
+    try {
+      await this.files.syncFolders([this.folder]);
+      this.named = true;
+    } catch {
+      this.named = false;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.naming;
+    await this.writer.close();
   }
 }
 

@@ -93,6 +93,11 @@ export class RunJournal {
     return this.noted || (this.memory !== null && this.memory.tasks.size + this.memory.stages.size > 0);
   }
 
+  /** One more output stands at its place. Not waited for: whoever goes on without this record finds that out from the target. */
+  published(path: string): void {
+    this.note({ kind: "published", path });
+  }
+
   write(record: JournalRecord): void {
     this.journal.write(record);
   }

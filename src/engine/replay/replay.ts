@@ -126,7 +126,7 @@ class Replay {
 
   async run(): Promise<ReplayResult> {
     const { folder, index, request } = this;
-    const replayId = this.settleInterrupted() ?? `${request.runId}-r${replaysOf(folder, "done").length + 1}`;
+    const replayId = (await this.settleInterrupted()) ?? `${request.runId}-r${replaysOf(folder, "done").length + 1}`;
     const settled = replayedRecords(folder);
     const candidates = await this.candidates(settled.numbers);
     if (candidates.length === 0) return nothing(request.runId, index.count - settled.resolved);
@@ -151,10 +151,10 @@ class Replay {
   }
 
   /** A replay that was cut off has published everything, nothing, or some of its outputs: the last must be done again under the same id. */
-  private settleInterrupted(): string | null {
+  private async settleInterrupted(): Promise<string | null> {
     const { folder, request } = this;
     for (const record of replaysOf(folder, "prepared")) {
-      for (const { path } of record.targets) recover(path);
+      for (const { path } of record.targets) await recover(path);
       const committed = record.targets.filter((target) => isCommitted(target, record.replayId)).length;
       if (committed === record.targets.length) confirmReplay(folder, record.replayId);
       else if (committed === 0) withdrawReplay(folder, record.replayId);

@@ -297,6 +297,8 @@ function failingAfter(calls: number): FileSystem {
     "removeEmpty",
     "makeFolder",
     "syncFolder",
+    "syncFolders",
+    "startSync",
   ]);
   return new Proxy(nodeFileSystem, {
     get(target, name: keyof FileSystem) {
@@ -335,8 +337,8 @@ describe("a crash at any point of the publish", () => {
         } catch (thrown) {
           expect((thrown as Error).message).toContain("no space left");
         }
-        const recovery = recover(out);
-        recover(out);
+        const recovery = await recover(out);
+        await recover(out);
         const files = dataOf(out);
         const oldState = ["k=a/part-00000.parquet", "k=a/stale.parquet", "k=b/part-00000.parquet"];
         const newState = mode === "overwrite" ? ["k=a", "k=c"] : ["k=a", "k=b", "k=c"];
@@ -367,7 +369,7 @@ describe("a crash at any point of the publish", () => {
       } catch {
         // What is left is looked at below.
       }
-      recover(out);
+      await recover(out);
       if (!existsSync(out)) expect(readdirSync(base)).toEqual([]);
       else expect(tree(out)).toEqual([".millrace/manifest.json", "k=a/part-00000.parquet", "k=c/part-00000.parquet"]);
     }
@@ -392,7 +394,7 @@ describe("a crash at any point of the publish", () => {
     };
     expect((await failure(() => publish(target, staged, { files }))).message).toBe("power cut");
     await discard(target);
-    expect(recover(out)).toEqual({ completed: ["r2"], removed: [] });
+    expect(await recover(out)).toEqual({ completed: ["r2"], removed: [] });
     expect(await rowsOf(`${out}/*/*.parquet`)).toEqual([
       ["3", "a"],
       ["4", "c"],
