@@ -20,12 +20,11 @@ export function toRecordBatch(batch: Batch): Arrow.RecordBatch {
 }
 
 /** All live rows as an Arrow table with memory of its own. */
-export function toTable(schema: Schema, batches: readonly Batch[]): Arrow.Table {
-  return new arrow.Table(
-    arrowSchema(schema),
-    batches.map((batch) => toRecordBatch(copyBatch(batch))),
-  );
-}
+export const toTable = (schema: Schema, batches: readonly Batch[]): Arrow.Table => tableOf(schema, batches.map(copyBatch));
+
+/** All live rows as an Arrow table that takes over the memory of the batches. */
+export const tableOf = (schema: Schema, batches: readonly Batch[]): Arrow.Table =>
+  new arrow.Table(arrowSchema(schema), batches.map(toRecordBatch));
 
 function toData(column: Column): Arrow.Data {
   switch (column.layout) {

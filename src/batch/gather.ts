@@ -105,9 +105,37 @@ export function compactBatch(batch: Batch): Batch {
 
 /** The live rows in memory of their own, which stay valid whatever the reader does. Their origin is not kept: it may point into the reader. */
 export function copyBatch(batch: Batch): Batch {
-  const rows = batch.selection ?? everyRow(batch.length);
-  const columns = batch.columns.map((column) => gatherColumn(column, rows));
-  return { schema: batch.schema, length: rows.length, columns, selection: null, origin: null };
+  const { schema, selection, length } = batch;
+  if (selection === null) return { schema, length, columns: batch.columns.map(copyColumn), selection: null, origin: null };
+  const columns = batch.columns.map((column) => gatherColumn(column, selection));
+  return { schema, length: selection.length, columns, selection: null, origin: null };
+}
+
+/** All rows of a column in memory of their own. */
+function copyColumn(column: Column): Column {
+  const { length } = column;
+  const valid = column.valid?.subarray(0, length).includes(0) === true ? column.valid.slice(0, length) : null;
+  switch (column.layout) {
+    case "fixed":
+      return { ...column, values: column.values.slice(0, length), valid };
+    case "wide":
+      return { ...column, values: column.values.slice(0, length * 2), valid };
+    case "bytes":
+      return (valid === null ? copyOfOne(column) : null) ?? gatherColumn(column, everyRow(length));
+    case "object":
+      return { ...column, values: column.values.slice(0, length), valid };
+    default:
+      return assertNever(column, "column layout");
+  }
+}
+
+/** A copy of byte strings that lie one after the other from 0 on and have their starts and ends in one array; null for any others. */
+function copyOfOne(column: BytesColumn): BytesColumn | null {
+  const { starts, ends, length } = column;
+  if (starts.buffer !== ends.buffer || ends.byteOffset !== starts.byteOffset + 4 || starts[0] !== 0) return null;
+  const bounds = new Int32Array(starts.buffer, starts.byteOffset, length + 1).slice();
+  const bytes = column.bytes.slice(0, bounds[length]);
+  return { ...column, bytes, starts: bounds.subarray(0, length), ends: bounds.subarray(1), valid: null };
 }
 
 /** An origin for rows that were moved: row i of the new batch is row `rows[i]` of the old one. */

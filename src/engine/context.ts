@@ -1,8 +1,11 @@
 import { MillraceError, resourceError } from "../common/errors.js";
+import { HoldingBudget, heldAmong, holdFile, releaseFiles } from "../exchange/heldFiles.js";
 import type { OnReject } from "../plan/nodes.js";
 import type { WorkerPool } from "../pool/pool.js";
 import { formatBytes } from "../runtime/bytes.js";
-import type { FileWritten, TaskResult } from "../task/protocol.js";
+import { forceSpill } from "../runtime/forceSpill.js";
+import { splitMemory } from "../runtime/memory.js";
+import type { FileWritten, HeldFile, TaskOptions, TaskResult } from "../task/protocol.js";
 import type { RunEventBody } from "./observe/events.js";
 import type { EngineSettings } from "./options.js";
 import type { RejectLimiter } from "./rejects/rejectLimits.js";
@@ -52,6 +55,10 @@ export class RunContext {
   /** What all tasks of the run may retry together. */
   readonly retries: RetryBudget;
   readonly attempts: TaskAttempt[];
+  /** What tasks may keep in memory of what they leave for later stages; null where all of it is written, for a process that goes on with the run. */
+  private readonly holding: SharedArrayBuffer | null;
+  /** Files that are kept so. */
+  private readonly held = new Map<string, HeldFile>();
   private readonly cancelFlags = new Set<SharedArrayBuffer>();
   private readonly exchanges = new Map<number, readonly FileWritten[]>();
   private readonly stagingFolders = new Map<number, string>();
@@ -79,6 +86,9 @@ export class RunContext {
     this.emit = parts.emit;
     this.totalBytes = parts.totalBytes;
     this.attempts = parts.attempts;
+    const { memoryBytes, workers } = parts.settings;
+    const holds = parts.journal === null && !forceSpill;
+    this.holding = holds ? HoldingBudget.of(splitMemory(memoryBytes, workers).held) : null;
     this.retries = new RetryBudget(parts.settings.retry.perRun);
   }
 
@@ -90,6 +100,40 @@ export class RunContext {
 
   addExchange(exchange: number, files: readonly FileWritten[]): void {
     this.exchanges.set(exchange, files);
+  }
+
+  /** Nobody reads an exchange any more. */
+  releaseExchange(exchange: number): void {
+    this.releaseHeld((this.exchanges.get(exchange) ?? []).map(({ path }) => path));
+  }
+
+  /** For the options of a task that reads these files. */
+  heldOptions(reads: readonly string[]): Pick<TaskOptions, "holding" | "held"> {
+    const held = heldAmong(reads);
+    return { ...(this.holding === null ? {} : { holding: this.holding }), ...(held.length === 0 ? {} : { held }) };
+  }
+
+  /** Keeps the files that a result holds until they are released; the result without them. */
+  takeHeld(result: TaskResult): TaskResult {
+    if (result.steps.every(({ files }) => files.every(({ held }) => held === undefined))) return result;
+    const without = ({ held, ...file }: FileWritten): FileWritten => {
+      if (held === undefined) return file;
+      holdFile(file.path, held);
+      this.held.set(file.path, held);
+      return file;
+    };
+    return { ...result, steps: result.steps.map((step) => ({ ...step, files: step.files.map(without) })) };
+  }
+
+  /** Nobody reads these files any more, or any that are held. */
+  releaseHeld(paths: Iterable<string> = [...this.held.keys()]): void {
+    for (const path of paths) {
+      const file = this.held.get(path);
+      if (file === undefined || this.holding === null) continue;
+      new HoldingBudget(this.holding).giveFile(file);
+      this.held.delete(path);
+      releaseFiles([path]);
+    }
   }
 
   staging(output: number): string {
@@ -157,7 +201,7 @@ export class RunContext {
   private countScratch(stage: string, { steps }: TaskResult): void {
     const limit = this.settings.maxDiskBytes;
     for (const file of steps.flatMap((step) => step.files))
-      if (file.path.startsWith(this.scratch)) this.scratchBytes += file.bytes;
+      if (!this.held.has(file.path) && file.path.startsWith(this.scratch)) this.scratchBytes += file.bytes;
     if (limit === null || this.scratchBytes <= limit) return;
     const needed = formatBytes(this.scratchBytes);
     throw resourceError(

@@ -143,7 +143,7 @@ export class Engine implements AsyncDisposable {
         batches.push(copyBatch(batch));
       },
     });
-    return (await arrow()).toTable(columns, batches);
+    return (await arrow()).tableOf(columns, batches);
   }
 
   /** The rows of a dataset as Arrow record batches. The engine makes no batch ahead of the consumer; leaving the loop ends the run. */

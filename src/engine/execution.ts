@@ -10,7 +10,10 @@ import type { RunEventBody } from "./observe/events.js";
 import type { EngineSettings } from "./options.js";
 import type { RunOptions } from "./runs/run.js";
 
-/** Takes the rows of an output that has no sink: its columns first, then batches; none is made before the promise of the last is settled. */
+/**
+ * Takes the rows of an output that has no sink: its columns first, then batches, each good until the promise that it gives is settled; none is made
+ * before.
+ */
 export interface RowsConsumer {
   /** Whether a second `begin` may take back what was given; otherwise the run must not need one. */
   readonly restarts: boolean;

@@ -5,6 +5,7 @@ import { killPoint } from "../io/killPoint.js";
 import type { OnReject } from "../plan/nodes.js";
 import { planFingerprint } from "../plan/json.js";
 import { explanationText } from "../planner/explain.js";
+import { readLast } from "../planner/readLast.js";
 import type { IngestStage, Stage } from "../planner/stages.js";
 import { requireChecks } from "../quality/decide.js";
 import type { QualityReport } from "../quality/results.js";
@@ -147,6 +148,7 @@ export class PlanRun {
       for (const stage of physical.stages) {
         context.throwIfStopping();
         this.stages.push(await this.runStage(stage, context));
+        for (const exchange of readLast(stage, physical)) context.releaseExchange(exchange);
       }
       await rows.deliver(context, duckdb);
       context.throwIfStopping();
@@ -162,6 +164,7 @@ export class PlanRun {
       }
       await this.publish(this.outputs, context, duckdb);
     } finally {
+      context.releaseHeld();
       stopBeat();
       release();
     }

@@ -1,20 +1,20 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { layoutOf } from "../batch/builder.js";
 import { codedColumn } from "../batch/coded.js";
 import type { BytesColumn, Column } from "../batch/column.js";
 import { gatherColumn } from "../batch/gather.js";
 import { stridedColumn } from "../batch/strided.js";
 import { required } from "../common/assert.js";
-import { externalError, internalError, type MillraceError } from "../common/errors.js";
-import { joinerOf } from "../io/sinkChecksum.js";
-import { patiently } from "../io/sinkFileSystem.js";
+import { internalError } from "../common/errors.js";
 import { OutputFile, type OutputOptions } from "../io/sinkOutput.js";
 import { fixedView } from "../kernels/fixedView.js";
 import { bytesOf } from "../kernels/groupMemory.js";
 import type { ColumnParts } from "../kernels/valueBuffer.js";
-import { checksums, crc32 } from "../runtime/safety.js";
+import { crc32 } from "../runtime/safety.js";
 import { type DataType, type Schema, typeName } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
+import { HeldBytes } from "./heldBytes.js";
+import { heldFile, HeldOutput, type HoldingBudget } from "./heldFiles.js";
+import { PagedFile, scratchDamaged } from "./pagedFile.js";
 import { ReadMemory } from "./readMemory.js";
 
 /**
@@ -28,7 +28,6 @@ const tailBytes = 8 + magic.length;
 /** Bytes that one checksum is of: reads of a few rows check this much, reads of many go over each byte once. */
 const pageBytes = 8192;
 const alignment = 8;
-const pageJoiner = joinerOf(pageBytes);
 
 /** Where the parts of a column stand in the file; null where there is none. */
 interface ColumnPlace {
@@ -61,19 +60,27 @@ interface Footer {
   readonly blocks: readonly Block[];
   readonly texts?: readonly TextsPlace[];
   readonly pages: readonly number[];
+  /** Where what it is of ends. */
+  readonly dataEnd: number;
 }
 
 /** Writes one file. */
 export class BlockFileWriter {
-  readonly #output: OutputFile;
+  readonly #output: OutputFile | HeldOutput;
   readonly #schemas: Schema[] = [];
   readonly #blocks: Block[] = [];
   readonly #texts = new Map<BytesColumn, TextsPlace>();
   #rows = 0;
 
-  constructor(file: string, options: OutputOptions = {}) {
+  /** `holding`: what may stay in memory instead of being written. */
+  constructor(file: string, options: OutputOptions = {}, holding: HoldingBudget | null = null) {
     // Scratch files do not outlive the machine: they need not wait for the disk.
-    this.#output = new OutputFile(file, { fsync: false, pageBytes, ...options });
+    const scratch = { fsync: false, pageBytes, ...options };
+    if (holding !== null) {
+      this.#output = new HeldOutput(file, magic, holding, scratch);
+      return;
+    }
+    this.#output = new OutputFile(file, scratch);
     this.#output.write([magic]);
   }
 
@@ -114,18 +121,23 @@ export class BlockFileWriter {
   }
 
   finish(): FileWritten {
+    const output = this.#output;
+    const disk = output instanceof HeldOutput ? output.disk : output;
     const footer: Footer = {
       schemas: this.#schemas,
       blocks: this.#blocks,
       texts: [...this.#texts.values()],
-      pages: this.#output.pageChecksums,
+      pages: disk?.pageChecksums ?? [],
+      dataEnd: output.bytes,
     };
-    const text = Buffer.from(JSON.stringify(footer), "utf8");
+    const json = JSON.stringify(footer);
+    if (disk === null) return (output as HeldOutput).finish(this.#rows, json);
+    const text = Buffer.from(json, "utf8");
     const tail = Buffer.alloc(8);
     tail.writeUInt32LE(text.length);
     tail.writeUInt32LE(crc32(text), 4);
-    this.#output.write([text, tail, magic]);
-    return { path: this.#output.path, rows: this.#rows, partitionValues: [], ...this.#output.finish() };
+    disk.write([text, tail, magic]);
+    return { path: disk.path, rows: this.#rows, partitionValues: [], ...disk.finish() };
   }
 
   abort(): void {
@@ -141,6 +153,8 @@ export function columnParts(column: Column): ColumnParts {
     case "wide":
       return { values: bytesOf(column.values), offsets: null, valid };
     case "bytes": {
+      const bounds = sharedBounds(column);
+      if (bounds !== null) return { values: column.bytes.subarray(0, bounds[column.length]), offsets: bytesOf(bounds), valid };
       const { bytes, ends } = isDense(column) ? column : dense(column);
       const offsets = new Int32Array(column.length + 1);
       offsets.set(ends, 1);
@@ -149,6 +163,12 @@ export function columnParts(column: Column): ColumnParts {
     default:
       throw internalError(`${typeName(column.type)} cannot be written as blocks`);
   }
+}
+
+/** Starts and ends that are one array, as those that lie one after the other are usually made; null for any others. */
+function sharedBounds({ starts, ends, length }: BytesColumn): Int32Array | null {
+  const isOne = starts.buffer === ends.buffer && ends.byteOffset === starts.byteOffset + 4 && starts[0] === 0;
+  return isOne ? new Int32Array(starts.buffer, starts.byteOffset, length + 1) : null;
 }
 
 /** Whether byte strings lie one after the other from the first byte on. */
@@ -173,9 +193,14 @@ function dense(column: BytesColumn): BytesColumn {
 const footers = new Map<string, { readonly bytes: number; readonly footer: ReadFooter }>();
 const mostFooters = 256;
 
-/** A footer, and where what it is of ends. */
+/** Offsets that begin with 0, in memory that may be theirs already. */
+function fromZero(offsets: Int32Array, first: number, memory: Uint8Array): Int32Array {
+  const moved = new Int32Array(memory.buffer, memory.byteOffset, offsets.length);
+  for (let i = 0; i < moved.length; i++) moved[i] = (offsets[i] as number) - first;
+  return moved;
+}
+
 interface ReadFooter extends Footer {
-  readonly dataEnd: number;
   readonly pivots: Map<number, string>;
 }
 
@@ -192,50 +217,48 @@ function keepFooter(path: string, bytes: number, footer: ReadFooter): void {
 export class BlockFile {
   readonly schemas: readonly Schema[];
   readonly blocks: readonly Block[];
+  /** Bytes of the blocks, the same in memory and on the disk. */
   readonly bytes: number;
   /** Keys that searches in a sorted file have looked at, by row, as latin1: kept for later searches while the footer is. */
   readonly pivots: Map<number, string>;
   readonly #path: string;
-  readonly #fd: number;
+  readonly #source: HeldBytes | PagedFile;
   readonly #textPlaces: readonly TextsPlace[];
   readonly #texts: BytesColumn[] = [];
-  readonly #pages: readonly number[];
-  readonly #dataEnd: number;
-  readonly #kept: KeptPage[] = [];
 
   /** @throws MillraceError External/SCRATCH_UNREADABLE, SCRATCH_DAMAGED */
   constructor(path: string) {
     this.#path = path;
+    const held = heldFile(path);
+    this.#source = held === null ? new PagedFile(path, pageBytes) : new HeldBytes(held, magic.length);
     try {
-      this.#fd = patiently(() => openSync(path, "r"));
-    } catch (cause) {
-      throw externalError("SCRATCH_UNREADABLE", `${path}: cannot be opened`, { cause, file: path });
-    }
-    try {
-      this.bytes = fstatSync(this.#fd).size;
+      const { bytes } = this.#source;
       const known = footers.get(path);
-      const footer = known?.bytes === this.bytes ? known.footer : this.#footer();
+      const footer = known?.bytes === bytes ? known.footer : this.#footer();
       this.schemas = footer.schemas;
       this.blocks = footer.blocks;
       this.#textPlaces = footer.texts ?? [];
-      this.#pages = footer.pages;
-      this.#dataEnd = footer.dataEnd;
+      this.bytes = footer.dataEnd;
+      this.#source.begin(footer.pages, footer.dataEnd);
       this.pivots = footer.pivots;
-      keepFooter(path, this.bytes, footer);
+      keepFooter(path, bytes, footer);
     } catch (error) {
-      closeSync(this.#fd);
+      this.#source.close();
       throw error;
     }
   }
 
   #footer(): ReadFooter {
-    if (this.bytes < magic.length + tailBytes) throw this.#broken("it is cut short");
-    if (!this.#raw(0, magic.length).equals(magic)) throw this.#broken("it does not begin with the magic");
-    const tail = this.#raw(this.bytes - tailBytes, tailBytes);
+    const source = this.#source;
+    if (source instanceof HeldBytes) return { ...(JSON.parse(source.footer) as Footer), pivots: new Map() };
+    const { bytes } = source;
+    if (bytes < magic.length + tailBytes) throw this.#broken("it is cut short");
+    if (!source.raw(0, magic.length).equals(magic)) throw this.#broken("it does not begin with the magic");
+    const tail = source.raw(bytes - tailBytes, tailBytes);
     if (!tail.subarray(8).equals(magic)) throw this.#broken("it does not end with the magic");
-    const dataEnd = this.bytes - tailBytes - tail.readUInt32LE(0);
+    const dataEnd = bytes - tailBytes - tail.readUInt32LE(0);
     if (dataEnd < magic.length) throw this.#broken("its footer has no such length");
-    const text = this.#raw(dataEnd, this.bytes - tailBytes - dataEnd);
+    const text = source.raw(dataEnd, bytes - tailBytes - dataEnd);
     if (crc32(text) !== tail.readUInt32LE(4)) throw this.#broken("its footer has another checksum");
     return { ...(JSON.parse(text.toString("utf8")) as Footer), dataEnd, pivots: new Map() };
   }
@@ -253,22 +276,16 @@ export class BlockFile {
   readColumn(block: Block, index: number, from: number, to: number, memory: ReadMemory): Column {
     const field = required(this.schemaOf(block)[index], "column");
     const place = required(block.columns[index], "column");
-    return this.#column(field.type, place, from, to, (part, bytes) => memory.take(index * 3 + part, bytes));
+    return this.#column(field.type, place, from, to, memory, index * 3);
   }
 
   close(): void {
-    closeSync(this.#fd);
+    this.#source.close();
   }
 
-  #column(
-    type: DataType,
-    place: ColumnPlace,
-    from: number,
-    to: number,
-    take: (part: number, bytes: number) => Uint8Array,
-  ): Column {
+  #column(type: DataType, place: ColumnPlace, from: number, to: number, memory: ReadMemory, slot: number): Column {
     const length = to - from;
-    const read = (part: number, at: number, bytes: number) => this.#readInto(take(part, bytes), at);
+    const read = (part: number, at: number, bytes: number) => this.#source.read(memory, slot + part, at, bytes);
     if (place.coded !== undefined) {
       const { texts, width } = place.coded;
       const bytes = read(2, place.values + from * width, length * width);
@@ -278,10 +295,10 @@ export class BlockFile {
     const valid = place.valid === null ? null : read(0, place.valid + from, length);
     if (place.offsets !== null) {
       const offsets = read(1, place.offsets + from * 4, (length + 1) * 4);
-      const bounds = new Int32Array(offsets.buffer, offsets.byteOffset, length + 1);
+      let bounds = new Int32Array(offsets.buffer, offsets.byteOffset, length + 1);
       const first = bounds[0] as number;
       const bytes = read(2, place.values + first, (bounds[length] as number) - first);
-      if (first !== 0) for (let i = 0; i <= length; i++) bounds[i] = (bounds[i] as number) - first;
+      if (first !== 0) bounds = fromZero(bounds, first, memory.take(slot + 1, bounds.byteLength));
       return { layout: "bytes", type, length, bytes, starts: bounds.subarray(0, length), ends: bounds.subarray(1), valid };
     }
     const { stride } = place;
@@ -304,109 +321,13 @@ export class BlockFile {
     const known = this.#texts[index];
     if (known !== undefined) return known;
     const { rows, place } = required(this.#textPlaces[index], "texts of codes");
-    const memory = new ReadMemory();
-    const texts = this.#column(type, place, 0, rows, (part, bytes) => memory.take(part, bytes));
+    const texts = this.#column(type, place, 0, rows, new ReadMemory(), 0);
     if (texts.layout !== "bytes") throw this.#broken("codes stand for something else than texts");
     this.#texts[index] = texts;
     return texts;
-  }
-
-  #raw(position: number, length: number): Buffer {
-    const bytes = Buffer.allocUnsafeSlow(length);
-    this.#fill(bytes, position);
-    return bytes;
-  }
-
-  /** Reads bytes that were checked: one page by way of those kept, a few through one buffer, many straight into `target`. */
-  #readInto(target: Uint8Array, position: number): Uint8Array {
-    const end = position + target.length;
-    if (end > this.#dataEnd) throw this.#broken(`it ends at byte ${this.#dataEnd}`);
-    if (target.length === 0) return target;
-    const first = Math.floor(position / pageBytes);
-    const last = Math.floor((end - 1) / pageBytes);
-    if (first === last) target.set(this.#page(first).subarray(position - first * pageBytes, end - first * pageBytes));
-    else if (last - first < aroundPages) {
-      const start = first * pageBytes;
-      around ??= new Uint8Array(Buffer.allocUnsafeSlow(aroundPages * pageBytes).buffer);
-      const pages = around.subarray(0, Math.min(this.#dataEnd, (last + 1) * pageBytes) - start);
-      this.#fill(pages, start);
-      this.#checkAll(pages, first);
-      target.set(pages.subarray(position - start, end - start));
-    } else this.#readPages(target, position, first);
-    return target;
-  }
-
-  /** Whole pages straight into `target`, and what is less of one by way of that page. */
-  #readPages(target: Uint8Array, position: number, first: number): void {
-    const end = position + target.length;
-    const from = position === first * pageBytes ? position : (first + 1) * pageBytes;
-    const to = end === this.#dataEnd ? end : Math.floor(end / pageBytes) * pageBytes;
-    if (from > position) target.set(this.#page(first).subarray(position - first * pageBytes));
-    const whole = target.subarray(from - position, to - position);
-    this.#fill(whole, from);
-    this.#checkAll(whole, from / pageBytes);
-    if (to < end) target.set(this.#page(to / pageBytes).subarray(0, end - to), to - position);
-  }
-
-  /** Pages from `page` on, of which the last may be the file's short one. */
-  #checkAll(bytes: Uint8Array, page: number): void {
-    if (!checksums || crc32(bytes) === pageJoiner.join(this.#pages, page, bytes.length)) return;
-    for (let from = 0, i = page; from < bytes.length; from += pageBytes, i++)
-      this.#check(bytes.subarray(from, from + pageBytes), i);
-  }
-
-  /** One page, kept for the next small read near it. */
-  #page(page: number): Uint8Array {
-    const slot = page % mostKept;
-    let kept = this.#kept[slot];
-    if (kept?.page === page) return kept.bytes;
-    const start = page * pageBytes;
-    const memory = kept?.memory ?? new Uint8Array(Buffer.allocUnsafeSlow(pageBytes).buffer);
-    const bytes = memory.subarray(0, Math.min(pageBytes, this.#dataEnd - start));
-    this.#kept[slot] = { page: -1, memory, bytes };
-    this.#fill(bytes, start);
-    this.#check(bytes, page);
-    kept = { page, memory, bytes };
-    this.#kept[slot] = kept;
-    return kept.bytes;
-  }
-
-  #check(bytes: Uint8Array, page: number): void {
-    if (!checksums || crc32(bytes) === this.#pages[page]) return;
-    const from = page * pageBytes;
-    throw this.#broken(`bytes ${from} to ${from + bytes.length} have another checksum`);
-  }
-
-  #fill(target: Uint8Array, position: number): void {
-    let done = 0;
-    while (done < target.length) {
-      const read = patiently(() => readSync(this.#fd, target, done, target.length - done, position + done));
-      if (read === 0) throw this.#broken(`it ends at byte ${position + done}`);
-      done += read;
-    }
   }
 
   #broken(why: string) {
     return scratchDamaged(this.#path, why);
   }
 }
-
-/** A page that was read and checked, in memory that the next one of its slot takes. */
-interface KeptPage {
-  readonly page: number;
-  readonly memory: Uint8Array;
-  readonly bytes: Uint8Array;
-}
-
-const mostKept = 4;
-
-/** Pages around what is read, which a thread reads at once where they are so few: one call costs more than to copy them. */
-const aroundPages = 16;
-let around: Uint8Array | null = null;
-
-/** A file between stages that is not what was written. */
-export const scratchDamaged = (file: string, why: string): MillraceError =>
-  externalError("SCRATCH_DAMAGED", `${file} was changed after it was written: ${why}`, {
-    file,
-    hint: "Files in a run's scratch folder must not be changed while it runs. Resume the run: what wrote the file is done again.",
-  });

@@ -3,6 +3,7 @@ import { required } from "../common/assert.js";
 import type { BatchReader } from "../io/contracts.js";
 import type { PartitionSpec, ScanResult } from "../task/protocol.js";
 import { BlockFile } from "./blockFile.js";
+import { JoinedRows } from "./joinedRows.js";
 import { giveReadMemory, type ReadMemory, takeReadMemory } from "./readMemory.js";
 
 /**
@@ -56,13 +57,14 @@ function bucketRows(paths: readonly string[]): { readonly rows: readonly number[
   return { rows, rowBytes: all === 0 ? 0 : bytes / all };
 }
 
-/** Delivers some buckets of all files, in file order, each in row order. */
+/** Delivers some buckets of all files, in file order, each in row order. Where batches end says nothing. */
 export class BucketReader implements BatchReader {
   readonly #part: BucketsPart;
   readonly #paths: readonly string[];
   readonly #batches: Iterator<Batch>;
   #open: BlockFile | null = null;
   #memory: ReadMemory | null = takeReadMemory();
+  #joinedMemory: ReadMemory | null = takeReadMemory();
   #rows = 0;
 
   constructor(paths: readonly string[], part: BucketsPart) {
@@ -84,8 +86,9 @@ export class BucketReader implements BatchReader {
 
   close(): void {
     this.#closeFile();
-    if (this.#memory !== null) giveReadMemory(this.#memory);
+    for (const memory of [this.#memory, this.#joinedMemory]) if (memory !== null) giveReadMemory(memory);
     this.#memory = null;
+    this.#joinedMemory = null;
   }
 
   #closeFile(): void {
@@ -95,6 +98,7 @@ export class BucketReader implements BatchReader {
 
   *#read(): Generator<Batch> {
     const memory = required(this.#memory ?? undefined, "memory of an open reader");
+    const joined = new JoinedRows(required(this.#joinedMemory ?? undefined, "memory of an open reader"), batchRows);
     for (const path of this.#paths) {
       const file = new BlockFile(path);
       this.#open = file;
@@ -103,10 +107,21 @@ export class BucketReader implements BatchReader {
         for (let from = block.bounds[this.#part.from] ?? end; from < end; from += batchRows) {
           const to = Math.min(end, from + batchRows);
           const columns = file.read(block, from, to, memory);
-          yield { schema: file.schemaOf(block), length: to - from, columns, selection: null, origin: null };
+          const schema = file.schemaOf(block);
+          const isShort = to - from <= batchRows / 2;
+          if (isShort && joined.append(schema, columns, to - from)) continue;
+          yield* waiting(joined);
+          if (isShort && joined.append(schema, columns, to - from)) continue;
+          yield { schema, length: to - from, columns, selection: null, origin: null };
         }
       }
       this.#closeFile();
     }
+    yield* waiting(joined);
   }
+}
+
+function* waiting(joined: JoinedRows): Generator<Batch> {
+  const { schema, rows: length } = joined;
+  if (schema !== null) yield { schema, length, columns: joined.take(), selection: null, origin: null };
 }

@@ -7,6 +7,7 @@ import { isFlat, ParquetFileWriter, type ParquetOptions, parquetDefaults } from 
 import { OutputFile, type OutputOptions } from "../io/sinkOutput.js";
 import type { Schema } from "../schema/types.js";
 import { BlockFileWriter, columnParts } from "./blockFile.js";
+import type { HoldingBudget } from "./heldFiles.js";
 
 /** How rows stand in files between two stages. */
 export interface ExchangeCodec {
@@ -52,18 +53,26 @@ export const fitsBlocks = (schema: Schema): boolean => schema.every((field) => l
 export const blockExchange: ExchangeCodec = {
   extension: "blocks",
   writer(schema, file, options = {}) {
-    const writer = new BlockFileWriter(file, options);
-    return {
-      write(batch: Batch) {
-        const { columns, length } = compactBatch(batch);
-        writer.write(schema, length, [0, length], columns.map(columnParts));
-      },
-      finish: () => [writer.finish()],
-      abort: () => writer.abort(),
-    };
+    return blockWriter(new BlockFileWriter(file, options), schema);
   },
 };
 
+function blockWriter(writer: BlockFileWriter, schema: Schema): BatchWriter {
+  return {
+    write(batch: Batch) {
+      const { columns, length } = compactBatch(batch);
+      writer.write(schema, length, [0, length], columns.map(columnParts));
+    },
+    finish: () => [writer.finish()],
+    abort: () => writer.abort(),
+  };
+}
+
 /** Writes rows as one exchange file. Rows keep their order; columns keep their types. */
-export const exchangeWriter = (schema: Schema, file: string, format: "parquet" | "blocks" = "parquet"): BatchWriter =>
-  (format === "blocks" ? blockExchange : parquetExchange).writer(schema, file);
+export const exchangeWriter = (
+  schema: Schema,
+  file: string,
+  format: "parquet" | "blocks" = "parquet",
+  holding: HoldingBudget | null = null,
+): BatchWriter =>
+  format === "blocks" ? blockWriter(new BlockFileWriter(file, {}, holding), schema) : parquetExchange.writer(schema, file);

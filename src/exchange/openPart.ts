@@ -84,7 +84,7 @@ export function* readBlocks(paths: readonly string[], memory?: ReadMemory): Gene
     const file = new BlockFile(path);
     try {
       for (const block of file.blocks) {
-        const columns = file.read(block, 0, block.rows, memory ?? new ReadMemory());
+        const columns = file.read(block, 0, block.rows, memory ?? new ReadMemory(true));
         yield { schema: file.schemaOf(block), length: block.rows, columns, selection: null, origin: null };
       }
     } finally {

@@ -5,6 +5,9 @@ const alignment = 8;
 export class ReadMemory {
   readonly #buffers: Uint8Array[] = [];
 
+  /** `isOwn`: what is read must be put here, also where it could be looked at where it lies. */
+  constructor(readonly isOwn = false) {}
+
   get bytes(): number {
     return this.#buffers.reduce((sum, buffer) => sum + buffer.length, 0);
   }

@@ -17,6 +17,7 @@ export interface GroupKernels {
   ): number;
   hashKeys(words: number, offsets: number, rows: number, hashes: number): void;
   assignGroups(table: number, words: number, offsets: number, hashes: number, from: number, rows: number, groups: number): number;
+  assignWords(table: number, words: number, from: number, rows: number, groups: number): number;
   probeTexts(
     front: number,
     bytes: number,

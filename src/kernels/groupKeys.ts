@@ -126,6 +126,8 @@ export class PackedRows {
   readonly #staging: readonly ColumnStaging[];
   readonly #selection: Region;
   readonly #answer: Region;
+  /** Offsets and hashes are not there yet. */
+  #lacks = false;
 
   constructor(layout: KeyLayout) {
     const { memory } = layout.kernels;
@@ -188,10 +190,20 @@ export class PackedRows {
     return ends === 0 ? 0 : this.#layout.functions.keySpan(values, ends, valid, selection, live, answer);
   }
 
+  /** Whether every row is one word. */
+  get isOneWord(): boolean {
+    return this.rows > 0 && this.wordCount === this.rows;
+  }
+
   /** Takes rows that were packed before: `packed` holds their words one after the other. */
   load(packed: BytesColumn): void {
-    const { kernels, functions } = this.#layout;
-    const { memory } = kernels;
+    this.loadWords(packed);
+    this.complete();
+  }
+
+  /** `load` without offsets and hashes where every row is one word; `complete` makes them. */
+  loadWords(packed: BytesColumn): void {
+    const { memory } = this.#layout.kernels;
     const rows = packed.length;
     const first = rows === 0 ? 0 : (packed.starts[0] as number);
     const end = rows === 0 ? 0 : (packed.ends[rows - 1] as number);
@@ -199,6 +211,10 @@ export class PackedRows {
     this.offsets.reserve((rows + 1) * 4);
     this.hashes.reserve(rows * 4);
     memory.u8().set(packed.bytes.subarray(first, end), this.words.address);
+    this.rows = rows;
+    this.wordCount = (end - first) >>> 3;
+    this.#lacks = strideOf(packed) === 8;
+    if (this.#lacks) return;
     const offsets = memory.u32().subarray(this.offsets.address >>> 2, (this.offsets.address >>> 2) + rows + 1);
     const stride = (strideOf(packed) ?? 0) >>> 3;
     if (stride > 0) for (let i = 0; i <= rows; i++) offsets[i] = i * stride;
@@ -207,14 +223,26 @@ export class PackedRows {
       for (let i = 0; i < rows; i++) offsets[i] = ((starts[i] as number) - first) >>> 3;
       offsets[rows] = (end - first) >>> 3;
     }
-    functions.hashKeys(this.words.address, this.offsets.address, rows, this.hashes.address);
-    this.rows = rows;
-    this.wordCount = (end - first) >>> 3;
+    this.#hash();
+  }
+
+  /** Makes the offsets and hashes that `loadWords` has left out. */
+  complete(): void {
+    if (!this.#lacks) return;
+    this.#lacks = false;
+    const offsets = this.#layout.kernels.memory.u32().subarray(this.offsets.address >>> 2);
+    for (let i = 0; i <= this.rows; i++) offsets[i] = i;
+    this.#hash();
+  }
+
+  #hash(): void {
+    this.#layout.functions.hashKeys(this.words.address, this.offsets.address, this.rows, this.hashes.address);
   }
 
   clear(): void {
     this.rows = 0;
     this.wordCount = 0;
+    this.#lacks = false;
   }
 
   free(): void {

@@ -91,7 +91,7 @@ export class WordGroupTable {
   /** As `assign`, for keys that `packedKeys` of another table or `PackedRows` gave. */
   assignPacked(packed: BytesColumn): Int32Array {
     this.#chosen = null;
-    this.#rows.load(packed);
+    this.#rows.loadWords(packed);
     this.#assignRows(this.#groups);
     return this.#assigned(packed.length);
   }
@@ -207,9 +207,14 @@ export class WordGroupTable {
     this.#arena.reserve(needed + padding, this.#usedWords() * 8);
     this.#set("arena", this.#arena.address);
     const address = groups.reserve(Math.max(1, rows) * 4);
+    // Groups of one word each are found by their numbers.
+    const byWords = this.#rows.isOneWord && this.#usedWords() === this.count;
+    if (!byWords) this.#rows.complete();
     let done = 0;
     for (;;) {
-      done = functions.assignGroups(this.#table, words.address, offsets.address, hashes.address, done, rows, address);
+      done = byWords
+        ? functions.assignWords(this.#table, words.address, done, rows, address)
+        : functions.assignGroups(this.#table, words.address, offsets.address, hashes.address, done, rows, address);
       if (done >= rows) break;
       this.#grow(this.#slotCount * 2);
     }

@@ -58,7 +58,7 @@ export class GroupExchangeOperator implements Operator {
     this.#following = follows !== undefined && context.isUnique?.(follows.join) === true ? follows.count : 0;
     this.#bits = Math.log2(step.buckets);
     this.#grouped = new PartitionGroups(step, this.#keys, context.sharesReader ?? false);
-    this.#writer = new BlockFileWriter(step.file);
+    this.#writer = new BlockFileWriter(step.file, {}, context.holding);
   }
 
   /** The file, once the input has ended. */

@@ -1,5 +1,6 @@
 import type { KeyedPart } from "../exchange/keyedReader.js";
 import type { Batch } from "../batch/column.js";
+import type { HoldingBudget } from "../exchange/heldFiles.js";
 import type { CheckTally, FileWritten } from "../task/protocol.js";
 import type { RowFailureData } from "../kernels/compileFailure.js";
 
@@ -47,6 +48,8 @@ export interface OperatorContext {
   readonly runId?: string;
   /** Whether the join that is this step gives at most one row for each of its input. */
   readonly isUnique?: (step: number) => boolean;
+  /** What block files may keep in memory; absent: nothing. */
+  readonly holding?: HoldingBudget | null;
   /** The step alone uses the batches of the task's reader; see `shareReaderKernels`. */
   readonly sharesReader?: boolean;
 }

@@ -81,7 +81,8 @@ export class SortRunsOperator implements Operator {
   #writeRun(buffer: SortBuffer): void {
     const { file, schema } = this.#step;
     const number = this.#files.length;
-    const writer = new BlockFileWriter(number === 0 ? file : file.replace(/(\.\w+)?$/, `-r${number}$1`));
+    const path = number === 0 ? file : file.replace(/(\.\w+)?$/, `-r${number}$1`);
+    const writer = new BlockFileWriter(path, {}, this.#context.holding);
     this.#writer = writer;
     const { rows, columns } = buffer.take(this.#context.partition);
     if (rows > 0) writer.write(schema, rows, [0, rows], columns);

@@ -15,6 +15,8 @@ export interface MemoryShares {
   readonly duckdb: number;
   /** The JavaScript heap of one worker; a thread that needs more is ended, and its task fails. */
   readonly workerHeap: number;
+  /** What block files between stages may keep in memory, past which they are written. */
+  readonly held: number;
   /** Whether the threads are ended before a query and started again after it. */
   readonly workersRest: boolean;
 }
@@ -26,5 +28,6 @@ export interface MemoryShares {
 export function splitMemory(total: number, workers: number): MemoryShares {
   const duckdb = Math.max(leastDuckDb, Math.floor(total * 0.6));
   const workerHeap = Math.max(leastHeap, Math.floor((0.5 * total) / workers));
-  return { total, duckdb, workerHeap, workersRest: total < workers * roomyWorker };
+  const held = Math.floor(total / 8);
+  return { total, duckdb, workerHeap, held, workersRest: total < workers * roomyWorker };
 }

@@ -250,6 +250,10 @@ export interface TaskOptions {
   readonly control?: SharedArrayBuffer;
   /** Records that end every worker that works on them: they are rejected unseen. */
   readonly poisoned?: readonly PoisonedRow[];
+  /** What tasks of the run may still keep in memory of the block files that they write, see exchange/heldFiles. Absent: nothing. */
+  readonly holding?: SharedArrayBuffer;
+  /** Files of the source that are held in memory, by path. */
+  readonly held?: readonly (readonly [path: string, file: HeldFile])[];
   /** Feeds some rows alone, to find one that ends its worker; what such an attempt gives does not count. */
   readonly probe?: RowProbe;
 }
@@ -275,8 +279,18 @@ export interface FileWritten {
   readonly bytes: number;
   /** Values of the sink's `partitionBy` columns as folder text; empty where it has none. null is the null partition. */
   readonly partitionValues: readonly (string | null)[];
-  /** crc32 of the whole file, 8 hex digits. */
+  /** crc32 of the whole file, 8 hex digits; empty for what is held in memory. */
   readonly checksum: string;
+  /** The file's blocks, where they stay in memory and there is no file. */
+  readonly held?: HeldFile;
+}
+
+/** A block file in memory that threads share. */
+export interface HeldFile {
+  /** As at the end of a file. */
+  readonly footer: string;
+  /** Its bytes from the first block on, one chunk for each block. */
+  readonly chunks: readonly SharedArrayBuffer[];
 }
 
 export interface StepResult {

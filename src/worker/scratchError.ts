@@ -1,5 +1,5 @@
 import { MillraceError } from "../common/errors.js";
-import { scratchDamaged } from "../exchange/blockFile.js";
+import { scratchDamaged } from "../exchange/pagedFile.js";
 
 /** What a reader says of a file that cannot be read, where it is one of ours and no input. */
 export function ofScratch(error: unknown): unknown {

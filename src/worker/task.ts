@@ -6,6 +6,7 @@ import { required } from "../common/assert.js";
 import { MillraceError } from "../common/errors.js";
 import { exchangeWriter } from "../exchange/codec.js";
 import type { BatchReader, BatchWriter } from "../io/contracts.js";
+import { HoldingBudget, holdFile, releaseFiles } from "../exchange/heldFiles.js";
 import { openPart } from "../exchange/openPart.js";
 import { createOperator } from "../operators/createOperator.js";
 import type { Operator } from "../operators/operator.js";
@@ -43,6 +44,8 @@ export async function executeTask(spec: TaskSpec): Promise<TaskResult> {
   } catch (error) {
     await run.abort();
     throw spec.fromSource ? error : ofScratch(error);
+  } finally {
+    releaseFiles((spec.options.held ?? []).map(([path]) => path));
   }
 }
 
@@ -54,6 +57,7 @@ class TaskRun {
   private reader: BatchReader | null = null;
   private enough = false;
   private readonly control: TaskControl;
+  private readonly holding: HoldingBudget | null;
   /** Rows that the reader has given. */
   private rowsRead = 0;
   /** Of them, those that were rejected unseen. */
@@ -64,11 +68,14 @@ class TaskRun {
     this.rejects = new RejectLog(spec.scan.source.spec.onReject, spec.rejectFile);
     this.rows = new RowFinder(spec.part, spec.fromSource);
     this.control = new TaskControl(spec.options.control);
+    const { holding } = spec.options;
+    this.holding = holding === undefined ? null : new HoldingBudget(holding);
     this.control.begin(threadId, this.timing.startMs);
   }
 
   async execute(): Promise<TaskResult> {
     const { spec } = this;
+    for (const [path, file] of spec.options.held ?? []) holdFile(path, file);
     for (const step of spec.steps) await this.addNode(step);
     const readBy = { stage: spec.stageName, attempt: spec.attempt };
     const reader = await openPart(spec.scan, spec.part, {
@@ -115,7 +122,7 @@ class TaskRun {
     let writer: BatchWriter | null = null;
     if (step.op === "exchange") {
       mkdirSync(dirname(step.file), { recursive: true });
-      writer = exchangeWriter(schema, step.file, step.format);
+      writer = exchangeWriter(schema, step.file, step.format, this.holding);
     } else if (step.op === "sink") {
       mkdirSync(step.directory, { recursive: true });
       const { openWriter } = await import("../io/sinks.js");
@@ -128,6 +135,7 @@ class TaskRun {
         fromSource: spec.fromSource,
         runId: spec.runId,
         ...(part.kind === "keyed" ? { buckets: { paths: scan.source.files.map(({ path }) => path), part } } : {}),
+        holding: this.holding,
         sharesReader: this.isAlone(step.input),
         isUnique: (join) => this.node(join).operator?.unique === true,
         reject: (batch: Batch, row: number, failure: RowFailureData) => this.rejectRow(step, batch, row, failure),

@@ -1,10 +1,14 @@
 import { rmSync } from "node:fs";
 import { MillraceError } from "../../common/errors.js";
+import { HoldingBudget } from "../../exchange/heldFiles.js";
 import { writesExchange } from "../../task/fileSteps.js";
-import type { TaskSpec } from "../../task/protocol.js";
+import type { TaskResult, TaskSpec } from "../../task/protocol.js";
 
 /** Files of an attempt whose result does not count. */
-export function removeLeftovers(spec: TaskSpec): void {
+export function removeLeftovers(spec: TaskSpec, result: TaskResult | null = null): void {
+  const { holding } = spec.options;
+  for (const { held } of result?.steps.flatMap((step) => step.files) ?? [])
+    if (held !== undefined && holding !== undefined) new HoldingBudget(holding).giveFile(held);
   for (const step of spec.steps) {
     if (writesExchange(step)) rmSync(step.file, { force: true });
     else if (step.op === "sink") rmSync(step.directory, { recursive: true, force: true });

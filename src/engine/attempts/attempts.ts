@@ -196,7 +196,7 @@ export class StageAttempts {
   private succeeded(flight: Flight, attempt: Attempt, result: TaskResult): void {
     flight.live.delete(attempt);
     const probing = attempt.reason === "probe";
-    if (flight.over || probing) removeLeftovers(attempt.spec);
+    if (flight.over || probing) removeLeftovers(attempt.spec, result);
     this.note(flight, attempt, flight.over ? "lost" : "done", null);
     if (flight.over) return;
     if (!probing) this.finishedMs.push(result.timing.endMs - result.timing.startMs);

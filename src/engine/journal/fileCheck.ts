@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { crc32, checksums } from "../../runtime/safety.js";
 import { externalError } from "../../common/errors.js";
-import { scratchDamaged } from "../../exchange/blockFile.js";
+import { scratchDamaged } from "../../exchange/pagedFile.js";
 import type { FileWritten } from "../../task/protocol.js";
 
 const chunkBytes = 1 << 20;

@@ -1,5 +1,6 @@
 import type { Batch } from "../../batch/column.js";
 import { readBlocks } from "../../exchange/openPart.js";
+import { ReadMemory } from "../../exchange/readMemory.js";
 import type { PlannedOutput, WorkerStage } from "../../planner/stages.js";
 import type { FileWritten } from "../../task/protocol.js";
 import type { RunContext } from "../context.js";
@@ -19,24 +20,27 @@ export class RowsDelivery {
     private readonly onRows: RowsConsumer | null,
   ) {}
 
+  /** The rows of a run that begins anew are given from the first on. */
   begin(): void {
     for (const [index, output] of this.outputs.entries())
       if (output.kind === "rows" && !this.checks.owns(index)) this.onRows?.begin(output.schema);
   }
 
-  /** Rows that a consumer takes one batch after the other go to it as partitions end, so that its pace is that of the scan. */
+  /** Rows go to the program as partitions end: a consumer of one batch after the other sets the pace of the scan, and one that keeps them is done sooner. */
   receiverOf(stage: WorkerStage, context: RunContext): RowsReceiver | null {
     const { onRows } = this;
-    if (onRows === null || onRows.restarts) return null;
-    const output = this.outputs.find((one) => one.kind === "rows" && one.blocks === true);
+    if (onRows === null) return null;
+    const output = this.outputs.find((one, i) => one.kind === "rows" && one.blocks === true && !this.checks.owns(i));
     const exchange = output?.kind === "rows" ? output.exchange : null;
     if (exchange === null || !stage.steps.some((step) => step.exchange === exchange)) return null;
     this.received.add(exchange);
     const take = async (files: readonly FileWritten[]): Promise<void> => {
-      for (const batch of readBlocks(files.map((file) => file.path))) {
+      const paths = files.map((file) => file.path);
+      for (const batch of readBlocks(paths, new ReadMemory())) {
         context.throwIfStopped();
         await onRows.batch(batch);
       }
+      context.releaseHeld(paths);
     };
     return { exchange, take };
   }
@@ -52,7 +56,8 @@ export class RowsDelivery {
         return checks.owns(index) ? checks.take(index, batch) : onRows?.batch(batch);
       };
       if (output.blocks === true) {
-        for (const batch of readBlocks(context.exchangeFiles(output.exchange).map((file) => file.path))) await deliver(batch);
+        const paths = context.exchangeFiles(output.exchange).map((file) => file.path);
+        for (const batch of readBlocks(paths, new ReadMemory())) await deliver(batch);
       } else await duckdb.readExchange(output.exchange, output.schema, deliver);
     }
   }

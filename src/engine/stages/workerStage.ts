@@ -268,7 +268,7 @@ class StageRun {
     const lines = before?.lines ?? 0;
     if (slot.kind === "failed" && exact) throw errorWithLines(slot.error, lines);
     // Who goes on with a journal finds out in the same way that the guess was wrong.
-    if (slot.kind === "done" && this.run.journal === null) discard(slot.result);
+    if (slot.kind === "done" && this.run.journal === null) discard(slot.result, this.run);
     if (exact) throw internalError(`partition ${partition} has no border to begin at`);
     try {
       const result = await this.attempt(partition, { ...part, start: before.byte, exactStart: true }, part);
@@ -312,7 +312,7 @@ class StageRun {
     // After a failure the whole run is dropped, or another process goes on with what is done.
     const keep = this.failure !== null && this.run.journal !== null;
     this.slots.forEach((slot, partition) => {
-      if (slot?.kind === "done" && !keep) discard(slot.result);
+      if (slot?.kind === "done" && !keep) discard(slot.result, this.run);
       this.slots[partition] = undefined;
     });
   }
@@ -350,7 +350,7 @@ class StageRun {
 
   private async work(partition: number, part: PartitionSpec): Promise<TaskResult> {
     const before = this.attempts[partition] ?? 0;
-    const result = await this.tries.run(partition, part, before);
+    const result = this.run.takeHeld(await this.tries.run(partition, part, before));
     const attempt = this.tries.count(partition);
     this.attempts[partition] = attempt;
     this.run.taskFinished(this.stage.name, partition, attempt, result, this.fromSource && before === 0);
@@ -384,7 +384,13 @@ class StageRun {
       part: { ...part, file: 0 },
       steps,
       rejectFile: join(run.folder, "rejects", `s${stage.id}-${name}`),
-      options: { interpreted: run.settings.interpreted, batchRows: 65_536, cancel: this.cancel, ...options },
+      options: {
+        interpreted: run.settings.interpreted,
+        batchRows: 65_536,
+        cancel: this.cancel,
+        ...this.held(source),
+        ...options,
+      },
     };
   }
 
@@ -394,6 +400,11 @@ class StageRun {
     if (input.kind !== "exchange" || input.beside === undefined) return {};
     const { exchange, how } = input.beside;
     return { beside: { paths: this.run.exchangeFiles(exchange).map(({ path }) => path), how } };
+  }
+
+  private held(source: ResolvedSource): ReturnType<RunContext["heldOptions"]> {
+    if (this.fromSource) return this.run.heldOptions([]);
+    return this.run.heldOptions([...source.files.map(({ path }) => path), ...(this.beside().beside?.paths ?? [])]);
   }
 
   private files(results: readonly TaskResult[], of: "exchange" | "output"): Map<number, FileWritten[]> {
@@ -419,8 +430,10 @@ function sourceOfTask(source: ResolvedSource, index: number): ResolvedSource {
   return { ...source, files: [file], spec: "paths" in spec ? { ...spec, paths: [file.path] } : spec };
 }
 
-function discard(result: TaskResult): void {
-  for (const file of result.steps.flatMap((step) => step.files)) rmSync(file.path, { force: true });
+function discard(result: TaskResult, run: RunContext): void {
+  const files = result.steps.flatMap((step) => step.files.map(({ path }) => path));
+  run.releaseHeld(files);
+  for (const file of files) rmSync(file, { force: true });
   if (result.rejects.file !== null) rmSync(result.rejects.file, { force: true });
 }
 

@@ -56,6 +56,59 @@ function fixedWord(kind: u32, values: usize, row: usize): u64 {
   }
 }
 
+/** `packKeys` for one text without nulls, of which all rows are meant. */
+function packTexts(column: usize, n: u32, out: usize, at: u32, offsets: usize, hashes: usize): u32 {
+  const starts = <usize>load<u32>(column, 4);
+  const ends = <usize>load<u32>(column, 8);
+  const bytes = <usize>load<u32>(column, 12);
+  let cursor = at;
+  for (let i: u32 = 0; i < n; i++) {
+    const start = load<u32>(starts + (<usize>i << 2));
+    const length = load<u32>(ends + (<usize>i << 2)) - start;
+    const text = bytes + <usize>start;
+    const p = out + (<usize>cursor << 3);
+    store<u32>(offsets + (<usize>i << 2), cursor);
+    let h: u64;
+    // Texts of 1 to 8 bytes first: their word needs no other look at the length.
+    if (length - 1 < 8) {
+      const word = load<u64>(text) & (~(<u64>0) >> <u64>((8 - length) << 3));
+      if (length < 8 || isOneWord(word)) {
+        const whole = length < 8 ? word | (<u64>length << 56) : word;
+        store<u64>(p, whole);
+        store<u32>(hashes + (<usize>i << 2), finishHash(mixWord(K1, whole)));
+        cursor++;
+        continue;
+      }
+    }
+    if (length == 0) {
+      store<u64>(p, 0);
+      cursor++;
+      h = mixWord(K1, 0);
+    } else {
+      const first = longText | <u64>length;
+      store<u64>(p, first);
+      h = mixWord(K1, first);
+      const whole = length & ~7;
+      let j: u32 = 0;
+      for (; j < whole; j += 8) {
+        const word = load<u64>(text + j);
+        store<u64>(p + 8 + j, word);
+        h = mixWord(h, word);
+      }
+      cursor += 1 + (length >> 3);
+      if (length & 7) {
+        const word = lowBytes(text + j, length & 7);
+        store<u64>(p + 8 + j, word);
+        h = mixWord(h, word);
+        cursor++;
+      }
+    }
+    store<u32>(hashes + (<usize>i << 2), finishHash(h));
+  }
+  store<u32>(offsets + (<usize>n << 2), cursor);
+  return cursor;
+}
+
 /**
  * Packs the keys of `n` rows: words to `out`, the index of each row's first word to `offsets` (and the end of the last), hashes to `hashes`.
  * A row begins with a word of null bits when `flags` is 1. `at` is the index of the first word written. Answers the end.
@@ -71,6 +124,8 @@ export function packKeys(
   offsets: usize,
   hashes: usize,
 ): u32 {
+  if (count == 1 && (flags | <u32>selection | load<u32>(columns, 16)) == 0 && load<u32>(columns) == 7)
+    return packTexts(columns, n, out, at, offsets, hashes);
   let cursor = at;
   const columnsEnd = columns + <usize>count * 24;
   for (let i: u32 = 0; i < n; i++) {
@@ -221,6 +276,72 @@ export function assignGroups(table: usize, words: usize, offsets: usize, hashes:
   return i;
 }
 
+const warmHashes = memory.data(512, 16);
+
+/** Hashes of one-word rows [from, to) to `warmHashes`; touches what they will most likely be compared with where that is not in the cache anyway. */
+@inline
+function hashAhead(slots: usize, mask: u32, arena: usize, words: usize, from: u32, to: u32): void {
+  const size = to - from;
+  for (let k: u32 = 0; k < size; k++) {
+    const hash = finishHash(mixWord(K1, load<u64>(words + (<usize>(from + k) << 3))));
+    store<u32>(warmHashes + (<usize>k << 2), hash);
+    if (mask > warmMask) store<u32>(warmGroups + (<usize>k << 2), load<u32>(slots + (<usize>(hash & mask) << 3)));
+  }
+  if (mask <= warmMask) return;
+  let touched: u64 = 0;
+  for (let k: u32 = 0; k < size; k++) {
+    const group = load<u32>(warmGroups + (<usize>k << 2));
+    touched |= load<u64>(arena + (<usize>(group - <u32>(group != 0)) << 3));
+  }
+  store<u64>(warmSink, touched);
+}
+
+/** `assignGroups` where every row and every group is one word: a group's word is found by its number, and hashes are made on the way. */
+export function assignWords(table: usize, words: usize, from: u32, n: u32, groups: usize): u32 {
+  const slots = <usize>load<u32>(table);
+  const mask = load<u32>(table, 4);
+  let count = load<u32>(table, 8);
+  const limit = load<u32>(table, 12);
+  const groupHashes = <usize>load<u32>(table, 16);
+  const groupOffsets = <usize>load<u32>(table, 20);
+  const arena = <usize>load<u32>(table, 24);
+  let i = from;
+  while (i < n) {
+    const first = i;
+    const end = min(n, i + warmRows);
+    hashAhead(slots, mask, arena, words, first, end);
+    for (; i < end; i++) {
+      const word = load<u64>(words + (<usize>i << 3));
+      const hash = load<u32>(warmHashes + (<usize>(i - first) << 2));
+      let slot = hash & mask;
+      let group: u32 = 0;
+      for (;;) {
+        const found = load<u64>(slots + (<usize>slot << 3));
+        if (found == 0) break;
+        if (<u32>(found >> 32) == hash && load<u64>(arena + (<usize>(<u32>found - 1) << 3)) == word) {
+          group = <u32>found;
+          break;
+        }
+        slot = (slot + 1) & mask;
+      }
+      if (group == 0) {
+        if (count == limit) {
+          store<u32>(table, count, 8);
+          return i;
+        }
+        store<u64>(arena + (<usize>count << 3), word);
+        store<u32>(groupHashes + (<usize>count << 2), hash);
+        group = ++count;
+        store<u32>(groupOffsets + (<usize>count << 2), count);
+        store<u64>(slots + (<usize>slot << 3), (<u64>hash << 32) | <u64>group);
+      }
+      store<u32>(groups + (<usize>i << 2), group - 1);
+    }
+  }
+  store<u32>(table, count, 8);
+  return n;
+}
+
 @inline
 function sameWords(a: usize, b: usize, n: u32): bool {
   if (n == 1) return load<u64>(a) == load<u64>(b);
@@ -306,7 +427,25 @@ export function keySpan(starts: usize, ends: usize, valid: usize, selection: usi
   let total: u64 = 0;
   let low: u32 = 0xffffffff;
   let high: u32 = 0;
-  for (let i: u32 = 0; i < n; i++) {
+  let i: u32 = 0;
+  if ((valid | selection) == 0 && n >= 4) {
+    let sums = i64x2.splat(0);
+    let lows = i32x4.splat(-1);
+    let highs = i32x4.splat(0);
+    for (; i + 4 <= n; i += 4) {
+      const s = v128.load(starts + (<usize>i << 2));
+      const e = v128.load(ends + (<usize>i << 2));
+      const empty = i32x4.eq(s, e);
+      const lengths = i32x4.sub(e, s);
+      sums = i64x2.add(sums, i64x2.add(i64x2.extend_low_i32x4_u(lengths), i64x2.extend_high_i32x4_u(lengths)));
+      lows = i32x4.min_u(lows, v128.or(s, empty));
+      highs = i32x4.max_u(highs, v128.andnot(e, empty));
+    }
+    total = <u64>(i64x2.extract_lane(sums, 0) + i64x2.extract_lane(sums, 1));
+    low = min<u32>(min<u32>(i32x4.extract_lane(lows, 0), i32x4.extract_lane(lows, 1)), min<u32>(i32x4.extract_lane(lows, 2), i32x4.extract_lane(lows, 3)));
+    high = max<u32>(max<u32>(i32x4.extract_lane(highs, 0), i32x4.extract_lane(highs, 1)), max<u32>(i32x4.extract_lane(highs, 2), i32x4.extract_lane(highs, 3)));
+  }
+  for (; i < n; i++) {
     const row = selection == 0 ? <usize>i : <usize>load<u32>(selection + (<usize>i << 2));
     if (valid != 0 && load<u8>(valid + row) == 0) continue;
     const s = load<u32>(starts + (row << 2));

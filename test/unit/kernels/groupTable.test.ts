@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
 import type { Column } from "../../../src/batch/column.js";
+import { stridedColumn } from "../../../src/batch/strided.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import { compareValues } from "../../../src/functions/compare.js";
 import { canPack } from "../../../src/kernels/groupKeys.js";
@@ -153,6 +154,45 @@ describe("row buckets", () => {
           [...live, ...live].map((row) => rows.indexOf(row)).sort((a, b) => a - b),
         );
         buckets.free();
+      }),
+    );
+  });
+
+  it("of one word each are told apart from longer ones that come before, between and after", () => {
+    const words = (of: readonly string[]) => {
+      const source = new WordGroupTable([{ type: types.utf8, nullable: true }]);
+      source.assign([columnOf(types.utf8, of)], null, of.length);
+      const { bytes } = source.packedKeys();
+      const packed = stridedColumn(types.binary, bytes.slice(), 8, of.length);
+      source.free();
+      return packed;
+    };
+    const table = new WordGroupTable([{ type: types.utf8, nullable: true }]);
+    const many = Array.from({ length: 40_000 }, (_, i) => `k${i}`);
+    expect([...table.assignPacked(words(many))]).toEqual(many.map((_, i) => i));
+    // Known and new ones in turn, past several growths of the table.
+    const mixed = Array.from({ length: 90_000 }, (_, i) => (i % 2 === 0 ? `k${i % 40_000}` : `new${i}`));
+    const groups = [...table.assignPacked(words([...new Set(mixed)]))];
+    expect(new Set(groups).size).toBe(new Set(mixed).size);
+    expect(groups[0]).toBe(0);
+    const count = table.count;
+    expect(table.assign([columnOf(types.utf8, ["a text of several words", "k7", ""])], null, 3)).toEqual(
+      Int32Array.of(count, 7, count + 1),
+    );
+    expect([...table.assignPacked(words(["k9", "", "x"]))]).toEqual([9, count + 1, count + 2]);
+    table.free();
+  });
+
+  it("of texts of any length come from packing with and without a selection alike", () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: "binary", maxLength: 20 }), { minLength: 1, maxLength: 50 }), (texts) => {
+        const column = columnOf(types.utf8, texts);
+        const [all, some] = [new WordGroupTable(keys([types.utf8])), new WordGroupTable(keys([types.utf8]))];
+        const every = Int32Array.from(texts, (_, i) => i);
+        expect([...all.assign([column], null, texts.length)]).toEqual([...some.assign([column], every, texts.length)]);
+        expect(all.packedKeys().bytes.slice()).toEqual(some.packedKeys().bytes.slice());
+        all.free();
+        some.free();
       }),
     );
   });
