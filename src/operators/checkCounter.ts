@@ -1,9 +1,10 @@
 import type { Batch } from "../batch/column.js";
-import { columnReader } from "../batch/reader.js";
+import { type ColumnReader, columnReader } from "../batch/reader.js";
 import { required } from "../common/assert.js";
 import { formatValue } from "../functions/format.js";
 import type { BoundCheck } from "../plan/bound.js";
 import { ValueCounter } from "../runtime/valueTally.js";
+import { rowHash } from "./valueHash.js";
 import type { DataType, Schema, Value } from "../schema/types.js";
 import type { CheckSample, CheckTally } from "../task/protocol.js";
 
@@ -37,13 +38,26 @@ export class CheckCounter {
     this.threw += messages.size;
     const readers = check.columns.map((index) => columnReader(required(batch.columns[index], "column of a check")));
     const valuesOf = (row: number) => readers.map((read, i) => required(texts[i], "texts of a column").of(read(row)));
-    const [read, text] = [readers[0], texts[0]];
     for (const row of failures.slice(0, mostSamples - this.samples.length)) {
       this.samples.push({ ...placeOf(batch, row, fromSource), values: valuesOf(row), message: messages.get(row) ?? null });
     }
+    this.countValues(batch, readers);
+  }
+
+  private countValues(batch: Batch, readers: readonly ColumnReader[]): void {
+    const { failures, check, texts, values } = this;
+    const [read, text] = [readers[0], texts[0]];
     if (read === undefined || text === undefined) return;
-    if (readers.length === 1) for (const row of failures) this.values.add(text.of(read(row)));
-    else for (const row of failures) this.values.add(joined(valuesOf(row)));
+    const valuesOf = (row: number) => joined(readers.map((one, i) => required(texts[i], "texts of a column").of(one(row))));
+    const textOf = readers.length === 1 ? (row: number) => text.of(read(row)) : valuesOf;
+    const hashOf = rowHash(check.columns.map((index) => required(batch.columns[index], "column of a check")));
+    if (hashOf === null) for (const row of failures) values.add(textOf(row));
+    else {
+      for (const row of failures) {
+        const hash = hashOf(row);
+        if (!values.passesOver(hash)) values.add(textOf(row), 1, hash);
+      }
+    }
   }
 
   endBatch(): void {

@@ -32,6 +32,7 @@ export { sortKeys } from "./sortRuns";
 export * from "./groupSort";
 export * from "./groupFront";
 export * from "./aggregate";
+export * from "./masks";
 
 /** First byte after the module's own static data and tables. */
 export function heapBase(): usize {
