@@ -2,6 +2,7 @@
 export type { ErrorCategory, ErrorData, ErrorPlace } from "./common/errors.js";
 export { MillraceError } from "./common/errors.js";
 export { type OpenRun, openRun } from "./engine/runs/openRun.js";
+export { openRunReport } from "./engine/runs/openRunReport.js";
 export { Engine } from "./engine/engine.js";
 export type { RunEvent } from "./engine/observe/events.js";
 export type { EngineOptions } from "./engine/options.js";

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { Command } from "commander";
-import { openReport, openRun, type ReportOf } from "../index.js";
+import { openReport, openRun, openRunReport, type ReportOf } from "../index.js";
 import { exitCodes } from "./exitCodes.js";
 import { errorDataOf, usageError } from "./failure.js";
 import { schemaVersion } from "./jsonLines.js";
@@ -50,7 +50,12 @@ async function textOf(of: ReportOf, form: Form): Promise<string> {
   } catch (thrown) {
     const run =
       of.runId === undefined || errorDataOf(thrown).code !== "RUN_NOT_FOUND" ? null : openRun({ ...of, runId: of.runId });
-    if (run === null || (form !== "text" && form !== "json")) throw thrown;
+    if (run === null) throw thrown;
+    if (form === "html" || form === "prometheus") {
+      const report = await openRunReport({ ...of, runId: run.runId });
+      if (report === null) throw thrown;
+      return render(report, form);
+    }
     return form === "json" ? `${JSON.stringify({ schemaVersion, kind: "open-run", ...run }, null, 2)}\n` : openRunText(run);
   }
 }

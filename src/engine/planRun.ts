@@ -26,6 +26,7 @@ import { RunContext, throwIfAborted } from "./context.js";
 import { DuckDbRunner } from "./stages/duckdbStage.js";
 import { EarlySession } from "./earlySession.js";
 import { type IngestResult, resumeIngest, runIngestStage } from "./stages/ingestStage.js";
+import { earlierFigures } from "./observe/earlierFigures.js";
 import { beat } from "./observe/heartbeat.js";
 import { requireInputsUnchanged } from "./journal/inputsUnchanged.js";
 import type { EngineSettings } from "./options.js";
@@ -153,7 +154,8 @@ export class PlanRun {
       await rows.deliver(context, duckdb);
       context.throwIfStopping();
       await requireInputsUnchanged(prepared.sources);
-      this.quality = checks.decide(this.results);
+      const run = { runId: execution.runId, job: execution.options.job, planFingerprint: planFingerprint(execution.plan) };
+      this.quality = checks.decide(this.results, earlierFigures(this.settings, run));
       this.keepRejects();
       killPoint("rejects-kept");
       if (this.quality !== null) requireChecks(this.quality);

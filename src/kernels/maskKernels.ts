@@ -18,6 +18,7 @@ export interface MaskKernels {
     want: number,
     out: number,
     open: number,
+    memo: number,
   ): number;
   maskTexts(
     bytes: number,

@@ -82,7 +82,11 @@ export class RowMask {
     if (node.kind === "and" || node.kind === "or") for (const part of node.parts) this.#keepTables(part);
     if (node.kind === "pattern") {
       const { next, atEnd } = node.pattern;
-      this.#tables.set(node, { first: this.#copy(next), second: this.#copy(atEnd) });
+      this.#tables.set(node, {
+        first: this.#copy(next),
+        second: this.#copy(atEnd),
+        third: this.#copy(new Uint8Array(memoBytes)),
+      });
     }
     if (node.kind === "texts") this.#tables.set(node, this.#textTable(node.texts));
   }
@@ -204,11 +208,11 @@ export class RowMask {
 
   #pattern(node: Extract<MaskNode, { kind: "pattern" }>, batch: Batch, out: number): void {
     const column = textsAt(batch, node.column);
-    const { first, second } = required(this.#tables.get(node), "table");
+    const { first, second, third = 0 } = required(this.#tables.get(node), "table");
     const { bytes, starts, ends } = column;
     const at = [bytes.byteOffset, starts.byteOffset, ends.byteOffset, column.valid?.byteOffset ?? 0] as const;
     const want = node.want ? 1 : 0;
-    const open = this.#run.maskPattern(...at, batch.length, first, node.pattern.first, second, want, out, this.#rows);
+    const open = this.#run.maskPattern(...at, batch.length, first, node.pattern.first, second, want, out, this.#rows, third);
     if (open === 0) return;
     const read = columnReader(column);
     const mask = this.#kernels.memory.u8();
@@ -240,7 +244,10 @@ export class RowMask {
 interface Table {
   readonly first: number;
   readonly second: number;
+  readonly third?: number;
 }
+
+const memoBytes = 4096 * 16;
 
 const orders = { lt: 0, lte: 1, eq: 2 } as const;
 const operations = { add: 0, sub: 1, mul: 2 } as const;

@@ -76,6 +76,57 @@ function nullRate<const N extends string>(column: N, given: FigureBounds & Check
   return figureCheck({ kind: "nullRate", dimension: "completeness", columns: [column], aggregate: figure, ofRows: true }, given);
 }
 
+export interface DriftOptions {
+  /** Which figure of the column; "mean" by default. */
+  readonly figure?: "mean" | "min" | "max" | "sum" | "stddev" | "distinctCount" | "nullRate";
+  /** Largest change against the usual figure, as a share of it: 0.1 is ten percent. */
+  readonly within: number;
+  /** Accepted runs that the usual figure is the mean of; 20 by default. */
+  readonly runs?: number;
+  /** With fewer accepted runs than this the check holds; 1 by default. */
+  readonly atLeast?: number;
+}
+
+const driftFigures = {
+  mean: "avg",
+  min: "min",
+  max: "max",
+  sum: "sum",
+  stddev: "stddev",
+  distinctCount: "countDistinct",
+  nullRate: "count",
+} as const;
+
+/**
+ * A figure of a column of numbers is about what it was in the last accepted runs of the job: those that did not fail and whose checks held. Their
+ * figures come from the history, by the name of the check.
+ */
+function drift<const N extends string>(column: N, given: DriftOptions & CheckOptions): Check<N> {
+  const where = "check.drift";
+  const { own, shared } = splitOptions(given);
+  const known = {
+    figure: options.oneOf("mean", Object.keys(driftFigures) as (keyof typeof driftFigures)[]),
+    within: options.other<unknown>(null),
+    runs: options.whole(20, 1),
+    atLeast: options.whole(1, 1),
+  };
+  const { figure, within, runs, atLeast } = fillOptions(own, known, where);
+  if (typeof within !== "number" || !(within >= 0)) {
+    throw planError("INVALID_OPTION", `${where}: option "within": expected a share of at least 0, found ${describe(within)}`);
+  }
+  const test = {
+    scope: "statistic",
+    aggregate: aggregate(driftFigures[figure], requireColumn(column, where)),
+    ofRows: figure === "nullRate",
+    least: null,
+    most: null,
+    drift: { within, runs, atLeast },
+  } as const;
+  const expected = `within ${100 * within} % of the usual ${figure}`;
+  const named = { name: ["drift", figure, column].join(" "), ...shared };
+  return makeCheck({ kind: "drift", dimension: "distribution", columns: [column], expected, threshold: 1, test }, named);
+}
+
 /** The dataset has these columns; `exact`: these alone, in this order. Decided before anything is read. */
 function columns(names: readonly string[], given: { readonly exact?: boolean } & CheckOptions = {}): Check<never> {
   const where = "check.columns";
@@ -129,6 +180,37 @@ function fresh<const N extends string>(column: N, given: FreshOptions & CheckOpt
   return makeCheck({ ...parts, expected, test: { scope: "row", expr } }, shared);
 }
 
+export interface OnTimeOptions {
+  /** When a row arrived: the column that says so. */
+  readonly arrived: string;
+  /** How much later than `column` that may be: milliseconds, or a text such as "15m", "24h", "7d". */
+  readonly within: number | string;
+}
+
+/** Rows arrive no later than `within` after the moment in `column`; late ones fail. Null in either column passes. */
+function onTime<const N extends string>(column: N, given: OnTimeOptions & CheckOptions): Check<string> {
+  const where = "check.onTime";
+  const { own, shared } = splitOptions(given);
+  const { arrived, within } = fillOptions(own, { arrived: options.text(""), within: options.other<unknown>(null) }, where);
+  const of = (name: string) => columnOf<"any">({ kind: "column", name: requireColumn(name, where) });
+  const allowed = milliseconds(within, where);
+  // In microseconds, so that a part of a millisecond too late is late.
+  const expr = toExpr(
+    of(column)
+      .dateDiff(of(arrived), "microsecond")
+      .lte(Math.round(1000 * allowed)),
+    where,
+  );
+  const expected = `${arrived} no later than ${durationText(allowed)} after ${column}`;
+  const parts = { kind: "onTime", dimension: "timeliness", columns: [column, arrived], expected } as const;
+  return makeCheck({ ...parts, test: { scope: "row", expr } }, shared);
+}
+
+function durationText(ms: number): string {
+  const found = Object.entries(units).findLast(([, size]) => ms >= size && ms % size === 0);
+  return found === undefined ? `${ms}ms` : `${ms / found[1]}${found[0]}`;
+}
+
 const units: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
 function milliseconds(value: unknown, where: string): number {
@@ -156,4 +238,6 @@ export const figureChecks = {
   quantile,
   nullRate,
   fresh,
+  onTime,
+  drift,
 } as const;

@@ -111,7 +111,7 @@ const call = (fn: string, ...args: Expr[]): Expr => ({ kind: "call", fn, args })
 const text = (input: Expr): Expr => ({ kind: "cast", input, to: types.utf8, safe: false });
 const literal = (value: string | number | boolean): Expr => ({ kind: "literal", value });
 const aggregateOf = (fn: string, ...args: Expr[]): AggregateExpr => ({ kind: "aggregate", fn, args });
-const and = (terms: readonly Expr[]): Expr => (terms.length === 1 ? required(terms[0], "term") : call("and", ...terms));
+const and = (terms: readonly Expr[]): Expr => (terms.length > 1 ? call("and", ...terms) : (terms[0] ?? literal(true)));
 const present = (columns: readonly string[]): Expr => and(columns.map((name) => call("isNotNull", column(name))));
 const keyed = (columns: readonly string[]): NamedExpr[] => columns.map((name, i) => ({ name: `v${i}`, expr: column(name) }));
 

@@ -27,6 +27,7 @@ export type CheckTest =
       readonly ofRows: boolean;
       readonly least: Expr | null;
       readonly most: Expr | null;
+      readonly drift?: Drift;
     }
   /** No two rows have the same values in the check's columns; rows with a null among them are left out. */
   | { readonly scope: "unique" }
@@ -43,6 +44,16 @@ export type CheckTest =
     }
   /** The dataset has the check's columns; `exact`: these alone, in this order. */
   | { readonly scope: "columns"; readonly exact: boolean };
+
+/** A figure is compared with what it was in earlier accepted runs of the job. */
+export interface Drift {
+  /** Largest change, as a share of the usual figure. */
+  readonly within: number;
+  /** Runs that the usual figure is the mean of. */
+  readonly runs: number;
+  /** With fewer the check holds. */
+  readonly atLeast: number;
+}
 
 /** A check as plain data. */
 export interface CheckSpec {

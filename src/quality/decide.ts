@@ -1,7 +1,7 @@
 import { required } from "../common/assert.js";
 import { MillraceError } from "../common/errors.js";
 import type { CheckQuery } from "../plan/checkQueries.js";
-import type { CheckSpec } from "../plan/checkSpec.js";
+import type { CheckSpec, Drift } from "../plan/checkSpec.js";
 import { mostFrequent, ValueCounter, type ValueTally } from "../runtime/valueTally.js";
 import type { Schema } from "../schema/types.js";
 import type { CheckTally } from "../task/protocol.js";
@@ -20,6 +20,8 @@ export interface CheckFindings {
   readonly queries: readonly { readonly query: CheckQuery; readonly rows: readonly QueryRow[] }[];
   /** Columns of the datasets that checks of columns are about. */
   readonly shapes: readonly { readonly check: number; readonly schema: Schema }[];
+  /** Figures of a check in earlier accepted runs, latest first. */
+  readonly earlier?: (check: string) => readonly number[];
 }
 
 const mostSamples = 5;
@@ -65,6 +67,8 @@ function outcomeOf(spec: CheckSpec, id: number, findings: CheckFindings): CheckO
         ).schema,
       );
     case "statistic":
+      if (spec.test.drift !== undefined)
+        return driftOutcome(id, query("figures")[0], spec.test.drift, findings.earlier?.(spec.name) ?? []);
       return figureOutcome(id, query("figures")[0]);
     case "unique":
     case "references":
@@ -106,6 +110,29 @@ function columnsOutcome(spec: CheckSpec, schema: Schema): CheckOutcome {
 function figureOutcome(id: number, row: QueryRow | undefined): CheckOutcome {
   const observed = row?.[`v${id}`];
   return { total: 1, failed: row?.[`ok${id}`] === true ? 0 : 1, observed: typeof observed === "string" ? observed : "no value" };
+}
+
+/** The first runs of a job have nothing to drift from. */
+function driftOutcome(id: number, row: QueryRow | undefined, drift: Drift, past: readonly number[]): CheckOutcome {
+  const observed = row?.[`v${id}`];
+  if (typeof observed !== "string") return { total: 1, failed: 1, observed: "no value" };
+  const figure = figureOf(observed);
+  const runs = past.slice(0, drift.runs);
+  if (runs.length < drift.atLeast || runs.length === 0) {
+    const few = runs.length === 0 ? "no accepted run" : `only ${runs.length} accepted ${runs.length === 1 ? "run" : "runs"}`;
+    return { total: 1, failed: 0, observed: `${observed}, ${few} before`, figure };
+  }
+  const usual = runs.reduce((sum, value) => sum + value, 0) / runs.length;
+  // NaN and infinite figures are near nothing.
+  const holds = figure === usual || Math.abs(figure - usual) <= drift.within * Math.abs(usual);
+  const of = `usual ${usual} (${runs.length} ${runs.length === 1 ? "run" : "runs"})`;
+  return { total: 1, failed: holds ? 0 : 1, observed: `${observed}, ${of}`, figure };
+}
+
+/** DuckDB's spelling of a number. */
+function figureOf(text: string): number {
+  if (text === "inf" || text === "-inf") return text === "inf" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+  return Number(text);
 }
 
 function groupsOutcome(spec: CheckSpec, total: number, rows: readonly QueryRow[]): CheckOutcome {

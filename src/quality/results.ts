@@ -39,6 +39,8 @@ export interface CheckResult {
   readonly expected: string;
   /** The figure of a check of the whole dataset, as text; else null. */
   readonly observed: string | null;
+  /** That figure as a number, for checks of drift: the history keeps it. Absent for the others, and where there is none. */
+  readonly figure?: number;
   /** Up to five, in the order of the rows. */
   readonly samples: readonly FailingSample[];
   /** The most frequent values that failed; `complete` when they are all there were. */
@@ -59,6 +61,7 @@ export interface CheckOutcome {
   readonly failed: number;
   readonly threw?: number;
   readonly observed?: string | null;
+  readonly figure?: number;
   readonly samples?: readonly FailingSample[];
   readonly unexpected?: ValueTally;
 }
@@ -88,6 +91,7 @@ export function checkResult(spec: CheckSpec, outcome: CheckOutcome): CheckResult
     action,
     expected,
     observed: outcome.observed ?? null,
+    ...(outcome.figure === undefined || !Number.isFinite(outcome.figure) ? {} : { figure: outcome.figure }),
     samples: outcome.samples ?? [],
     unexpected: outcome.unexpected ?? { values: [], complete: true },
   };

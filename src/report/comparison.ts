@@ -63,5 +63,13 @@ export function pastRun(report: RunReportData): PastRun {
     stages: execution.stages.map(({ label, durationMs, recordsIn }) => ({ label, durationMs, recordsIn })),
     planFingerprint: execution.planFingerprint,
     errorCode: execution.error?.code ?? null,
+    ...acceptedFigures(report),
   };
+}
+
+/** What is off itself must not become what is usual. */
+function acceptedFigures({ status, quality }: RunReportData): Pick<PastRun, "figures"> {
+  if (status === "failed" || quality === null || quality.verdict === "failed") return {};
+  const figures = quality.checks.flatMap(({ name, figure }) => (figure === undefined ? [] : [[name, figure] as const]));
+  return figures.length === 0 ? {} : { figures: Object.fromEntries(figures) };
 }

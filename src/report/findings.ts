@@ -2,7 +2,7 @@ import { assertNever } from "../common/assert.js";
 import { checkText } from "../quality/results.js";
 import { type Finding, violations } from "./alertRules.js";
 import { bytesText, countText, durationText, percentText } from "./format.js";
-import type { RunReportData, StageReport, Straggler } from "./model.js";
+import type { ResumeMetrics, RunReportData, StageReport, Straggler } from "./model.js";
 
 export type { Finding } from "./alertRules.js";
 
@@ -25,6 +25,7 @@ export function findingsOf(report: RunReportData): Finding[] {
     ...checks(report),
     ...(codes.has("success-rate") ? [] : rejects(report)),
     ...attempts(report),
+    ...(report.execution.resume === null ? [] : [note("resumed", resumeText(report.execution.resume))]),
     ...memory(report),
     ...stages(report),
   ];
@@ -91,6 +92,14 @@ function attempts({ execution }: RunReportData): Finding[] {
   return [warning("attempts", `${many}, last in ${last.stage}, partition ${last.partition}: ${last.code}: ${last.message}.`)];
 }
 
+/** What a run took over from earlier processes, in words. */
+export function resumeText({ earlierProcesses, reusedTasks, reusedStages, redone }: ResumeMetrics): string {
+  const before = earlierProcesses === 1 ? "One process before" : `${countText(earlierProcesses)} processes before`;
+  const queries = reusedStages === 0 ? "" : ` and ${countText(reusedStages)} ${reusedStages === 1 ? "query" : "queries"}`;
+  const tasks = `${countText(reusedTasks)} ${reusedTasks === 1 ? "task" : "tasks"}`;
+  return `${before} had begun the run: the results of ${tasks}${queries} were taken over, ${countText(redone.length)} done again.`;
+}
+
 /** Why a partition was slow, in words. */
 export function causeText({ cause, timesMedianRecords }: Straggler): string {
   switch (cause) {
@@ -124,6 +133,7 @@ export function boundText(stage: StageReport): string {
 export function verdictText(report: RunReportData): string {
   const { execution, status } = report;
   const time = durationText(execution.durationMs);
+  if (execution.error?.code === "RUN_CUT_OFF") return `Cut off after ${time}, as far as its journal tells.`;
   if (status === "failed") return `Failed after ${time}; nothing was published.`;
   const read = `${countText(execution.recordsRead)} records read`;
   const written = execution.outputs.length === 0 ? "" : `, ${countText(execution.recordsWritten)} rows written`;

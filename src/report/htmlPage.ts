@@ -1,7 +1,7 @@
 import { findingsOf, verdictText } from "./findings.js";
 import { bytesText, countText, cut, durationText, percentText, shortCount, slowerText, timeText } from "./format.js";
 import { lineage } from "./htmlLineage.js";
-import { attemptSection, partitionSections } from "./htmlPartitions.js";
+import { attemptSection, partitionSections, resumeSection } from "./htmlPartitions.js";
 import { filesSection, historySection, qualitySection, rejectSection, stageTable, timeLegend } from "./htmlSections.js";
 import { code, table } from "./htmlTable.js";
 import { pageStyle } from "./htmlStyle.js";
@@ -19,7 +19,7 @@ export function reportPage(report: RunReportData): string {
   const policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${new Html(policy)}"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="referrer" content="no-referrer"><title>${title}</title><style>${new Html(pageStyle)}</style></head>
-<body><main>${head(report)}${tiles(report)}${timeSection(report)}${partitions(report)}${attemptSection(report)}${qualitySection(report)}${rejectSection(report)}${historySection(report)}${lineageSection(report)}${settingsSection(report)}${foot(report)}</main></body></html>
+<body><main>${head(report)}${tiles(report)}${timeSection(report)}${partitions(report)}${attemptSection(report)}${resumeSection(report)}${qualitySection(report)}${rejectSection(report)}${historySection(report)}${lineageSection(report)}${settingsSection(report)}${foot(report)}</main></body></html>
 `;
   return page.text;
 }

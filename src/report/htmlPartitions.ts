@@ -1,4 +1,4 @@
-import { boundText, causeText } from "./findings.js";
+import { boundText, causeText, resumeText } from "./findings.js";
 import { countText, cut, durationText, percentText, shortCount } from "./format.js";
 import { heatMap, throughputHistogram } from "./htmlCharts.js";
 import { figure, table, text } from "./htmlTable.js";
@@ -74,6 +74,24 @@ function slowest(stage: StageReport): Html {
 }
 
 const mostAttempts = 20;
+
+const mostRedone = 20;
+
+/** What was taken over from the processes that were cut off before. */
+export function resumeSection({ execution: { resume } }: RunReportData): Html | null {
+  if (resume === null) return null;
+  const { redone } = resume;
+  const again =
+    redone.length === 0
+      ? html`<p class="soft small">Nothing that had been done was done again.</p>`
+      : table(
+          [text("Done again"), text("Why")],
+          redone.slice(0, mostRedone).map(({ task, reason }) => [cut(task, 80), cut(reason, 300)]),
+        );
+  const more =
+    redone.length > mostRedone ? html`<p class="soft small">and ${countText(redone.length - mostRedone)} more</p>` : null;
+  return html`<section id="resume"><h2>Gone on with</h2><p class="soft">${resumeText(resume)}</p>${again}${more}</section>`;
+}
 
 /** What was tried more than once, and why. */
 export function attemptSection({ execution }: RunReportData): Html | null {

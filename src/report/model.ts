@@ -204,6 +204,8 @@ export interface PastRun {
   readonly stages: readonly { readonly label: string; readonly durationMs: number; readonly recordsIn: number }[];
   readonly planFingerprint: string;
   readonly errorCode: string | null;
+  /** Figures of its checks of drift by name, of a run that was accepted: it did not fail, and its checks held. */
+  readonly figures?: { readonly [check: string]: number };
 }
 
 /** A figure beside what it was on average. */

@@ -77,6 +77,16 @@ const many = Array.from({ length: 300 }, (_, n) => n);
 const date = (text: string) => new Date(`${text}Z`);
 
 const rowCases: readonly RowCase[] = [
+  [
+    "onTime day ts",
+    (options) => check.onTime("day", { arrived: "ts", within: "12h", ...options }),
+    "date_diff('microsecond', CAST(day AS TIMESTAMP), ts) > 12 * 3600000000",
+  ],
+  [
+    "onTime ts day",
+    (options) => check.onTime("ts", { arrived: "day", within: 0, ...options }),
+    "date_diff('microsecond', ts, CAST(day AS TIMESTAMP)) > 0",
+  ],
   ...names.map((name): RowCase => [`notNull ${name}`, (options) => check.notNull(name, options), `${name} IS NULL`]),
   ["notBlank t", (options) => check.notBlank("t", options), blank],
   between("id", 1, 5, "NOT (id BETWEEN 1 AND 5)"),

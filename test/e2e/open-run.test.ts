@@ -1,16 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { openRun } from "millrace";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { openRun, openRunReport } from "millrace";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 /** A process that is killed leaves no report; `report` then tells what the journal knows. */
 const dist = resolve(import.meta.dirname, "../../dist/run");
 let folder = "";
 
-beforeAll(() => {
+beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "millrace-open-run-"));
   writeFileSync(join(folder, "in.csv"), `id\n${Array.from({ length: 4_000 }, (_, n) => 1_000_000 + n).join("\n")}\n`);
   writeFileSync(
@@ -22,7 +23,7 @@ await engine.close();
 `,
   );
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function killedAt(point: string): void {
   const env = { ...process.env, MILLRACE_KILL_AT: point };
@@ -56,10 +57,48 @@ describe("the report of a run that was killed", () => {
     expect(Math.abs((stage?.recordsRead ?? 0) - 1_000 * (stage?.tasks ?? 0))).toBeLessThanOrEqual(1);
   });
 
-  it("has no page, and an unknown run stays an error", () => {
-    const { runId } = openRun({ stateDir: join(folder, "state"), runId: runOf() }) ?? {};
-    expect(report(String(runId), "--html").code).toBe(2);
+  it("is a page and Prometheus' text too; an unknown run stays an error", () => {
+    killedAt("task-done:2");
+    const runId = runOf();
+    const page = report(runId, "--html", "--out", "page.html");
+    expect(page).toMatchObject({ code: 0, err: "" });
+    const html = readFileSync(join(folder, "page.html"), "utf8");
+    expect(html).toContain("RUN_CUT_OFF");
+    expect(html).toContain("nothing was published");
+    expect(html).not.toContain("<script");
+    expect(report(runId, "--prometheus").out).toContain("batch_job_records_processed_total");
     expect(report("20990101-nothing").code).toBe(2);
+  });
+
+  it("counts what its finished partitions hold, as DuckDB does", async () => {
+    killedAt("task-done:2");
+    const runId = runOf();
+    const stateDir = join(folder, "state");
+    const { data } = (await openRunReport({ stateDir, runId })) ?? {};
+    const [stage] = data?.execution.stages ?? [];
+    expect(data).toMatchObject({ job: "cut", runId, status: "failed", quality: null });
+    expect(stage?.partitions).toBe(openRun({ stateDir, runId })?.done);
+    // Ids grow by one from line to line, and every line has eight bytes.
+    const duckdb = await (await DuckDBInstance.create(":memory:")).connect();
+    const rows = async (from: number, to: number) => {
+      const query = `SELECT count(*) FROM read_csv('${join(folder, "in.csv")}') WHERE 3 + 8 * (id - 1000000) >= ${from} AND 3 + 8 * (id - 1000000) < ${to}`;
+      return Number((await duckdb.runAndReadAll(query)).getRows()[0]?.[0]);
+    };
+    for (const { partition, records } of stage?.tasks ?? [])
+      expect(records).toBe(await rows(8_000 * partition, 8_000 * (partition + 1)));
+    const all = (stage?.tasks ?? []).reduce((sum, { records }) => sum + records, 0);
+    expect(data?.execution.recordsRead).toBe(all);
+    expect(stage).toMatchObject({ recordsRead: all, recordsOut: all, failed: 0 });
+    duckdb.closeSync();
+  });
+
+  it("has the figures of the whole run where only the publishing is missing", async () => {
+    killedAt("publishing");
+    const runId = runOf();
+    const { data } = (await openRunReport({ stateDir: join(folder, "state"), runId })) ?? {};
+    expect(data?.execution).toMatchObject({ recordsRead: 4_000, outputs: [], recordsWritten: 0 });
+    expect(data?.execution.stages[0]?.steps.length).toBeGreaterThan(0);
+    expect(data?.execution.error?.message).toContain("nothing was published");
   });
 });
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Engine, listRuns, openRun, pastRuns, pruneRuns, read } from "millrace";
@@ -35,6 +35,17 @@ it("old runs go with their reports, and the history remembers them", async () =>
   expect(existsSync(join(stateDir, "runs", runId))).toBe(false);
   expect(ids(pastRuns({ stateDir }))).toEqual([runId]);
   expect(existsSync(join(folder, "a"))).toBe(true);
+});
+
+it("old runs go where no history is kept, too", async () => {
+  const { runId } = await engine.run(job("a")).result;
+  const run = join(stateDir, "runs", runId);
+  const old = new Date(Date.now() - 401 * day);
+  for (const path of [join(run, "journal"), join(run, "report.json"), run]) utimesSync(path, old, old);
+  await using other = await Engine.create({ workers: 1, stateDir, history: false });
+  const later = await other.run(job("b")).result;
+  expect(existsSync(run)).toBe(false);
+  expect(existsSync(join(stateDir, "runs", later.runId))).toBe(true);
 });
 
 it("a run that is at work stays, whatever its age", async () => {

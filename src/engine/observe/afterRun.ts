@@ -33,7 +33,10 @@ export function reportOf({ metrics, settings, planned, remember }: Finished): Ru
     versions: productVersions(),
     settings: shownSettings(settings),
   };
-  if (!remember || settings.history === false) return buildReport(complete, [], 0);
+  if (!remember || settings.history === false) {
+    if (settings.history === false) pruneUnremembered(settings.stateDir, metrics.endMs);
+    return buildReport(complete, [], 0);
+  }
   const history = new History(settings.stateDir);
   const { keepDays = defaultKeepDays, compareWith = defaultCompareWith } = settings.history;
   const past = attempt("read", [] as readonly PastRun[], () => history.before(metrics, 3 * compareWith));
@@ -54,6 +57,18 @@ function attempt<T>(what: string, otherwise: T, run: () => T): T {
     return otherwise;
   }
 }
+
+/** Folders of runs go when they are old also where no history is kept. Once a day is enough for a process. */
+function pruneUnremembered(stateDir: string, nowMs: number): void {
+  const day = Math.floor(nowMs / 86_400_000);
+  if (prunedOn.get(stateDir) === day) return;
+  prunedOn.set(stateDir, day);
+  attempt("pruned", undefined, () => {
+    pruneRuns({ stateDir, keepDays: defaultKeepDays, nowMs });
+  });
+}
+
+const prunedOn = new Map<string, number>();
 
 function shownSettings(settings: EngineSettings): RunMetrics["settings"] {
   const { workers, memoryBytes, partitionBytes, broadcastBytes, interpreted, optimizer, stateDir } = settings;

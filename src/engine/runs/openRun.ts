@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { folderOfRun } from "../../history/runFolders.js";
 import { nodeFileSystem } from "../../io/sinkFileSystem.js";
-import { readMemory, type RunMemory } from "../journal/journal.js";
+import { readMemory, type RunMemory, type TaskRecord } from "../journal/journal.js";
 import { listRuns, type RunSummary } from "./runs.js";
 
 /** What the tasks and queries of a stage had done when their results were journalled. */
@@ -30,7 +30,17 @@ export interface OpenRun extends RunSummary {
 }
 
 /** A run that is running, or was cut off, by its id or the id's end; null where no such run is the only one. */
-export function openRun(of: { readonly stateDir?: string; readonly runId: string }): OpenRun | null {
+export function openRun(of: OpenRunOf): OpenRun | null {
+  return readOpenRun(of)?.run ?? null;
+}
+
+export interface OpenRunOf {
+  readonly stateDir?: string;
+  readonly runId: string;
+}
+
+/** The same, with what the journal holds. */
+export function readOpenRun(of: OpenRunOf): { readonly run: OpenRun; readonly memory: RunMemory } | null {
   const stateDir = resolve(of.stateDir ?? ".millrace");
   const found = listRuns({ stateDir }).filter(
     ({ runId, state }) => of.runId !== "" && runId.endsWith(of.runId) && state !== "finished" && state !== "failed",
@@ -40,7 +50,7 @@ export function openRun(of: { readonly stateDir?: string; readonly runId: string
   const folder = folderOfRun(stateDir, run.runId);
   const memory = readMemory(nodeFileSystem, folder);
   if (memory === null) return null;
-  return {
+  const open: OpenRun = {
     ...run,
     stages: stagesOf(memory),
     processes: memory.owners,
@@ -49,7 +59,11 @@ export function openRun(of: { readonly stateDir?: string; readonly runId: string
     staged: memory.publishing !== null,
     stoppedBy: memory.stopped === null ? null : `${memory.stopped.code}: ${memory.stopped.message}`,
   };
+  return { run: open, memory };
 }
+
+/** A task that took the place of another stands under both. */
+export const tasksOf = (memory: RunMemory): readonly TaskRecord[] => [...new Set(memory.tasks.values())];
 
 function stagesOf(memory: RunMemory): OpenStage[] {
   const stages = new Map<number, OpenStage>();
@@ -63,8 +77,7 @@ function stagesOf(memory: RunMemory): OpenStage[] {
       retries: known.retries + retries,
     });
   };
-  for (const { identity, result, attempts } of memory.tasks.values())
-    add(identity.slot, result.scan.rows, Math.max(0, attempts - 1));
+  for (const { identity, result, attempts } of tasksOf(memory)) add(identity.slot, result.scan.rows, Math.max(0, attempts - 1));
   for (const { identity } of memory.stages.values()) add(identity.slot, null, 0);
   return [...stages.values()].sort((a, b) => a.stage - b.stage);
 }

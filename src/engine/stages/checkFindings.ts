@@ -38,10 +38,10 @@ export class CheckFindings {
   }
 
   /** null for a plan without checks. */
-  decide(results: readonly TaskResult[]): QualityReport | null {
+  decide(results: readonly TaskResult[], earlier: (check: string) => readonly number[]): QualityReport | null {
     const { checks, shapes, firstOutput } = this.prepared;
     if (checks.length === 0) return null;
     const queries = this.prepared.queries.map((query, i) => ({ query, rows: this.rows.get(firstOutput + i) ?? [] }));
-    return decideChecks({ checks, shapes, queries, tallies: results.flatMap((result) => [...(result.checks ?? [])]) });
+    return decideChecks({ checks, shapes, queries, earlier, tallies: results.flatMap((result) => [...(result.checks ?? [])]) });
   }
 }

@@ -52,7 +52,8 @@ const beyond: u32 = 253;
 /**
  * Whether a pattern matches anywhere in each text: `next` holds the next state by `state << 8 | byte`, `atEnd` whether a text that ends in a
  * state matches. `valid`: 0 for no nulls; null rows are not asked for. Rows in which a byte beyond ASCII has a say are listed in `open`, to be
- * decided by the caller; answers how many.
+ * decided by the caller; answers how many. `memo`: 4096 slots of 16 bytes, zeros at first, that keep what came of short texts: a word of the text,
+ * and its size and outcome. Eight bytes from the start of a text on must be readable.
  */
 export function maskPattern(
   bytes: usize,
@@ -66,6 +67,7 @@ export function maskPattern(
   want: u32,
   out: usize,
   open: usize,
+  memo: usize,
 ): u32 {
   let count: u32 = 0;
   for (let i: u32 = 0; i < rows; i++) {
@@ -77,6 +79,24 @@ export function maskPattern(
     let p = bytes + <usize>load<u32>(starts + at);
     const e = bytes + <usize>load<u32>(ends + at);
     let state = first;
+    let slot: usize = 0;
+    let word: u64 = 0;
+    const size = <u32>(e - p);
+    // The first byte may decide, as it does for texts that must not be blank.
+    if (state < beyond && p < e) state = <u32>load<u8>(next + ((<usize>state << 8) | <usize>load<u8>(p)));
+    if (state < beyond && size > 1) {
+      if (size <= 8) {
+        const unused = <u64>(64 - (size << 3));
+        word = (load<u64>(p) << unused) >> unused;
+        slot = memo + (<usize>((word * 0x9e3779b97f4a7c15) >> 52) << 4);
+        const known = load<u32>(slot, 8);
+        if (known >> 1 == size && load<u64>(slot) == word) {
+          store<u8>(out + i, <u8>((known & 1) ^ want ^ 1));
+          continue;
+        }
+      }
+      p++;
+    } else p = e;
     while (state < beyond && p < e) state = <u32>load<u8>(next + ((<usize>state << 8) | <usize>load<u8>(p++)));
     if (state == beyond) {
       store<u32>(open + ((<usize>(count++)) << 2), i);
@@ -84,6 +104,10 @@ export function maskPattern(
       continue;
     }
     const matches = state < beyond ? <u32>load<u8>(atEnd + state) : <u32>(state == accepted);
+    if (slot != 0) {
+      store<u64>(slot, word);
+      store<u32>(slot, (size << 1) | matches, 8);
+    }
     store<u8>(out + i, <u8>(matches ^ want ^ 1));
   }
   return count;
