@@ -177,14 +177,12 @@ const leaves: fc.Arbitrary<Case> = fc.oneof(
       of: ({ t }) => (t === null ? null : t === "S1" || list.includes(t)),
     }),
   ),
-  fc
-    .uniqueArray(fc.integer({ min: -9, max: 9 }), { minLength: 1, maxLength: 5 })
-    .map(
-      (list): Case => ({
-        expr: call("in", column("i"), ...list.map((value) => literal(value))),
-        of: ({ i }) => (i === null ? null : list.includes(i)),
-      }),
-    ),
+  fc.uniqueArray(fc.integer({ min: -9, max: 9 }), { minLength: 1, maxLength: 5 }).map(
+    (list): Case => ({
+      expr: call("in", column("i"), ...list.map((value) => literal(value))),
+      of: ({ i }) => (i === null ? null : list.includes(i)),
+    }),
+  ),
 );
 const conditions = fc.letrec<{ one: Case }>((tie) => ({
   one: fc.oneof(
