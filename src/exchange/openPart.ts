@@ -1,16 +1,18 @@
 import type { Batch } from "../batch/column.js";
 import { assertNever, required } from "../common/assert.js";
+import { internalError } from "../common/errors.js";
 import type { BatchReader } from "../io/contracts.js";
 import { openReader, planPartitions, type ReaderOptions } from "../io/sources.js";
 import { forgetLargeGroups } from "../kernels/groupMemory.js";
 import { forgetReaderKernels } from "../kernels/taskKernels.js";
 import type { ResolvedSource } from "../plan/bound.js";
 import type { Schema } from "../schema/types.js";
-import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
+import type { PartitionSpec, RowsBeside, ScanSpec } from "../task/protocol.js";
 import { BlockFile } from "./blockFile.js";
 import { BucketReader, planBuckets } from "./bucketReader.js";
 import { KeyedReader, planKeyed } from "./keyedReader.js";
-import { PlacedReader, planPlaced } from "./placedReader.js";
+import { JoinedReader } from "./joinedReader.js";
+import { type PlacedPart, PlacedReader, planPlaced } from "./placedReader.js";
 import { openRange } from "./rangeReader.js";
 import { ReadMemory } from "./readMemory.js";
 import { planRuns } from "./runRanges.js";
@@ -31,11 +33,12 @@ export function blockSource(paths: readonly string[], schema: Schema): ResolvedS
   };
 }
 
-/** Partitions of a source, or of the block files of an exchange. */
+/** Partitions of a source, or of the block files of an exchange. `beside`: files of another exchange in the same buckets. */
 export async function planParts(
   source: ResolvedSource,
   layout: BlockLayout | null,
   targetBytes: number,
+  beside: readonly string[] = [],
 ): Promise<PartitionSpec[]> {
   switch (layout) {
     case null:
@@ -45,7 +48,7 @@ export async function planParts(
     case "runs":
       return planRuns(pathsOf(source));
     case "keyed":
-      return planKeyed([pathsOf(source)]);
+      return planKeyed([pathsOf(source), beside]);
     case "placed":
       return planPlaced(pathsOf(source));
     default:
@@ -64,9 +67,21 @@ export async function openPart(scan: ScanSpec, part: PartitionSpec, options: Rea
   if (part.kind === "keyed") return new KeyedReader(pathsOf(scan.source), scan.schema, part);
   if (part.kind === "placed") {
     const beside = required(scan.beside, "what was computed of the rows");
-    return new PlacedReader(pathsOf(scan.source)[0] ?? null, scan.schema, part, beside);
+    return openPlaced(pathsOf(scan.source)[0] ?? null, scan.schema, part, beside);
   }
   return openReader(scan, part, options);
+}
+
+function openPlaced(path: string | null, schema: Schema, part: PlacedPart, { paths, how }: RowsBeside): BatchReader {
+  switch (how.kind) {
+    case "columns":
+    case "keep":
+      return new PlacedReader(path, schema, part, paths, how.kind);
+    case "join":
+      return new JoinedReader(path, schema, part, paths, how.output);
+    default:
+      throw internalError("rows are not put back with the other side of a join");
+  }
 }
 
 /** Between stages of different kinds a thread lets go of the memory that the one before has grown and this one would only hold beside its own. */

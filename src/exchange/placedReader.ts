@@ -7,7 +7,7 @@ import { giveGroupKernels, Region, takeGroupKernels } from "../kernels/groupMemo
 import { partsColumn } from "../kernels/partsColumn.js";
 import { ValueBuffer } from "../kernels/valueBuffer.js";
 import { type Schema, types } from "../schema/types.js";
-import type { PartitionSpec, RowsBeside, ScanResult } from "../task/protocol.js";
+import type { PartitionSpec, ScanResult } from "../task/protocol.js";
 import { type Block, BlockFile } from "./blockFile.js";
 import { giveReadMemory, ReadMemory, takeReadMemory } from "./readMemory.js";
 
@@ -51,7 +51,7 @@ export class PlacedReader implements BatchReader {
   readonly #part: PlacedPart;
   readonly #file: BlockFile | null;
   readonly #beside: readonly BlockFile[];
-  readonly #how: RowsBeside["how"];
+  readonly #how: "columns" | "keep";
   readonly #values: readonly ValueBuffer[];
   readonly #places: Region;
   #memory: ReadMemory | null = takeReadMemory();
@@ -63,7 +63,7 @@ export class PlacedReader implements BatchReader {
   #closed = false;
 
   /** `path`: null where there are no rows at all. `schema`: of what is delivered. */
-  constructor(path: string | null, schema: Schema, part: PlacedPart, { paths, how }: RowsBeside) {
+  constructor(path: string | null, schema: Schema, part: PlacedPart, paths: readonly string[], how: "columns" | "keep") {
     this.#schema = schema;
     this.#part = part;
     this.#next = part.from;

@@ -3,7 +3,7 @@ import type { JoinKernels } from "./joinKernels.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import { type KeySpans, keySpans, packedKeys } from "./joinKeys.js";
-import { createKernels, type KernelMemory } from "./wasm.js";
+import { createKernels, type KernelMemory, type Kernels } from "./wasm.js";
 
 /** A span is read a word at a time, up to this many bytes past its end. */
 const padding = 8;
@@ -39,9 +39,11 @@ export class JoinTable {
   /** No two rows have the same key. */
   readonly unique: boolean;
 
-  /** Over `rows` rows whose key columns are `columns`; rows with a null in one are never found. */
-  constructor(columns: readonly Column[], rows: number) {
-    const kernels = createKernels();
+  /**
+   * Over `rows` rows whose key columns are `columns`; rows with a null in one are never found. `kernels`: in whose memory the table lives, which are
+   * the caller's again after `free`.
+   */
+  constructor(columns: readonly Column[], rows: number, kernels: Kernels = createKernels()) {
     const memory = kernels.memory;
     this.#memory = memory;
     this.#kernels = kernels.functions<JoinKernels>();
@@ -72,6 +74,14 @@ export class JoinTable {
     memory.free(last);
     if (this.unique) memory.free(next);
     this.#next = this.unique ? 0 : next;
+  }
+
+  /** Gives its memory back. */
+  free(): void {
+    const own = [this.#words ? 0 : this.#bytes, this.#offsets, this.#slots, this.#next, ...this.#codes.values()];
+    for (const address of own) if (address !== 0) this.#memory.free(address);
+    for (const { address } of this.#scratch.values()) this.#memory.free(address);
+    this.#scratch.clear();
   }
 
   /** Bytes it occupies. */

@@ -93,6 +93,37 @@ export class ValueBuffer {
     return () => ({ values: this.#view(text, used), offsets: this.#view(bounds, (rows + 1) * 4), valid: validity() });
   }
 
+  /** As `arrange`, for any `count` rows: one may come several times, or not at all. */
+  gather(order: number, count: number): () => ColumnParts {
+    const [values, offsets, valid] = this.#out as [Region, Region, Region];
+    const bits = this.#hasNulls ? valid.reserve(count + padding) : null;
+    if (bits !== null) this.#functions.permuteFixed(this.#valid.address, 1, order, count, bits);
+    const validity = () => (bits === null ? null : this.#view(bits, count));
+    if (!this.#isBytes) {
+      const fixed = values.reserve(count * this.#width + padding);
+      this.#functions.permuteFixed(this.#values.address, this.#width, order, count, fixed);
+      return () => ({ values: this.#view(fixed, count * this.#width), offsets: null, valid: validity() });
+    }
+    const used = this.#bytesOf(order, count);
+    const text = values.reserve(used + padding);
+    const bounds = offsets.reserve((count + 1) * 4);
+    this.#functions.permuteBytes(this.#values.address, this.#offsets.address, order, count, text, bounds);
+    return () => ({ values: this.#view(text, used), offsets: this.#view(bounds, (count + 1) * 4), valid: validity() });
+  }
+
+  /** Bytes of these rows' texts. @throws MillraceError Internal where they are over 2 GiB */
+  #bytesOf(order: number, count: number): number {
+    const u32 = this.#memory.u32();
+    const [rows, offsets] = [order >>> 2, this.#offsets.address >>> 2];
+    let bytes = 0;
+    for (let i = 0; i < count; i++) {
+      const at = offsets + (u32[rows + i] as number);
+      bytes += (u32[at + 1] as number) - (u32[at] as number);
+    }
+    if (bytes > 0x7fff_ffff) throw internalError("a gathered column holds more than 2 GiB of bytes");
+    return bytes;
+  }
+
   /** Makes room for this many rows in all, as far as their size is known. */
   expect(rows: number): void {
     if (!this.#isBytes) this.#values.reserve(rows * this.#width + padding, this.#rows * this.#width);

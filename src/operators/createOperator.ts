@@ -66,6 +66,11 @@ export async function createOperator(step: OperatorStep, inputSchema: Schema, co
       mkdirSync(dirname(step.file), { recursive: true });
       return new KeepOneOperator(step, inputSchema, context);
     }
+    case "bucketJoin": {
+      const { createBucketJoin } = await import("./bucketJoin.js");
+      mkdirSync(dirname(step.file), { recursive: true });
+      return createBucketJoin(step, context);
+    }
     case "finalAggregate":
       return new FinalAggregateOperator(step);
     default:

@@ -26,10 +26,11 @@ export class KeyExchangeOperator implements Operator {
 
   constructor(step: KeyExchangeStep) {
     this.#step = step;
-    const { schema, keys, buckets } = step;
-    this.#schema = buckets > 1 ? [...schema, placeColumn] : schema;
+    const { schema, keys, buckets, places } = step;
+    this.#schema = places && buckets > 1 ? [...schema, placeColumn] : schema;
     this.#writer = new BlockFileWriter(step.file);
-    const types = keys.map((index) => required(schema[index], "key column"));
+    // Both sides of a join have the same hashes, whichever of them may be null.
+    const types = keys.map((index) => ({ ...required(schema[index], "key column"), nullable: true }));
     this.#rows = new KeyedRows(
       types,
       schema.map(({ type }) => type),
@@ -66,7 +67,7 @@ export class KeyExchangeOperator implements Operator {
   #write(collected: KeyedRows): void {
     if (collected.rows === 0) return;
     const { rows, bounds, columns, places } = collected.take();
-    const placed = places === null ? [] : [{ values: places, offsets: null, valid: null }];
+    const placed = places === null || !this.#step.places ? [] : [{ values: places, offsets: null, valid: null }];
     this.#writer.write(this.#schema, rows, bounds, [...columns, ...placed]);
     this.counts.rowsOut += rows;
   }

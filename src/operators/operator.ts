@@ -1,7 +1,7 @@
 import type { KeyedPart } from "../exchange/keyedReader.js";
 import type { Batch } from "../batch/column.js";
 import type { HoldingBudget } from "../exchange/heldFiles.js";
-import type { CheckTally, FileWritten } from "../task/protocol.js";
+import type { CheckTally, FileWritten, RowsBeside } from "../task/protocol.js";
 import type { RowFailureData } from "../kernels/compileFailure.js";
 
 /** What an operator has done so far. `rowsIn` is `rowsOut + filtered + rejected` for every step that works row by row. */
@@ -36,7 +36,7 @@ export interface Operator {
 
 export interface OperatorContext {
   /** The files that the task reads, where it reads buckets of keyed rows, and which buckets. */
-  readonly buckets?: { readonly paths: readonly string[]; readonly part: KeyedPart };
+  readonly buckets?: { readonly paths: readonly string[]; readonly part: KeyedPart; readonly beside: RowsBeside | null };
   /** Run expressions through the interpreter. */
   readonly interpreted: boolean;
   /** Takes a row that could not be computed: physical row `row` of the batch that the step was given. */

@@ -1,3 +1,4 @@
+import { builderFor } from "../batch/builder.js";
 import type { Column } from "../batch/column.js";
 import { gatherColumn } from "../batch/gather.js";
 import { columnReader } from "../batch/reader.js";
@@ -9,6 +10,7 @@ import type { FrameColumn } from "./windowValues.js";
 /** The value of the row that `rows` says for each; null where that is -1. */
 export function valuesOfRows(column: Column, rows: Int32Array): Column {
   if (!rows.includes(-1)) return gatherColumn(column, rows);
+  if (column.length === 0) return allNull(column, rows.length);
   const found = gatherColumn(
     column,
     rows.map((row) => Math.max(0, row)),
@@ -16,6 +18,12 @@ export function valuesOfRows(column: Column, rows: Int32Array): Column {
   const valid = found.valid?.slice() ?? new Uint8Array(rows.length).fill(1);
   for (let i = 0; i < rows.length; i++) if (rows[i] === -1) valid[i] = 0;
   return { ...found, valid };
+}
+
+function allNull({ type }: Column, rows: number): Column {
+  const builder = builderFor(type, rows);
+  for (let i = 0; i < rows; i++) builder.appendNull();
+  return builder.finish();
 }
 
 /** The value `offset` rows after each (before, where it is negative) in its group; where there is none that of `other`, or null. */

@@ -1,4 +1,5 @@
 import { required } from "../common/assert.js";
+import { fitsBlocks } from "../exchange/codec.js";
 import { topological } from "../optimize/rewrite.js";
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
 import type { Schema } from "../schema/types.js";
@@ -11,6 +12,10 @@ export type JoinNode = Extract<BoundNode, { readonly kind: "join" }>;
 /** The kind of a join that each partition of the left side can do on its own; null for those that must see all left rows. */
 export const broadcastHow = (node: JoinNode): BroadcastHow | null =>
   node.how === "right" || node.how === "full" ? null : node.how;
+
+/** Whether workers can join these rows bucket by bucket: they need not see all left rows for a right one, and no column is nested. */
+const joinsInBuckets = ({ left, right, on, how }: JoinNode): boolean =>
+  how !== "right" && how !== "full" && on.length > 0 && fitsBlocks(left.schema) && fitsBlocks(right.schema);
 
 /**
  * Decides which joins run in the workers: those whose left rows are there already and whose right side is small enough for every worker
@@ -27,7 +32,10 @@ export class BroadcastRule {
   constructor(private readonly limitBytes: number) {}
 
   place(node: JoinNode, placed: ReadonlyMap<BoundNode, Placement>): Placement {
-    const inDuckDb = (reason: string): Placement => ({ where: "duckdb", reason });
+    const bothThere = [node.left, node.right].every((side) => placed.get(side)?.where === "worker");
+    const inBuckets = this.limitBytes > 0 && bothThere && joinsInBuckets(node);
+    const inDuckDb = (reason: string): Placement =>
+      inBuckets ? { where: "worker", reason: `in buckets of the keys; ${reason}`, buckets: true } : { where: "duckdb", reason };
     if (broadcastHow(node) === null || this.limitBytes === 0 || placed.get(node.left)?.where !== "worker") {
       return inDuckDb("join needs more than one row");
     }
@@ -55,6 +63,11 @@ export class BroadcastRule {
       // They come from a pass of their own, over what that of their rows wrote.
       this.passes.set(node, node);
       this.wait(node, this.passesBelow(node.input, placed));
+      return;
+    }
+    if (node.kind === "join" && placed.get(node)?.buckets === true) {
+      this.passes.set(node, node);
+      this.wait(node, new Set([node.left, node.right].flatMap((side) => [...this.passesBelow(side, placed)])));
       return;
     }
     const input = node.kind === "join" ? node.left : "input" in node ? node.input : null;

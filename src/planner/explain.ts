@@ -223,6 +223,8 @@ function stepBody(step: Step, planned: PlannedStep): string {
       return `write exchange ${planned.exchange}: ${aggregatesText(step.calls)} over ${orderText(step.order)}`;
     case "keepOne":
       return `write exchange ${planned.exchange}: the ${step.which} of each key ${orderText(step.order)}`;
+    case "bucketJoin":
+      return `write exchange ${planned.exchange}: ${step.how} join of each bucket [${names(step.schema)}]`;
     case "finalAggregate":
       return `aggregate each bucket by ${step.keys.map((key) => key.name).join(", ") || "nothing"} [${names(step.schema)}]`;
     case "exchange":

@@ -4,7 +4,7 @@ import { remapColumns } from "../expr/walk.js";
 import { topological } from "../optimize/rewrite.js";
 import type { BoundNode, WindowCall } from "../plan/bound.js";
 import { isFloat, isInteger, type Schema, types } from "../schema/types.js";
-import type { RowsBeside, Step } from "../task/protocol.js";
+import type { BesideHow, Step } from "../task/protocol.js";
 import type { Pipe, StageDraft } from "./draft.js";
 import { bucketsFor, sourceBytes } from "./groupStages.js";
 
@@ -63,7 +63,7 @@ export function windowInWorkers(
     schema: node.schema.slice(node.input.schema.length),
     file: "",
   } satisfies Step;
-  return throughBuckets(draft, input, { node, keys: partition, reason, partitionBytes, used, step, how: "columns" });
+  return throughBuckets(draft, input, { node, keys: partition, reason, partitionBytes, used, step, how: { kind: "columns" } });
 }
 
 /** As `windowInWorkers`: of the rows with equal columns one is marked, and the others are left out when rows are put back. */
@@ -86,7 +86,7 @@ export function distinctInBuckets(
     schema: [{ name: "__keep", type: types.bool, nullable: false }],
     file: "",
   } satisfies Step;
-  return throughBuckets(draft, input, { node, keys: columns, reason, partitionBytes, used, step, how: "keep" });
+  return throughBuckets(draft, input, { node, keys: columns, reason, partitionBytes, used, step, how: { kind: "keep" } });
 }
 
 interface ThroughBuckets {
@@ -97,7 +97,7 @@ interface ThroughBuckets {
   readonly partitionBytes: number;
   readonly used: UsedColumns;
   readonly step: Extract<Step, { op: "window" | "keepOne" }>;
-  readonly how: RowsBeside["how"];
+  readonly how: BesideHow;
 }
 
 function throughBuckets(draft: StageDraft, input: Pipe, through: ThroughBuckets): Pipe {
@@ -106,7 +106,8 @@ function throughBuckets(draft: StageDraft, input: Pipe, through: ThroughBuckets)
   const buckets = bucketsFor(sourceBytes(scansBelow(node)), through.partitionBytes);
   const rows = draft.newExchange(schema);
   const name = "rows by key";
-  draft.addStep(input.stage, { op: "keyExchange", input: input.step, name, keys, buckets, schema, file: "" }, rows.id);
+  const parted = { op: "keyExchange", input: input.step, name, keys, buckets, places: true, schema, file: "" } as const;
+  draft.addStep(input.stage, parted, rows.id);
   const work = draft.newStage(node.kind, reason, { kind: "exchange", exchange: rows.id, schema: used.schema, layout: "keyed" });
   const results = draft.newExchange(step.schema);
   draft.addStep(work.stage, step, results.id);
@@ -122,7 +123,7 @@ function throughBuckets(draft: StageDraft, input: Pipe, through: ThroughBuckets)
 const scansBelow = (node: BoundNode) => topological([node]).flatMap((one) => (one.kind === "scan" ? [one.source] : []));
 
 /** The columns of a schema that something needs, in the order in which it asked for them. */
-class UsedColumns {
+export class UsedColumns {
   readonly #schema: Schema;
   readonly #indexes: number[] = [];
 

@@ -9,6 +9,7 @@ import { sourceKey } from "../plan/walk.js";
 import type { Schema } from "../schema/types.js";
 import type { RowOp, Step } from "../task/protocol.js";
 import { broadcastHow, exchangeSource, type JoinNode } from "./broadcast.js";
+import { joinInBuckets } from "./bucketJoin.js";
 import { type Pipe, StageDraft } from "./draft.js";
 import { aggregateInWorkers, mergesInDuckDb, partialInWorkers } from "./groupStages.js";
 import { hoistComputed } from "./hoist.js";
@@ -141,10 +142,15 @@ class StagePlanner {
       case "distinct":
         return distinctInBuckets(this.draft, this.pipe(node.input), node, this.where(node).reason, this.partitionBytes);
       case "join":
-        return this.broadcastJoin(node);
+        return this.where(node).buckets === true ? this.bucketJoin(node) : this.broadcastJoin(node);
       default:
         throw new TypeError(`a ${node.kind} does not run in workers`);
     }
+  }
+
+  private bucketJoin(node: JoinNode): Pipe {
+    const [left, right] = [this.pipe(node.left), this.pipe(node.right)];
+    return joinInBuckets(this.draft, left, right, node, this.where(node).reason, this.partitionBytes);
   }
 
   /** The engine fills in which partitions of the right side there are. */

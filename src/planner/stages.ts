@@ -1,12 +1,14 @@
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
 import type { SinkSpec } from "../plan/nodes.js";
 import type { Schema } from "../schema/types.js";
-import type { RowsBeside, Step } from "../task/protocol.js";
+import type { BesideHow, Step } from "../task/protocol.js";
 
 /** Who computes a node, and why; `explain` prints the reason. */
 export interface Placement {
   readonly where: "worker" | "duckdb";
   readonly reason: string;
+  /** For joins in workers: both sides in buckets, instead of the right side as a whole. */
+  readonly buckets?: true;
 }
 
 /** The rows that a stage leaves for later ones: Parquet files in the run's scratch folder, in partition order. */
@@ -39,13 +41,13 @@ export interface WorkerStage {
   readonly reason: string;
   readonly input:
     | { readonly kind: "source"; readonly source: ResolvedSource; readonly schema: Schema }
-    /** `layout`: block files instead of Parquet, and how they are read; see `BlockLayout`. `beside`: for "placed", what was computed of the rows. */
+    /** `layout`: block files instead of Parquet, and how they are read; see `BlockLayout`. `beside`: other files that belong to those of "keyed" or "placed". */
     | {
         readonly kind: "exchange";
         readonly exchange: number;
         readonly schema: Schema;
         readonly layout?: "buckets" | "runs" | "keyed" | "placed";
-        readonly beside?: { readonly exchange: number; readonly how: RowsBeside["how"] };
+        readonly beside?: { readonly exchange: number; readonly how: BesideHow };
       };
   readonly steps: readonly PlannedStep[];
 }

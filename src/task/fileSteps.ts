@@ -1,7 +1,10 @@
 import type { Step } from "./protocol.js";
 
 /** Steps that end in files of an exchange. */
-export type FileStep = Extract<Step, { op: "exchange" | "groupExchange" | "sortRuns" | "keyExchange" | "window" | "keepOne" }>;
+export type FileStep = Extract<
+  Step,
+  { op: "exchange" | "groupExchange" | "sortRuns" | "keyExchange" | "window" | "keepOne" | "bucketJoin" }
+>;
 
 export function writesExchange(step: Step): step is FileStep {
   switch (step.op) {
@@ -11,6 +14,7 @@ export function writesExchange(step: Step): step is FileStep {
     case "keyExchange":
     case "window":
     case "keepOne":
+    case "bucketJoin":
       return true;
     default:
       return false;

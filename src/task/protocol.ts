@@ -35,18 +35,25 @@ export interface ScanSpec {
   readonly source: ResolvedSource;
   /** Columns to deliver, by name, in this order. */
   readonly schema: Schema;
-  /** For `placed` partitions: what a stage computed of the same rows. */
+  /** For `keyed` and `placed` partitions: other files that belong to them. */
   readonly beside?: RowsBeside;
 }
 
-/**
- * Files whose blocks have, one by one, what was computed of the rows of each block of keyed rows. `columns`: columns that come behind theirs. `keep`: one
- * column, which says which rows stay.
- */
 export interface RowsBeside {
   readonly paths: readonly string[];
-  readonly how: "columns" | "keep";
+  readonly how: BesideHow;
 }
+
+/** What files beside keyed rows have. But for `build` they are, one by one, what was computed of the rows of each block of those. */
+export type BesideHow =
+  /** Columns that come behind those of the rows. */
+  | { readonly kind: "columns" }
+  /** One column, which says which rows stay. */
+  | { readonly kind: "keep" }
+  /** Rows of the other side of a join: how many each row has, then those. A right column of `output` is one of theirs. */
+  | { readonly kind: "join"; readonly output: readonly JoinOutput[] }
+  /** The right side of a join, in buckets by the same keys. `schema`: the columns that are read. */
+  | { readonly kind: "build"; readonly schema: Schema };
 
 /** Row-wise work that is fused into one generated loop. */
 export type RowOp =
@@ -171,7 +178,7 @@ export type Step =
     }
   /**
    * Writes the rows as one block file of `buckets` (a power of two) buckets by the hash of the columns `keys`, with what it takes to put them back in
-   * their order.
+   * their order where that is wanted (`places`).
    */
   | {
       readonly op: "keyExchange";
@@ -179,6 +186,7 @@ export type Step =
       readonly name: string;
       readonly keys: readonly number[];
       readonly buckets: number;
+      readonly places: boolean;
       readonly schema: Schema;
       readonly file: string;
     }
@@ -205,6 +213,21 @@ export type Step =
       readonly columns: readonly number[];
       readonly order: readonly BoundSortKey[];
       readonly which: "first" | "last";
+      readonly schema: Schema;
+      readonly file: string;
+    }
+  /**
+   * Joins each row with those of the right side's buckets (`BesideHow.build`) that have its key: `on` are pairs of columns. Writes, for each block of
+   * the rows, the columns `right` of the matches and then how many each row has, with one row of nulls for none in a left join; semi and anti joins
+   * write which rows stay.
+   */
+  | {
+      readonly op: "bucketJoin";
+      readonly input: number;
+      readonly name: string;
+      readonly how: BroadcastHow;
+      readonly on: readonly { readonly left: number; readonly right: number }[];
+      readonly right: readonly number[];
       readonly schema: Schema;
       readonly file: string;
     }

@@ -134,7 +134,9 @@ class TaskRun {
         partition: spec.partition,
         fromSource: spec.fromSource,
         runId: spec.runId,
-        ...(part.kind === "keyed" ? { buckets: { paths: scan.source.files.map(({ path }) => path), part } } : {}),
+        ...(part.kind === "keyed"
+          ? { buckets: { paths: scan.source.files.map(({ path }) => path), part, beside: scan.beside ?? null } }
+          : {}),
         holding: this.holding,
         sharesReader: this.isAlone(step.input),
         isUnique: (join) => this.node(join).operator?.unique === true,

@@ -86,7 +86,7 @@ export class StageIdentities {
     if (files === null) return "";
     if (part.kind === "buckets" || part.kind === "runs" || part.kind === "keyed") {
       this.wholeExchange ??= sha256(canonicalJson(files.map(fingerprintOfWritten)));
-      return this.wholeExchange;
+      return [this.wholeExchange, ...this.besideRead()].join();
     }
     const own = files.slice(part.file, part.file + 1).map(fingerprintOfWritten);
     return [...own, ...this.besideRead()].join();

@@ -38,6 +38,7 @@ function isRowWise(step: Step): boolean {
     case "partialAggregate":
     case "groupExchange":
     case "finalAggregate":
+    case "bucketJoin":
       return false;
     default:
       return true;

@@ -102,7 +102,9 @@ class StageRun {
     this.builds = await joinBuilds(stage, run);
     this.identities = run.journal === null ? null : this.identitiesOf(source);
     const layout = stage.input.kind === "exchange" ? (stage.input.layout ?? null) : null;
-    this.parts = await planParts(source, layout, run.settings.partitionBytes);
+    const build = this.beside().beside;
+    const besides = build?.how.kind === "build" ? build.paths : [];
+    this.parts = await planParts(source, layout, run.settings.partitionBytes, besides);
     run.pool.warm(this.parts.length);
     run.emit({ kind: "stage-started", stage: stage.name, stageId: stage.id, partitions: this.parts.length });
     this.tries.begin(this.parts.length);
