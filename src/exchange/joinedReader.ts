@@ -12,7 +12,7 @@ import type { ScanResult } from "../task/protocol.js";
 import { type Block, BlockFile } from "./blockFile.js";
 import { MatchFile } from "./matchFile.js";
 import type { PlacedPart } from "./placedReader.js";
-import { giveReadMemory, ReadMemory, takeReadMemory } from "./readMemory.js";
+import { giveReadMemory, type ReadMemory, takeReadMemory } from "./readMemory.js";
 
 const batchRows = 2 ** 16;
 /** Joined rows that are in memory at a time, unless one row has more. */
