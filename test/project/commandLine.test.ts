@@ -99,8 +99,17 @@ describe("millrace run", () => {
     });
     expect(code).toBe(75);
     expect(published(signal)).toEqual([]);
-    expect(await millrace(["resume", "--workers", "1", "--state-dir", join(folder, "state")])).toMatchObject({ code: 0 });
+    // Unlike the run itself: two workers, less memory, and a report elsewhere.
+    const report = join(folder, `${signal}.json`);
+    const flags = ["--workers", "2", "--memory", "600MB", "--report", report, "--state-dir", join(folder, "state")];
+    expect(await millrace(["resume", ...flags])).toMatchObject({ code: 0 });
     expect(published(signal)).not.toEqual([]);
+    const said = JSON.parse(readFileSync(report, "utf8")) as Record<string, unknown>;
+    expect(said).toMatchObject({
+      job: "daily-sales",
+      status: "success",
+      execution: { workers: 2, memoryBytes: 600e6, resume: { earlierProcesses: 1 } },
+    });
   });
 
   it("ends at once on a second signal, and publishes nothing", async () => {

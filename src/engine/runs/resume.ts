@@ -12,6 +12,7 @@ import type { EngineSettings } from "../options.js";
 import { readRejectIndex } from "../rejects/rejectIndex.js";
 import type { RunOptions, RunResult } from "./run.js";
 import { createRunFolder, leaveRunFolder, type RunFolder } from "./runFolder.js";
+import { requireOwnJournal } from "../journal/journalCheck.js";
 import { outlineOf, shapingOf, targetsOf } from "../journal/runHeader.js";
 import { runFolderOf, RunRejects } from "../rejects/runRejects.js";
 import { unfinishedMemories } from "./runs.js";
@@ -53,6 +54,7 @@ export interface Completion {
  */
 export async function takeUp(of: Completion, folder: RunFolder): Promise<RunResult | null> {
   const memory = readMemory(nodeFileSystem, folder.folder);
+  requireOwnJournal(folder.folder, of.runId, memory);
   // It was cut off before its first record.
   if (memory === null) return null;
   requireSameTargets(memory.header, of);
