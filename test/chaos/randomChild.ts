@@ -22,7 +22,7 @@ const plan = await planOf(duckdb, random, inputs, rows);
 const sink = random.pick<"parquet" | "csv" | "jsonl" | "arrow">(["parquet", "csv", "jsonl", "arrow"]);
 const engine = await Engine.create(options);
 writeSync(1, `ready ${sink}\n${plan.log.join("\n")}\n`);
-const { status } = await engine.run(plan.rows.write[sink](out), { resume: "auto", job: "random" });
+const { status } = await engine.run(plan.rows.write[sink](out, { mode: "overwrite" }), { resume: "auto", job: "random" });
 writeSync(1, `ended ${status}\n`);
 await engine.close();
 process.exit(0);
