@@ -60,7 +60,10 @@ export async function publish(target: Target, staged: Staged, options: PublishOp
  */
 export async function completePublish(target: Target, staged: Staged, options: PublishOptions = {}): Promise<void> {
   const files = options.files ?? nodeFileSystem;
-  if (files.stat(target.staging) === null) return;
+  if (files.stat(target.staging) === null) {
+    files.removeEmpty(path.dirname(target.staging));
+    return;
+  }
   takeStaging(files, target.staging, target.runId, path.basename(target.path));
   const intent = readIntent(files, target.staging);
   if (intent !== null) await carryOut(target, intent, files);

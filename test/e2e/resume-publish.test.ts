@@ -79,6 +79,13 @@ function idsInLog(): number[] {
 }
 
 describe("a run that was killed while it published, resumed", () => {
+  it("just before its staging's own folder went: removes that too", () => {
+    run("log", { killAt: "staging-removed:1" });
+    expect(existsSync(join(base, "out/.millrace"))).toBe(true);
+    expect(run("log", { resume: latestRun() })).toMatchObject({ status: "partial" });
+    expect(existsSync(join(base, "out/.millrace"))).toBe(false);
+  });
+
   it.each(["publishing:1", "rename:1", "publish:1", "publish:2"])(
     "%s: has its report, and no reject of a task is left",
     (killAt) => {
