@@ -3,7 +3,7 @@ import type { KernelMemory } from "../kernels/wasm.js";
 import type { CsvDialect } from "./csvDialect.js";
 import type { CsvJoints } from "./csvJoints.js";
 import { doubtRecords, judgeDoubt, recordOver, unreached } from "./csvDoubt.js";
-import { closeGaps } from "./failedRows.js";
+import type { Gaps } from "./failedRows.js";
 import type { TextBlock } from "./textBlock.js";
 
 /** Entries the kernels may write past the end of a list. */
@@ -144,9 +144,8 @@ export class CsvIndex {
   }
 
   /** Takes failed rows of [first, first + count) out of the list, where those that are left stand one behind the other. */
-  dropRows(first: number, count: number, failed: readonly { readonly row: number }[]): void {
-    const at = (this.#rows >>> 2) + first;
-    closeGaps(this.#memory.u32().subarray(at, at + count), 1, failed);
+  dropRows(first: number, count: number, gaps: Gaps): void {
+    gaps.close(this.#rows + first * 4, 4, count);
     this.#evenRows = Math.min(this.#evenRows, first);
   }
 

@@ -247,8 +247,9 @@ export class CsvReader implements BatchReader {
     this.#rows += count;
     const length = count - failed.length;
     if (length === 0) return null;
-    if (failed.length > 0) index.dropRows(first, count, failed);
-    const columns = this.#columns.finish(judged, { ...slice, count: length });
+    const gaps = failed.length === 0 ? null : this.#columns.gapsOf(judged);
+    if (gaps !== null) index.dropRows(first, count, gaps);
+    const columns = this.#columns.finish(judged, { ...slice, count: length }, gaps);
     return { schema: this.#o.schema, length, columns, selection: null, origin: this.#origin(first) };
   }
 

@@ -3,7 +3,7 @@ import { required } from "../common/assert.js";
 import { type Field, type Schema, types } from "../schema/types.js";
 import { CsvColumns, type CsvColumnsOptions, type PlannedColumn, type RowSlice, type ValueFailure } from "./csvColumns.js";
 import { CsvGuards, firstRows } from "./csvGuards.js";
-import { firstOfRows, withoutRows } from "./failedRows.js";
+import { firstOfRows, Gaps, withoutRows } from "./failedRows.js";
 import { constantColumn } from "./textValues.js";
 
 /** Where a column's values come from: a field of the record, or one text for the whole file, such as its folder's. */
@@ -36,13 +36,16 @@ export class CsvRows {
   readonly #columns: CsvColumns;
   readonly #planned: readonly (PlannedColumn | Column)[];
   readonly #guards: CsvGuards;
-  readonly #capacity: number;
+  readonly #o: CsvRowsOptions;
+  /** Room for the numbers of failed rows. */
+  readonly #failed: number;
   /** By column: text that no record can fail for as long as it is well-formed. */
   readonly #isPlainText: readonly boolean[];
 
   constructor(options: CsvRowsOptions) {
     const { schema, places, hidden = [], required: needed = [], trailing, fields } = options;
-    this.#capacity = options.capacity;
+    this.#o = options;
+    this.#failed = options.memory.alloc(options.capacity * 4);
     this.#columns = new CsvColumns(options);
     this.#planned = schema.map((field, i) => this.#plan(field, required(places[i], `place of ${field.name}`)));
     this.#guards = new CsvGuards({
@@ -68,22 +71,28 @@ export class CsvRows {
     return { failed: failures.length === 0 ? failures : firstOfRows(failures), columns };
   }
 
+  /** The failed rows, of which there must be some; good until the next slice. */
+  gapsOf({ failed }: JudgedRows): Gaps {
+    return new Gaps(this.#o.memory, this.#o.kernels, this.#failed, failed);
+  }
+
   /** All columns without the failed records, which the row list of `slice`, that judged but for its `count`, no longer names. */
-  finish({ failed, columns }: JudgedRows, slice: RowSlice): Column[] {
+  finish({ columns }: JudgedRows, slice: RowSlice, gaps: Gaps | null): Column[] {
     return this.#planned.map((planned, i) => {
       if ("layout" in planned) return firstRows(planned, slice.count);
       const read = columns[i] ?? null;
       if (read === null) return this.#columns.read(planned, slice, []);
-      return failed.length === 0 ? read : withoutRows(read, failed);
+      return gaps === null ? read : withoutRows(read, gaps);
     });
   }
 
   free(): void {
+    this.#o.memory.free(this.#failed);
     this.#columns.free();
   }
 
   #plan(field: Field, place: ColumnPlace): PlannedColumn | Column {
-    if (place.kind === "constant") return constantColumn(field, place.text, this.#capacity);
+    if (place.kind === "constant") return constantColumn(field, place.text, this.#o.capacity);
     return this.#columns.plan(field, place.index);
   }
 }

@@ -1,4 +1,7 @@
 import type { Column } from "../batch/column.js";
+import { internalError } from "../common/errors.js";
+import type { CsvKernels } from "../kernels/csvKernels.js";
+import type { KernelMemory } from "../kernels/wasm.js";
 
 interface AtRow {
   readonly row: number;
@@ -20,52 +23,61 @@ function sorted<Failure extends AtRow>(failures: readonly Failure[]): readonly F
   return [...byRow.values()].sort((a, b) => a.row - b.row);
 }
 
-/** Numbers of which a row has `width`. */
-interface Numbers {
-  readonly length: number;
-  copyWithin(to: number, from: number, end: number): unknown;
-}
+/** Rows of kernel memory that failed: at least one. */
+export class Gaps {
+  readonly #kernels: CsvKernels;
+  readonly #address: number;
+  readonly count: number;
 
-/**
- * Moves rows together over the failed ones, which come in ascending order, each once. Every step behind takes a batch without gaps faster than
- * one with a list of the rows that count.
- */
-export function closeGaps(values: Numbers, width: number, failed: readonly AtRow[]): void {
-  let at = (failed[0]?.row ?? 0) * width;
-  for (let i = 0; i < failed.length; i++) {
-    const from = ((failed[i] as AtRow).row + 1) * width;
-    const end = (failed[i + 1]?.row ?? values.length / width) * width;
-    values.copyWithin(at, from, end);
-    at += end - from;
+  /** `address`: room for the row numbers of `failed`, which come in ascending order, each once. */
+  constructor(memory: KernelMemory, kernels: CsvKernels, address: number, failed: readonly AtRow[]) {
+    this.#kernels = kernels;
+    this.#address = address;
+    this.count = failed.length;
+    const rows = memory.u32();
+    let at = address >>> 2;
+    for (const { row } of failed) rows[at++] = row;
+  }
+
+  /** Moves `rows` rows of `width` bytes together over the failed ones. */
+  close(address: number, width: number, rows: number): void {
+    this.#kernels.closeGaps(address, width, rows, this.#address, this.count);
+  }
+
+  /** Whether one of the bytes is 0. */
+  hasZero(bytes: Uint8Array): boolean {
+    return this.#kernels.findByte(bytes.byteOffset, bytes.length, 0) >>> 0 < bytes.length;
   }
 }
 
-/** The column without its failed rows, in the same memory. */
-export function withoutRows(column: Column, failed: readonly AtRow[]): Column {
-  const length = column.length - failed.length;
-  const valid = validWithout(column.valid, length, failed);
+/**
+ * A column that lies in kernel memory without its failed rows, in the same memory. Every step behind takes a batch without gaps faster than one
+ * with a list of the rows that count.
+ */
+export function withoutRows(column: Column, gaps: Gaps): Column {
+  const rows = column.length;
+  const length = rows - gaps.count;
+  const valid = validWithout(column.valid, length, gaps);
   switch (column.layout) {
     case "fixed":
-      closeGaps(column.values, 1, failed);
+      gaps.close(column.values.byteOffset, column.values.BYTES_PER_ELEMENT, rows);
       return { ...column, length, valid, values: column.values.subarray(0, length) };
     case "wide":
-      closeGaps(column.values, 2, failed);
+      gaps.close(column.values.byteOffset, 16, rows);
       return { ...column, length, valid, values: column.values.subarray(0, length * 2) };
     case "bytes":
-      closeGaps(column.starts, 1, failed);
-      closeGaps(column.ends, 1, failed);
+      gaps.close(column.starts.byteOffset, 4, rows);
+      gaps.close(column.ends.byteOffset, 4, rows);
       return { ...column, length, valid, starts: column.starts.subarray(0, length), ends: column.ends.subarray(0, length) };
-    case "object": {
-      const gone = new Set(failed.map(({ row }) => row));
-      return { ...column, length, valid, values: column.values.filter((_, row) => !gone.has(row)) };
-    }
+    case "object":
+      throw internalError("objects do not lie in kernel memory");
   }
 }
 
 /** A failed value counts as null: without those a column may have none. */
-function validWithout(valid: Uint8Array | null, length: number, failed: readonly AtRow[]): Uint8Array | null {
+function validWithout(valid: Uint8Array | null, length: number, gaps: Gaps): Uint8Array | null {
   if (valid === null) return null;
-  closeGaps(valid, 1, failed);
+  gaps.close(valid.byteOffset, 1, valid.length);
   const left = valid.subarray(0, length);
-  return left.includes(0) ? left : null;
+  return gaps.hasZero(left) ? left : null;
 }

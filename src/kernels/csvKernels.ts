@@ -36,6 +36,8 @@ export interface CsvKernels {
   isEven(base: number, seps: number, lineCount: number, fields: number, newline: number): number;
   listLines(base: number, seps: number, count: number, newline: number, lines: number): void;
   evenRows(rows: number, count: number, fields: number): void;
+  /** `failed`: `count` numbers of rows, ascending. */
+  closeGaps(values: number, width: number, rows: number, failed: number, count: number): void;
   records(
     base: number,
     seps: number,

@@ -359,6 +359,18 @@ export function evenRows(rows: usize, count: u32, fields: u32): void {
   }
 }
 
+/** Moves `rows` rows of `width` bytes together over the failed ones, of which there are `count` (at least one), in ascending order. */
+export function closeGaps(values: usize, width: u32, rows: u32, failed: usize, count: u32): void {
+  let to = values + <usize>load<u32>(failed) * width;
+  const last = failed + (<usize>(count - 1) << 2);
+  for (let at = failed; at <= last; at += 4) {
+    const from = values + (<usize>load<u32>(at) + 1) * width;
+    const end = values + <usize>(at == last ? rows : load<u32>(at, 4)) * width;
+    memory.copy(to, from, end - from);
+    to += end - from;
+  }
+}
+
 // Layout of the answer of `records` (u32 each).
 const GOOD: usize = 0; // records with the right number of fields
 const WRONG: usize = 4; // records that are rejected here
