@@ -10,7 +10,7 @@ import type { RunEventBody } from "./observe/events.js";
 import type { EngineSettings } from "./options.js";
 import type { RejectLimiter } from "./rejects/rejectLimits.js";
 import type { RejectStore } from "./rejects/rejectStore.js";
-import type { TaskAttempt } from "../report/model.js";
+import type { StageMetrics, TaskAttempt } from "../report/model.js";
 import { RetryBudget } from "./attempts/retry.js";
 import type { RunJournal } from "./journal/runJournal.js";
 
@@ -55,6 +55,8 @@ export class RunContext {
   /** What all tasks of the run may retry together. */
   readonly retries: RetryBudget;
   readonly attempts: TaskAttempt[];
+  /** The stage that the run failed in, as far as it came. */
+  cutStage: StageMetrics | null = null;
   /** What tasks may keep in memory of what they leave for later stages; null where all of it is written, for a process that goes on with the run. */
   private readonly holding: SharedArrayBuffer | null;
   /** Files that are kept so. */

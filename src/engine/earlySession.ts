@@ -8,12 +8,15 @@ import { splitMemory } from "../runtime/memory.js";
 import type { EngineSettings } from "./options.js";
 
 /** The DuckDB session of a run. `scratch` is the run's folder for what is not kept. */
+/** Where the queries of a run spill to. */
+export const spillFolder = (scratch: string): string => join(scratch, "duckdb");
+
 export const openRunSession = (settings: EngineSettings, scratch: string): Promise<DuckDbSession> =>
   DuckDbSession.open({
     memoryBytes: splitMemory(settings.memoryBytes, settings.workers).duckdb,
     threads: settings.workers,
     maxTempBytes: settings.maxDiskBytes,
-    tempDirectory: join(scratch, "duckdb"),
+    tempDirectory: spillFolder(scratch),
   });
 
 /** A session that is opened while the plan is still bound and cut into stages. */

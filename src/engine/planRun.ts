@@ -42,6 +42,7 @@ import { leaveRunFolder, type RunFolder } from "./runs/runFolder.js";
 import { runHeader, targetsOf } from "./journal/runHeader.js";
 import { openJournal, type RunJournal } from "./journal/runJournal.js";
 import { RunRejects } from "./rejects/runRejects.js";
+import { unfinishedStage } from "./stages/workerMetrics.js";
 import { runWorkerStage } from "./stages/workerStage.js";
 import { type Execution, keepsJournal } from "./execution.js";
 import { RowsDelivery } from "./stages/rowsDelivery.js";
@@ -148,7 +149,13 @@ export class PlanRun {
       this.outputs = await OutputSet.prepare(physical.outputs, context, planFingerprint(execution.plan));
       for (const stage of physical.stages) {
         context.throwIfStopping();
-        this.stages.push(await this.runStage(stage, context));
+        const startMs = Date.now();
+        try {
+          this.stages.push(await this.runStage(stage, context));
+        } catch (error) {
+          this.stages.push(context.cutStage ?? unfinishedStage(stage, startMs));
+          throw error;
+        }
         for (const exchange of readLast(stage, physical)) context.releaseExchange(exchange);
       }
       await rows.deliver(context, duckdb);

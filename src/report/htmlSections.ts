@@ -5,7 +5,14 @@ import { bytesText, changeText, countText, cut, durationText, percentText, short
 import { historyChart, passBar, shareBar, timeBar } from "./htmlCharts.js";
 import { code, figure, table, text } from "./htmlTable.js";
 import { type Html, html } from "./htmlText.js";
-import type { Compared, RunReportData } from "./model.js";
+import type { Compared, RunReportData, StageReport } from "./model.js";
+
+/** A report of an earlier version has none of these. */
+function remark({ unfinished, spillBytes, waitMs, durationMs }: Partial<StageReport>): string {
+  const spilled = (spillBytes ?? 0) > 0 ? `, spilled ${bytesText(spillBytes ?? 0)}` : "";
+  const waited = (waitMs ?? 0) > (durationMs ?? 0) ? `, its tasks waited ${durationText(waitMs ?? 0)} in all` : "";
+  return `${unfinished === true ? ", not finished" : ""}${spilled}${waited}`;
+}
 
 export function stageTable({ execution }: RunReportData): Html {
   const columns = [
@@ -21,7 +28,7 @@ export function stageTable({ execution }: RunReportData): Html {
     text("Workers' time"),
   ];
   const rows = execution.stages.map((stage) => [
-    html`${stage.label}<br><span class="soft small">${stage.kind === "worker" ? "workers" : stage.kind === "duckdb" ? "DuckDB" : "main thread"}</span>`,
+    html`${stage.label}<br><span class="soft small">${stage.kind === "worker" ? "workers" : stage.kind === "duckdb" ? "DuckDB" : "main thread"}${remark(stage)}</span>`,
     countText(stage.recordsIn),
     countText(stage.recordsOut),
     countText(stage.filtered),

@@ -80,6 +80,10 @@ export interface StageMetrics {
   readonly bytes: number;
   readonly tasks: readonly TaskMetrics[];
   readonly steps: readonly StepMetrics[];
+  /** The run ended before the stage did: its figures are those of the partitions that were settled. */
+  readonly unfinished?: boolean;
+  /** The most bytes that DuckDB had in its spill files at a time; absent where it was not asked. */
+  readonly spillBytes?: number;
 }
 
 export interface OutputMetrics {
@@ -310,6 +314,12 @@ export interface StageReport {
   readonly steps: readonly StepMetrics[];
   /** What the stage's tasks spent their time on, summed over partitions. */
   readonly time: { readonly readMs: number; readonly computeMs: number; readonly writeMs: number; readonly cpuMs: number };
+  /** From when its tasks could have started until a thread took them, summed over partitions. */
+  readonly waitMs: number;
+  /** The run ended before the stage did. */
+  readonly unfinished: boolean;
+  /** The most bytes that DuckDB had in its spill files at a time, as looked at ten times a second; null for a stage without a query. */
+  readonly spillBytes: number | null;
   readonly bound: Bound;
   /** Task time over workers × duration, 0 to 1; null for a stage without tasks. */
   readonly busy: number | null;

@@ -86,7 +86,9 @@ function stagesOf(tasks: readonly TaskRecord[], memory: RunMemory): StageMetrics
     const none = { recordsRead: 0, recordsIn: rows, filtered: 0, rejected: 0, bytes: 0, tasks: [], steps: [] };
     return { id, name: `stage ${id}`, kind: "duckdb", startMs: ended, endMs: ended, recordsOut: rows, ...none };
   });
-  return [...worked, ...queries].sort((a, b) => a.id - b.id);
+  const all = [...worked, ...queries].sort((a, b) => a.id - b.id);
+  // Of the last one more may have been to do; those before it were read to their end.
+  return all.map((stage, i) => (i === all.length - 1 ? { ...stage, unfinished: true } : stage));
 }
 
 function workerStage(id: number, records: readonly TaskRecord[]): StageMetrics {

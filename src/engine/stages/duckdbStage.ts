@@ -15,12 +15,14 @@ import type { Schema } from "../../schema/types.js";
 import type { FileWritten } from "../../task/protocol.js";
 import type { CheckFindings } from "./checkFindings.js";
 import type { RunContext } from "../context.js";
-import { type EarlySession, openRunSession } from "../earlySession.js";
+import { type EarlySession, openRunSession, spillFolder } from "../earlySession.js";
 import type { RowsConsumer } from "../execution.js";
 import type { OutputSet, RowsReader } from "../outputs.js";
 import { requireWhole } from "../journal/fileCheck.js";
 import { withChecksum } from "../journal/runJournal.js";
 import { damageBehind } from "./sourceDamage.js";
+import { watchSpill } from "./spillWatch.js";
+import { unfinishedStage } from "./workerMetrics.js";
 import { queryIdentity, type TaskIdentity } from "../journal/taskIdentity.js";
 
 /** Runs the DuckDB stages of one run in one session of its own, opened when the first one needs it. */
@@ -41,12 +43,20 @@ export class DuckDbRunner implements RowsReader {
     const inputs = new Map(stage.inputs.map((id): [number, StageFiles] => [id, this.filesOf(id)]));
     const scanned = scannedBy(stage.node);
     const recordsIn = scanned.recordsRead + stage.inputs.reduce((sum, id) => sum + rowsOf(context.exchangeFiles(id)), 0);
-    const rows = (await this.reused(stage, outputs)) ?? (await this.located(stage, () => this.runQuery(stage, inputs, outputs)));
+    const spilled = watchSpill(spillFolder(context.scratch));
+    let [rows, spillBytes]: [number | null, number] = [null, 0];
+    try {
+      rows = await this.reused(stage, outputs);
+      rows ??= await this.located(stage, () => this.runQuery(stage, inputs, outputs));
+    } finally {
+      spillBytes = spilled();
+      if (rows === null) context.cutStage = { ...unfinishedStage(stage, startMs), recordsIn, spillBytes };
+    }
     const endMs = Date.now();
     context.emit({ kind: "stage-finished", stage: stage.name, stageId: stage.id, rows, durationMs: endMs - startMs });
     const { id, name } = stage;
     const counts = { ...scanned, recordsIn, recordsOut: rows, filtered: 0, rejected: 0 };
-    return { id, name, kind: "duckdb", startMs, endMs, ...counts, tasks: [], steps: [] };
+    return { id, name, kind: "duckdb", startMs, endMs, ...counts, tasks: [], steps: [], spillBytes };
   }
 
   /** Reads an exchange back, in order. */

@@ -14,6 +14,27 @@ export interface AttemptedTask {
   readonly history: readonly AttemptMetrics[];
 }
 
+/** What a stage tells of which nothing is known but that the run ended in it. */
+export const unfinishedStage = (
+  { id, name, kind }: Pick<StageMetrics, "id" | "name" | "kind">,
+  startMs: number,
+): StageMetrics => ({
+  id,
+  name,
+  kind,
+  startMs,
+  endMs: Date.now(),
+  recordsRead: 0,
+  recordsIn: 0,
+  recordsOut: 0,
+  filtered: 0,
+  rejected: 0,
+  bytes: 0,
+  tasks: [],
+  steps: [],
+  unfinished: true,
+});
+
 /** What a worker stage tells the report. */
 export function workerStageMetrics(stage: WorkerStage, startMs: number, tasks: readonly AttemptedTask[]): StageMetrics {
   const results = tasks.map(({ result }) => result);

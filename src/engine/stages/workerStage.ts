@@ -114,7 +114,10 @@ class StageRun {
       // What was overtaken must not write any more.
       await this.tries.end();
     }
-    if (this.failure !== null) throw this.failure.error;
+    if (this.failure !== null) {
+      run.cutStage = { ...workerStageMetrics(stage, this.startMs, this.settled), unfinished: true };
+      throw this.failure.error;
+    }
     run.limits.stageFinished();
     await this.nameHeavyKeys();
     const metrics = workerStageMetrics(stage, this.startMs, this.settled);
