@@ -6,6 +6,8 @@ export type RejectSink = (reject: RejectRecord, raw: Uint8Array | null) => void;
 
 /** Delivers one partition of a source as batches. A batch is valid until the next call. */
 export interface BatchReader {
+  /** Batches stay what they are after the next one and the end. */
+  readonly keeps?: true;
   /** The next batch, or null at the end. Synchronous where the format allows it. */
   next(): Batch | null | Promise<Batch | null>;
   /** Counts so far; complete after `next` gave null. */

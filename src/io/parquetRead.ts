@@ -13,6 +13,7 @@ import type { BatchReader, RejectSink } from "./contracts.js";
 import { checkPages } from "./parquetChecksum.js";
 import { convertColumn } from "./parquetConvert.js";
 import { type Footer, magic, readFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
+import { decodeFlat } from "./parquetFlat.js";
 import { columnRanges } from "./parquetRanges.js";
 import { columnNames, type FileColumn, fileColumns, footerOf, inFile, reasonOf, schemaOfColumns } from "./parquetReadSchema.js";
 import { parquetWasm } from "./parquetWasm.js";
@@ -139,6 +140,7 @@ export async function openParquet(scan: ScanSpec, part: PartitionSpec, options: 
 }
 
 class ParquetReader implements BatchReader {
+  readonly keeps = true;
   readonly #file: string;
   readonly #schema: Schema;
   readonly #columns: readonly FileColumn[];
@@ -228,6 +230,8 @@ class ParquetReader implements BatchReader {
       }
     }
     const rows = numberField(group, 3) ?? 0;
+    const flat = flatColumns(columns, chunks, parts.slice(1), rows);
+    if (flat !== null) return [{ schema: this.#schema, length: rows, columns: flat, selection: null, origin: null }];
     const small = Buffer.concat([...parts, footerOf(columns, [rowGroupOf(moved, rows, at)])]);
     const table = parquetWasm().readParquet(small, { batchSize: Math.max(1, Math.min(rows, this.#batchRows)) });
     return decodeIpc(table.intoIPCStream(), this.#file).batches;
@@ -298,6 +302,33 @@ class ParquetReader implements BatchReader {
   close(): void {
     if (this.#open) closeSync(this.#fd);
     this.#open = false;
+  }
+}
+
+/** The columns, whose chunks' bytes are `parts`, if all of them are of the common kinds. */
+function flatColumns(
+  columns: readonly FileColumn[],
+  chunks: readonly ThriftStruct[],
+  parts: readonly Uint8Array[],
+  rows: number,
+): Column[] | null {
+  const decoded: Column[] = [];
+  if (parts.length !== columns.length) return null;
+  for (const [i, column] of columns.entries()) {
+    const meta = structField(required(chunks[column.firstLeaf], "column chunk"), 3);
+    const flat = meta === undefined ? null : flatColumn(required(parts[i], "chunk"), meta, column, rows);
+    if (flat === null) return null;
+    decoded.push(flat);
+  }
+  return decoded;
+}
+
+function flatColumn(chunk: Uint8Array, meta: ThriftStruct, column: FileColumn, rows: number): Column | null {
+  try {
+    return decodeFlat(chunk, meta, column, rows);
+  } catch {
+    // A page whose head cannot be read: the decoder that comes next says so in its own words.
+    return null;
   }
 }
 

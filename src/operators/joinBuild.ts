@@ -5,7 +5,7 @@ import { openReader } from "../io/sources.js";
 import { JoinTable } from "../kernels/joinTable.js";
 import type { JoinBuild, Step } from "../task/protocol.js";
 import { type BuildColumn, buildColumns } from "./joinCodes.js";
-import { concatColumns, ownBatch } from "./joinColumns.js";
+import { concatColumns, keptBatch, ownBatch } from "./joinColumns.js";
 
 export type JoinStep = Extract<Step, { readonly op: "join" }>;
 
@@ -23,7 +23,8 @@ const mostBytes = 768 * 2 ** 20;
 const keptBytes = 128 * 2 ** 20;
 /** A right side that this many joins after it did not want is dropped: its run is most likely over. */
 const patience = 8;
-const batchRows = 65_536;
+/** A row group of a usual size is one batch. */
+const batchRows = 2 ** 20;
 
 interface Entry {
   readonly side: Promise<BuildSide>;
@@ -110,7 +111,7 @@ async function readAll({ scan, parts }: JoinBuild): Promise<Batch[]> {
       for (;;) {
         const batch = await reader.next();
         if (batch === null) break;
-        const copy = ownBatch(batch);
+        const copy = reader.keeps === true ? keptBatch(batch) : ownBatch(batch);
         bytes += copy.columns.reduce((sum, column) => sum + bytesOf(column), 0);
         if (bytes > mostBytes) throw tooLarge(bytes);
         batches.push(copy);

@@ -14,6 +14,24 @@ export function ownBatch(batch: Batch): Batch {
   return { ...batch, columns, origin: null };
 }
 
+/** The live rows of a batch whose memory nobody else uses again: as they are, but for texts that would keep a block of mostly other rows. */
+export function keptBatch(batch: Batch): Batch {
+  if (batch.selection !== null) return copyBatch(batch);
+  const columns = batch.columns.map((column, index) =>
+    column.layout !== "bytes" || fillsBlock(column)
+      ? column
+      : required(copyBatch({ ...batch, columns: [column] }).columns[0], `column ${index}`),
+  );
+  return { ...batch, columns, origin: null };
+}
+
+/** Whether the block that byte strings lie in is not much larger than they are. */
+function fillsBlock({ bytes, starts, ends, length }: BytesColumn): boolean {
+  let total = 0;
+  for (let i = 0; i < length; i++) total += (ends[i] as number) - (starts[i] as number);
+  return bytes.length <= 4096 + total * 2;
+}
+
 /** null where a copy of the block would be mostly of other rows. */
 function ownColumn(column: Column): Column | null {
   const { length } = column;
@@ -27,9 +45,7 @@ function ownColumn(column: Column): Column | null {
       return { ...column, values: column.values.slice(0, length), valid };
     case "bytes": {
       const { bytes, starts, ends } = column;
-      let total = 0;
-      for (let i = 0; i < length; i++) total += (ends[i] as number) - (starts[i] as number);
-      if (bytes.length > 4096 + total * 2) return null;
+      if (!fillsBlock(column)) return null;
       return { ...column, bytes: bytes.slice(), starts: starts.slice(0, length), ends: ends.slice(0, length), valid };
     }
     default:
