@@ -41,7 +41,8 @@ export interface DecodedIpc {
 
 /**
  * Reads an Arrow IPC stream or file held in memory. Batches share that memory.
- * @throws MillraceError Data/ARROW_UNREADABLE when the bytes are not whole Arrow IPC.
+ * @throws MillraceError Data/ARROW_COMPRESSED when record batches or dictionaries are compressed, Data/ARROW_UNREADABLE when the bytes are not
+ * whole Arrow IPC.
  */
 export function decodeIpc(bytes: Uint8Array, file?: string): DecodedIpc {
   const place = file === undefined ? {} : { file };
@@ -56,13 +57,23 @@ export function decodeIpc(bytes: Uint8Array, file?: string): DecodedIpc {
     return { schema: schemaFromArrow(schema), batches };
   } catch (thrown) {
     if (thrown instanceof MillraceError) throw file === undefined ? thrown : inFile(thrown, file);
+    if (isForCodec(thrown)) {
+      throw dataError("ARROW_COMPRESSED", `${file ?? "the Arrow data"}: its record batches are compressed (LZ4 or ZSTD)`, {
+        ...place,
+        hint: "Write the file again without compression, or as Parquet.",
+      });
+    }
     throw dataError("ARROW_UNREADABLE", "the bytes are not a whole Arrow IPC stream or file", {
       cause: thrown,
       ...place,
-      hint: "Compressed record batches and cut files cannot be read; write the file again without compression.",
+      hint: "Write or copy the file again.",
     });
   }
 }
+
+/** What the Arrow library says of compressed batches and dictionaries where it was given no codec. */
+const isForCodec = (thrown: unknown): boolean =>
+  thrown instanceof Error && thrown.message.includes("compressed but codec not found");
 
 const inFile = (error: MillraceError, file: string): MillraceError =>
   error.place.file === undefined ? MillraceError.fromData({ ...error.toData(), file }) : error;
