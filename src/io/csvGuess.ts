@@ -3,7 +3,10 @@ import type { SourceFile } from "../plan/bound.js";
 import type { CsvGuessed, CsvOptions } from "../plan/nodes.js";
 import { csvDialect, csvEncoding } from "./csvDialect.js";
 import { cellShare, looksLikeHeader, nullWords } from "./csvGuessCells.js";
+import { dateFormatOf } from "./csvGuessDates.js";
+import { readCsvHead } from "./csvHead.js";
 import { readPlain } from "./csvRecords.js";
+import { sampleTexts } from "./csvSample.js";
 import { markedEncoding, type TextEncoding } from "./encoding.js";
 import { transcodeHead } from "./encodingSource.js";
 import { readHeadBytes } from "./textBytes.js";
@@ -34,7 +37,30 @@ const delimiters = [",", ";", "\t", "|", ":", "^", "~", " "];
 export function guessOptions(options: CsvOptions, files: readonly SourceFile[]): CsvOptions {
   if (options.guess.length === 0) return options;
   const file = files.find((candidate) => candidate.bytes > 0);
-  return { ...(file === undefined ? options : guessCsv(file.path, options).options), guess: [] };
+  if (file === undefined) return { ...options, guess: [] };
+  const guess = guessCsv(file.path, options).options;
+  return { ...guess, ...guessFormats(file, guess), guess: [] };
+}
+
+/**
+ * How the columns of a file write dates and timestamps that are not ISO's, where nothing is said of that. A column in which day and month could
+ * as well stand the other way around stays what it is: a wrong guess would be a wrong date.
+ */
+function guessFormats(file: SourceFile, options: CsvOptions): Pick<CsvOptions, "dateFormat" | "timestampFormat"> {
+  if (options.dateFormat !== undefined || options.timestampFormat !== undefined) return {};
+  const head = readCsvHead(file, options);
+  const texts = sampleTexts(file, head, options, head.fields);
+  const dates: [column: string, format: string][] = [];
+  const timestamps: [column: string, format: string][] = [];
+  texts.forEach((column, i) => {
+    const found = dateFormatOf(column);
+    if (found === null || found.ambiguous || found.format.startsWith("%Y-%m-%d")) return;
+    (found.hasTime ? timestamps : dates).push([head.names?.[i] ?? `column${i}`, found.format]);
+  });
+  return {
+    ...(dates.length === 0 ? {} : { dateFormat: Object.fromEntries(dates) }),
+    ...(timestamps.length === 0 ? {} : { timestampFormat: Object.fromEntries(timestamps) }),
+  };
 }
 
 /** Guesses what `options.guess` names from the first 128 KiB of a file. */

@@ -60,7 +60,10 @@ export interface ReadCsvOptions<S extends SchemaSpec = SchemaSpec> extends ReadJ
   readonly timestampFormat?: TextFormat;
   /** Every record ends with a delimiter, and no field is behind it; false by default. */
   readonly trailingDelimiter?: boolean;
-  /** "auto" guesses what is not given of encoding, delimiter, quote, escape, comment, header and nullValues from the first file. */
+  /**
+   * "auto" guesses what is not given of encoding, delimiter, quote, escape, comment, header, nullValues and the formats of dates from the first
+   * file.
+   */
   readonly dialect?: "default" | "auto";
 }
 

@@ -37,7 +37,26 @@ test("what is given is not guessed", async () => {
 test("the printed options read the same as a guessed dialect", async () => {
   await using engine = await Engine.create({ workers: 1 });
   const guessed = await engine.collect(read.csv(path, { dialect: "auto" }));
-  const printed = await engine.collect(read.csv(path, inspectCsv(path).options));
+  const printed = await engine.collect(read.csv(path, { ...inspectCsv(path).options, dateFormat: { day: "%d/%m/%Y" } }));
   expect(guessed.toString()).toBe(printed.toString());
   expect(guessed.numRows).toBe(2);
+});
+
+test("a guessed dialect reads dates by the format that it found, unless day and month could be exchanged", async () => {
+  await using engine = await Engine.create({ workers: 1 });
+  const file = join(folder, "dates.csv");
+  writeFileSync(
+    file,
+    "sure,unsure,at,given\n13/01/2024,04/05/2024,14.02.2024 08:30:00,x\n01/02/2024,06/07/2024,01.03.2024 09:00:00,y\n",
+  );
+  const table = await engine.collect(read.csv(file, { dialect: "auto" }));
+  expect(table.schema.fields.map(({ name, type }) => `${name} ${String(type)}`)).toEqual([
+    "sure Date32<DAY>",
+    "unsure Utf8",
+    "at Timestamp<MICROSECOND>",
+    "given Utf8",
+  ]);
+  expect(table.toArray().map((row) => Number(row.sure))).toEqual([Date.UTC(2024, 0, 13), Date.UTC(2024, 1, 1)]);
+  const own = await engine.collect(read.csv(file, { dialect: "auto", dateFormat: { unsure: "%m/%d/%Y" } }));
+  expect(own.toArray().map((row) => Number(row.unsure))).toEqual([Date.UTC(2024, 3, 5), Date.UTC(2024, 5, 7)]);
 });
