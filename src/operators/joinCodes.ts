@@ -14,6 +14,8 @@ export interface BuildColumn {
 const sampleRows = 4096;
 /** Different texts of one column, and different combinations of them. */
 const mostTexts = 4096;
+/** Bytes of a dictionary whose places are remembered. */
+const mostPlaces = 2 ** 20;
 const mostCodes = 65_536;
 
 /** Columns of a join's right side, by their index. */
@@ -86,6 +88,8 @@ function textsOf(column: BytesColumn): ColumnTexts | null {
   const slots = new Int32Array(mostTexts * 4);
   const mask = slots.length - 1;
   const codes = new Uint16Array(length);
+  // Rows that come from a dictionary stand at few places: a text that was met at one is known there without a look at it.
+  const places = bytes.length <= mostPlaces ? new Int32Array(bytes.length + 1) : null;
   const values: (Uint8Array | null)[] = [];
   let none = -1;
   for (let row = 0; row < length; row++) {
@@ -95,6 +99,13 @@ function textsOf(column: BytesColumn): ColumnTexts | null {
       continue;
     }
     const [start, end] = [starts[row] as number, ends[row] as number];
+    if (places !== null) {
+      const known = (places[start] as number) - 1;
+      if (known >= 0 && values[known]?.length === end - start) {
+        codes[row] = known;
+        continue;
+      }
+    }
     let slot = hashOf(bytes, start, end) & mask;
     let code = (slots[slot] as number) - 1;
     while (code >= 0 && !isText(values[code] as Uint8Array, bytes, start, end)) {
@@ -107,6 +118,7 @@ function textsOf(column: BytesColumn): ColumnTexts | null {
       if (values.length > mostTexts || (row < sampleRows && values.length > mostTexts / 4)) return null;
     }
     codes[row] = code;
+    if (places !== null) places[start] = code + 1;
   }
   return { column, codes, values };
 }
