@@ -46,7 +46,7 @@ export function stageTable({ execution }: RunReportData): Html {
   return table(columns, rows);
 }
 
-export const timeLegend = html`<div class="legend"><span><i style="background:var(--read)"></i>read</span><span><i style="background:var(--compute)"></i>compute</span><span><i style="background:var(--write)"></i>write</span><span><i style="background:var(--query)"></i>DuckDB, program</span><span><i style="background:var(--idle)"></i>waiting, other</span></div>`;
+export const timeLegend = html`<div class="legend"><span><i style="background:var(--read)"></i>read</span><span><i style="background:var(--compute)"></i>compute</span><span><i style="background:var(--write)"></i>write</span><span><i style="background:var(--query)"></i>DuckDB, program</span><span><i style="background:var(--idle)"></i>waiting, other</span><span><i style="background:var(--bad)"></i>straggler</span></div>`;
 
 export function qualitySection({ quality }: RunReportData): Html | null {
   if (quality === null) return null;

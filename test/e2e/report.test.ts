@@ -379,13 +379,14 @@ describe.skipIf(browser === undefined)("the page in a browser", () => {
   it.each([
     ["wide", "1120,2400"],
     ["narrow", "390,2400"],
+    ["dark", "1120,2400", "--blink-settings=preferredColorScheme=0"],
   ])(
     "can be drawn %s",
-    (name, size) => {
+    (name, size, ...more) => {
       const page = join(folder, "browser.html");
       writeFileSync(page, result.report.toHtml());
       const image = join(folder, `${name}.png`);
-      execFileSync(browser ?? "", [...flags, `--window-size=${size}`, `--screenshot=${image}`, `file://${page}`], {
+      execFileSync(browser ?? "", [...flags, ...more, `--window-size=${size}`, `--screenshot=${image}`, `file://${page}`], {
         stdio: "ignore",
       });
       // A blank page packs into a few kilobytes.
