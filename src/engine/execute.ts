@@ -18,7 +18,7 @@ export async function executePlan(execution: Execution): Promise<RunResult> {
     const saved = await earlierResult(execution);
     if (saved !== null) return saved;
     const folder = createRunFolder(execution.settings, execution.runId, keepsJournal(execution));
-    return (await resultOf(execution, folder)) ?? (await runPlan(new PlanRun(execution, folder)));
+    return (await resultOf(execution, folder)) ?? (await runPlan(beginRun(execution, folder)));
   } catch (error) {
     destroyInputs(plan);
     throw typed(error);
@@ -51,6 +51,16 @@ async function resultOf(execution: Execution, folder: RunFolder): Promise<RunRes
   }
   if (result !== null) leaveRunFolder(folder, false);
   return result;
+}
+
+/** A run whose journal cannot be opened lets go of its folder: what an earlier process left stays for the next. */
+function beginRun(execution: Execution, folder: RunFolder): PlanRun {
+  try {
+    return new PlanRun(execution, folder);
+  } catch (error) {
+    leaveRunFolder(folder, (execution.resumption?.runId ?? null) !== null);
+    throw error;
+  }
 }
 
 async function runPlan(run: PlanRun): Promise<RunResult> {

@@ -1,16 +1,25 @@
-import { existsSync, readdirSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { configError, type MillraceError } from "../common/errors.js";
+import { fileError, patiently } from "../io/sinkFileSystem.js";
 import { nearestNames } from "../common/nearest.js";
 
 export const runsFolder = (stateDir: string): string => join(stateDir, "runs");
 export const folderOfRun = (stateDir: string, runId: string): string => join(runsFolder(stateDir), runId);
 
-/** Ids of the runs that have a folder, by their start. */
+function namesIn(folder: string): readonly Dirent[] {
+  try {
+    return patiently(() => readdirSync(folder, { withFileTypes: true }));
+  } catch (thrown) {
+    throw fileError(thrown, "list", folder);
+  }
+}
+
+/** Ids of the runs that have a folder, by their start. @throws MillraceError External/FILE_IO */
 export function runIds(stateDir: string): string[] {
   const folder = runsFolder(stateDir);
   if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true })
+  return namesIn(folder)
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)
     .sort();

@@ -64,11 +64,22 @@ export function fileSchema(sink: SinkSpec, schema: Schema): Schema {
 export function openFile(sink: SinkSpec, schema: Schema, file: string, options: WriterOptions = {}): FileWriter {
   const { format } = sink;
   if (format === "duckdb") throw internalError("a duckdb sink has no files");
-  const settings = format === "parquet" ? parquetOptions(sink.options) : null;
+  // Before there is a file: options may be wrong.
+  if (format === "parquet") parquetOptions(sink.options);
   const output = new OutputFile(file, { fsync: false, ...options });
+  try {
+    return writerOf(format, output, schema, sink);
+  } catch (thrown) {
+    // The first bytes of a file are written as its writer is made.
+    output.abort();
+    throw thrown;
+  }
+}
+
+function writerOf(format: FileFormat, output: OutputFile, schema: Schema, sink: SinkSpec): FileWriter {
   switch (format) {
     case "parquet": {
-      const parquet = required(settings, "Parquet options");
+      const parquet = parquetOptions(sink.options);
       return isFlat(schema) ? new ParquetFileWriter(output, schema, parquet) : new NestedParquetWriter(output, schema, parquet);
     }
     case "csv":

@@ -9,6 +9,7 @@ import { prepareStand, type Stand, trial } from "./trial.ts";
 /**
  * Lets every operation of the file system fail in turn, in every pipeline, until none is left to fail. Run by `npm run faults`:
  *   --pipeline <part of a name>  --operation <name>  --code <name>  --at <k>   only those
+ *   --cut <operation>:<k>   cuts each run off by a full disk from that operation on: what fails then is the process that goes on with it
  *   --seconds <n>   stop after so long and take every k-th operation only as far as that reaches (0: all)
  */
 const { values: flags } = parseArgs({
@@ -18,6 +19,7 @@ const { values: flags } = parseArgs({
     code: { type: "string" },
     at: { type: "string" },
     times: { type: "string" },
+    cut: { type: "string" },
     seconds: { type: "string", default: "0" },
     show: { type: "string", default: "20" },
   },
@@ -87,6 +89,14 @@ interface Tally {
   readonly failures: string[];
 }
 
+function cutOf(text: string): Fault {
+  const [name, at] = text.split(":");
+  const operation = operations.find((one) => one === name);
+  if (operation === undefined) throw new Error(`no operation ${name}; there are ${operations.join(", ")}`);
+  return { operation, code: "ENOSPC", at: Number(at ?? 1), times: always, percent: 0 };
+}
+
+const cut = flags.cut === undefined ? null : cutOf(flags.cut);
 const root = process.env.MILLRACE_FAULT_ROOT;
 if (root === undefined) throw new Error("MILLRACE_FAULT_ROOT names the folder of the trials");
 const until = Number(flags.seconds) > 0 ? performance.now() + Number(flags.seconds) * 1000 : always;
@@ -115,7 +125,7 @@ async function openStand(number: number): Promise<Stand | null> {
 
 /** One kind of fault, at its first operation, its second, and so on. Gives the number of the next, null where there is none. */
 async function next(stand: Stand, fault: Fault): Promise<number | null> {
-  const { fired, outcome, code, wrong } = await trial(stand, fault);
+  const { fired, outcome, code, wrong } = await trial(stand, fault, cut);
   if (fired === 0 && wrong.length === 0) return null;
   const { operation, code: injected, at, times } = fault;
   tally.trials++;

@@ -52,8 +52,11 @@ export async function prepareStand(pipeline: Pipeline, base: string, engine: Eng
   return { ...stand, after: contentOf(join(base, "out")), names: namesIn(join(base, "out")) };
 }
 
-/** One run with a fault, what it leaves, and the same run gone on with. */
-export async function trial(stand: Stand, fault: Fault): Promise<TrialResult> {
+/**
+ * One run with a fault, what it leaves, and the same run gone on with.
+ * @param cut a fault that cuts the run off before: the one that is tried meets the process that goes on
+ */
+export async function trial(stand: Stand, fault: Fault, cut: Fault | null = null): Promise<TrialResult> {
   const { base, engine, pipeline } = stand;
   const [out, state] = [join(base, "out"), join(base, "state")];
   rmSync(out, { recursive: true, force: true });
@@ -61,21 +64,37 @@ export async function trial(stand: Stand, fault: Fault): Promise<TrialResult> {
   cpSync(join(base, "kept"), out, { recursive: true });
   const plan = pipeline.plan(base);
   const wrong: string[] = [];
-  arm(fault);
-  const error = await within(engine.run(plan, { job: "trial" })).then(
-    () => null,
-    (thrown: unknown) => thrown,
+  if (cut !== null) {
+    const { error } = await withFault(cut, () => engine.run(plan, { job: "trial" }));
+    // Where the run comes to its end before, there is nothing to go on with.
+    if (error === null) return { fired: 0, outcome: "done", code: null, wrong: [] };
+  }
+  const begun = contentOf(out);
+  const { error, fired } = await withFault(fault, () =>
+    engine.run(plan, { job: "trial", resume: cut === null ? false : "auto" }),
   );
-  const fired = disarm();
   const content = contentOf(out);
   const published = content === stand.after;
-  const outcome = error === null ? "done" : published || content === stand.before ? "failed" : "publishing";
+  const outcome = error === null ? "done" : published || content === begun ? "failed" : "publishing";
   if (error === null && !published) wrong.push("the run succeeded and its target is not what it should be");
   if (error !== null) wrong.push(...errorFlaws(error, fault));
   if (outcome === "publishing" && !isPublishing(error)) wrong.push("the target is neither the old nor the new one");
   wrong.push(...openBelow(base).map((file) => `still open: ${file}`));
   if (fired > 0 || wrong.length > 0) wrong.push(...(await goOn(stand, error !== null)));
   return { fired, outcome, code: error instanceof MillraceError ? error.code : null, wrong };
+}
+
+/** Runs while a fault is armed: how the run failed, and how often the fault struck. */
+async function withFault(
+  fault: Fault,
+  run: () => PromiseLike<unknown>,
+): Promise<{ readonly error: unknown; readonly fired: number }> {
+  arm(fault);
+  const error = await within(Promise.resolve().then(run)).then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  return { error, fired: disarm() };
 }
 
 /** The run without its fault: it ends well, in the right bytes, and nothing is left of the first. */

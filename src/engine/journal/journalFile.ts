@@ -45,10 +45,17 @@ export function readJournalFile(files: FileSystem, path: string): JournalContent
   const bytes = new Uint8Array(found.bytes);
   const fd = files.open(path, "read");
   try {
-    const length = files.read(fd, bytes, 0);
-    return parseJournal(bytes.subarray(0, length), path);
+    return parseJournal(bytes.subarray(0, readAll(files, fd, bytes, path)), path);
   } finally {
     files.close(fd);
+  }
+}
+
+function readAll(files: FileSystem, fd: number, into: Uint8Array, path: string): number {
+  try {
+    return files.read(fd, into, 0);
+  } catch (thrown) {
+    throw fileError(thrown, "read the journal", path);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Batch, Column, FixedValues } from "../../batch/column.js";
 import { required } from "../../common/assert.js";
 import { internalError } from "../../common/errors.js";
-import { parquetDefaults, ParquetFileWriter } from "../../io/parquetWrite.js";
+import { parquetDefaults, ParquetFileWriter, type ParquetOptions } from "../../io/parquetWrite.js";
 import { OutputFile } from "../../io/sinkOutput.js";
 import { types } from "../../schema/types.js";
 import { rejectNumbers, rejectSchema, rejectTexts, taskRejectSchema } from "../../task/rejectColumns.js";
@@ -30,7 +30,7 @@ export class RejectParquet {
   constructor(file: string, runId: string) {
     // The thread that leads the run writes it, beside busy workers: compressing would take more of its time than all the rest.
     const options = { ...parquetDefaults, rowGroupRows, compression: "uncompressed" } as const;
-    this.writer = new ParquetFileWriter(new OutputFile(file), rejectSchema, options);
+    this.writer = openRejects(file, options);
     this.columns = rejectSchema.map(({ name }) => columnNamed(name, runId));
   }
 
@@ -46,6 +46,17 @@ export class RejectParquet {
 
   abort(): void {
     this.writer.abort();
+  }
+}
+
+/** A file whose first bytes cannot be written does not stay open. */
+function openRejects(file: string, options: ParquetOptions): ParquetFileWriter {
+  const output = new OutputFile(file);
+  try {
+    return new ParquetFileWriter(output, rejectSchema, options);
+  } catch (thrown) {
+    output.abort();
+    throw thrown;
   }
 }
 

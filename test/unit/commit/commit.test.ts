@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { tableFromIPC } from "apache-arrow";
 import { afterAll, describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
-import { assemble, discard, prepareTarget, publish, recover } from "../../../src/io/commit.js";
+import { assemble, discard, prepareTarget, publish, recover, type Target } from "../../../src/io/commit.js";
 import { type FileSystem, fileError, nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
 import { openWriter } from "../../../src/io/sinks.js";
 import type { SinkSpec, WriteMode } from "../../../src/plan/nodes.js";
@@ -33,6 +33,12 @@ const sinkAt = (path: string, mode: WriteMode, partitionBy: string[] = [], forma
 /** Runs tasks of these rows up to the publish. */
 async function stage(sink: SinkSpec, runId: string, tasks: readonly (readonly Row[])[], files: FileSystem = nodeFileSystem) {
   const target = await prepareTarget(sink, runId, files);
+  return { target, staged: await assemble(target, schema, await fragmentsOf(target, tasks), files) };
+}
+
+/** Writes rows of tasks as fragments. */
+async function fragmentsOf(target: Target, tasks: readonly (readonly Row[])[]): Promise<FileWritten[]> {
+  const { sink } = target;
   const fragments: FileWritten[] = [];
   for (const [i, rows] of tasks.entries()) {
     const writer = openWriter(sink, schema, target.fragments, i, { fsync: false });
@@ -44,7 +50,7 @@ async function stage(sink: SinkSpec, runId: string, tasks: readonly (readonly Ro
     await writer.write({ schema, length: rows.length, columns, selection: null, origin: null });
     fragments.push(...(await writer.finish()));
   }
-  return { target, staged: await assemble(target, schema, fragments, files) };
+  return fragments;
 }
 
 async function commit(sink: SinkSpec, runId: string, tasks: readonly (readonly Row[])[], files: FileSystem = nodeFileSystem) {
@@ -310,6 +316,36 @@ function failingAfter(calls: number): FileSystem {
     },
   });
 }
+
+it("keeps few files open however many there are", async () => {
+  const base = place();
+  const out = join(base, "out");
+  const open = new Set<number>();
+  let most = 0;
+  const files: FileSystem = {
+    ...nodeFileSystem,
+    open(file, how) {
+      const fd = nodeFileSystem.open(file, how);
+      open.add(fd);
+      most = Math.max(most, open.size);
+      return fd;
+    },
+    close(fd) {
+      open.delete(fd);
+      nodeFileSystem.close(fd);
+    },
+  };
+  const rows = Array.from({ length: 300 }, (_, i): Row => [BigInt(i), `k${i % 150}`]);
+  const { target, staged } = await stage(sinkAt(out, "error", ["k"]), "r1", [rows, rows]);
+  const again = await assemble(target, schema, await fragmentsOf(target, [rows, rows]), files);
+  expect(again.files.map(({ path, checksum }) => [path, checksum])).toEqual(
+    staged.files.map(({ path, checksum }) => [path, checksum]),
+  );
+  expect(again.files).toHaveLength(150);
+  await publish(target, again, { files });
+  expect(open.size).toBe(0);
+  expect(most).toBeLessThanOrEqual(24);
+});
 
 describe("a crash at any point of the publish", () => {
   for (const mode of ["overwrite", "overwrite-partitions"] as const) {
