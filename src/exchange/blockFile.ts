@@ -81,7 +81,12 @@ export class BlockFileWriter {
       return;
     }
     this.#output = new OutputFile(file, scratch);
-    this.#output.write([magic]);
+    try {
+      this.#output.write([magic]);
+    } catch (thrown) {
+      this.#output.abort();
+      throw thrown;
+    }
   }
 
   /** Appends a block. The parts are written before this returns. */

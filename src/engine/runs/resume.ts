@@ -1,5 +1,5 @@
 import type { Resumption } from "../execution.js";
-import { configError, type MillraceError } from "../../common/errors.js";
+import { configError, MillraceError } from "../../common/errors.js";
 import { folderOfRun } from "../../history/runFolders.js";
 import { supersededBy } from "../../io/commit.js";
 import { nodeFileSystem } from "../../io/sinkFileSystem.js";
@@ -12,6 +12,7 @@ import type { EngineSettings } from "../options.js";
 import { readRejectIndex } from "../rejects/rejectIndex.js";
 import type { RunOptions, RunResult } from "./run.js";
 import { createRunFolder, leaveRunFolder, type RunFolder } from "./runFolder.js";
+import { isTransient } from "../attempts/retry.js";
 import { requireOwnJournal } from "../journal/journalCheck.js";
 import { outlineOf, shapingOf, targetsOf } from "../journal/runHeader.js";
 import { runFolderOf, RunRejects } from "../rejects/runRejects.js";
@@ -75,14 +76,28 @@ export async function finishEarlier(of: Completion, header: () => Promise<RunHea
   const folder = createRunFolder(of.settings, of.runId, true);
   let result: RunResult | null = null;
   try {
+    const same = await isSameWork(folder, header);
     result = await takeUp(of, folder);
+    return (await same()) ? result : null;
   } finally {
     leaveRunFolder(folder, result === null);
   }
-  if (result === null) return null;
-  const [before, now] = [readMemory(nodeFileSystem, folder.folder)?.header, await header()];
-  const same = before?.planFingerprint === now.planFingerprint && canonicalJson(before.inputs) === canonicalJson(now.inputs);
-  return same ? result : null;
+}
+
+/**
+ * Looks at what a run is to do now before an earlier one is completed: what fails then for the moment must not leave a finished run behind, in whose place
+ * the next attempt would begin another. An input that is gone is told of afterwards; it keeps nothing from being published.
+ */
+async function isSameWork({ folder }: RunFolder, header: () => Promise<RunHeader>): Promise<() => Promise<boolean>> {
+  const before = readMemory(nodeFileSystem, folder)?.header;
+  try {
+    const now = await header();
+    const same = before?.planFingerprint === now.planFingerprint && canonicalJson(before.inputs) === canonicalJson(now.inputs);
+    return async () => same;
+  } catch (cause) {
+    if (cause instanceof MillraceError && isTransient(cause)) throw cause;
+    return () => Promise.reject(cause);
+  }
 }
 
 function savedResult(

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { configError } from "../../common/errors.js";
 import { isRunning, type ProcessIdentity, thisProcess } from "../../io/commitOwner.js";
 import { killPoint } from "../../io/killPoint.js";
+import { fileError, patiently } from "../../io/sinkFileSystem.js";
 
 /** Who works on a run, or did. */
 export interface LockOwner extends ProcessIdentity {
@@ -93,19 +94,19 @@ function removeDraftsOfDead(folder: string): void {
 
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder);
+    return patiently(() => readdirSync(folder));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw cause;
+    throw fileError(cause, "list", folder);
   }
 }
 
 /** A file that is not whole is of a process that the machine took down. */
 function readOwner(file: string): LockOwner {
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as LockOwner;
+    return JSON.parse(patiently(() => readFileSync(file, "utf8"))) as LockOwner;
   } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
+    if (!(cause instanceof SyntaxError)) throw fileError(cause, "read", file);
     return { pid: 0, started: null, startMs: 0 };
   }
 }
