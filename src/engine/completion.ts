@@ -10,6 +10,7 @@ import type { FileWritten } from "../task/protocol.js";
 import { readExchangeFiles } from "./stages/duckdbStage.js";
 import { openRunSession } from "./earlySession.js";
 import { Journal, type PublishingRecord, readMemory, type RunMemory } from "./journal/journal.js";
+import { noteEnd } from "./journal/noteEnd.js";
 import type { EngineSettings } from "./options.js";
 import { completeOutput, type RowsReader } from "./outputs.js";
 import { writeReportFiles } from "./observe/reportFiles.js";
@@ -41,7 +42,7 @@ export async function completeRun({ settings, folder, memory, publishing, report
     const report = await savedReport(settings, memory, publishing);
     writeReportFiles(report, folder.folder, reportFile);
     killPoint("report-written");
-    journal.write({ kind: "finished", status: report.status, error: null });
+    noteEnd(journal, { kind: "finished", status: report.status, error: null });
     return report;
   } finally {
     await journal.close();

@@ -40,6 +40,7 @@ import { writeReportFiles } from "./observe/reportFiles.js";
 import type { RunResult } from "./runs/run.js";
 import { leaveRunFolder, type RunFolder } from "./runs/runFolder.js";
 import { runHeader, targetsOf } from "./journal/runHeader.js";
+import { noteEnd } from "./journal/noteEnd.js";
 import { openJournal, type RunJournal } from "./journal/runJournal.js";
 import { RunRejects } from "./rejects/runRejects.js";
 import { unfinishedStage } from "./stages/workerMetrics.js";
@@ -87,13 +88,13 @@ export class PlanRun {
       ? openJournal(folder.folder, ({ slot }, reason) => execution.emit({ kind: "task-redone", task: slot, reason }))
       : null;
     const { memory } = this.journal ?? { memory: null };
-    if (memory !== null) this.rejected.removeEarlier();
     this.settings = { ...execution.settings, ...memory?.header.shaping };
   }
 
   async execute(): Promise<void> {
     const { execution, settings, journal } = this;
     throwIfAborted(execution.options.signal);
+    if (journal !== null && journal.memory !== null) this.rejected.removeEarlier();
     const preparing = preparePlan(execution.plan, settings, execution.replay?.source);
     this.early = EarlySession.begin(execution.plan.outputs, settings, this.folder.scratch);
     const prepared = await preparing;
@@ -334,15 +335,10 @@ export class PlanRun {
     return { runId: execution.runId, status: report.status, report, outputs, rejects };
   }
 
-  /** What the journal cannot take must not hide why the run failed. */
   private async endJournal(status: RunStatus, error: ErrorData | null): Promise<void> {
     const { journal, resumable, folder } = this;
-    try {
-      if (resumable && error !== null) journal?.write({ kind: "stopped", error });
-      else journal?.write({ kind: "finished", status, error });
-    } catch (cause) {
-      process.emitWarning(`the end of the run could not be noted: ${(cause as Error).message}`, "MillraceWarning");
-    }
+    const stopped = resumable && error !== null;
+    if (journal !== null) noteEnd(journal, stopped ? { kind: "stopped", error } : { kind: "finished", status, error });
     await journal?.close();
     leaveRunFolder(folder, resumable);
   }

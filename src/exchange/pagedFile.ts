@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { externalError, type MillraceError } from "../common/errors.js";
 import { joinerOf } from "../io/sinkChecksum.js";
-import { patiently } from "../io/sinkFileSystem.js";
+import { patiently, reading } from "../io/sinkFileSystem.js";
 import { checksums, crc32 } from "../runtime/safety.js";
 import type { ReadMemory } from "./readMemory.js";
 
@@ -118,7 +118,7 @@ export class PagedFile {
   #fill(target: Uint8Array, position: number): void {
     let done = 0;
     while (done < target.length) {
-      const read = patiently(() => readSync(this.#fd, target, done, target.length - done, position + done));
+      const read = reading(this.#path, () => readSync(this.#fd, target, done, target.length - done, position + done));
       if (read === 0) throw scratchDamaged(this.#path, `it ends at byte ${position + done}`);
       done += read;
     }

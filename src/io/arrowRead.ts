@@ -11,6 +11,7 @@ import type { PartitionSpec, ScanResult, ScanSpec } from "../task/protocol.js";
 import { type ArrowBlock, type ArrowFooter, endOfStream, readArrowFooter, rowsOfMessage } from "./arrowFile.js";
 import type { BatchReader } from "./contracts.js";
 import { agreeing, declaredPart, type ReaderOptions, type ResolvedFiles } from "./parquetRead.js";
+import { reading } from "./sinkFileSystem.js";
 
 /** An Arrow file that is open: by blocks, or (streams, which have no footer) as a whole. */
 interface OpenArrow {
@@ -27,7 +28,7 @@ function openArrowFile(file: SourceFile): OpenArrow {
     const bytes = new Uint8Array(to - from);
     let at = 0;
     while (at < bytes.length) {
-      const got = readSync(fd, bytes, at, bytes.length - at, from + at);
+      const got = reading(file.path, () => readSync(fd, bytes, at, bytes.length - at, from + at));
       if (got === 0) break;
       at += got;
     }

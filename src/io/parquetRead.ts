@@ -18,7 +18,7 @@ import { columnRanges } from "./parquetRanges.js";
 import { columnNames, type FileColumn, fileColumns, footerOf, inFile, reasonOf, schemaOfColumns } from "./parquetReadSchema.js";
 import { parquetWasm } from "./parquetWasm.js";
 import { numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
-import { nodeFileSystem } from "./sinkFileSystem.js";
+import { nodeFileSystem, reading } from "./sinkFileSystem.js";
 
 export interface ReaderOptions {
   readonly batchRows: number;
@@ -241,7 +241,7 @@ class ParquetReader implements BatchReader {
     const bytes = new Uint8Array(Math.max(0, to - from));
     let at = 0;
     while (at < bytes.length && to <= this.#footer.dataEnd) {
-      const got = readSync(this.#fd, bytes, at, bytes.length - at, from + at);
+      const got = reading(this.#file, () => readSync(this.#fd, bytes, at, bytes.length - at, from + at));
       if (got === 0) break;
       at += got;
     }

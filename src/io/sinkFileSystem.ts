@@ -113,6 +113,9 @@ export function patiently<T>(run: () => T): T {
   return run();
 }
 
+/** A read whose failure names its file. @throws MillraceError External/FILE_IO */
+export const reading = <T>(file: string, run: () => T): T => attempt("read", file, run);
+
 function attempt<T>(doing: string, file: string, run: () => T): T {
   try {
     return patiently(run);
@@ -246,15 +249,23 @@ async function syncFolderSoon(folder: string): Promise<void> {
 
 const openFlags = { create: "w", read: "r", update: "r+" } as const;
 
+/** The files of the descriptors that `open` gave, so that an error can name them. */
+const openFiles = new Map<number, string>();
+const nameOf = (fd: number): string => openFiles.get(fd) ?? "a file";
+
 /** The machine's own files. */
 export const nodeFileSystem: FileSystem = {
-  open: (file, how) => attempt("open", file, () => fs.openSync(file, openFlags[how])),
+  open(file, how) {
+    const fd = attempt("open", file, () => fs.openSync(file, openFlags[how]));
+    openFiles.set(fd, file);
+    return fd;
+  },
   write: writeTogether,
   copy: copyRange,
   read(fd, into, position) {
     let at = 0;
     while (at < into.length) {
-      const got = patiently(() => fs.readSync(fd, into, at, into.length - at, position + at));
+      const got = attempt("read", nameOf(fd), () => fs.readSync(fd, into, at, into.length - at, position + at));
       if (got === 0) break;
       at += got;
     }
@@ -267,7 +278,10 @@ export const nodeFileSystem: FileSystem = {
   startSync: async (fd) => {
     if (syncs) await syncAsync(fd);
   },
-  close: (fd) => fs.closeSync(fd),
+  close(fd) {
+    openFiles.delete(fd);
+    fs.closeSync(fd);
+  },
   rename: (from, to) => attempt("rename to", to, () => fs.renameSync(from, to)),
   link: linkOrCopy,
   removeFile: (file) => {

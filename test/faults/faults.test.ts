@@ -11,3 +11,15 @@ it("a file operation that fails, whichever it is, does no harm", { timeout: 60_0
   expect(Number(/^(\d+) trials/m.exec(output)?.[1])).toBeGreaterThan(30);
   expect(status).toBe(0);
 });
+
+it("nor does one in the process that goes on with a run", { timeout: 60_000 }, async () => {
+  const cases = [
+    ["append", "fsync"],
+    ["group by", "unlink"],
+  ] as const;
+  for (const [pipeline, operation] of cases) {
+    const { output } = await runSweep(["--cut", "write:30", "--pipeline", pipeline, "--operation", operation, "--seconds", "12"]);
+    expect(output).toMatch(/^\d+ trials in 1 pipelines, 0 failures$/m);
+    expect(Number(/^(\d+) trials/m.exec(output)?.[1])).toBeGreaterThan(2);
+  }
+});
