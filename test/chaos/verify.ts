@@ -113,12 +113,12 @@ const rejectsIn = async (database: Database, folder: string): Promise<string> =>
 
 const rejectsFile = "rejects/rejects.parquet";
 
-/** What must be alike in the folder of a run: its rejects. Of the rest the names, and of owners none: every process is one. */
+/** What must be alike in the folder of a run: its rejects. Of the rest, which name the run, the names; and of owners none: every process is one. */
 function kept(tree: Tree): Tree {
   const found = new Map<string, string>();
   for (const [path, hash] of tree) {
     if (/(^|\/)owners\/\d+\.json$/.test(path) || path === "heartbeat.json") continue;
-    found.set(path, ["journal", "report.json", rejectsFile].includes(path) ? "there" : hash);
+    found.set(path, ["journal", "report.json", "tables", rejectsFile].includes(path) ? "there" : hash);
   }
   return found;
 }

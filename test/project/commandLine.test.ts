@@ -108,7 +108,8 @@ describe("millrace run", () => {
     expect(said).toMatchObject({
       job: "daily-sales",
       status: "success",
-      execution: { workers: 2, memoryBytes: 600e6, resume: { earlierProcesses: 1 } },
+      execution: { resume: { earlierProcesses: 1 } },
+      performance: { workers: 2, memoryBytes: 600e6 },
     });
   });
 
