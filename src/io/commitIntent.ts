@@ -3,7 +3,7 @@ import { configError, externalError } from "../common/errors.js";
 import { isAlive, type Owner, ownerOf, releaseStaging } from "./commitOwner.js";
 import { killPoint } from "./killPoint.js";
 import { bookFolder } from "./manifest.js";
-import { breath, type FileSystem, nodeFileSystem, readText, writeTextAtomically } from "./sinkFileSystem.js";
+import { breath, type FileSystem, isGone, nodeFileSystem, readText, writeTextAtomically } from "./sinkFileSystem.js";
 
 /**
  * What a publish will do, written down before the first step: whoever finds it can carry it to its end, as often as need be.
@@ -197,6 +197,11 @@ function stagingsOf(files: FileSystem, target: string): string[] {
 
 function foldersIn(files: FileSystem, folder: string): string[] {
   if (files.stat(folder)?.kind !== "folder") return [];
-  const folders = files.list(folder).filter((entry) => entry.kind === "folder");
-  return folders.map((entry) => path.join(folder, entry.name));
+  try {
+    const folders = files.list(folder).filter((entry) => entry.kind === "folder");
+    return folders.map((entry) => path.join(folder, entry.name));
+  } catch (thrown) {
+    if (isGone(thrown)) return [];
+    throw thrown;
+  }
 }

@@ -326,14 +326,27 @@ export const nodeFileSystem: FileSystem = {
   },
 };
 
+/** Whether what a call was about is not there: another run may take away or replace its files at any time. */
+export const isGone = (thrown: unknown): boolean => thrown instanceof MillraceError && errorCode(thrown.cause) === "ENOENT";
+
 /** Reads a small text file; null where there is none. */
 export function readText(files: FileSystem, file: string): string | null {
   const found = files.stat(file);
   if (found === null || found.kind !== "file") return null;
-  const fd = files.open(file, "read");
+  let fd: number;
   try {
-    const bytes = new Uint8Array(found.bytes);
-    return new TextDecoder().decode(bytes.subarray(0, files.read(fd, bytes, 0)));
+    fd = files.open(file, "read");
+  } catch (thrown) {
+    if (isGone(thrown)) return null;
+    throw thrown;
+  }
+  try {
+    // Up to its end: what was opened may be a longer text than what was looked at.
+    for (let room = found.bytes + 1; ; room *= 2) {
+      const bytes = new Uint8Array(room);
+      const got = files.read(fd, bytes, 0);
+      if (got < room) return new TextDecoder().decode(bytes.subarray(0, got));
+    }
   } finally {
     files.close(fd);
   }
