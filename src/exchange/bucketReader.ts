@@ -3,59 +3,19 @@ import { required } from "../common/assert.js";
 import type { BatchReader } from "../io/contracts.js";
 import type { PartitionSpec, ScanResult } from "../task/protocol.js";
 import { BlockFile } from "./blockFile.js";
+import { bucketRuns } from "./bucketRuns.js";
 import { JoinedRows } from "./joinedRows.js";
 import { giveReadMemory, type ReadMemory, takeReadMemory } from "./readMemory.js";
 
-/**
- * Rows and bytes of one run of buckets: a task's table and its texts should stay near the processor, but every task opens all files. `mostRuns`:
- * how many tasks are plenty.
- */
-const leastRunRows = 2 ** 17;
-const mostRunRows = 2 ** 19;
-const mostRuns = 24;
+/** A task's table and its texts should stay near the processor. */
 const runBytes = 2 ** 25;
 const batchRows = 2 ** 16;
 
 type BucketsPart = Extract<PartitionSpec, { kind: "buckets" }>;
 
-/** Cuts the buckets of an exchange into runs of neighbours that are worth a task each. It depends on the files alone. */
-export function planBuckets(paths: readonly string[]): BucketsPart[] {
-  const { rows, rowBytes } = bucketRows(paths);
-  const all = rows.reduce((total, more) => total + more, 0);
-  const runRows = Math.min(mostRunRows, Math.max(leastRunRows, all / mostRuns));
-  const parts: BucketsPart[] = [];
-  let from = 0;
-  let sum = 0;
-  rows.forEach((more, bucket) => {
-    const full = sum + more > runRows || (sum + more) * rowBytes > runBytes;
-    if (full && bucket > from) {
-      parts.push({ kind: "buckets", file: 0, from, to: bucket });
-      from = bucket;
-      sum = 0;
-    }
-    sum += more;
-  });
-  parts.push({ kind: "buckets", file: 0, from, to: Math.max(1, rows.length) });
-  return parts;
-}
-
-function bucketRows(paths: readonly string[]): { readonly rows: readonly number[]; readonly rowBytes: number } {
-  const rows: number[] = [];
-  let bytes = 0;
-  let all = 0;
-  for (const path of paths) {
-    const file = new BlockFile(path);
-    bytes += file.bytes;
-    for (const block of file.blocks) {
-      all += block.rows;
-      for (let b = 0; b + 1 < block.bounds.length; b++) {
-        rows[b] = (rows[b] ?? 0) + (block.bounds[b + 1] as number) - (block.bounds[b] as number);
-      }
-    }
-    file.close();
-  }
-  return { rows, rowBytes: all === 0 ? 0 : bytes / all };
-}
+/** The tasks over the buckets of an exchange. */
+export const planBuckets = (paths: readonly string[]): BucketsPart[] =>
+  bucketRuns(paths, runBytes).map((run) => ({ kind: "buckets", file: 0, ...run }));
 
 /** Delivers some buckets of all files, in file order, each in row order. Where batches end says nothing. */
 export class BucketReader implements BatchReader {

@@ -4,52 +4,18 @@ import type { BatchReader } from "../io/contracts.js";
 import type { Schema } from "../schema/types.js";
 import type { PartitionSpec, ScanResult } from "../task/protocol.js";
 import { type Block, BlockFile } from "./blockFile.js";
+import { bucketRuns } from "./bucketRuns.js";
 import { giveReadMemory, type ReadMemory, takeReadMemory } from "./readMemory.js";
 
 export type KeyedPart = Extract<PartitionSpec, { kind: "keyed" }>;
 
-/** Rows that one task groups, about: what it holds of them is some hundred bytes each. `plenty`: how many tasks are enough. */
-const leastRows = 2 ** 17;
-const mostRows = 2 ** 19;
-const plenty = 24;
+/** What a task holds of its rows is some hundred bytes each. */
 const mostBytes = 2 ** 26;
 const batchRows = 2 ** 16;
 
-/**
- * Cuts the buckets of one exchange, or of several that were cut by the same keys, into runs of neighbours that are worth a task each. It depends on the
- * files alone.
- */
-export function planKeyed(exchanges: readonly (readonly string[])[]): KeyedPart[] {
-  const { rows, rowBytes } = rowsOfBuckets(exchanges.flat());
-  const all = rows.reduce((sum, more) => sum + more, 0);
-  const wanted = Math.min(mostRows, mostBytes / Math.max(1, rowBytes), Math.max(leastRows, all / plenty));
-  const parts: KeyedPart[] = [];
-  let [from, held] = [0, 0];
-  rows.forEach((more, bucket) => {
-    if (held + more > wanted && bucket > from) {
-      parts.push({ kind: "keyed", file: 0, from, to: bucket });
-      [from, held] = [bucket, 0];
-    }
-    held += more;
-  });
-  parts.push({ kind: "keyed", file: 0, from, to: Math.max(1, rows.length) });
-  return parts;
-}
-
-function rowsOfBuckets(paths: readonly string[]): { readonly rows: readonly number[]; readonly rowBytes: number } {
-  const rows: number[] = [];
-  let [bytes, all] = [0, 0];
-  for (const path of paths) {
-    const file = new BlockFile(path);
-    bytes += file.bytes;
-    for (const { bounds, rows: more } of file.blocks) {
-      all += more;
-      for (let b = 0; b + 1 < bounds.length; b++) rows[b] = (rows[b] ?? 0) + (bounds[b + 1] as number) - (bounds[b] as number);
-    }
-    file.close();
-  }
-  return { rows, rowBytes: all === 0 ? 0 : bytes / all };
-}
+/** The tasks over the buckets of one exchange, or of several that were cut by the same keys. */
+export const planKeyed = (exchanges: readonly (readonly string[])[]): KeyedPart[] =>
+  bucketRuns(exchanges.flat(), mostBytes).map((run) => ({ kind: "keyed", file: 0, ...run }));
 
 /** Where some buckets stand in a block. */
 export function rowsIn(block: Block, part: KeyedPart): { readonly from: number; readonly to: number } {

@@ -1,10 +1,9 @@
 import type { BytesColumn, Column } from "../batch/column.js";
-import { required } from "../common/assert.js";
 import type { DataType } from "../schema/types.js";
 import type { GroupKernels } from "./groupKernels.js";
 import { KeyLayout, type KeyType, PackedRows } from "./groupKeys.js";
 import { giveGroupKernels, Region, takeGroupKernels } from "./groupMemory.js";
-import { type ColumnParts, ValueBuffer } from "./valueBuffer.js";
+import { appendLive, type ColumnParts, ValueBuffer } from "./valueBuffer.js";
 import type { Kernels } from "./wasm.js";
 
 /** Rows with packed keys, put together by the upper bits of their keys' hash. */
@@ -132,15 +131,7 @@ export class RowBuckets {
   }
 
   #appendValues(values: readonly Column[], selection: Int32Array | null, length: number): void {
-    let chosen = 0;
-    if (selection !== null) {
-      chosen = this.#selection.reserve(Math.max(1, selection.length) * 4);
-      this.#kernels.memory.i32().set(selection, chosen >>> 2);
-    }
-    const live = selection === null ? length : selection.length;
-    for (const [i, buffer] of this.#values.entries()) {
-      buffer.append(required(values[i], "value column"), selection, chosen, live);
-    }
+    appendLive(this.#kernels, this.#values, values, selection, length, this.#selection);
   }
 
   /** Packed keys of `perRow` words each. */

@@ -1,10 +1,9 @@
 import type { Column } from "../batch/column.js";
-import { required } from "../common/assert.js";
 import type { DataType } from "../schema/types.js";
 import { type GroupKernels, padding } from "./groupKernels.js";
 import { KeyLayout, type KeyType, PackedRows } from "./groupKeys.js";
 import { giveGroupKernels, Region, takeGroupKernels } from "./groupMemory.js";
-import { type ColumnParts, ValueBuffer } from "./valueBuffer.js";
+import { appendLive, type ColumnParts, ValueBuffer } from "./valueBuffer.js";
 import type { Kernels } from "./wasm.js";
 
 export interface OrderKey extends KeyType {
@@ -55,15 +54,7 @@ export class SortBuffer {
   /** Appends the live rows of a batch. */
   append(keys: readonly Column[], columns: readonly Column[], selection: Int32Array | null, length: number): void {
     this.#keys.append(keys, selection, length);
-    let chosen = 0;
-    if (selection !== null) {
-      chosen = this.#selection.reserve(Math.max(1, selection.length) * 4);
-      this.#kernels.memory.i32().set(selection, chosen >>> 2);
-    }
-    const live = selection === null ? length : selection.length;
-    for (const [i, buffer] of this.#values.entries()) {
-      buffer.append(required(columns[i], "column"), selection, chosen, live);
-    }
+    appendLive(this.#kernels, this.#values, columns, selection, length, this.#selection);
   }
 
   /**

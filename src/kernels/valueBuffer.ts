@@ -1,5 +1,6 @@
 import { layoutOf } from "../batch/builder.js";
 import type { BytesColumn, Column } from "../batch/column.js";
+import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { DataType } from "../schema/types.js";
 import { type GroupKernels, padding } from "./groupKernels.js";
@@ -193,4 +194,22 @@ export class ValueBuffer {
     this.#functions.appendTexts(bytes, values, ends, valid, selection, live, at, this.#used, offsets);
     this.#used += staged.textBytes;
   }
+}
+
+/** Appends the live rows of a batch to a buffer for each of its columns. `room` takes the list of live rows, where there is one. */
+export function appendLive(
+  kernels: Kernels,
+  buffers: readonly ValueBuffer[],
+  columns: readonly Column[],
+  selection: Int32Array | null,
+  length: number,
+  room: Region,
+): void {
+  let chosen = 0;
+  if (selection !== null) {
+    chosen = room.reserve(Math.max(1, selection.length) * 4);
+    kernels.memory.i32().set(selection, chosen >>> 2);
+  }
+  const live = selection === null ? length : selection.length;
+  for (const [i, buffer] of buffers.entries()) buffer.append(required(columns[i], "column"), selection, chosen, live);
 }

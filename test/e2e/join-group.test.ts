@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { count, type Engine, type EngineOptions, max, read, sum, udf } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cells, cellsOf } from "../support/cells.js";
 import { engineCache } from "../support/engines.js";
 
 /** Groups of joined rows, of which some keys follow from the join's own key where that is unique on the right, against plain DuckDB. */
@@ -51,12 +52,8 @@ type Source = Parameters<Engine["collect"]>[0];
 
 async function rowsOf(source: Source, options: EngineOptions = {}): Promise<string[]> {
   const table = await (await engines.with({ workers: 2, ...options })).collect(source);
-  return Array.from({ length: table.numRows }, (_, i) =>
-    JSON.stringify(table.schema.fields.map((field) => plain(table.getChild(field.name)?.get(i)))),
-  );
+  return cellsOf(table);
 }
-
-const plain = (value: unknown): string | null => (value === null || value === undefined ? null : String(value));
 
 /** Groups in the order of their keys, as the engine gives them. */
 async function oracle(name: string, how: string, keys: readonly string[]): Promise<string[]> {
@@ -64,7 +61,7 @@ async function oracle(name: string, how: string, keys: readonly string[]): Promi
   const result = await duckdb.runAndReadAll(`SELECT ${keys.join(", ")}, count(*), sum(amount)::DOUBLE, max(part)
     FROM (SELECT s.*, c.* EXCLUDE key FROM sales s ${how} JOIN "${name}" c ON s.key = c.key)
     GROUP BY ${places.join(", ")} ORDER BY ${places.map((place) => `${place} NULLS LAST`).join(", ")}`);
-  return result.getRows().map((row) => JSON.stringify(row.map(plain)));
+  return result.getRows().map((row) => cells(row));
 }
 
 const figures = (c: { amount: unknown; part: unknown }) => ({
@@ -114,7 +111,7 @@ describe("groups whose last keys follow from a join's key", () => {
         await duckdb.runAndReadAll(`SELECT s.key, level + 1, coalesce(region, 'none'), coalesce(region, 'none') || '!', count(*),
         sum(amount)::DOUBLE, max(part) FROM sales s LEFT JOIN "${name}" c ON s.key = c.key WHERE part > 0
         GROUP BY ALL ORDER BY 1 NULLS LAST, 2 NULLS LAST, 3, 4`);
-      expect(await rowsOf(grouped), name).toEqual(result.getRows().map((row) => JSON.stringify(row.map(plain))));
+      expect(await rowsOf(grouped), name).toEqual(result.getRows().map((row) => cells(row)));
     }
   });
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { col, count, type Engine, type EngineOptions, plan, read, sum, udf } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cells, cellsOf } from "../support/cells.js";
 import { engineCache } from "../support/engines.js";
 
 /** Joins in the workers against plain DuckDB, and where the planner puts them. */
@@ -44,16 +45,12 @@ type Source = Parameters<Engine["collect"]>[0];
 
 async function rowsOf(source: Source, options: EngineOptions = {}): Promise<string[]> {
   const table = await (await engines.with(options)).collect(source);
-  return Array.from({ length: table.numRows }, (_, i) =>
-    JSON.stringify(table.schema.fields.map((field) => plain(table.getChild(field.name)?.get(i)))),
-  );
+  return cellsOf(table);
 }
-
-const plain = (value: unknown): string | null => (value === null || value === undefined ? null : String(value));
 
 async function oracle(sql: string): Promise<string[]> {
   const result = await duckdb.runAndReadAll(sql);
-  return result.getRows().map((row) => JSON.stringify(row.map(plain)));
+  return result.getRows().map((row) => cells(row));
 }
 
 const hows = ["inner", "left", "semi", "anti"] as const;
