@@ -21,6 +21,7 @@ import type { OutputSet, RowsReader } from "../outputs.js";
 import { requireWhole } from "../journal/fileCheck.js";
 import { withChecksum } from "../journal/runJournal.js";
 import { damageBehind } from "./sourceDamage.js";
+import { overWholePages } from "./sourcePages.js";
 import { watchSpill } from "./spillWatch.js";
 import { unfinishedStage } from "./workerMetrics.js";
 import { queryIdentity, type TaskIdentity } from "../journal/taskIdentity.js";
@@ -133,7 +134,13 @@ export class DuckDbRunner implements RowsReader {
     if (splitMemory(memoryBytes, workers).workersRest) await this.run.pool.rest();
     const session = await this.open();
     const query = (into: Parameters<typeof runDuckDbStage>[3]) =>
-      this.overWhole(stage.inputs, () => runDuckDbStage(session, stage.node, inputs, into));
+      this.overWhole(stage.inputs, () =>
+        overWholePages(
+          stage.node,
+          () => runDuckDbStage(session, stage.node, inputs, into),
+          () => this.run.throwIfStopped(),
+        ),
+      );
     switch (target.kind) {
       case "exchange": {
         const file = this.exchangeFile(target.exchange);
