@@ -100,7 +100,9 @@ function compile(builder: QueryBuilder, node: BoundNode): Rel {
     case "flatMap":
     case "mapBatches":
     case "expect":
+    case "number":
     case "sample":
+    case "stored":
     case "sink":
       throw internalError(`a ${node.kind} step cannot run inside DuckDB`);
     default:

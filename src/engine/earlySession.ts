@@ -55,6 +55,7 @@ function isQueryStep(node: LogicalNode): boolean {
     case "flatMap":
     case "mapBatches":
     case "expect":
+    case "number":
     case "sample":
       return false;
     case "filter":

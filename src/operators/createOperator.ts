@@ -33,6 +33,8 @@ export async function createOperator(step: OperatorStep, inputSchema: Schema, co
     }
     case "expect":
       return (await import("./expect.js")).createExpect(step, inputSchema, context);
+    case "number":
+      return new (await import("./numberRows.js")).NumberOperator(step, context.partition);
     case "sample":
       return new (await import("./sample.js")).SampleOperator(step);
     case "limit":

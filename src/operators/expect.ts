@@ -9,6 +9,7 @@ import { RowMask } from "../kernels/rowMask.js";
 import { type Schema, types } from "../schema/types.js";
 import type { CheckTally, RowOp, Step } from "../task/protocol.js";
 import { CheckCounter } from "./checkCounter.js";
+import { verdictRows } from "./verdictRows.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
 
 type ExpectStep = Extract<Step, { op: "expect" }>;
@@ -27,7 +28,13 @@ export async function createExpect(step: ExpectStep, input: Schema, context: Ope
   const counters = step.checks.map((check) => new CheckCounter(check, input));
   const finders: Finder[] = [];
   for (const counter of counters) {
-    const { condition } = counter.check;
+    const { condition, verdict } = counter.check;
+    if (condition === null) {
+      const build = required(step.verdicts?.[verdict ?? -1], "verdict");
+      const rows = (await verdictRows(build, context.runId ?? "")).get(context.partition);
+      finders.push(new VerdictFinder(counter, rows ?? new Uint32Array()));
+      continue;
+    }
     const loop = () => kernelOf({ kind: "filter", predicate: failsIn(condition) }, input, input, context.interpreted);
     const throws = isFallible(condition) || usesUserFunction(condition);
     const mask = throws || context.interpreted ? null : RowMask.of(condition);
@@ -103,6 +110,31 @@ class ThrowingFinder implements Finder {
     });
     addLive(found, failures);
     if (messages.size > 0) failures.sort((a, b) => a - b);
+  }
+
+  free(): void {}
+}
+
+/** Finds the rows that another pass over them has listed. */
+class VerdictFinder implements Finder {
+  /** Rows of the partition before the batch at hand. */
+  private before = 0;
+  private next = 0;
+
+  constructor(
+    private readonly counter: CheckCounter,
+    private readonly rows: Uint32Array,
+  ) {}
+
+  find(batch: Batch): void {
+    const { rows, before } = this;
+    const live = rowCount(batch);
+    for (; this.next < rows.length; this.next++) {
+      const place = (rows[this.next] as number) - before;
+      if (place >= live) break;
+      this.counter.failures.push(batch.selection === null ? place : (batch.selection[place] as number));
+    }
+    this.before += live;
   }
 
   free(): void {}

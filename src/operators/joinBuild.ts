@@ -3,7 +3,7 @@ import { required } from "../common/assert.js";
 import { internalError, resourceError } from "../common/errors.js";
 import { openReader } from "../io/sources.js";
 import { JoinTable } from "../kernels/joinTable.js";
-import type { JoinBuild, Step } from "../task/protocol.js";
+import type { RowsBuild, Step } from "../task/protocol.js";
 import { type BuildColumn, buildColumns } from "./joinCodes.js";
 import { concatColumns, keptBatch, ownBatch } from "./joinColumns.js";
 
@@ -102,7 +102,7 @@ async function readBuild(step: JoinStep): Promise<BuildSide> {
   return { table, columns, rows, bytes };
 }
 
-async function readAll({ scan, parts }: JoinBuild): Promise<Batch[]> {
+async function readAll({ scan, parts }: RowsBuild): Promise<Batch[]> {
   const batches: Batch[] = [];
   let bytes = 0;
   for (const part of parts) {

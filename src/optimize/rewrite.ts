@@ -44,8 +44,12 @@ export function withInputs(node: BoundNode, inputs: readonly BoundNode[]): Bound
     case "limit":
     case "distinct":
     case "sample":
-    case "expect":
+    case "stored":
       return { ...node, input, schema: input.schema };
+    case "expect":
+      return { ...node, input, verdicts: inputs.slice(1), schema: input.schema };
+    case "number":
+      return { ...node, input, schema: [...input.schema, ...node.schema.slice(-1)] };
     case "window":
       return { ...node, input, schema: [...input.schema, ...node.schema.slice(node.input.schema.length)] };
     case "project":

@@ -4,7 +4,7 @@ import type { BoundNamed, Expr, NamedExpr } from "../expr/nodes.js";
 import { bindAggregate, bindExpr } from "../functions/bind.js";
 import { commonType } from "../functions/cast.js";
 import { type DataType, type Field, isNested, requireField, type Schema, sameType, typeName } from "../schema/types.js";
-import { bindExpect } from "./bindExpect.js";
+import { bindExpect, bindNumber } from "./bindExpect.js";
 import { bindJoin } from "./bindJoin.js";
 import { bindDedupe, bindSample, bindWindow } from "./bindWindow.js";
 import { type BoundNode, boundInputs, type ResolvedSource } from "./bound.js";
@@ -126,7 +126,9 @@ function bindNode(
       return { kind: "limit", input, count: node.count, offset: node.offset, schema: input.schema };
     }
     case "expect":
-      return bindExpect(node, of(node.input));
+      return bindExpect(node, of(node.input), (node.verdicts ?? []).map(of));
+    case "number":
+      return bindNumber(node.name, of(node.input));
     case "union":
       return bindUnion(node.inputs.map(of), share);
     case "sink":

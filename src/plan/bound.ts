@@ -103,8 +103,21 @@ export type BoundNode =
       readonly offset: number;
       readonly schema: Schema;
     }
-  /** Row checks: rows pass on, but for those that a check sets aside. */
-  | { readonly kind: "expect"; readonly input: BoundNode; readonly checks: readonly BoundCheck[]; readonly schema: Schema }
+  /** Checks: rows pass on, but for those that a check sets aside. `verdicts`: one int64 column, the numbers of rows that fail. */
+  | {
+      readonly kind: "expect";
+      readonly input: BoundNode;
+      readonly checks: readonly BoundCheck[];
+      readonly verdicts: readonly BoundNode[];
+      readonly schema: Schema;
+    }
+  /**
+   * The input's columns and the number of each row: 2^32 times its partition plus how many rows of that came before it. The `expect` over the same
+   * input counts in the same way.
+   */
+  | { readonly kind: "number"; readonly input: BoundNode; readonly schema: Schema }
+  /** Made by the planner: the input's rows go through an exchange, so that several passes can read them. */
+  | { readonly kind: "stored"; readonly input: BoundNode; readonly schema: Schema }
   | { readonly kind: "union"; readonly inputs: readonly BoundNode[]; readonly schema: Schema }
   | {
       readonly kind: "sql";
@@ -130,11 +143,14 @@ export type BoundNode =
 /** A call of a window function; every argument is a column. */
 export type WindowCall = BoundAggregate;
 
-/** A row check: a row fails where the condition is false. */
+/** A check that judges each row. */
 export interface BoundCheck {
   readonly id: number;
   readonly name: string;
-  readonly condition: Bound;
+  /** A row fails where it is false; null where a verdict decides. */
+  readonly condition: Bound | null;
+  /** Which of the node's verdicts lists the rows that fail; null where the condition decides. */
+  readonly verdict: number | null;
   /** Indexes of the columns it is about. */
   readonly columns: readonly number[];
   /** Whether rows that fail are rejected. */
@@ -156,6 +172,8 @@ export function boundInputs(node: BoundNode): readonly BoundNode[] {
       return node.inputs;
     case "sql":
       return node.inputs.map((input) => input.node);
+    case "expect":
+      return [node.input, ...node.verdicts];
     default:
       return [node.input];
   }

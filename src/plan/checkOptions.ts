@@ -11,7 +11,8 @@ export interface CheckOptions {
   /** "warning" by default, "error" where the action is "fail". */
   readonly severity?: CheckSeverity;
   /**
-   * "warn" (default): the report says what failed. "quarantine": rows that fail become rejects with code CHECK_FAILED. "fail": when the check does not
+   * "warn" (default): the report says what failed. "quarantine": rows that fail become rejects with code CHECK_FAILED (not for figures
+   * of the whole). "fail": when the check does not
    * hold, the run fails with CHECK_FAILED and publishes nothing.
    */
   readonly action?: CheckAction;
@@ -71,8 +72,8 @@ export function splitOptions(given: object | undefined): { readonly own: object;
 export function makeCheck<N extends string>(parts: CheckParts, given: object | undefined): Check<N> {
   const where = `check.${parts.kind}`;
   const { threshold, severity, action, name } = fillOptions(given, common, where);
-  if (action === "quarantine" && parts.test.scope !== "row") {
-    throw invalidOption(where, "action", '"warn" or "fail", since this check judges more than one row', action);
+  if (action === "quarantine" && (parts.test.scope === "statistic" || parts.test.scope === "columns")) {
+    throw invalidOption(where, "action", '"warn" or "fail", since this check judges no single rows', action);
   }
   const { kind, dimension, columns, expected, test, reference = null } = parts;
   for (const column of columns) requireColumn(column, where);

@@ -1,7 +1,9 @@
 import { required } from "../common/assert.js";
-import type { AggregateExpr, Expr, NamedExpr } from "../expr/nodes.js";
+import type { Expr, NamedExpr } from "../expr/nodes.js";
 import { types } from "../schema/types.js";
-import type { CheckSpec } from "./checkSpec.js";
+import { type CheckSpec, hasVerdict } from "./checkSpec.js";
+import { aggregateOf, and, call, column, keyed, literal, present } from "./checkColumns.js";
+import { comparison, verdictOf } from "./checkVerdicts.js";
 import { type ExpectNode, inputsOf, type LogicalNode } from "./nodes.js";
 import { topological } from "./walk.js";
 
@@ -45,8 +47,9 @@ export function planChecks(outputs: readonly LogicalNode[]): PlanChecks {
     checks.push(...numbered);
     queries.push(...queriesOf(numbered, input, node.references.map(now)));
     for (const { id, test } of numbered) if (test.scope === "columns") shapes.push({ check: id, node: input });
-    const rows = numbered.filter(({ test }) => test.scope === "row");
-    const kept: ExpectNode = { kind: "expect", input, references: [], checks: rows };
+    const rows = numbered.filter((check) => check.test.scope === "row" || hasVerdict(check));
+    const verdicts = rows.filter(hasVerdict).map((check) => verdictOf(check, input, node.references.map(now)));
+    const kept: ExpectNode = { kind: "expect", input, references: [], checks: rows, verdicts };
     done.set(node, rows.length === 0 ? input : kept);
   }
   return { outputs: outputs.map((output) => required(done.get(output), "output")), checks, queries, shapes };
@@ -75,17 +78,18 @@ function queriesOf(checks: readonly NumberedCheck[], input: LogicalNode, referen
     const { test, id } = check;
     switch (test.scope) {
       case "unique":
+        if (hasVerdict(check)) return [];
         return [{ kind: "groups", checks: [id], node: duplicates(check.columns, input) }];
       case "references": {
+        if (hasVerdict(check)) return [];
         const reference = required(references[test.reference], "reference");
         return [{ kind: "groups", checks: [id], node: orphans(check.columns, input, reference, test.on) }];
       }
       case "agrees": {
         const joined = comparison(check, test, input, required(references[test.reference], "reference"));
-        return [
-          { kind: "agreement", checks: [id], node: agreement(joined) },
-          { kind: "differing", checks: [id], node: differing(joined, test.key.length) },
-        ];
+        const counted: CheckQuery = { kind: "agreement", checks: [id], node: agreement(joined) };
+        if (hasVerdict(check)) return [counted];
+        return [counted, { kind: "differing", checks: [id], node: differing(joined, test.key.length) }];
       }
       default:
         return [];
@@ -96,7 +100,9 @@ function queriesOf(checks: readonly NumberedCheck[], input: LogicalNode, referen
   const alone = figures.filter(needsAllValues).map((check): CheckQuery => {
     return { kind: "figures", checks: [check.id], node: figuresOf([check], input) };
   });
-  const counted = checks.filter(({ test }) => test.scope === "unique" || test.scope === "references");
+  const counted = checks.filter(
+    (check) => !hasVerdict(check) && (check.test.scope === "unique" || check.test.scope === "references"),
+  );
   if (mergeable.length + counted.length === 0) return [...alone, ...queries];
   const together = [...mergeable, ...counted].map(({ id }) => id);
   return [{ kind: "figures", checks: together, node: figuresOf(mergeable, input) }, ...alone, ...queries];
@@ -106,14 +112,7 @@ function queriesOf(checks: readonly NumberedCheck[], input: LogicalNode, referen
 const needsAllValues = ({ test }: CheckSpec): boolean =>
   test.scope === "statistic" && ["quantile", "median", "countDistinct"].includes(test.aggregate.fn);
 
-const column = (name: string): Expr => ({ kind: "column", name });
-const call = (fn: string, ...args: Expr[]): Expr => ({ kind: "call", fn, args });
 const text = (input: Expr): Expr => ({ kind: "cast", input, to: types.utf8, safe: false });
-const literal = (value: string | number | boolean): Expr => ({ kind: "literal", value });
-const aggregateOf = (fn: string, ...args: Expr[]): AggregateExpr => ({ kind: "aggregate", fn, args });
-const and = (terms: readonly Expr[]): Expr => (terms.length > 1 ? call("and", ...terms) : (terms[0] ?? literal(true)));
-const present = (columns: readonly string[]): Expr => and(columns.map((name) => call("isNotNull", column(name))));
-const keyed = (columns: readonly string[]): NamedExpr[] => columns.map((name, i) => ({ name: `v${i}`, expr: column(name) }));
 
 function figuresOf(checks: readonly NumberedCheck[], input: LogicalNode): LogicalNode {
   const tests = checks.flatMap(({ id, test }) => (test.scope === "statistic" ? [{ id, test }] : []));
@@ -177,36 +176,6 @@ function worstGroups(groups: LogicalNode, width: number, failing: string): Logic
   const order = ["n DESC", ...names].join(", ");
   const query = `SELECT ${names.join(", ")}, n, CAST(sum(${failing}) OVER () AS BIGINT) AS failed FROM input ORDER BY ${order} LIMIT 10`;
   return { kind: "sql", inputs: [{ name: "input", node: input }], text: query };
-}
-
-/** Rows with the least and greatest value that the reference has for their key; `differs` where they do not agree. */
-function comparison(
-  check: NumberedCheck,
-  test: Extract<CheckSpec["test"], { scope: "agrees" }>,
-  input: LogicalNode,
-  reference: LogicalNode,
-): LogicalNode {
-  const found = required(check.columns[0], "column of a check");
-  const keys = test.key.map((name, i) => ({ name: `k${i}`, expr: column(name) }));
-  const left: LogicalNode = { kind: "select", input, columns: [...keys, { name: "found", expr: column(found) }] };
-  const aggregates = [
-    { name: "least", expr: aggregateOf("min", column(test.against)) },
-    { name: "greatest", expr: aggregateOf("max", column(test.against)) },
-  ];
-  const renamed = keys.map(({ name, expr }) => ({ name: `r${name}`, expr }));
-  const right: LogicalNode = { kind: "aggregate", input: reference, keys: renamed, aggregates };
-  const on = keys.map(({ name }) => ({ left: name, right: `r${name}` }));
-  const joined: LogicalNode = { kind: "join", left, right, on, how: "inner", suffix: "_right" };
-  const apart = (other: Expr): Expr => {
-    const differs =
-      test.tolerance === null
-        ? call("ne", column("found"), other)
-        : call("gt", call("abs", call("sub", column("found"), other)), literal(test.tolerance));
-    const oneMissing = call("ne", call("isNull", column("found")), call("isNull", other));
-    return call("coalesce", differs, oneMissing);
-  };
-  const differs = call("or", apart(column("least")), apart(column("greatest")));
-  return { kind: "withColumns", input: joined, columns: [{ name: "differs", expr: differs }] };
 }
 
 function agreement(joined: LogicalNode): LogicalNode {

@@ -55,6 +55,13 @@ export interface Drift {
   readonly atLeast: number;
 }
 
+/** Columns of which the values of failing rows are told, where rows are judged one by one. */
+export const tallied = ({ columns, test }: CheckSpec): readonly string[] =>
+  test.scope === "agrees" ? [...columns, ...test.key.filter((name) => !columns.includes(name))] : columns;
+
+/** Whether the rows that fail a check of more than one row are set aside, for which they have to be known before the rows pass. */
+export const hasVerdict = ({ action, test }: CheckSpec): boolean => action === "quarantine" && test.scope !== "row";
+
 /** A check as plain data. */
 export interface CheckSpec {
   readonly name: string;

@@ -88,6 +88,7 @@ const kinds: { readonly [K in LogicalNode["kind"]]: true } = {
   sample: true,
   union: true,
   expect: true,
+  number: true,
   sql: true,
   sink: true,
 };

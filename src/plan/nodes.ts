@@ -159,6 +159,8 @@ export type LogicalNode =
     }
   | { readonly kind: "union"; readonly inputs: readonly LogicalNode[] }
   | ExpectNode
+  /** Made for checks: the input's columns and a last one, int64, that says which row it is; see `CheckVerdict`. */
+  | { readonly kind: "number"; readonly input: LogicalNode; readonly name: string }
   /** DuckDB SQL over named inputs; `input` is the dataset it was called on. */
   | {
       readonly kind: "sql";
@@ -190,7 +192,7 @@ export function inputsOf(node: LogicalNode): readonly LogicalNode[] {
     case "union":
       return node.inputs;
     case "expect":
-      return [node.input, ...node.references];
+      return [node.input, ...node.references, ...(node.verdicts ?? [])];
     case "sql":
       return node.inputs.map((input) => input.node);
     default:
@@ -204,4 +206,6 @@ export interface ExpectNode {
   readonly input: LogicalNode;
   readonly references: readonly LogicalNode[];
   readonly checks: readonly CheckSpec[];
+  /** Made for checks of more than one row that set rows aside, one for each, in the order of `checks`: the numbers of the rows that fail. */
+  readonly verdicts?: readonly LogicalNode[];
 }

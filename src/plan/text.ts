@@ -73,6 +73,8 @@ export function nodeText(node: LogicalNode): string {
       return `window${windowText(node)}: ${node.columns.map(aggregateText).join(", ")}`;
     case "sample":
       return `sample ${node.fraction} seed ${node.seed}${node.columns === null ? "" : ` by ${node.columns.join(", ")}`}`;
+    case "number":
+      return `number rows as ${node.name}`;
     case "union":
       return "union";
     case "expect":

@@ -58,6 +58,7 @@ export function stepName(node: LogicalNode): string {
     case "union":
     case "sql":
     case "expect":
+    case "number":
       return node.kind;
     default:
       return assertNever(node, "plan node");

@@ -59,7 +59,13 @@ export class BroadcastRule {
   /** To be told every node once it is placed. */
   note(node: BoundNode, placed: ReadonlyMap<BoundNode, Placement>): void {
     if (placed.get(node)?.where !== "worker" || node.kind === "sink") return;
-    if (node.kind === "aggregate" || node.kind === "sort" || node.kind === "window" || node.kind === "distinct") {
+    if (
+      node.kind === "aggregate" ||
+      node.kind === "sort" ||
+      node.kind === "window" ||
+      node.kind === "distinct" ||
+      node.kind === "stored"
+    ) {
       // They come from a pass of their own, over what that of their rows wrote.
       this.passes.set(node, node);
       this.wait(node, this.passesBelow(node.input, placed));
@@ -77,6 +83,7 @@ export class BroadcastRule {
     }
     const pass = this.passes.get(input) ?? input;
     this.passes.set(node, pass);
+    if (node.kind === "expect") for (const verdict of node.verdicts) this.wait(pass, this.passesBelow(verdict, placed));
     // A pass over what DuckDB computed comes after all that went into it.
     if (pass === input && !this.passes.has(input)) this.wait(pass, this.passesBelow(input, placed));
   }

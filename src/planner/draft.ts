@@ -25,12 +25,15 @@ export interface DraftStage {
   readonly reason: string;
   readonly input: WorkerStage["input"];
   readonly steps: PlannedStep[];
+  readonly again?: true;
 }
 
 /** Stages and exchanges of a plan that is being made. */
 export class StageDraft {
   private readonly stages: (DraftStage | Stage)[] = [];
   private readonly exchanges: Exchange[] = [];
+  /** Whether what is added meets rows a second time. */
+  again = false;
 
   newExchange(schema: Schema): Exchange {
     const exchange: Exchange = { id: this.exchanges.length, schema };
@@ -39,9 +42,13 @@ export class StageDraft {
   }
 
   newStage(name: string, reason: string, input: WorkerStage["input"]): Pipe {
-    const stage: DraftStage = { id: this.stages.length, name, reason, input, steps: [] };
+    const stage: DraftStage = { id: this.stages.length, name, reason, input, steps: [], ...this.mark() };
     this.stages.push(stage);
     return { stage, step: -1 };
+  }
+
+  private mark(): { readonly again?: true } {
+    return this.again ? { again: true } : {};
   }
 
   /** A stage that is complete, under the next number. */
@@ -49,8 +56,9 @@ export class StageDraft {
     this.stages.push({ ...stage, id: this.stages.length });
   }
 
-  addStep(stage: DraftStage, step: Step, exchange: number | null = null): Pipe {
-    stage.steps.push({ step, exchange, output: null, build: null });
+  addStep(stage: DraftStage, step: Step, exchange: number | null = null, verdicts: readonly number[] = []): Pipe {
+    const judged = verdicts.length === 0 ? {} : { verdicts };
+    stage.steps.push({ step, exchange, output: null, build: null, ...judged, ...this.mark() });
     return { stage, step: stage.steps.length - 1 };
   }
 

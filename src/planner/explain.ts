@@ -97,6 +97,10 @@ function nodeText(node: BoundNode): string {
       return `limit ${node.count}${node.offset > 0 ? ` offset ${node.offset}` : ""}`;
     case "expect":
       return `expect ${checksText(node.checks)}`;
+    case "number":
+      return "number rows";
+    case "stored":
+      return "store rows";
     case "union":
       return `union [${names(node.schema)}]`;
     case "sql":
@@ -193,8 +197,12 @@ function stepBody(step: Step, planned: PlannedStep): string {
     case "flatMap":
     case "mapBatches":
       return `${step.name} [${fields(step.schema)}]`;
-    case "expect":
-      return `expect ${checksText(step.checks)}`;
+    case "expect": {
+      const from = planned.verdicts === undefined ? "" : `, verdicts in exchange ${planned.verdicts.join(", ")}`;
+      return `expect ${checksText(step.checks)}${from}`;
+    }
+    case "number":
+      return "number rows";
     case "sample":
       return `sample ${step.fraction} seed ${step.seed} by ${columnNames(step.columns, step.schema)}`;
     case "limit":
@@ -239,7 +247,12 @@ function stepBody(step: Step, planned: PlannedStep): string {
 const orderText = (keys: readonly BoundSortKey[]): string => (keys.length === 0 ? "in input order" : `by ${keysText(keys)}`);
 
 const checksText = (checks: readonly BoundCheck[]): string =>
-  checks.map((check) => `${check.name}: ${boundText(check.condition)}${check.rejects ? " or reject" : ""}`).join("; ");
+  checks
+    .map(({ name, condition, rejects }) => {
+      const how = condition === null ? "" : `: ${boundText(condition)}`;
+      return `${name}${how}${rejects ? " or reject" : ""}`;
+    })
+    .join("; ");
 
 const rowOpText = (op: RowOp): string =>
   op.kind === "filter" ? `filter ${boundText(op.predicate)}` : `project ${columnsText(op.columns)}`;

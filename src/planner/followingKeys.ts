@@ -27,6 +27,7 @@ export function followingKeys(stage: DraftStage, input: number, keys: readonly B
         for (const op of [...step.ops].reverse()) origins = origins.map((origin) => before(origin, op));
         break;
       case "expect":
+      case "number":
         break;
       case "join": {
         const count = countFollowing(step, origins);

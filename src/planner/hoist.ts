@@ -4,7 +4,7 @@ import { aggregateFunction } from "../functions/registry.js";
 import { rewrite } from "../optimize/rewrite.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import type { Field } from "../schema/types.js";
-import { isRowWise } from "./placement.js";
+import { isRowWise } from "./rowWise.js";
 
 /**
  * Takes expressions that only workers compute out of aggregates and sorts, which DuckDB runs, and into a projection below them.

@@ -8,7 +8,9 @@ import { BroadcastRule } from "./broadcast.js";
 import { aggregateReason, groupsInWorkers } from "./groupStages.js";
 import { distinctInWorkers, windowsInWorkers } from "./keyedStages.js";
 import { sortsInWorkers } from "./sortStages.js";
+import { isRowWise } from "./rowWise.js";
 import type { Placement } from "./stages.js";
+import { separateVerdicts } from "./verdicts.js";
 
 /**
  * Decides for every node whether workers or DuckDB compute it. Text input and anything with a user's function runs in workers,
@@ -47,8 +49,9 @@ export type RowFailures = "failQuery" | "rejectRows";
 
 /** Whether DuckDB computes something that a row can make fail, so that `rejectRows` may give another plan. */
 export function queriesMayFail(outputs: readonly BoundNode[], broadcastBytes = defaultBroadcastBytes): boolean {
-  const placed = placeNodes(outputs, "failQuery", broadcastBytes);
-  return topological(outputs).some((node) => placed.get(node)?.where === "duckdb" && mayRejectRows(node));
+  const { outputs: separate } = separateVerdicts(outputs);
+  const placed = placeNodes(separate, "failQuery", broadcastBytes);
+  return topological(separate).some((node) => placed.get(node)?.where === "duckdb" && mayRejectRows(node));
 }
 
 /** Whether some row can make a row-wise step or a key fail. What calls a user's function is in workers anyway. */
@@ -56,19 +59,10 @@ function mayRejectRows(node: BoundNode): boolean {
   return expressionsOf(node).some((expr) => isFallible(expr) && !usesUserFunction(expr));
 }
 
-export const isRowWise = (node: BoundNode): boolean =>
-  node.kind === "filter" ||
-  node.kind === "project" ||
-  node.kind === "map" ||
-  node.kind === "flatMap" ||
-  node.kind === "mapBatches" ||
-  node.kind === "expect" ||
-  node.kind === "sample";
-
 /** Also what only workers know how to do. */
 export function runsUserFunction(node: BoundNode): boolean {
   if (node.kind === "map" || node.kind === "flatMap" || node.kind === "mapBatches") return true;
-  if (node.kind === "expect" || node.kind === "sample") return true;
+  if (node.kind === "expect" || node.kind === "sample" || node.kind === "number") return true;
   return expressionsOf(node).some(usesUserFunction);
 }
 
@@ -151,6 +145,10 @@ function place(
       return { where: "worker", reason: "checks row by row" };
     case "sample":
       return { where: "worker", reason: "chooses rows by their values" };
+    case "number":
+      return { where: "worker", reason: "numbers the rows that a check judges" };
+    case "stored":
+      return { where: "worker", reason: "a check over many rows reads them first" };
     case "sink":
       return below ?? { where: "duckdb", reason: "writes rows" };
     case "aggregate":

@@ -4,7 +4,7 @@ import type { Bound } from "../expr/nodes.js";
 import { usesUserFunction } from "../expr/walk.js";
 import { isFallible } from "../functions/bind.js";
 import { consumerCounts, topological, withInputs } from "../optimize/rewrite.js";
-import { type BoundNode, boundInputs, type ResolvedSource } from "../plan/bound.js";
+import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { sourceKey } from "../plan/walk.js";
 import type { Schema } from "../schema/types.js";
 import type { RowOp, Step } from "../task/protocol.js";
@@ -17,6 +17,7 @@ import { defaultBroadcastBytes, placeNodes, type RowFailures } from "./placement
 import { distinctInBuckets, windowInWorkers } from "./keyedStages.js";
 import { queryName, rowsName } from "./stageNames.js";
 import { sortInWorkers } from "./sortStages.js";
+import { isTakenIn, type SeparatePlan, separateVerdicts } from "./verdicts.js";
 import type { DuckDbStage, PhysicalPlan, Placement, PlannedBuild, PlannedOutput } from "./stages.js";
 
 /** Bytes of input for each task, where nobody says otherwise. */
@@ -33,11 +34,9 @@ export function planStages(
   partitionBytes = defaultPartitionBytes,
 ): PhysicalPlan {
   const needsWorker = (expr: Bound) => usesUserFunction(expr) || (failures === "rejectRows" && isFallible(expr));
-  return new StagePlanner(hoistComputed(outputs, needsWorker), failures, broadcastBytes, partitionBytes).plan();
+  const separate = separateVerdicts(hoistComputed(outputs, needsWorker));
+  return new StagePlanner(separate, failures, broadcastBytes, partitionBytes).plan();
 }
-
-/** Rows that are put into an exchange before anything else. */
-const isTakenIn = ({ spec }: ResolvedSource): boolean => spec.format === "rows" || spec.format === "sql";
 
 class StagePlanner {
   private readonly placed: ReadonlyMap<BoundNode, Placement>;
@@ -47,12 +46,18 @@ class StagePlanner {
   private readonly materialised = new Map<BoundNode, number>();
   private readonly queries = new Map<BoundNode, BoundNode>();
 
+  private readonly outputs: readonly BoundNode[];
+  private readonly again: ReadonlySet<BoundNode>;
+
   constructor(
-    private readonly outputs: readonly BoundNode[],
+    separate: SeparatePlan,
     failures: RowFailures,
     broadcastBytes: number,
     private readonly partitionBytes: number,
   ) {
+    const { outputs } = separate;
+    this.outputs = outputs;
+    this.again = separate.again;
     this.placed = placeNodes(outputs, failures, broadcastBytes);
     this.consumers = consumerCounts(outputs);
   }
@@ -97,8 +102,17 @@ class StagePlanner {
   private pipe(node: BoundNode): Pipe {
     const known = this.pipes.get(node);
     if (known !== undefined) return known;
-    const made = this.makePipe(node);
+    const made = this.making(node, () => this.makePipe(node));
     this.pipes.set(node, made);
+    return made;
+  }
+
+  /** Steps that are made for a node are marked where its rows are met a second time. */
+  private making<T>(node: BoundNode, make: () => T): T {
+    const before = this.draft.again;
+    this.draft.again = this.again.has(node);
+    const made = make();
+    this.draft.again = before;
     return made;
   }
 
@@ -110,6 +124,12 @@ class StagePlanner {
         return this.draft.newStage(`scan ${node.source.spec.format}`, this.where(node).reason, {
           kind: "source",
           source: node.source,
+          schema: node.schema,
+        });
+      case "stored":
+        return this.draft.newStage("read stored rows", this.where(node).reason, {
+          kind: "exchange",
+          exchange: this.storedOf(node.input),
           schema: node.schema,
         });
       case "filter":
@@ -126,7 +146,13 @@ class StagePlanner {
       case "expect": {
         const input = this.pipe(node.input);
         const { kind: op, checks, schema } = node;
-        return this.draft.addStep(input.stage, { op, input: input.step, name: "expect", checks, schema });
+        const verdicts = node.verdicts.map((verdict) => this.exchangeOfAny(verdict));
+        return this.draft.addStep(input.stage, { op, input: input.step, name: "expect", checks, schema }, null, verdicts);
+      }
+      case "number": {
+        const input = this.pipe(node.input);
+        const { kind: op, schema } = node;
+        return this.draft.addStep(input.stage, { op, input: input.step, name: "number rows", schema });
       }
       case "sample": {
         const input = this.pipe(node.input);
@@ -146,6 +172,16 @@ class StagePlanner {
       default:
         throw new TypeError(`a ${node.kind} does not run in workers`);
     }
+  }
+
+  /** The exchange with the rows that come before the passes over a check of many rows. */
+  private storedOf(node: BoundNode): number {
+    if (node.kind === "scan" && isTakenIn(node.source)) return this.ingest(node);
+    return this.exchangeOfAny(node);
+  }
+
+  private exchangeOfAny(node: BoundNode): number {
+    return this.where(node).where === "worker" ? this.exchangeOf(node) : this.materialise(node);
   }
 
   private bucketJoin(node: JoinNode): Pipe {
@@ -181,8 +217,7 @@ class StagePlanner {
     if (right.kind === "scan" && right.source.spec.format === "parquet" && this.where(right).where === "duckdb") {
       return { kind: "source", source: right.source, schema: right.schema, reason };
     }
-    const exchange = this.where(right).where === "worker" ? this.exchangeOf(right) : this.materialise(right);
-    return { kind: "exchange", exchange, schema: right.schema, reason };
+    return { kind: "exchange", exchange: this.exchangeOfAny(right), schema: right.schema, reason };
   }
 
   private pipeFromQuery(node: BoundNode): Pipe {
@@ -197,12 +232,13 @@ class StagePlanner {
   /** Filters and projections that follow each other become one loop, unless someone else reads what is between them. */
   private addRowOp(node: Extract<BoundNode, { kind: "filter" | "project" }>, op: RowOp): Pipe {
     const input = this.pipe(node.input);
-    const before = input.stage.steps[input.step]?.step;
-    const alone = this.consumers.get(node.input) === 1;
+    const planned = input.stage.steps[input.step];
+    const before = planned?.step;
+    const alone = this.consumers.get(node.input) === 1 && this.again.has(node.input) === this.again.has(node);
     if (before?.op === "rows" && alone) {
       const ops = [...before.ops, op];
       const step: Step = { ...before, name: rowsName(ops), ops, schema: node.schema };
-      input.stage.steps[input.step] = { step, exchange: null, output: null, build: null };
+      input.stage.steps[input.step] = { ...planned, step, exchange: null, output: null, build: null };
       return input;
     }
     return this.draft.addStep(input.stage, {
@@ -220,7 +256,7 @@ class StagePlanner {
   private query(node: BoundNode): BoundNode {
     const known = this.queries.get(node);
     if (known !== undefined) return known;
-    const made = this.makeQuery(node);
+    const made = this.making(node, () => this.makeQuery(node));
     this.queries.set(node, made);
     return made;
   }

@@ -1,4 +1,5 @@
 import { assertNever } from "../common/assert.js";
+import { verdictsOf } from "./stageOrder.js";
 import type { PhysicalPlan, Stage } from "./stages.js";
 
 /** The exchanges that a stage reads and nothing after it does. */
@@ -13,8 +14,9 @@ function exchangesRead(stage: Stage): readonly number[] {
     case "worker": {
       const builds = stage.steps.flatMap(({ build }) => (build?.kind === "exchange" ? [build.exchange] : []));
       const { input } = stage;
-      if (input.kind === "source") return builds;
-      return [input.exchange, ...(input.beside === undefined ? [] : [input.beside.exchange]), ...builds];
+      const beside = [...builds, ...verdictsOf(stage)];
+      if (input.kind === "source") return beside;
+      return [input.exchange, ...(input.beside === undefined ? [] : [input.beside.exchange]), ...beside];
     }
     case "duckdb":
       return stage.inputs;

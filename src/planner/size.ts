@@ -2,7 +2,7 @@ import { assertNever } from "../common/assert.js";
 import type { Bound } from "../expr/nodes.js";
 import { visitBound } from "../expr/walk.js";
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
-import type { DataType, Schema } from "../schema/types.js";
+import { type DataType, type Schema, types } from "../schema/types.js";
 
 /** About how much a node gives at most: never more rows, and bytes per row of each column as workers would hold it. */
 export interface SizeBound {
@@ -48,6 +48,7 @@ function makeBound(node: BoundNode, of: (input: BoundNode) => SizeBound | null):
     case "distinct":
     case "expect":
     case "sample":
+    case "stored":
       return of(node.input);
     case "window": {
       const input = of(node.input);
@@ -57,6 +58,10 @@ function makeBound(node: BoundNode, of: (input: BoundNode) => SizeBound | null):
     case "limit": {
       const input = of(node.input);
       return input === null ? null : { ...input, rows: Math.min(input.rows, node.count) };
+    }
+    case "number": {
+      const input = of(node.input);
+      return input === null ? null : { rows: input.rows, widths: [...input.widths, widthOf(types.int64, 0)] };
     }
     case "project":
       return computed(

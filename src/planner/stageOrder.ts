@@ -10,6 +10,7 @@ export function stageExchanges(stage: Stage): { readonly reads: readonly number[
           ...(stage.input.kind === "exchange" ? [stage.input.exchange] : []),
           ...(stage.input.kind === "exchange" && stage.input.beside !== undefined ? [stage.input.beside.exchange] : []),
           ...stage.steps.flatMap(({ build }) => (build?.kind === "exchange" ? [build.exchange] : [])),
+          ...verdictsOf(stage),
         ],
         writes: stage.steps.flatMap((step) => (step.exchange === null ? [] : [step.exchange])),
       };
@@ -21,6 +22,10 @@ export function stageExchanges(stage: Stage): { readonly reads: readonly number[
       return assertNever(stage, "stage");
   }
 }
+
+/** Exchanges whose rows say which rows a stage sets aside. */
+export const verdictsOf = (stage: Stage): readonly number[] =>
+  stage.kind === "worker" ? stage.steps.flatMap(({ verdicts }) => verdicts ?? []) : [];
 
 /** Sorts stages so that readers come after writers, and numbers them. */
 export function inOrder(stages: readonly Stage[]): Stage[] {

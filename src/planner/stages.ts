@@ -31,6 +31,10 @@ export interface PlannedStep {
   readonly output: number | null;
   /** For `join` steps: the right side. */
   readonly build: PlannedBuild | null;
+  /** For `expect` steps: the exchanges with its verdicts. */
+  readonly verdicts?: readonly number[];
+  /** Its rows are met a second time: what it rejects and what it checks is told by another stage. */
+  readonly again?: true;
 }
 
 /** Reads one source (or exchange) in partitions and runs row-wise steps over them. */
@@ -50,6 +54,8 @@ export interface WorkerStage {
         readonly beside?: { readonly exchange: number; readonly how: BesideHow };
       };
   readonly steps: readonly PlannedStep[];
+  /** The source is read a second time, for a verdict: its records are counted by another stage. */
+  readonly again?: true;
 }
 
 /** One query over exchanges and native sources. */

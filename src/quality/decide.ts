@@ -1,7 +1,7 @@
 import { required } from "../common/assert.js";
 import { MillraceError } from "../common/errors.js";
 import type { CheckQuery } from "../plan/checkQueries.js";
-import type { CheckSpec, Drift } from "../plan/checkSpec.js";
+import { type CheckSpec, type Drift, hasVerdict, tallied } from "../plan/checkSpec.js";
 import { mostFrequent, ValueCounter, type ValueTally } from "../runtime/valueTally.js";
 import type { Schema } from "../schema/types.js";
 import type { CheckTally } from "../task/protocol.js";
@@ -52,6 +52,7 @@ function outcomeOf(spec: CheckSpec, id: number, findings: CheckFindings): CheckO
   const query = (kind: CheckQuery["kind"]): readonly QueryRow[] =>
     findings.queries.find(({ query }) => query.kind === kind && query.checks.includes(id))?.rows ?? [];
   const { scope } = spec.test;
+  if (hasVerdict(spec)) return verdictOutcome(spec, id, findings, query("agreement")[0]);
   switch (scope) {
     case "row":
       return rowOutcome(
@@ -78,9 +79,19 @@ function outcomeOf(spec: CheckSpec, id: number, findings: CheckFindings): CheckO
   }
 }
 
+/** Rows whose key the reference does not have are not counted. */
+function verdictOutcome(spec: CheckSpec, id: number, findings: CheckFindings, agreement: QueryRow | undefined): CheckOutcome {
+  const outcome = rowOutcome(
+    spec,
+    findings.tallies.filter((tally) => tally.check === id),
+  );
+  return spec.test.scope === "agrees" ? { ...outcome, total: count(agreement?.total) } : outcome;
+}
+
 function rowOutcome(spec: CheckSpec, tallies: readonly CheckTally[]): CheckOutcome {
   const values = new ValueCounter();
   const samples: FailingSample[] = [];
+  const columns = tallied(spec);
   let [total, failed, threw] = [0, 0, 0];
   for (const tally of tallies) {
     total += tally.total;
@@ -88,7 +99,7 @@ function rowOutcome(spec: CheckSpec, tallies: readonly CheckTally[]): CheckOutco
     threw += tally.threw;
     values.merge(tally.unexpected);
     for (const { file, line, byte, values: found, message } of tally.samples.slice(0, mostSamples - samples.length)) {
-      samples.push({ file: file === "" ? null : file, line, byte, values: byColumn(spec.columns, found), message });
+      samples.push({ file: file === "" ? null : file, line, byte, values: byColumn(columns, found), message });
     }
   }
   return { total, failed, threw, samples, unexpected: mostFrequent(values.take(), mostValues) };

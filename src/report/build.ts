@@ -99,8 +99,9 @@ function performanceOf(run: RunMetrics, stages: readonly StageReport[], recordsR
 /** Whether all that a stage leaves ends in checks: what those leave out is no part of the job. */
 function forChecks(id: number, flow: RunMetrics["flow"]): boolean {
   const stage = flow.find((one) => one.id === id);
-  const readers = flow.filter((one) => one.reads.includes(id));
-  if (stage === undefined || stage.outputs.length > 0 || (readers.length === 0 && !stage.checks)) return false;
+  const judged = flow.some((one) => one.verdicts?.includes(id));
+  const readers = flow.filter((one) => one.reads.includes(id) && one.verdicts?.includes(id) !== true);
+  if (stage === undefined || stage.outputs.length > 0 || (readers.length === 0 && !stage.checks && !judged)) return false;
   return readers.every((reader) => forChecks(reader.id, flow));
 }
 

@@ -3,7 +3,7 @@ import { topological } from "../optimize/rewrite.js";
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
 import type { SourceSpec } from "../plan/nodes.js";
 import { sizeBound } from "../planner/size.js";
-import { stageExchanges } from "../planner/stageOrder.js";
+import { stageExchanges, verdictsOf } from "../planner/stageOrder.js";
 import type { PhysicalPlan, Stage } from "../planner/stages.js";
 import type { FlowSource, StageFlow } from "./model.js";
 
@@ -21,6 +21,7 @@ export function stageFlows(physical: PhysicalPlan, checksFrom: number): StageFlo
   return physical.stages.map((stage) => {
     const { id, name, kind, reason } = stage;
     const reads = stageExchanges(stage).reads.flatMap((exchange) => writer.get(exchange) ?? []);
+    const verdicts = verdictsOf(stage).flatMap((exchange) => writer.get(exchange) ?? []);
     const outputs = [...writtenBy(stage), ...delivered.flatMap((one) => (one.stage === id ? [one.index] : []))];
     return {
       id,
@@ -29,6 +30,7 @@ export function stageFlows(physical: PhysicalPlan, checksFrom: number): StageFlo
       reason,
       sources: sourcesOf(stage),
       reads: [...new Set(reads)],
+      ...(verdicts.length === 0 ? {} : { verdicts: [...new Set(verdicts)] }),
       outputs: [...new Set(outputs)].filter((output) => output < checksFrom),
       checks: outputs.some((output) => output >= checksFrom),
     };

@@ -128,6 +128,8 @@ export interface StageFlow {
   readonly sources: readonly FlowSource[];
   /** Ids of stages whose rows it reads. */
   readonly reads: readonly number[];
+  /** Of those, stages that only say which rows a check sets aside. */
+  readonly verdicts?: readonly number[];
   /** Numbers of the plan's outputs that it writes. */
   readonly outputs: readonly number[];
   /** Whether it feeds checks of the whole dataset. */

@@ -60,8 +60,8 @@ export type RowOp =
   | { readonly kind: "filter"; readonly predicate: Bound }
   | { readonly kind: "project"; readonly columns: readonly BoundNamed[] };
 
-/** The right side of a join that every task reads as a whole: partitions of one source, in order. */
-export interface JoinBuild {
+/** Rows that every task reads as a whole, such as the right side of a join: partitions of one source, in order. */
+export interface RowsBuild {
   readonly scan: ScanSpec;
   readonly parts: readonly PartitionSpec[];
 }
@@ -100,8 +100,12 @@ export type Step =
       readonly input: number;
       readonly name: string;
       readonly checks: readonly BoundCheck[];
+      /** The numbers of rows that fail, for each verdict; see `number`. Absent without verdicts. */
+      readonly verdicts?: readonly RowsBuild[];
       readonly schema: Schema;
     }
+  /** Adds an int64 column: 2^32 times the partition plus how many rows of it came before. */
+  | { readonly op: "number"; readonly input: number; readonly name: string; readonly schema: Schema }
   /** Rows whose hash of these columns' values and the seed lies in the lower `fraction` of all hashes. */
   | {
       readonly op: "sample";
@@ -125,7 +129,7 @@ export type Step =
       readonly how: BroadcastHow;
       readonly on: readonly { readonly left: number; readonly right: number }[];
       readonly output: readonly JoinOutput[];
-      readonly build: JoinBuild;
+      readonly build: RowsBuild;
       readonly schema: Schema;
     }
   /** Output: keys, then each aggregate's state columns, one row a group in order of first appearance. */
@@ -258,6 +262,8 @@ export interface TaskSpec {
   readonly fromSource: boolean;
   readonly part: PartitionSpec;
   readonly steps: readonly Step[];
+  /** What is met a second time here: rejects and checks of it are told by another stage. */
+  readonly again?: { readonly scan: boolean; readonly steps: readonly number[] };
   /** Where this attempt writes its rejects, without extension. */
   readonly rejectFile: string;
   readonly options: TaskOptions;

@@ -54,6 +54,11 @@ export class RejectLog {
     return this.policy === "quarantine";
   }
 
+  /** Whether a reject is told elsewhere, as its row is met a second time. One that fails the run does so at once. */
+  passesOver(again: boolean | undefined, policy = this.policy): boolean {
+    return again === true && policy !== "fail";
+  }
+
   /**
    * @param by what rejected the record, where the record does not say it itself
    * @throws MillraceError Data with the reject's own code and place when the source says `onReject: "fail"`.

@@ -49,6 +49,12 @@ export async function executeTask(spec: TaskSpec): Promise<TaskResult> {
   }
 }
 
+/** Rows are known to a verdict by how many come before them, which such a record would change. */
+const poisonedVerdict = (cause: string) =>
+  new MillraceError("Data", "RECORD_POISONED", `a record ends every worker that works on it: ${cause}`, {
+    hint: "Such a record cannot be left out below a check of several rows that sets rows aside: repair it, or the function.",
+  });
+
 class TaskRun {
   private readonly nodes: Node[] = [];
   private readonly roots: number[] = [];
@@ -81,7 +87,10 @@ class TaskRun {
     const reader = await openPart(spec.scan, spec.part, {
       batchRows: spec.options.batchRows,
       partition: spec.partition,
-      reject: (reject, raw) => this.rejects.take(reject, raw === null ? null : { kind: "bytes", bytes: raw }, undefined, readBy),
+      reject: (reject, raw) => {
+        if (!this.rejects.passesOver(spec.again?.scan))
+          this.rejects.take(reject, raw === null ? null : { kind: "bytes", bytes: raw }, undefined, readBy);
+      },
     });
     this.reader = reader;
     const cancel = spec.options.cancel === null ? null : new Int32Array(spec.options.cancel);
@@ -140,7 +149,7 @@ class TaskRun {
         holding: this.holding,
         sharesReader: this.isAlone(step.input),
         isUnique: (join) => this.node(join).operator?.unique === true,
-        reject: (batch: Batch, row: number, failure: RowFailureData) => this.rejectRow(step, batch, row, failure),
+        reject: (batch: Batch, row: number, failure: RowFailureData) => this.rejectRow(index, batch, row, failure),
       });
     }
     this.nodes.push({ step, operator, writer, readers: [], files: [], rowsWritten: 0 });
@@ -190,9 +199,11 @@ class TaskRun {
 
   private rejectPoisoned(batch: Batch, row: number, cause: string): void {
     const { stageName: stage, attempt } = this.spec;
+    if (this.spec.steps.some((step) => step.op === "expect" && step.verdicts !== undefined)) throw poisonedVerdict(cause);
+    this.poisoned++;
+    if (this.rejects.passesOver(this.spec.again?.scan)) return;
     const { place, raw } = this.rows.find(batch, row, this.rejects.wantsRaw);
     const message = `this record ends every worker that works on it: ${cause}`;
-    this.poisoned++;
     this.rejects.take(
       { ...place, stage, column: null, code: "RECORD_POISONED", message, functionName: null, functionHash: null, attempt },
       raw,
@@ -240,9 +251,11 @@ class TaskRun {
     return node.readers.length > 0 && node.readers.every((reader) => this.isSatisfied(reader));
   }
 
-  private rejectRow(step: Step, batch: Batch, row: number, failure: RowFailureData): void {
+  private rejectRow(index: number, batch: Batch, row: number, failure: RowFailureData): void {
+    const { step } = this.node(index);
     // Checks say themselves that rows are set aside, whatever becomes of records that cannot be read.
     const policy = step.op === "expect" ? "quarantine" : undefined;
+    if (this.rejects.passesOver(this.isAgain(index), policy)) return;
     const { place, raw } = this.rows.find(batch, row, policy !== undefined || this.rejects.wantsRaw);
     const functionName = failure.functionName ?? null;
     const { column = null, code, message } = failure;
@@ -253,6 +266,10 @@ class TaskRun {
       raw,
       policy,
     );
+  }
+
+  private isAgain(index: number): boolean {
+    return this.spec.again?.steps.includes(index) === true;
   }
 
   private result(reader: BatchReader): TaskResult {
@@ -270,7 +287,7 @@ class TaskRun {
         files: node.operator?.files ?? [],
       };
     });
-    const checks = this.nodes.flatMap((node) => node.operator?.checks ?? []);
+    const checks = this.nodes.flatMap((node, i) => (this.isAgain(i) ? [] : [...(node.operator?.checks ?? [])]));
     const scan = reader.result();
     return {
       scan: { ...scan, rejected: scan.rejected + this.poisoned },

@@ -204,8 +204,9 @@ describe("what follows", () => {
     expect(() => readFileSync(target)).toThrow();
   });
 
-  it("refuses to quarantine by a check of more than one row, and unknown columns", async () => {
-    expect(() => check.unique("id", { action: "quarantine" })).toThrow(/judges more than one row/);
+  it("refuses to quarantine by a check that judges no single rows, and unknown columns", async () => {
+    expect(() => check.rowCount({ min: 1, action: "quarantine" })).toThrow(/judges no single rows/);
+    expect(() => check.columns(["id"], { action: "quarantine" })).toThrow(/judges no single rows/);
     const plan = read.csv(file).expect(check.notNull("nmae")).write.csv(join(folder, "x"));
     await expect(engine.run(plan).result).rejects.toMatchObject({ code: "UNKNOWN_COLUMN" });
   });

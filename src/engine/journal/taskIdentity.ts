@@ -1,8 +1,9 @@
+import { required } from "../../common/assert.js";
 import type { BoundNode, ResolvedSource } from "../../plan/bound.js";
 import { canonicalJson, sha256 } from "../../plan/canonical.js";
 import { topological } from "../../optimize/rewrite.js";
 import type { DuckDbStage, IngestStage, PlannedStep, WorkerStage } from "../../planner/stages.js";
-import type { FileWritten, JoinBuild, PartitionSpec } from "../../task/protocol.js";
+import type { FileWritten, RowsBuild, PartitionSpec } from "../../task/protocol.js";
 
 /**
  * What a task's result depends on, and nothing else: two tasks of equal identity give the same bytes. Where a task is must not matter
@@ -28,7 +29,7 @@ export interface StageInputs {
   readonly source: ResolvedSource;
   /** Files of an exchange, in the order of `source.files`; null for files of the user's. */
   readonly exchange: readonly FileWritten[] | null;
-  readonly builds: ReadonlyMap<PlannedStep, JoinBuild>;
+  readonly builds: ReadonlyMap<PlannedStep, readonly RowsBuild[]>;
   readonly filesOf: (exchange: number) => readonly FileWritten[];
 }
 
@@ -45,15 +46,16 @@ export class StageIdentities {
     private readonly stage: WorkerStage,
     private readonly inputs: StageInputs,
   ) {
-    const steps = stage.steps.map(({ step, build, exchange, output }) => ({
+    const steps = stage.steps.map(({ step, build, exchange, output, again }) => ({
       step: withoutFunctions(placeless(step), this.functions),
       build: build === null ? null : { kind: build.kind, schema: build.schema },
       exchange,
       output,
+      ...(again === true ? { again } : {}),
     }));
     const { schema, partitionColumns, spec } = inputs.source;
     const reading = inputs.exchange === null ? { ...spec, paths: null } : "exchange";
-    const source = { name: stage.name, schema, partitionColumns, reading, layout: layoutOf(stage) };
+    const source = { name: stage.name, schema, partitionColumns, reading, layout: layoutOf(stage), ...againOf(stage) };
     this.work = sha256(canonicalJson({ steps, read: stage.input.schema, source }));
     this.builds = canonicalJson(this.buildsOf());
   }
@@ -72,10 +74,10 @@ export class StageIdentities {
 
   /** Files of the right sides; those of the user's are noted by path, those of an exchange are what their bytes are. */
   private buildsOf(): unknown[] {
-    return [...this.inputs.builds].map(([planned, { scan, parts }]) => {
-      if (planned.build?.kind === "exchange") {
-        return this.inputs.filesOf(planned.build.exchange).map(fingerprintOfWritten);
-      }
+    return [...this.inputs.builds].map(([{ build, verdicts = [] }, rows]) => {
+      const exchanges = build?.kind === "exchange" ? [build.exchange] : verdicts;
+      if (exchanges.length > 0) return exchanges.flatMap((one) => this.inputs.filesOf(one).map(fingerprintOfWritten));
+      const { scan, parts } = required(rows[0], "right side");
       for (const file of scan.source.files) this.buildFiles[file.path] = fingerprintOfFile(file);
       return { files: scan.source.files.map(({ path }) => path), parts };
     });
@@ -100,6 +102,7 @@ export class StageIdentities {
   }
 }
 
+const againOf = ({ again }: WorkerStage) => (again === true ? { again } : {});
 const layoutOf = ({ input }: WorkerStage): string | null => (input.kind === "exchange" ? (input.layout ?? null) : null);
 
 /** The identity of a stage that is one query. */

@@ -43,6 +43,11 @@ export function planShape(outputs: readonly BoundNode[]): PlanShape {
         for (const source of scannedBelow(node.right)) lookups.add(source);
         visit(node.left);
         return;
+      case "expect":
+        if (node.verdicts.length > 0) notRowWise ??= "check over several rows";
+        for (const verdict of node.verdicts) for (const source of scannedBelow(verdict)) lookups.add(source);
+        visit(node.input);
+        return;
       case "flatMap":
         fanOut = true;
         break;
@@ -51,7 +56,6 @@ export function planShape(outputs: readonly BoundNode[]): PlanShape {
       case "project":
       case "map":
       case "mapBatches":
-      case "expect":
       case "sample":
       case "union":
         break;

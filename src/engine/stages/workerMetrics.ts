@@ -50,7 +50,7 @@ export function workerStageMetrics(stage: WorkerStage, startMs: number, tasks: r
     kind: "worker",
     startMs,
     endMs: Date.now(),
-    recordsRead: fromSource ? rows : 0,
+    recordsRead: fromSource && stage.again !== true ? rows : 0,
     recordsIn: rows,
     recordsOut: sum(stage.steps.map(({ step }, i) => (endsInFiles(step) ? (steps[i]?.rowsOut ?? 0) : 0))),
     filtered: sum(steps.map((step) => step.filtered)),

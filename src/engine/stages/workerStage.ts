@@ -8,7 +8,7 @@ import type { ResolvedSource } from "../../plan/bound.js";
 import type { PlannedStep, WorkerStage } from "../../planner/stages.js";
 import type { StageMetrics } from "../../report/model.js";
 import { writesExchange } from "../../task/fileSteps.js";
-import type { FileWritten, JoinBuild, PartitionSpec, ScanSpec, Step, TaskResult, TaskSpec } from "../../task/protocol.js";
+import type { FileWritten, RowsBuild, PartitionSpec, ScanSpec, Step, TaskResult, TaskSpec } from "../../task/protocol.js";
 import type { AttemptOptions } from "../attempts/attemptParts.js";
 import type { StageAttempts } from "../attempts/attempts.js";
 import { attemptsOf, placeOf, placeWithKey } from "../attempts/attemptWiring.js";
@@ -71,7 +71,7 @@ class StageRun {
   private readonly settled: AttemptedTask[] = [];
   private parts: readonly PartitionSpec[] = [];
   private source: ResolvedSource | null = null;
-  private builds: ReadonlyMap<PlannedStep, JoinBuild> = new Map();
+  private builds: ReadonlyMap<PlannedStep, readonly RowsBuild[]> = new Map();
   /** null where no journal is kept. */
   private identities: StageIdentities | null = null;
   private next = 0;
@@ -307,7 +307,8 @@ class StageRun {
     const source = this.fromSource ? required(this.source, "source") : null;
     const file = source === null ? null : part.file;
     run.rejects.add({ rejects, lines, partition, source, file });
-    run.limits.add(result, source, file);
+    // A share is one of the records that count.
+    if (this.counts || rejects.count > 0) run.limits.add(result, source, file);
     if (part.kind !== "bytes") return;
     this.border = { file: part.file, byte: required(scan.end, "partition end"), lines: lines + scan.lines };
   }
@@ -343,7 +344,7 @@ class StageRun {
     const earlier = await journal.task(identity);
     if (earlier !== null) {
       this.attempts[partition] = earlier.attempts;
-      run.taskReused(stage.name, partition, earlier.result, this.fromSource);
+      run.taskReused(stage.name, partition, earlier.result, this.counts);
       return earlier.result;
     }
     run.throwIfStopping();
@@ -358,7 +359,7 @@ class StageRun {
     const result = this.run.takeHeld(await this.tries.run(partition, part, before));
     const attempt = this.tries.count(partition);
     this.attempts[partition] = attempt;
-    this.run.taskFinished(this.stage.name, partition, attempt, result, this.fromSource && before === 0);
+    this.run.taskFinished(this.stage.name, partition, attempt, result, this.counts && before === 0);
     return result;
   }
 
@@ -374,7 +375,10 @@ class StageRun {
         return { ...step, file: join(run.scratch, `x${required(exchange, "exchange")}`, `${name}.${extension}`) };
       }
       if (step.op === "sink") return { ...step, directory: join(run.staging(required(output, "output")), name) };
-      if (step.op === "join") return { ...step, build: required(this.builds.get(planned), "right side") };
+      if (step.op === "join") return { ...step, build: required(this.builds.get(planned)?.[0], "right side") };
+      if (step.op === "expect" && planned.verdicts !== undefined) {
+        return { ...step, verdicts: required(this.builds.get(planned), "verdicts") };
+      }
       return step;
     });
     return {
@@ -388,6 +392,7 @@ class StageRun {
       fromSource: this.fromSource,
       part: { ...part, file: 0 },
       steps,
+      ...this.again(),
       rejectFile: join(run.folder, "rejects", `s${stage.id}-${name}`),
       options: {
         interpreted: run.settings.interpreted,
@@ -405,6 +410,17 @@ class StageRun {
     if (input.kind !== "exchange" || input.beside === undefined) return {};
     const { exchange, how } = input.beside;
     return { beside: { paths: this.run.exchangeFiles(exchange).map(({ path }) => path), how } };
+  }
+
+  private again(): Pick<TaskSpec, "again"> {
+    const { again, steps } = this.stage;
+    const marked = steps.flatMap((planned, i) => (planned.again === true ? [i] : []));
+    return again === true || marked.length > 0 ? { again: { scan: again === true, steps: marked } } : {};
+  }
+
+  /** Whether the records that it reads count as the run's. */
+  private get counts(): boolean {
+    return this.fromSource && this.stage.again !== true;
   }
 
   private held(source: ResolvedSource): ReturnType<RunContext["heldOptions"]> {

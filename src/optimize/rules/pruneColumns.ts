@@ -99,19 +99,17 @@ function inputNeeds(node: BoundNode, wanted: Needs): Needs[] {
       return [union(wanted, node.columns)];
     case "window":
       return [windowNeeds(node, wanted)];
-    case "expect":
-      return [
-        union(
-          wanted,
-          union(
-            usedBy(node.checks.map((check) => check.condition)),
-            node.checks.flatMap((check) => check.columns),
-          ),
-        ),
-      ];
+    case "expect": {
+      const conditions = usedBy(node.checks.flatMap(({ condition }) => condition ?? []));
+      const columns = node.checks.flatMap((check) => check.columns);
+      return [union(wanted, union(conditions, columns)), ...node.verdicts.map(all)];
+    }
+    case "number":
+      return [new Set([...wanted].filter((index) => index < node.input.schema.length))];
     case "sort":
       return [union(wanted, usedBy(node.keys.map((key) => key.expr)))];
     case "limit":
+    case "stored":
       return [wanted];
     case "union":
       return node.inputs.map(() => wanted);
@@ -187,16 +185,23 @@ function prune(node: BoundNode, wanted: Needs, inputs: readonly Pruned[]): Prune
     case "expect": {
       const checks = node.checks.map((check) => ({
         ...check,
-        condition: remapColumns(check.condition, through(first)),
+        condition: check.condition === null ? null : remapColumns(check.condition, through(first)),
         columns: check.columns.map(through(first)),
       }));
-      return { node: { ...node, input: first.node, checks, schema: first.node.schema }, map: first.map };
+      const verdicts = inputs.slice(1).map((verdict) => verdict.node);
+      return { node: { ...node, input: first.node, checks, verdicts, schema: first.node.schema }, map: first.map };
+    }
+    case "number": {
+      const schema = [...first.node.schema, ...node.schema.slice(-1)];
+      const map = new Map([...first.map, [node.input.schema.length, first.node.schema.length] as const]);
+      return { node: { ...node, input: first.node, schema }, map };
     }
     case "sort": {
       const keys = remapKeys(node.keys, first);
       return { node: { ...node, input: first.node, keys, schema: first.node.schema }, map: first.map };
     }
     case "limit":
+    case "stored":
       return { node: { ...node, input: first.node, schema: first.node.schema }, map: first.map };
     case "union": {
       const { items, map } = kept(node.schema, wanted);
