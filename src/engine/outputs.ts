@@ -6,7 +6,7 @@ import { configError, planError } from "../common/errors.js";
 import { countTableRows, writeDuckDbTable } from "../duckdb/table.js";
 import { exchangeWriter } from "../exchange/codec.js";
 import { assemble, completePublish, discard, EarlyFile, prepareTarget, publish, type Target } from "../io/commit.js";
-import { releaseStaging } from "../io/commitOwner.js";
+import { ownerKept, releaseStaging } from "../io/commitOwner.js";
 import type { BatchWriter } from "../io/contracts.js";
 import { killPoint } from "../io/killPoint.js";
 import { nodeFileSystem } from "../io/sinkFileSystem.js";
@@ -132,6 +132,7 @@ export class OutputSet {
     for (const output of this.outputs.values()) {
       if (output.kind !== "files") continue;
       await output.early?.close();
+      await ownerKept(output.target.staging);
       releaseStaging(output.target.staging);
     }
   }

@@ -2,7 +2,7 @@ import path from "node:path";
 import { MillraceError } from "../common/errors.js";
 import type { Staged } from "./commitAssemble.js";
 import { applyIntent, type Intent, readIntent, removeStaging, writeIntent } from "./commitIntent.js";
-import { releaseStaging, takeStaging } from "./commitOwner.js";
+import { keepOwner, ownerKept, ownerOf, releaseStaging, takeStaging } from "./commitOwner.js";
 import { killPoint } from "./killPoint.js";
 import { type Target, targetExists } from "./commitTarget.js";
 import {
@@ -64,7 +64,12 @@ export async function completePublish(target: Target, staged: Staged, options: P
     files.removeEmpty(path.dirname(target.staging));
     return;
   }
-  takeStaging(files, target.staging, target.runId, path.basename(target.path));
+  // Whoever finds this process dead has to find the run, too: what is staged is the only copy.
+  const runFolder = ownerOf(files, target.staging)?.runFolder ?? null;
+  takeStaging(files, target.staging, target.runId, path.basename(target.path), runFolder);
+  keepOwner(files, target.staging);
+  const failure = await ownerKept(target.staging);
+  if (failure !== null) throw failure;
   const intent = readIntent(files, target.staging);
   if (intent !== null) await carryOut(target, intent, files);
   else if (!isPublishedBy(target, files)) {

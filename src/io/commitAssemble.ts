@@ -5,6 +5,7 @@ import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import type { BegunFile, EarlyFile } from "./commitEarly.js";
 import { checksumOf, mergerOf } from "./commitMerge.js";
+import { ownerKept } from "./commitOwner.js";
 import { clearStaged, fileName, stagedPath } from "./commitStaged.js";
 import type { Target } from "./commitTarget.js";
 import { killPoint } from "./killPoint.js";
@@ -45,6 +46,8 @@ export async function assemble(
   early: EarlyFile | null = null,
 ): Promise<Staged> {
   const columns = fileSchema(target.sink, schema);
+  const failure = await ownerKept(target.staging);
+  if (failure !== null) throw failure;
   const begun = (await early?.take(fragments)) ?? null;
   if (begun === null) clearStaged(target, files);
   // Several at a time: waiting for the disk is most of it where there are many files.

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { type FileSystem, readText, writeTextAtomically } from "./sinkFileSystem.js";
+import { type FileSystem, fileError, readText, writeTextUnsynced } from "./sinkFileSystem.js";
 
 /** Who works in a staging folder, so that nobody clears it away under a run that is alive. */
 export interface Owner {
@@ -37,6 +37,10 @@ function startOf(pid: number): string | null {
 
 export const thisProcess = (): ProcessIdentity => ({ pid: process.pid, started: startOf(process.pid) });
 
+/**
+ * Says that this process works in a staging folder. Whoever looks sees that at once; `keepOwner` sees to it that a machine which loses power does
+ * not forget it. For scratch files that does not matter.
+ */
 export function takeStaging(
   files: FileSystem,
   staging: string,
@@ -45,11 +49,48 @@ export function takeStaging(
   runFolder: string | null = null,
 ): void {
   const owner: Owner = { runId, target, ...thisProcess(), runFolder };
-  writeTextAtomically(files, path.join(staging, ownerFile), JSON.stringify(owner));
+  writeTextUnsynced(files, path.join(staging, ownerFile), JSON.stringify(owner));
   held.add(staging);
 }
 
 export const releaseStaging = (staging: string): boolean => held.delete(staging);
+
+/** Owners that are on their way to the disk: null once they are there, else what went wrong. */
+const syncing = new Map<string, Promise<unknown>>();
+
+/** Has the disk take the owner of a staging folder while the work begins. `ownerKept` waits for it. */
+export function keepOwner(files: FileSystem, staging: string): void {
+  syncing.set(
+    staging,
+    syncOwner(files, staging).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    ),
+  );
+}
+
+async function syncOwner(files: FileSystem, staging: string): Promise<void> {
+  const file = path.join(staging, ownerFile);
+  const fd = files.open(file, "read");
+  try {
+    await files.startSync(fd);
+  } catch (thrown) {
+    throw fileError(thrown, "sync", file);
+  } finally {
+    files.close(fd);
+  }
+  await files.syncFolders([staging]);
+}
+
+/**
+ * Waits until the disk has the owner of a staging folder: before anything is published from there, and before it is removed.
+ * Gives what went wrong; null for nothing, and for an owner that nobody sent there.
+ */
+export async function ownerKept(staging: string): Promise<unknown> {
+  const failure = (await syncing.get(staging)) ?? null;
+  syncing.delete(staging);
+  return failure;
+}
 
 export function ownerOf(files: FileSystem, staging: string): Owner | null {
   const text = readText(files, path.join(staging, ownerFile));

@@ -2,7 +2,7 @@ import path from "node:path";
 import { configError } from "../common/errors.js";
 import type { SinkSpec } from "../plan/nodes.js";
 import { readIntent, recover, removeStaging, requireNobodyElse } from "./commitIntent.js";
-import { releaseStaging, takeStaging } from "./commitOwner.js";
+import { keepOwner, ownerKept, releaseStaging, takeStaging } from "./commitOwner.js";
 import { killPoint } from "./killPoint.js";
 import { bookFolder, readManifest } from "./manifest.js";
 import { type FileSystem, nodeFileSystem } from "./sinkFileSystem.js";
@@ -61,6 +61,7 @@ export async function prepareTarget(
   try {
     files.makeFolder(fragments);
     takeStaging(files, staging, runId, path.basename(target), runFolder);
+    keepOwner(files, staging);
     // Of two runs that both found nobody at work, the one that looks again later finds the other.
     requireNobodyElse(files, target, runId);
   } catch (thrown) {
@@ -130,6 +131,8 @@ function missingFolders(files: FileSystem, folder: string): string[] {
  * staging stays: `recover` carries it to its end.
  */
 export async function discard(target: Target, files: FileSystem = nodeFileSystem): Promise<void> {
+  // What became of the owner does not matter any more, but its file must not be open when the run ends.
+  await ownerKept(target.staging);
   if (readIntent(files, target.staging) !== null) {
     releaseStaging(target.staging);
     return;

@@ -354,11 +354,21 @@ export function readText(files: FileSystem, file: string): string | null {
 
 /** Writes a small text file durably and in one step: readers see the old text or the new one. */
 export function writeTextAtomically(files: FileSystem, file: string, content: string): void {
+  renameText(files, file, content, (fd) => files.fsync(fd));
+  files.syncFolder(path.dirname(file));
+}
+
+/** The same, but that a machine which loses power may lose the text, and have an empty file in its place. */
+export function writeTextUnsynced(files: FileSystem, file: string, content: string): void {
+  renameText(files, file, content, () => undefined);
+}
+
+function renameText(files: FileSystem, file: string, content: string, sync: (fd: number) => void): void {
   const temporary = path.join(path.dirname(file), `.${path.basename(file)}.new`);
   const fd = files.open(temporary, "create");
   try {
     files.write(fd, [new TextEncoder().encode(content)], 0);
-    files.fsync(fd);
+    sync(fd);
   } catch (thrown) {
     throw fileError(thrown, "write", file);
   } finally {
@@ -366,7 +376,6 @@ export function writeTextAtomically(files: FileSystem, file: string, content: st
   }
   killPoint("text-written");
   files.rename(temporary, file);
-  files.syncFolder(path.dirname(file));
 }
 
 /** Writes a small text file durably, for a place where nobody reads before that is done. */
