@@ -37,12 +37,12 @@ function rowsOfBuckets(paths: readonly string[]): { readonly rows: readonly numb
   let [bytes, all] = [0, 0];
   for (const path of paths) {
     const file = new BlockFile(path);
+    file.close();
     bytes += file.bytes;
     for (const { bounds, rows: more } of file.blocks) {
       all += more;
       for (let b = 0; b + 1 < bounds.length; b++) rows[b] = (rows[b] ?? 0) + (bounds[b + 1] as number) - (bounds[b] as number);
     }
-    file.close();
   }
   return { rows, rowBytes: all === 0 ? 0 : bytes / all };
 }

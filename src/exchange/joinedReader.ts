@@ -11,6 +11,7 @@ import type { Schema } from "../schema/types.js";
 import type { ScanResult } from "../task/protocol.js";
 import { type Block, BlockFile } from "./blockFile.js";
 import { MatchFile } from "./matchFile.js";
+import { openBeside } from "./openBeside.js";
 import type { PlacedPart } from "./placedReader.js";
 import { giveReadMemory, type ReadMemory, takeReadMemory } from "./readMemory.js";
 
@@ -41,7 +42,7 @@ export class JoinedReader implements BatchReader {
     this.#part = part;
     this.#next = part.from;
     this.#file = path === null ? null : new BlockFile(path);
-    this.#matches = path === null ? [] : paths.map((one) => new MatchFile(one));
+    this.#matches = path === null ? [] : openBeside(this.#file, paths, (one) => new MatchFile(one));
     this.#sides = (["left", "right"] as const).map((side) => {
       const wanted = output.flatMap((one, place) => (one.side === side ? [{ place, from: one.index }] : []));
       return new Side(this.#kernels, schema, wanted);

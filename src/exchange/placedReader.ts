@@ -9,6 +9,7 @@ import { ValueBuffer } from "../kernels/valueBuffer.js";
 import { type Schema, types } from "../schema/types.js";
 import type { PartitionSpec, ScanResult } from "../task/protocol.js";
 import { type Block, BlockFile } from "./blockFile.js";
+import { openBeside } from "./openBeside.js";
 import { giveReadMemory, ReadMemory, takeReadMemory } from "./readMemory.js";
 
 export type PlacedPart = Extract<PartitionSpec, { kind: "placed" }>;
@@ -72,7 +73,7 @@ export class PlacedReader implements BatchReader {
     const all = how === "keep" ? [...schema, { type: types.bool }] : schema;
     this.#values = all.map(({ type }) => new ValueBuffer(this.#kernels, type));
     this.#places = new Region(this.#kernels.memory);
-    this.#beside = path === null ? [] : paths.map((one) => new BlockFile(one));
+    this.#beside = path === null ? [] : openBeside(this.#file, paths, (one) => new BlockFile(one));
   }
 
   next(): Batch | null {

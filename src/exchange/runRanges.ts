@@ -22,12 +22,15 @@ export function planRuns(paths: readonly string[]): RunsPart[] {
   let [rows, bytes] = [0, 0];
   for (const path of paths) {
     const file = new BlockFile(path);
-    bytes += file.bytes;
-    const keys = new SortedKeys(file);
-    rows += keys.rows;
-    const count = Math.min(samplesPerRun, keys.rows);
-    for (let i = 0; i < count; i++) samples.push(keys.at(Math.floor((i * keys.rows) / count)));
-    file.close();
+    try {
+      bytes += file.bytes;
+      const keys = new SortedKeys(file);
+      rows += keys.rows;
+      const count = Math.min(samplesPerRun, keys.rows);
+      for (let i = 0; i < count; i++) samples.push(keys.at(Math.floor((i * keys.rows) / count)));
+    } finally {
+      file.close();
+    }
   }
   const ranges = Math.min(Math.ceil(Math.max(rows / rangeRows, bytes / rangeBytes)), samples.length);
   samples.sort(Buffer.compare);

@@ -57,7 +57,12 @@ export async function assemble(
       fileName(target),
     ];
     const file = stagedPath(target, relative);
-    files.makeFolder(path.dirname(file));
+    try {
+      files.makeFolder(path.dirname(file));
+    } catch (thrown) {
+      begun?.output.abort();
+      throw thrown;
+    }
     const summary = await assembleFile(target.sink, columns, parts, file, files, begun);
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
     killPoint("file-staged");

@@ -5,6 +5,7 @@ import { internalError } from "../../common/errors.js";
 import { readCsvHead } from "../../io/csvHead.js";
 import { Transcoder } from "../../io/encoding.js";
 import { transcodeHead } from "../../io/encodingSource.js";
+import { fileError } from "../../io/sinkFileSystem.js";
 import { readHeadBytes } from "../../io/textBytes.js";
 import type { ResolvedSource, SourceFile } from "../../plan/bound.js";
 import type { RawFileEntry } from "./rejectIndex.js";
@@ -264,6 +265,8 @@ function sync(file: string): void {
   const fd = openSync(file, "r");
   try {
     fsyncSync(fd);
+  } catch (cause) {
+    throw fileError(cause, "sync", file);
   } finally {
     closeSync(fd);
   }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { assemble, discard, EarlyFile, prepareTarget, publish, type Target } from "../../../src/io/commit.js";
-import { type FileSystem, nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
+import { type FileSystem, fileError, nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
 import { openWriter } from "../../../src/io/sinks.js";
 import { batchFromRows } from "../../../src/kernels/rows.js";
 import type { SinkSpec } from "../../../src/plan/nodes.js";
@@ -110,6 +110,34 @@ describe("a file that is put together while fragments are still written", () => 
     await early.close();
     await discard(target);
     expect(existsSync(target.staging)).toBe(false);
+  });
+
+  it("is closed where its folder cannot be made again", async () => {
+    const { target, fragments } = await fragmentsOf("parquet", [2, 3]);
+    const open = new Set<number>();
+    const files: FileSystem = {
+      ...nodeFileSystem,
+      open: (file, how) => {
+        const fd = nodeFileSystem.open(file, how);
+        open.add(fd);
+        return fd;
+      },
+      close: (fd) => {
+        open.delete(fd);
+        nodeFileSystem.close(fd);
+      },
+    };
+    const early = earlyOf(target, files);
+    early.add(fragments);
+    const full: FileSystem = {
+      ...files,
+      makeFolder: (folder) => {
+        throw fileError(Object.assign(new Error("no space left on device"), { code: "ENOSPC" }), "make folder", folder);
+      },
+    };
+    await expect(assemble(target, schema, fragments, full, early)).rejects.toMatchObject({ code: "DISK_FULL" });
+    expect([...open]).toEqual([]);
+    await discard(target);
   });
 
   it("is not made for partitions", () => {
