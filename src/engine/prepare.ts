@@ -15,8 +15,14 @@ import { planError } from "../common/errors.js";
 import type { PreparedChecks } from "./stages/checkFindings.js";
 import type { EngineSettings } from "./options.js";
 import { RowFeed } from "./stages/rowFeed.js";
-import { StreamReader as StreamFeed } from "../io/streamRead.js";
+import { StreamReader } from "../io/streamRead.js";
 import { StreamInput } from "../plan/stream.js";
+
+/** A stream of the program, and the source that its text is. */
+export interface StreamFeed {
+  readonly reader: StreamReader;
+  readonly text: ResolvedSource;
+}
 
 /** A plan that is ready to run: sources found, names and types checked, stages cut. */
 export interface PreparedPlan {
@@ -95,7 +101,13 @@ async function resolveRows(spec: Extract<SourceSpec, { format: "rows" }>, plan: 
       hint: "Run the plan in the program that made it with read.rows.",
     });
   }
-  const feed = rows instanceof StreamInput ? await StreamFeed.open(rows) : await RowFeed.open(rows);
+  if (rows instanceof StreamInput) {
+    const reader = StreamReader.open(rows);
+    const text = await reader.resolve(spec);
+    feeds.set(spec.id, { reader, text });
+    return { spec, files: [], schema: text.schema, partitionColumns: [], rows: null };
+  }
+  const feed = await RowFeed.open(rows);
   feeds.set(spec.id, feed);
   return {
     spec,

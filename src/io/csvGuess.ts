@@ -38,7 +38,7 @@ export function guessOptions(options: CsvOptions, files: readonly SourceFile[]):
   if (options.guess.length === 0) return options;
   const file = files.find((candidate) => candidate.bytes > 0);
   if (file === undefined) return { ...options, guess: [] };
-  const guess = guessCsv(file.path, options).options;
+  const guess = guessCsv(file, options).options;
   return { ...guess, ...guessFormats(file, guess), guess: [] };
 }
 
@@ -64,8 +64,8 @@ function guessFormats(file: SourceFile, options: CsvOptions): Pick<CsvOptions, "
 }
 
 /** Guesses what `options.guess` names from the first 128 KiB of a file. */
-export function guessCsv(path: string, options: CsvOptions): CsvGuess {
-  const { bytes, whole } = readHeadBytes(path, sampleBytes);
+export function guessCsv(file: SourceFile, options: CsvOptions): CsvGuess {
+  const { bytes, whole } = readHeadBytes(file, sampleBytes);
   return guessFromBytes(bytes, whole, options);
 }
 

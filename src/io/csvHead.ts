@@ -41,12 +41,9 @@ const lastReadWithoutHeader = 512 * 1024;
  * has lines that end with CR. @throws MillraceError Data/CSV_NO_HEADER, Config/INVALID_CSV_OPTION
  */
 export function readCsvHead(file: SourceFile, options: CsvOptions): CsvHead {
-  const most = options.header ? lastRead : lastReadWithoutHeader;
   for (let length = firstRead; ; length *= 8) {
-    const { bytes, whole } = readHeadBytes(file.path, length);
-    const encoding = markedEncoding(csvEncoding(options), bytes);
-    const text = transcodeHead(bytes, encoding, whole);
-    const head = parseHead(text, options, whole, whole || length >= most, encoding);
+    const { bytes, whole } = readHeadBytes(file, length);
+    const head = headIn(bytes, whole, length, options);
     if (head !== null) return head;
     if (whole || length >= lastRead) {
       throw dataError(
@@ -62,12 +59,28 @@ export function readCsvHead(file: SourceFile, options: CsvOptions): CsvHead {
   }
 }
 
+/** As `parseHead`, of bytes in the file's encoding: all that `length` asked for, or all there are. */
+function headIn(bytes: Uint8Array, whole: boolean, length: number, options: CsvOptions): CsvHead | null {
+  const most = options.header ? lastRead : lastReadWithoutHeader;
+  const encoding = markedEncoding(csvEncoding(options), bytes);
+  return parseHead(transcodeHead(bytes, encoding, whole), options, whole, whole || length >= most, encoding);
+}
+
+/** How much of a text the head is looked for in at first, then, and so on, until it is found. */
+export function* headLengths(): Generator<number> {
+  for (let length = firstRead; length <= lastRead; length *= 8) yield length;
+}
+
+/** Whether the first `length` bytes, or all there are, hold the head. */
+export const holdsHead = (bytes: Uint8Array, whole: boolean, length: number, options: CsvOptions): boolean =>
+  headIn(bytes, whole, length, options) !== null;
+
 /** A file's encoding: as declared, unless a byte order mark says otherwise. */
 export function csvFileEncoding(file: SourceFile, options: CsvOptions): TextEncoding {
   const declared = csvEncoding(options);
   // A compressed file is one piece whatever it holds, and these have no mark.
   if (isGzip(file.path) || declared === "latin1" || declared === "windows1252") return declared;
-  return markedEncoding(declared, readHeadBytes(file.path, 4).bytes);
+  return markedEncoding(declared, readHeadBytes(file, 4).bytes);
 }
 
 /**

@@ -49,8 +49,8 @@ const dateRecords = 1_000;
 export function inspectCsv(path: string, options: ReadCsvOptions = {}): CsvInspection {
   const { node } = read.csv(path, { ...options, dialect: "auto" });
   if (node.kind !== "scan" || node.source.format !== "csv") throw planError("INVALID_SOURCE", "expected a CSV source");
-  const guess = guessCsv(path, node.source.csv);
   const file = { path, bytes: sizeOf(path), modifiedMs: 0, partitionValues: [] };
+  const guess = guessCsv(file, node.source.csv);
   const head = checkedHead(file, guess.options, undefined);
   const { encoding, delimiter, quote, escape: escaping, comment, header, nullValues, skipLines } = guess.options;
   const schema = inferCsvSchema(guess.options, [file], [head], foundNames(guess.options, [file], [head]));

@@ -13,7 +13,7 @@ import { inferCsvSchema } from "./csvInfer.js";
 import { CsvReader } from "./csvReader.js";
 import type { ColumnPlace } from "./csvRows.js";
 import type { FoundFiles } from "./files.js";
-import { isGzip, openGzip, openPlain } from "./textBytes.js";
+import { type ByteSource, isGzip, openGzip, openPlain } from "./textBytes.js";
 import { planText } from "./textPartitions.js";
 
 /** How a partition is read. */
@@ -24,6 +24,8 @@ export interface ReaderOptions {
   /** Bytes of a text block; the default is right except for tests. */
   readonly blockBytes?: number;
   readonly maxRecordBytes?: number;
+  /** Gives a file's bytes from an offset on; they are read from the disk unless that is said. */
+  readonly open?: (start: number) => ByteSource;
 }
 
 type CsvSpec = Extract<SourceSpec, { format: "csv" }>;
@@ -86,7 +88,7 @@ export function openCsv(scan: ScanSpec, part: PartitionSpec, options: ReaderOpti
     required: csv.required ?? [],
     hidden: hiddenFields(csv.required ?? [], source.schema, schema).map((field) => ({ field, place: placeOf(field) })),
     trailing: csv.csv.trailingDelimiter === true,
-    open: (start) => (isGzip(file.path) ? openGzip(file) : openPlain(file, start)),
+    open: options.open ?? ((start) => (isGzip(file.path) ? openGzip(file) : openPlain(file, start))),
     start: part.kind === "bytes" ? part.start : 0,
     end: part.kind === "bytes" ? part.end : Number.POSITIVE_INFINITY,
     exactStart: part.kind === "bytes" ? part.exactStart : true,

@@ -56,7 +56,7 @@ export function openJsonl(scan: ScanSpec, part: PartitionSpec, options: ReaderOp
     required: spec.required ?? [],
     hidden: hiddenFields(spec.required ?? [], source.schema, schema),
     folder: new Map(source.partitionColumns.map((name, i) => [name, file.partitionValues[i] ?? null])),
-    open: (start) => (isGzip(file.path) ? openGzip(file) : openPlain(file, start)),
+    open: options.open ?? ((start) => (isGzip(file.path) ? openGzip(file) : openPlain(file, start))),
     start: part.kind === "bytes" ? part.start : 0,
     end: part.kind === "bytes" ? part.end : Number.POSITIVE_INFINITY,
     exactStart: part.kind === "bytes" ? part.exactStart : true,

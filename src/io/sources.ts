@@ -5,6 +5,7 @@ import type { SourceSpec } from "../plan/nodes.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
 import type { BatchReader } from "./contracts.js";
 import { openCsv, planCsv, type ReaderOptions, resolveCsv } from "./csvSource.js";
+import { checkRequired } from "./csvFields.js";
 import { findFiles } from "./files.js";
 import { withFolderColumns } from "./folderColumns.js";
 
@@ -42,6 +43,7 @@ export async function resolveSource(spec: SourceSpec): Promise<ResolvedSource> {
       const { schema, rows, ranges = [] } = await resolve(inFiles, found.files);
       const own = schema.filter((field) => !folder.has(field.name));
       const columns = { schema: [...own, ...found.partitionSchema], partitionColumns: [...folder] };
+      checkRequired(spec.required ?? [], columns.schema);
       return { spec, files: found.files, ...columns, rows, ranges: ranges.filter((range) => !folder.has(range.name)) };
     }
     default:

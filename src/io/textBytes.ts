@@ -11,7 +11,17 @@ export interface ByteSource {
   close(): void;
 }
 
+/** A text of which the beginning is held: a stream, which nobody can open to look at it. */
+export interface HeldText extends SourceFile {
+  /** Its first bytes. */
+  readonly held: Uint8Array;
+  /** They are all of it. */
+  readonly whole: boolean;
+}
+
 export const isGzip = (path: string): boolean => path.endsWith(".gz");
+
+export const isHeld = (file: SourceFile): file is HeldText => "held" in file;
 
 /** Reads a plain file from `start`. @throws MillraceError External/SOURCE_UNREADABLE, Data/SOURCE_CHANGED */
 export function openPlain(file: SourceFile, start: number): ByteSource {
@@ -78,7 +88,9 @@ export function openGzip(file: SourceFile): ByteSource {
 }
 
 /** The first `length` bytes of a file, decompressed, or all of it when it is shorter. */
-export function readHeadBytes(path: string, length: number): { readonly bytes: Uint8Array; readonly whole: boolean } {
+export function readHeadBytes(file: SourceFile, length: number): { readonly bytes: Uint8Array; readonly whole: boolean } {
+  if (isHeld(file)) return { bytes: file.held.subarray(0, length), whole: file.whole && file.held.length <= length };
+  const { path } = file;
   const fd = openFile(path);
   try {
     const size = fstatSync(fd).size;
@@ -94,7 +106,9 @@ export function readHeadBytes(path: string, length: number): { readonly bytes: U
 }
 
 /** Bytes [start, start + length) of a plain file, fewer at its end. */
-export function readBytesAt(path: string, start: number, length: number): Uint8Array {
+export function readBytesAt(file: SourceFile, start: number, length: number): Uint8Array {
+  if (isHeld(file)) return file.held.subarray(start, start + length);
+  const { path } = file;
   const fd = openFile(path);
   try {
     return readRange(fd, path, start, length);

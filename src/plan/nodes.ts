@@ -52,7 +52,7 @@ export interface FileSource {
   readonly paths: readonly string[];
   /** Declared columns; absent: inferred when the plan is resolved. */
   readonly schema?: Schema;
-  /** Columns of CSV and JSON lines in which null rejects the record. */
+  /** Columns in which null rejects the record. */
   readonly required?: readonly string[];
   readonly onReject: OnReject;
   readonly rejectLimits: RejectLimits;

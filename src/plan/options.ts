@@ -11,7 +11,7 @@ export interface Option<T> {
 }
 
 type Options = { readonly [name: string]: Option<unknown> };
-type Filled<O extends Options> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
+export type Filled<O extends Options> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
 
 const option = <T>(fallback: T, expected: string, accepts: (value: unknown) => boolean): Option<T> => ({
   fallback,

@@ -1,13 +1,13 @@
 import type { Readable } from "node:stream";
 import { required } from "../common/assert.js";
 import { planError } from "../common/errors.js";
-import { checkReadFormat } from "../functions/time-format.js";
 import { Dataset } from "./dataset.js";
 import { describe } from "./literal.js";
-import type { CsvGuessed, CsvOptions, FileSource, OnReject, RejectLimits, SourceSpec, TextFormat } from "./nodes.js";
+import { csvRules, type CsvTextOptions, csvTextOptions } from "./csvOptions.js";
+import type { FileSource, OnReject, RejectLimits, SourceSpec } from "./nodes.js";
 import { fillOptions, invalidOption, options } from "./options.js";
 import { parseSchema } from "./schemaSpec.js";
-import { type ReadStreamOptions, streamInput, streamReadNames } from "./stream.js";
+import { anyFormat, requireReadable, streamFormat, StreamInput, type StreamKind } from "./stream.js";
 import type { Loose, SchemaColumns, SchemaSpec } from "./types.js";
 
 /** Options of every source. */
@@ -20,52 +20,13 @@ export interface ReadOptions<S extends SchemaSpec = SchemaSpec> {
   readonly rejectLimits?: RejectLimits;
 }
 
-/** Options of JSON lines. */
-export interface ReadJsonlOptions<S extends SchemaSpec = SchemaSpec> extends ReadOptions<S> {
+/** Options of files, and of streams that are text. */
+export interface ReadFileOptions<S extends SchemaSpec = SchemaSpec> extends ReadOptions<S> {
   /** Columns that must have a value: a record in which one is null or missing is rejected (`REQUIRED_MISSING`). */
   readonly required?: string | readonly string[];
 }
 
-export interface ReadCsvOptions<S extends SchemaSpec = SchemaSpec> extends ReadJsonlOptions<S> {
-  /** Whether the first line names the columns; true by default. */
-  readonly header?: boolean;
-  /** One ASCII character; "," by default. */
-  readonly delimiter?: string;
-  /** One ASCII character, '"' by default; null when fields are never quoted. */
-  readonly quote?: string | null;
-  /** Stands before a quote inside a quoted field; the quote itself by default. */
-  readonly escape?: string | null;
-  /** Unquoted texts that mean null; [""] by default. */
-  readonly nullValues?: string | readonly string[];
-  /** Lines that begin with this character are left out; none by default. */
-  readonly comment?: string | null;
-  /** Lines to leave out before the header; 0 by default. */
-  readonly skipLines?: number;
-  /** "utf-8" by default; also "utf-16le", "utf-16be", "windows-1252", "latin1". A byte order mark of UTF-16 goes before "utf-8". */
-  readonly encoding?: string;
-  /** "lenient" by default: a misplaced quote is text. "strict" rejects a record that has one, or a line end of another kind. */
-  readonly quotes?: "strict" | "lenient";
-  /** How declared columns are found: by the header's names (a subset in any order) or by position. */
-  readonly columns?: "byName" | "byPosition";
-  /**
-   * What happens to files of the source with other columns: "fail" (default) is an error. "discard" leaves columns out that the schema,
-   * or the first file, does not have, and gives null for those that a file lacks. "evolve" adds the columns of every file instead.
-   */
-  readonly schemaDrift?: "fail" | "evolve" | "discard";
-  /** Longest record in bytes of its text as UTF-8, 1024 to 536870912; a longer one is rejected. 64 MiB by default. */
-  readonly maxRecordBytes?: number;
-  /** How date columns are written, such as "%d/%m/%Y" (as `parseDate` takes it), for all or by column; ISO's way by default. */
-  readonly dateFormat?: TextFormat;
-  /** How timestamp columns are written, such as "%d.%m.%Y %H:%M"; ISO's way by default. */
-  readonly timestampFormat?: TextFormat;
-  /** Every record ends with a delimiter, and no field is behind it; false by default. */
-  readonly trailingDelimiter?: boolean;
-  /**
-   * "auto" guesses what is not given of encoding, delimiter, quote, escape, comment, header, nullValues and the formats of dates from the first
-   * file.
-   */
-  readonly dialect?: "default" | "auto";
-}
+export interface ReadCsvOptions<S extends SchemaSpec = SchemaSpec> extends ReadFileOptions<S>, CsvTextOptions {}
 
 /** Options of a query. */
 export interface ReadSqlOptions<S extends SchemaSpec = SchemaSpec> extends ReadOptions<S> {
@@ -86,110 +47,27 @@ const common = {
   rejectLimits: options.other<unknown>({}),
 };
 
-/** Longest record of a CSV file unless a plan says otherwise. */
-const csvRecordBytes = 64 * 1024 * 1024;
-const mostRecordBytes = 512 * 1024 * 1024;
-const guessable: readonly CsvGuessed[] = [
-  "encoding",
-  "delimiter",
-  "quote",
-  "escape",
-  "comment",
-  "header",
-  "nullValues",
-  "columns",
-];
-
-/** A format for reading, or one by column. */
-const timeFormat = {
-  fallback: undefined as TextFormat | undefined,
-  check: (value: unknown) => {
-    const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
-    const formats: unknown[] = isMap ? Object.values(value) : [value];
-    const wrong = formats.map((format) => (typeof format === "string" ? checkReadFormat(format) : "expects text"));
-    const first = wrong.find((found) => found !== null);
-    if (first === undefined) return { value: value as TextFormat };
-    return { expected: `a format such as "%d/%m/%Y", or one by column (it ${first})` };
-  },
-};
-
-const csvOptions = {
-  ...common,
-  header: options.flag(true),
-  delimiter: options.character(","),
-  quote: options.characterOrNull<string | null>('"'),
-  escape: options.characterOrNull<string | null | undefined>(undefined),
-  nullValues: options.texts([""]),
-  comment: options.characterOrNull<string | null>(null),
-  skipLines: options.whole(0, 0),
-  encoding: options.text("utf8"),
-  quotes: options.oneOf("lenient", ["strict", "lenient"]),
-  columns: options.oneOf<"byName" | "byPosition" | "">("", ["byName", "byPosition"]),
-  schemaDrift: options.oneOf("fail", ["fail", "evolve", "discard"]),
-  maxRecordBytes: options.whole(csvRecordBytes, 1024),
-  dialect: options.oneOf("default", ["default", "auto"]),
-  required: options.texts([]),
-  dateFormat: timeFormat,
-  timestampFormat: timeFormat,
-  trailingDelimiter: options.flag(false),
-};
+const ruled = { ...common, required: options.texts([]) };
+const csvOptions = { ...ruled, ...csvTextOptions };
 
 function csv<const S extends SchemaSpec>(paths: Paths, options: ReadCsvOptions<S> & Declared<S>): Dataset<SchemaColumns<S>>;
 function csv(paths: Paths, options?: ReadCsvOptions): Dataset<Loose>;
 function csv(paths: Paths, options?: ReadCsvOptions): Dataset<Loose> {
   const where = "read.csv";
   const given = fillOptions(options, csvOptions, where);
-  const { delimiter, quote, header, nullValues, comment, skipLines, encoding, quotes, schemaDrift, maxRecordBytes } = given;
-  // Without a header there are no names to go by.
-  const columns = given.columns === "" ? (header ? "byName" : "byPosition") : given.columns;
-  if (columns === "byName" && !header) {
-    throw invalidOption(where, "columns", '"byPosition", because header is false', columns);
-  }
-  if (quote === delimiter || comment === delimiter || (comment !== null && comment === quote)) {
-    throw planError("INVALID_OPTION", `${where}: delimiter, quote and comment must be different characters`);
-  }
-  if (maxRecordBytes > mostRecordBytes) {
-    throw invalidOption(where, "maxRecordBytes", `at most ${mostRecordBytes}`, maxRecordBytes);
-  }
-  const isGiven = (name: CsvGuessed): boolean => options?.[name] !== undefined;
-  const csv: CsvOptions = {
-    delimiter,
-    quote,
-    escape: given.escape === undefined ? quote : given.escape,
-    header,
-    nullValues,
-    comment,
-    skipLines,
-    encoding,
-    quotes,
-    columns,
-    schemaDrift,
-    maxRecordBytes,
-    ...(given.dateFormat === undefined ? {} : { dateFormat: given.dateFormat }),
-    ...(given.timestampFormat === undefined ? {} : { timestampFormat: given.timestampFormat }),
-    ...(given.trailingDelimiter ? { trailingDelimiter: true } : {}),
-    guess: given.dialect === "auto" ? guessable.filter((name) => !isGiven(name)) : [],
-  };
-  return scan({ format: "csv", csv, ...fileSource(paths, given, where), ...requiredOf(given.required) });
+  const csv = csvRules(given, options, where);
+  return scan({ format: "csv", csv, ...fileSource(paths, given, where) });
 }
 
-const requiredOf = (names: readonly string[]) => (names.length === 0 ? {} : { required: names });
-
-const jsonlOptions = { ...common, required: options.texts([]) };
-
-function jsonl<const S extends SchemaSpec>(paths: Paths, options: ReadJsonlOptions<S> & Declared<S>): Dataset<SchemaColumns<S>>;
-function jsonl(paths: Paths, options?: ReadJsonlOptions): Dataset<Loose>;
-function jsonl(paths: Paths, options?: ReadJsonlOptions): Dataset<Loose> {
-  const given = fillOptions(options, jsonlOptions, "read.jsonl");
-  return scan({ format: "jsonl", ...fileSource(paths, given, "read.jsonl"), ...requiredOf(given.required) });
-}
-
-function fileFormat(format: "parquet" | "arrow") {
-  function readFiles<const S extends SchemaSpec>(paths: Paths, options: ReadOptions<S> & Declared<S>): Dataset<SchemaColumns<S>>;
-  function readFiles(paths: Paths, options?: ReadOptions): Dataset<Loose>;
-  function readFiles(paths: Paths, options?: ReadOptions): Dataset<Loose> {
+function fileFormat(format: "jsonl" | "parquet" | "arrow") {
+  function readFiles<const S extends SchemaSpec>(
+    paths: Paths,
+    options: ReadFileOptions<S> & Declared<S>,
+  ): Dataset<SchemaColumns<S>>;
+  function readFiles(paths: Paths, options?: ReadFileOptions): Dataset<Loose>;
+  function readFiles(paths: Paths, options?: ReadFileOptions): Dataset<Loose> {
     const where = `read.${format}`;
-    return scan({ format, ...fileSource(paths, fillOptions(options, common, where), where) });
+    return scan({ format, ...fileSource(paths, fillOptions(options, ruled, where), where) });
   }
   return readFiles;
 }
@@ -213,19 +91,24 @@ function rows(rows: RowsGiven, options?: ReadOptions): Dataset<Loose> {
   return new Dataset({ kind: "scan", source }, new Map([[id, rows]]));
 }
 
+type StreamOptions<S extends SchemaSpec = SchemaSpec> = ReadCsvOptions<S> & StreamKind;
+
 function stream<const S extends SchemaSpec>(
   readable: Readable,
-  options: ReadOptions<S> & ReadStreamOptions & Declared<S>,
+  options: StreamOptions<S> & Declared<S>,
 ): Dataset<SchemaColumns<S>>;
-function stream(readable: Readable, options: ReadOptions & ReadStreamOptions): Dataset<Loose>;
-function stream(readable: Readable, given: ReadOptions & ReadStreamOptions): Dataset<Loose> {
+function stream(readable: Readable, options: StreamOptions): Dataset<Loose>;
+function stream(readable: Readable, options: StreamOptions): Dataset<Loose> {
   const where = "read.stream";
-  const isText = ([name]: readonly [string, unknown]) => streamReadNames.includes(name);
-  const entries = Object.entries(given ?? {});
-  const input = streamInput(readable, Object.fromEntries(entries.filter(isText)), where);
-  const own = fillOptions(Object.fromEntries(entries.filter((entry) => !isText(entry))), common, where);
+  requireReadable(readable, where);
+  const format = streamFormat(options, where);
+  const given = fillOptions(options, { ...csvOptions, format: anyFormat }, where);
+  if (format === "jsonl") fillOptions(options, { ...ruled, format: anyFormat }, where);
+  const { onReject, rejectLimits, schema, required = [] } = rules(given, where);
+  const input = new StreamInput(readable, format === "csv" ? csvRules(given, options, where) : null, required);
   const id = rowsId(readable);
-  return new Dataset({ kind: "scan", source: { format: "rows", id, ...rules(own, where) } }, new Map([[id, input]]));
+  const source: SourceSpec = { format: "rows", id, onReject, rejectLimits, ...(schema === undefined ? {} : { schema }) };
+  return new Dataset({ kind: "scan", source }, new Map([[id, input]]));
 }
 
 const sqlOptions = { ...common, database: options.other<unknown>(undefined) };
@@ -262,6 +145,7 @@ interface Common {
   readonly schema: unknown;
   readonly onReject: OnReject;
   readonly rejectLimits: unknown;
+  readonly required?: readonly string[];
 }
 
 function fileSource(paths: Paths, given: Common, where: string): FileSource {
@@ -269,9 +153,9 @@ function fileSource(paths: Paths, given: Common, where: string): FileSource {
 }
 
 function rules(given: Common, where: string): Omit<FileSource, "paths"> {
-  const { onReject } = given;
+  const { onReject, required = [] } = given;
   const rejectLimits = toLimits(given.rejectLimits, where);
-  const common = { onReject, rejectLimits };
+  const common = { onReject, rejectLimits, ...(required.length === 0 ? {} : { required }) };
   return given.schema === undefined ? common : { ...common, schema: parseSchema(given.schema, where) };
 }
 
@@ -313,7 +197,7 @@ function scan(source: SourceSpec): Dataset<Loose> {
 export const read = {
   csv,
   /** One JSON object per line. */
-  jsonl,
+  jsonl: fileFormat("jsonl"),
   parquet: fileFormat("parquet"),
   arrow: fileFormat("arrow"),
   /**
@@ -325,6 +209,9 @@ export const read = {
   sql,
   /** Row objects that the program has or makes. */
   rows,
-  /** CSV or JSON lines from a Node stream, read no faster than the run takes them. */
+  /**
+   * CSV or JSON lines from a Node stream, by the rules and with the options of `read.csv` and `read.jsonl`, read no faster than the run takes them.
+   * Types that are not declared come from what it begins with. A stream can be read once; one that is compressed is unpacked by the program.
+   */
   stream,
 } as const;

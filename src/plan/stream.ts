@@ -1,23 +1,19 @@
 import type { Readable, Writable } from "node:stream";
 import { planError } from "../common/errors.js";
 import { describe } from "./literal.js";
+import type { CsvOptions } from "./nodes.js";
 import { fillOptions, options } from "./options.js";
 
-/** How the text of a stream is read. */
-export interface StreamFormat {
-  readonly format: "csv" | "jsonl";
-  readonly header: boolean;
-  readonly delimiter: string;
-  readonly quote: string;
-  readonly nullValues: readonly string[];
-  readonly comment: string | null;
-}
-
-/** A Node stream whose bytes are a source of a plan; stands in `Plan.data`. It can be read once. */
+/** A Node stream whose text is a source of a plan; stands in `Plan.data`. It can be read once. */
 export class StreamInput {
+  /**
+   * @param csv how CSV is read; null: the text is JSON lines
+   * @param required columns in which null rejects the record
+   */
   constructor(
     readonly readable: Readable,
-    readonly format: StreamFormat,
+    readonly csv: CsvOptions | null,
+    readonly required: readonly string[],
   ) {}
 }
 
@@ -29,52 +25,45 @@ export interface StreamTarget {
   readonly options: { readonly header: boolean; readonly delimiter: string; readonly quote: string; readonly nullValue: string };
 }
 
-export interface StreamTextOptions {
+/** What the text of a stream is. */
+export interface StreamKind {
   /** "csv" or "jsonl". */
   readonly format: "csv" | "jsonl";
+}
+
+export interface WriteStreamOptions extends StreamKind {
   /** Whether the first record names the columns; true by default. */
   readonly header?: boolean;
   /** One ASCII character; "," by default. */
   readonly delimiter?: string;
   /** One ASCII character; '"' by default. */
   readonly quote?: string;
-}
-
-export interface ReadStreamOptions extends StreamTextOptions {
-  /** Unquoted texts that mean null; [""] by default. */
-  readonly nullValues?: string | readonly string[];
-  /** Records that begin with this character are left out; none by default. */
-  readonly comment?: string | null;
-}
-
-export interface WriteStreamOptions extends StreamTextOptions {
   /** How null is written; "" by default. */
   readonly nullValue?: string;
 }
 
-const formats = options.oneOf<"csv" | "jsonl" | "">("", ["csv", "jsonl"]);
-const text = {
-  format: formats,
+export const anyFormat = options.oneOf<"csv" | "jsonl" | "">("", ["csv", "jsonl"]);
+
+const writeOptions = {
+  format: anyFormat,
   header: options.flag(true),
   delimiter: options.character(","),
   quote: options.character('"'),
+  nullValue: options.text(""),
 };
-const readOptions = {
-  ...text,
-  nullValues: options.texts([""]),
-  comment: options.characterOrNull<string | null>(null),
-};
-export const streamReadNames: readonly string[] = Object.keys(readOptions);
 
-/** @throws MillraceError Plan/INVALID_ARGUMENT, INVALID_OPTION, MISSING_OPTION */
-export function streamInput(readable: unknown, given: object, where: string): StreamInput {
-  if (!hasMethods(readable, ["pipe", "read", "destroy"])) {
-    throw planError("INVALID_ARGUMENT", `${where}: expected a readable Node stream, found ${describe(readable)}`, {
-      hint: "Rows that are objects already are read by read.rows; a web stream becomes a Node stream by Readable.fromWeb.",
-    });
-  }
-  const { format, ...rest } = fillOptions(given, readOptions, where);
-  return new StreamInput(readable as Readable, { format: requireFormat(format, where), ...rest });
+/** @throws MillraceError Plan/INVALID_ARGUMENT */
+export function requireReadable(readable: unknown, where: string): void {
+  if (hasMethods(readable, ["pipe", "read", "destroy"])) return;
+  throw planError("INVALID_ARGUMENT", `${where}: expected a readable Node stream, found ${describe(readable)}`, {
+    hint: "Rows that are objects already are read by read.rows; a web stream becomes a Node stream by Readable.fromWeb.",
+  });
+}
+
+/** The format that options name. @throws MillraceError Plan/MISSING_OPTION, INVALID_OPTION */
+export function streamFormat(given: unknown, where: string): "csv" | "jsonl" {
+  const named = typeof given === "object" && given !== null && "format" in given ? { format: given.format } : undefined;
+  return requireFormat(fillOptions(named, { format: anyFormat }, where).format, where);
 }
 
 /** @throws MillraceError Plan/INVALID_ARGUMENT, INVALID_OPTION, MISSING_OPTION */
@@ -83,7 +72,7 @@ export function streamTarget(writable: unknown, given: unknown): StreamTarget {
   if (!hasMethods(writable, ["write", "end", "destroy"])) {
     throw planError("INVALID_ARGUMENT", `${where}: expected a writable Node stream, found ${describe(writable)}`);
   }
-  const { format, ...rest } = fillOptions(given, { ...text, nullValue: options.text("") }, where);
+  const { format, ...rest } = fillOptions(given, writeOptions, where);
   return { writable: writable as Writable, format: requireFormat(format, where), options: rest };
 }
 

@@ -178,7 +178,10 @@ function place(
 }
 
 function placeScan(node: Extract<BoundNode, { kind: "scan" }>, wantedByWorkers: boolean): Placement {
-  const { format } = node.source.spec;
+  const { spec } = node.source;
+  const { format } = spec;
+  if (format === "parquet" && (spec.required ?? []).length > 0)
+    return { where: "worker", reason: "rejects rows without a required value" };
   switch (format) {
     case "csv":
     case "jsonl":

@@ -1,5 +1,6 @@
 import type { Batch } from "../batch/column.js";
 import type { PoisonedRow, RowProbe } from "../task/protocol.js";
+import { dropRows, liveRows } from "./rowSelection.js";
 
 /** Some rows of a batch, which are fed to the steps by themselves. `from` and `rows`: their numbers in the partition. */
 export interface RowSlice {
@@ -26,12 +27,6 @@ export function poisonedIn(batch: Batch, first: number, poisoned: readonly Poiso
   return here.filter(({ row }) => live.has(row - first)).sort((a, b) => a.row - b.row);
 }
 
-/** The batch without these rows, and without moving any. */
-export function withoutRows(batch: Batch, first: number, poisoned: readonly PoisonedRow[]): Batch {
-  const gone = new Set(poisoned.map(({ row }) => row - first));
-  return { ...batch, selection: liveRows(batch, (row) => !gone.has(row)) };
-}
-
-function liveRows({ selection, length }: Batch, keep: (row: number) => boolean): Int32Array {
-  return (selection ?? Int32Array.from({ length }, (_, row) => row)).filter(keep);
-}
+/** The batch without these rows. */
+export const withoutRows = (batch: Batch, first: number, poisoned: readonly PoisonedRow[]): Batch =>
+  dropRows(batch, new Set(poisoned.map(({ row }) => row - first)));

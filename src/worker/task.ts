@@ -15,6 +15,7 @@ import { writesExchange } from "../task/fileSteps.js";
 import { TaskControl } from "../task/control.js";
 import type { FileWritten, Step, StepResult, TaskResult, TaskSpec } from "../task/protocol.js";
 import { poisonedIn, probeSlices, withoutRows } from "./poison.js";
+import { RequiredRows } from "./requiredRows.js";
 import { functionHash, RowFinder } from "./rejectOrigin.js";
 import { RejectLog } from "./rejects.js";
 import { ofScratch } from "./scratchError.js";
@@ -68,11 +69,15 @@ class TaskRun {
   private rowsRead = 0;
   /** Of them, those that were rejected unseen. */
   private poisoned = 0;
+  private readonly required: RequiredRows | null;
+  /** Rows that lack a value that they must have. */
+  private incomplete = 0;
   private readonly timing = { startMs: Date.now(), readMs: 0, computeMs: 0, writeMs: 0 };
 
   constructor(private readonly spec: TaskSpec) {
     this.rejects = new RejectLog(spec.scan.source.spec.onReject, spec.rejectFile);
     this.rows = new RowFinder(spec.part, spec.fromSource);
+    this.required = RequiredRows.of(spec.scan, spec.fromSource);
     this.control = new TaskControl(spec.options.control);
     const { holding } = spec.options;
     this.holding = holding === undefined ? null : new HoldingBudget(holding);
@@ -84,7 +89,7 @@ class TaskRun {
     for (const [path, file] of spec.options.held ?? []) holdFile(path, file);
     for (const step of spec.steps) await this.addNode(step);
     const readBy = { stage: spec.stageName, attempt: spec.attempt };
-    const reader = await openPart(spec.scan, spec.part, {
+    const reader = await openPart(this.required?.scan ?? spec.scan, spec.part, {
       batchRows: spec.options.batchRows,
       partition: spec.partition,
       reject: (reject, raw) => {
@@ -103,7 +108,7 @@ class TaskRun {
       const batch = next instanceof Promise ? await next : next;
       this.timing.readMs += performance.now() - before;
       if (batch === null) break;
-      await this.take(this.rows.enter(batch));
+      await this.take(this.complete(this.rows.enter(batch)));
       this.enough = this.roots.every((root) => this.isSatisfied(root));
       if (this.enough) break;
     }
@@ -179,6 +184,15 @@ class TaskRun {
     return step.schema;
   }
 
+  /** The rows that have what they must have; the others are rejected. */
+  private complete(batch: Batch): Batch {
+    if (this.required === null) return batch;
+    const gone = this.required.judge(batch);
+    this.incomplete += gone.length;
+    for (const { row, column, message } of gone) this.rejectRead(batch, row, { code: "REQUIRED_MISSING", message, column });
+    return this.required.rest(batch, gone);
+  }
+
   private async take(batch: Batch): Promise<void> {
     const { probe, poisoned = [] } = this.spec.options;
     const first = this.rowsRead;
@@ -198,16 +212,18 @@ class TaskRun {
   }
 
   private rejectPoisoned(batch: Batch, row: number, cause: string): void {
-    const { stageName: stage, attempt } = this.spec;
     if (this.spec.steps.some((step) => step.op === "expect" && step.verdicts !== undefined)) throw poisonedVerdict(cause);
-    this.poisoned++;
-    if (this.rejects.passesOver(this.spec.again?.scan)) return;
-    const { place, raw } = this.rows.find(batch, row, this.rejects.wantsRaw);
     const message = `this record ends every worker that works on it: ${cause}`;
-    this.rejects.take(
-      { ...place, stage, column: null, code: "RECORD_POISONED", message, functionName: null, functionHash: null, attempt },
-      raw,
-    );
+    this.poisoned++;
+    this.rejectRead(batch, row, { code: "RECORD_POISONED", message });
+  }
+
+  /** Rejects a row that no step has seen. */
+  private rejectRead(batch: Batch, row: number, { code, message, column = null }: RowFailureData): void {
+    if (this.rejects.passesOver(this.spec.again?.scan)) return;
+    const { stageName: stage, attempt } = this.spec;
+    const { place, raw } = this.rows.find(batch, row, this.rejects.wantsRaw);
+    this.rejects.take({ ...place, stage, column, code, message, functionName: null, functionHash: null, attempt }, raw);
   }
 
   private async feed(index: number, batch: Batch): Promise<void> {
@@ -290,7 +306,7 @@ class TaskRun {
     const checks = this.nodes.flatMap((node, i) => (this.isAgain(i) ? [] : [...(node.operator?.checks ?? [])]));
     const scan = reader.result();
     return {
-      scan: { ...scan, rejected: scan.rejected + this.poisoned },
+      scan: { ...scan, rejected: scan.rejected + this.poisoned + this.incomplete },
       enough: this.enough,
       steps,
       rejects: this.rejects.finish(),

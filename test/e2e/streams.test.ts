@@ -49,7 +49,7 @@ const schema = { id: "int64", name: "utf8", v: "float64" } as const;
 describe("CSV in, CSV out", () => {
   it.each([1, 2, 3, 7, 1000])("in chunks of %i bytes", async (chunk) => {
     const sink = new Sink();
-    const source = read.stream(bytesOf(csv, chunk), { format: "csv", schema, onReject: "skip" });
+    const source = read.stream(bytesOf(csv, chunk), { format: "csv", schema, quotes: "strict", onReject: "skip" });
     const { report, status } = await engine.run(source.write.stream(sink, { format: "csv" }));
     expect(sink.text).toBe('id,name,v\n1,a,1.5\n2,"x,\r\ny",2.0\n4,"",\n6,"q""q",7.0\n');
     expect(sink.writableFinished).toBe(true);

@@ -25,7 +25,7 @@ export function headOf(
   const { dataStart, dialect, encoding } = readCsvHead(file, spec.csv);
   // A compressed file tells its length only once it is unpacked: more is read until the head is whole.
   for (let length = 65_536; ; length *= 8) {
-    const { bytes, whole } = readHeadBytes(file.path, Math.max(length, dataStart * 4));
+    const { bytes, whole } = readHeadBytes(file, Math.max(length, dataStart * 4));
     const text = transcodeHead(bytes, encoding, whole);
     if (text.length < dataStart && !whole) continue;
     const head = text.slice(0, dataStart);

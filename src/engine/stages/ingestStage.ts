@@ -10,8 +10,8 @@ import type { FileWritten, TaskResult } from "../../task/protocol.js";
 import { RejectLog } from "../../worker/rejects.js";
 import type { RunContext } from "../context.js";
 import type { IngestRecord } from "../journal/journal.js";
-import type { RowFeed } from "./rowFeed.js";
-import { StreamRecord, type StreamReader } from "../../io/streamRead.js";
+import { RowFeed } from "./rowFeed.js";
+import type { StreamFeed } from "../prepare.js";
 
 const rowsPerFile = 1_000_000;
 const rowsPerBatch = 10_000;
@@ -23,14 +23,14 @@ export interface IngestResult {
 }
 
 /** Takes the program's rows in, slice by slice, into exchange files of a fixed number of rows. Rows that do not fit are rejected. */
-export async function runIngestStage(stage: IngestStage, feed: RowFeed | StreamReader, run: RunContext): Promise<IngestResult> {
+export async function runIngestStage(stage: IngestStage, feed: RowFeed | StreamFeed, run: RunContext): Promise<IngestResult> {
   const startMs = Date.now();
   const { id, name, source } = stage;
   run.emit({ kind: "stage-started", stage: name, stageId: id, partitions: 1 });
   const rejects = new RejectLog(source.spec.onReject, join(run.folder, "rejects", `s${id}-rows`));
   const ingest = new Ingest(stage, run, rejects);
   try {
-    await ingest.take(feed);
+    await (feed instanceof RowFeed ? ingest.takeRows(feed) : ingest.takeText(feed));
   } catch (error) {
     await ingest.abort();
     throw error;
@@ -88,17 +88,25 @@ class Ingest {
     this.collector = new RowCollector(stage.source.schema, "read.rows");
   }
 
-  async take(feed: RowFeed | StreamReader): Promise<void> {
-    for await (const slice of feed.slices(rowsPerBatch, this.stage.source.schema)) {
-      this.run.throwIfStopped();
-      if (this.inFile >= rowsPerFile) {
-        this.files.push(...(await this.writer.finish()));
-        this.writer = this.open(this.files.length);
-        this.inFile = 0;
+  async takeRows(feed: RowFeed): Promise<void> {
+    for await (const slice of feed.slices(rowsPerBatch)) await this.write(this.collect(slice));
+    this.files.push(...(await this.writer.finish()));
+  }
+
+  async takeText({ reader, text }: StreamFeed): Promise<void> {
+    const { source, name: stage } = this.stage;
+    const read = reader.read(text, source.schema, rowsPerBatch, (reject, raw) => {
+      const bytes = raw === null ? null : ({ kind: "bytes", bytes: raw } as const);
+      this.rejects.take({ ...reject, file: "", stage }, bytes);
+    });
+    try {
+      for (let batch = await read.next(); batch !== null; batch = await read.next()) {
+        await this.write(batch);
+        this.rows = read.result().rows;
       }
-      const batch = this.collect(slice);
-      if (batch.length > 0) await this.writer.write(batch);
-      this.inFile += batch.length;
+      this.rows = read.result().rows;
+    } finally {
+      await read.close();
     }
     this.files.push(...(await this.writer.finish()));
   }
@@ -108,14 +116,20 @@ class Ingest {
     await this.writer.abort();
   }
 
+  private async write(batch: Batch): Promise<void> {
+    this.run.throwIfStopped();
+    if (this.inFile >= rowsPerFile) {
+      this.files.push(...(await this.writer.finish()));
+      this.writer = this.open(this.files.length);
+      this.inFile = 0;
+    }
+    if (batch.length > 0) await this.writer.write(batch);
+    this.inFile += batch.length;
+  }
+
   private collect(slice: readonly unknown[]): Batch {
     let length = 0;
     for (const row of slice) {
-      if (row instanceof StreamRecord) {
-        if (this.takeRecord(row)) length++;
-        this.rows++;
-        continue;
-      }
       try {
         this.collector.append(row);
         length++;
@@ -126,20 +140,6 @@ class Ingest {
       this.rows++;
     }
     return { ...this.collector.take(), length };
-  }
-
-  /** Whether the record has values. */
-  private takeRecord({ place, read }: StreamRecord): boolean {
-    if (read.kind === "values") {
-      this.collector.appendValues(read.values);
-      return true;
-    }
-    const { bytes, byte, line } = place;
-    const { code, column } = read;
-    const where = { file: "", line, byte, length: bytes.length, row: this.rows };
-    const reject = { ...where, stage: this.stage.name, column, code, message: `record ${this.rows + 1}: ${read.message}` };
-    this.rejects.take({ ...reject, functionName: null, functionHash: null, attempt: 1 }, { kind: "bytes", bytes });
-    return false;
   }
 
   private reject(row: unknown, { code, message, column }: ColumnFailure): void {

@@ -45,7 +45,7 @@ export class RowFeed {
   }
 
   /** Slices of at most `size` rows. */
-  async *slices(size: number, _schema: Schema = []): AsyncGenerator<unknown[]> {
+  async *slices(size: number): AsyncGenerator<unknown[]> {
     let slice: unknown[] = [];
     let before = this.sample.length;
     for (const row of this.sample) {
