@@ -1,31 +1,17 @@
-import { type Batch, type Column, rowCount } from "../batch/column.js";
+import { type Batch, rowCount } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import { BlockFileWriter, columnParts } from "../exchange/blockFile.js";
 import { KeyedReader, rowsByBlock } from "../exchange/keyedReader.js";
 import { countSchema } from "../exchange/matchFile.js";
-import { giveGroupKernels, takeGroupKernels } from "../kernels/groupMemory.js";
-import { JoinTable } from "../kernels/joinTable.js";
 import type { Schema } from "../schema/types.js";
-import type { FileWritten, Step } from "../task/protocol.js";
-import { concatColumns, ownBatch } from "./joinColumns.js";
+import type { FileWritten } from "../task/protocol.js";
+import { ownBatch } from "./joinColumns.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
+import { type BucketJoinStep, type RightRows, rightRows, writeRows } from "./rightRows.js";
+import { areTooMany } from "./spilledGroups.js";
+import { SpilledJoinOperator } from "./spilledJoin.js";
 import { valuesOfRows } from "./windowRows.js";
-
-export type BucketJoinStep = Extract<Step, { op: "bucketJoin" }>;
-
-/** Matches are written once there are this many. */
-const writeRows = 2 ** 17;
-
-/** The right rows of some buckets. */
-interface RightRows {
-  /** null where there are none. */
-  readonly table: JoinTable | null;
-  /** The columns that go with a match. */
-  readonly columns: readonly Column[];
-  /** Ends the use of the table's memory. */
-  free(): void;
-}
 
 /** Finds the matches of left rows among the right rows of the same buckets, and writes them for each block of left rows. */
 export class BucketJoinOperator implements Operator {
@@ -139,44 +125,20 @@ export class BucketJoinOperator implements Operator {
 }
 
 /** The operator, once the right side of its buckets was read. */
-export function createBucketJoin(step: BucketJoinStep, context: OperatorContext): BucketJoinOperator {
+export function createBucketJoin(step: BucketJoinStep, input: Schema, context: OperatorContext): Operator {
   const { buckets } = context;
   const beside = buckets?.beside ?? null;
   if (buckets === undefined || beside?.how.kind !== "build") throw internalError("a join of buckets has a right side");
-  const right = readRight(step, beside.how.schema, new KeyedReader(beside.paths, beside.how.schema, buckets.part));
-  return new BucketJoinOperator(step, right, rowsByBlock(buckets.paths, buckets.part));
-}
-
-function readRight(step: BucketJoinStep, schema: Schema, reader: KeyedReader): RightRows {
+  const { schema } = beside.how;
+  const { part, paths } = buckets;
+  if (areTooMany(beside.paths, part))
+    return new SpilledJoinOperator(step, { paths, schema: input }, { paths: beside.paths, schema }, part);
+  const reader = new KeyedReader(beside.paths, schema, part);
   const batches: Batch[] = [];
   try {
     for (let batch = reader.next(); batch !== null; batch = reader.next()) batches.push(ownBatch(batch));
   } finally {
     reader.close();
   }
-  const rows = batches.reduce((sum, batch) => sum + batch.length, 0);
-  const known = new Map<number, Column>();
-  const column = (index: number): Column => {
-    const made =
-      known.get(index) ??
-      concatColumns(
-        required(schema[index], "column").type,
-        batches.map((batch) => required(batch.columns[index], "column")),
-      );
-    known.set(index, made);
-    return made;
-  };
-  const columns = step.right.map(column);
-  if (rows === 0) return { table: null, columns, free: () => undefined };
-  const kernels = takeGroupKernels();
-  const keys = step.on.map((pair) => column(pair.right));
-  const table = new JoinTable(keys, rows, kernels);
-  let freed = false;
-  const free = () => {
-    if (freed) return;
-    freed = true;
-    table.free();
-    giveGroupKernels(kernels);
-  };
-  return { table, columns, free };
+  return new BucketJoinOperator(step, rightRows(step, schema, batches), rowsByBlock(paths, part));
 }

@@ -71,7 +71,7 @@ export async function createOperator(step: OperatorStep, inputSchema: Schema, co
     case "bucketJoin": {
       const { createBucketJoin } = await import("./bucketJoin.js");
       mkdirSync(dirname(step.file), { recursive: true });
-      return createBucketJoin(step, context);
+      return createBucketJoin(step, inputSchema, context);
     }
     case "finalAggregate":
       return new FinalAggregateOperator(step);

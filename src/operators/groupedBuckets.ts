@@ -20,6 +20,12 @@ export interface Grouping {
   readonly marksTies: boolean;
 }
 
+export const orderColumns = ({ order }: Grouping): number[] =>
+  order.map(({ expr }) => {
+    if (expr.kind !== "column") throw internalError("keys of a window are columns");
+    return expr.index;
+  });
+
 /** Collects the rows of some buckets, and writes what is computed of each, block by block as the rows stand in their files. */
 export class GroupedBuckets {
   readonly #grouping: Grouping;
@@ -32,10 +38,7 @@ export class GroupedBuckets {
     this.#grouping = grouping;
     this.#context = context;
     const field = (index: number) => required(input[index], "column");
-    this.#orderAt = grouping.order.map(({ expr }) => {
-      if (expr.kind !== "column") throw internalError("keys of a window are columns");
-      return expr.index;
-    });
+    this.#orderAt = orderColumns(grouping);
     this.#rows = new GroupedRows(
       grouping.groups.map(field),
       grouping.order.map(({ expr, descending, nulls }) => ({ type: expr.type, nullable: expr.nullable, descending, nulls })),

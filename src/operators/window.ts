@@ -7,6 +7,8 @@ import { type Schema, types } from "../schema/types.js";
 import type { FileWritten, Step } from "../task/protocol.js";
 import { GroupedBuckets } from "./groupedBuckets.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
+import { areTooMany, SpilledGroups } from "./spilledGroups.js";
+import { rowValues } from "./streamedWindow.js";
 import { followFrames } from "./windowFrames.js";
 import { FrameExtreme, neighbours } from "./windowRows.js";
 import { FrameCount, type FrameColumn, frameSum } from "./windowValues.js";
@@ -18,7 +20,7 @@ export class WindowOperator implements Operator {
   readonly counts = noCounts();
   readonly done = false;
   readonly #step: WindowStep;
-  readonly #buckets: GroupedBuckets;
+  readonly #buckets: GroupedBuckets | SpilledGroups;
   /** Where the arguments stand among the values that were collected, by their column of the input. */
   readonly #places: ReadonlyMap<number, number>;
   #file: FileWritten | null = null;
@@ -29,7 +31,12 @@ export class WindowOperator implements Operator {
     this.#places = new Map(values.map((index, place) => [index, place]));
     const { partition: groups, order, frame, calls } = step;
     const marksTies = calls.some(({ fn }) => fn === "rank" || fn === "denseRank" || (frame === null && isFramed(fn)));
-    this.#buckets = new GroupedBuckets(input, { groups, order, values, marksTies }, context);
+    const grouping = { groups, order, values, marksTies };
+    const { buckets } = context;
+    this.#buckets =
+      buckets !== undefined && areTooMany(buckets.paths, buckets.part)
+        ? new SpilledGroups(input, grouping, step.file, context)
+        : new GroupedBuckets(input, grouping, context);
   }
 
   get files(): readonly FileWritten[] {
@@ -43,16 +50,31 @@ export class WindowOperator implements Operator {
   }
 
   flush(): null {
-    const grouped = this.#buckets.finish();
-    const columns = this.#step.calls.map((call) => this.#call(call, grouped));
-    this.#file = this.#buckets.write(this.#step.file, this.#step.schema, columns);
-    this.#buckets.free();
-    this.counts.rowsOut += grouped.order.length;
+    const buckets = this.#buckets;
+    this.#file = buckets instanceof SpilledGroups ? this.#streamed(buckets) : this.#inMemory(buckets);
+    this.counts.rowsOut += this.#file.rows;
     return null;
   }
 
   abort(): void {
     this.#buckets.abort();
+  }
+
+  #inMemory(buckets: GroupedBuckets): FileWritten {
+    const { file, schema, calls } = this.#step;
+    const grouped = buckets.finish();
+    const columns = calls.map((call) => this.#call(call, grouped));
+    const written = buckets.write(file, schema, columns);
+    buckets.free();
+    return written;
+  }
+
+  #streamed(buckets: SpilledGroups): FileWritten {
+    const { file, schema, calls, frame } = this.#step;
+    return buckets.finish(file, schema, (open, firstValue) => {
+      const place = (arg: WindowCall["args"][number]) => firstValue + required(this.#places.get(columnIndex(arg)), "argument");
+      return calls.map((call) => rowValues(call, { open, place, frame }));
+    });
   }
 
   #call(call: WindowCall, grouped: GroupedOrder): Column {

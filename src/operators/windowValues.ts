@@ -119,7 +119,8 @@ export class FrameIntegers implements FrameColumn {
       this.#values[row] = (this.#sumHigh * word + this.#sumLow) / this.#count;
       return;
     }
-    if (this.#sumHigh > 0x7fff_ffff || this.#sumHigh < -0x8000_0000) throw tooLarge(this.#sumHigh, this.#sumLow);
+    if (this.#sumHigh > 0x7fff_ffff || this.#sumHigh < -0x8000_0000)
+      intoInt64((BigInt(this.#sumHigh) << 32n) + BigInt(this.#sumLow));
     this.#words[row * 2] = this.#sumLow;
     this.#words[row * 2 + 1] = this.#sumHigh;
   }
@@ -130,10 +131,13 @@ export class FrameIntegers implements FrameColumn {
   }
 }
 
-const tooLarge = (high: number, low: number) =>
-  dataError("SUM_OVERFLOW", `an integer sum does not fit into int64: ${(BigInt(high) << 32n) + BigInt(low)}`, {
+/** A sum of integers as it is. @throws MillraceError Data/SUM_OVERFLOW beyond int64 */
+export function intoInt64(sum: bigint): bigint {
+  if (BigInt.asIntN(64, sum) === sum) return sum;
+  throw dataError("SUM_OVERFLOW", `an integer sum does not fit into int64: ${sum}`, {
     hint: "Cast the column to float64 or decimal(38,0) before it is summed.",
   });
+}
 
 /** The exact sum of floats, rounded once, or their mean; null without a value. */
 export class FrameFloats implements FrameColumn {

@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
-import { count, type Dataset, desc, Engine, type EngineOptions, list, read, rowNumber, sum } from "millrace";
+import { avg, count, type Dataset, desc, Engine, type EngineOptions, lag, list, min, rank, read, rowNumber, sum } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 /** Jobs whose rows are larger than the memory they are given: the same rows as plain DuckDB with all the memory it wants, or an error that helps. */
@@ -117,6 +117,7 @@ describe("what cannot go on", () => {
 
 describe("one key with nine rows of ten", () => {
   let skewed = "";
+  let again = "";
 
   beforeAll(async () => {
     skewed = join(folder, "skewed.csv");
@@ -124,6 +125,8 @@ describe("one key with nine rows of ten", () => {
       `CREATE TABLE k AS SELECT pos, CASE WHEN hash(pos) % 10 < 9 THEN 'hot' ELSE id END AS key, id, n, note FROM t`,
     );
     await duckdb.run(`COPY (SELECT key, id, n, note FROM k ORDER BY pos) TO '${skewed}' (FORMAT csv, HEADER)`);
+    again = join(folder, "skewed-again.csv");
+    copyFileSync(skewed, again);
   }, 60_000);
 
   const from = () => read.csv(skewed, { schema: { key: "utf8", id: "utf8", n: "int32", note: "utf8" } });
@@ -165,6 +168,52 @@ describe("one key with nine rows of ten", () => {
         const path = await run(`skew-${name}`, make(from()) as Dataset<never>, { memory: "512MB", workers });
         expect(await digest(`read_parquet('${path}')`), `${workers} workers`).toEqual(expected);
       }
+    },
+    120_000,
+  );
+
+  // A task holds a million rows of a key in memory and goes through files from there on.
+  const twice = () => read.csv([skewed, again], { schema: { key: "utf8", id: "utf8", n: "int32", note: "utf8" } });
+  const both = `(SELECT pos, key, id, n, note FROM k UNION ALL SELECT pos + ${rows} AS pos, key, id, n, note FROM k)`;
+  const many: readonly (readonly [string, () => unknown, string])[] = [
+    [
+      "window",
+      () =>
+        twice()
+          .drop("note")
+          .window({ partitionBy: "key", orderBy: "n", rows: [-3, 2] }, (c) => ({
+            place: rank(),
+            near: avg(c.n),
+            least: min(c.id),
+            before: lag(c.id, 2),
+          })),
+      `SELECT key, id, n, rank() OVER (PARTITION BY key ORDER BY n) AS place, avg(n) OVER w AS near, min(id) OVER w AS least,
+         lag(id, 2) OVER (PARTITION BY key ORDER BY n, pos) AS before
+       FROM ${both} WINDOW w AS (PARTITION BY key ORDER BY n, pos ROWS BETWEEN 3 PRECEDING AND 2 FOLLOWING) ORDER BY pos`,
+    ],
+    [
+      "dedupe",
+      () => twice().dedupe({ by: "key", keep: "last", orderBy: "n" }),
+      `SELECT key, id, n, note FROM ${both} QUALIFY row_number() OVER (PARTITION BY key ORDER BY n DESC, pos DESC) = 1 ORDER BY pos`,
+    ],
+    [
+      "join",
+      () => {
+        const few = from()
+          .drop("note")
+          .filter((c) => c.id.lt("T000000002"));
+        return few.join(twice().select("key", "id").rename({ id: "other" }), { on: "key", how: "left" });
+      },
+      `SELECT a.key, a.id, a.n, b.id AS other FROM k AS a LEFT JOIN ${both} AS b ON a.key = b.key
+       WHERE a.id < 'T000000002' ORDER BY a.pos, b.pos`,
+    ],
+  ];
+
+  it.each(many)(
+    "%s of more rows than a task holds",
+    async (name, make, sql) => {
+      const path = await run(`many-${name}`, make() as Dataset<never>, { memory: "512MB" });
+      expect(await digest(`read_parquet('${path}')`)).toEqual(await digest(`(${sql})`));
     },
     120_000,
   );
