@@ -9,7 +9,7 @@ import type { RunReport } from "../../report/report.js";
 import { completeRun, savedReport } from "../completion.js";
 import { type PublishingRecord, readMemory, type RunHeader, type RunMemory } from "../journal/journal.js";
 import type { EngineSettings } from "../options.js";
-import { readRejectIndex } from "../rejects/rejectIndex.js";
+import { type RejectIndex, readRejectIndex } from "../rejects/rejectIndex.js";
 import type { RunOptions, RunResult } from "./run.js";
 import { createRunFolder, leaveRunFolder, type RunFolder } from "./runFolder.js";
 import { isTransient } from "../attempts/retry.js";
@@ -107,7 +107,7 @@ function savedResult(
   report: RunReport,
 ): RunResult {
   const { metrics } = saved;
-  const { count, byCode, byFile, byColumn } = readRejectIndex(folder) ?? metrics.rejects;
+  const { count, byCode, byFile, byColumn } = rejectCounts(folder) ?? metrics.rejects;
   const outputs = metrics.outputs.map(({ path, format, rows, bytes, files }) => ({
     path,
     format,
@@ -117,6 +117,18 @@ function savedResult(
   }));
   const rejects = new RunRejects(runId, folder, { count, byCode, byFile, byColumn });
   return { runId, status: report.status, report, outputs, rejects };
+}
+
+/**
+ * Everything is published by now: whoever is told of a failure would begin the run once more. Who reads the rejects themselves learns what is wrong
+ * with them.
+ */
+function rejectCounts(runFolder: string): RejectIndex | null {
+  try {
+    return readRejectIndex(runFolder);
+  } catch {
+    return null;
+  }
 }
 
 function requireSameTargets(header: RunHeader, { runId, plan }: Completion): void {
