@@ -4,8 +4,10 @@ import type { BoundNamed } from "../expr/nodes.js";
 import { formatValue } from "../functions/format.js";
 import { followersIn } from "../kernels/groupForms.js";
 import { WordGroupTable } from "../kernels/groupTable.js";
+import type { DataType, Schema, Value } from "../schema/types.js";
 import type { PartitionSpec } from "../task/protocol.js";
 import { type Block, BlockFile } from "./blockFile.js";
+import { columnsIn, type KeyedPart } from "./keyedReader.js";
 import { ReadMemory } from "./readMemory.js";
 
 /** The key that more rows of a partition have than any other. `share`: of the rows, from 0 to 1. */
@@ -23,6 +25,23 @@ const mostText = 80;
 
 type BucketsPart = Extract<PartitionSpec, { kind: "buckets" }>;
 
+/** Rows [from, to) of a block that are looked at. */
+interface Look {
+  readonly file: BlockFile;
+  readonly block: Block;
+  readonly from: number;
+  readonly to: number;
+  /** What is read into it is good until the next block. */
+  readonly memory: ReadMemory;
+}
+
+interface RowKeys {
+  /** Tells the key of a row from every other. */
+  readonly id: (row: number) => string;
+  /** What gives the key's text, also when the block is not there any more. */
+  readonly keep: (row: number) => () => string;
+}
+
 /**
  * The key that makes a partition of a grouped exchange large, from a sample of its rows that depends on the files alone: the middle of what each
  * block has of it. null where no key has a fifth of them.
@@ -31,34 +50,77 @@ type BucketsPart = Extract<PartitionSpec, { kind: "buckets" }>;
  */
 export function heavyKey(paths: readonly string[], part: BucketsPart, keys: readonly BoundNamed[]): HeavyKey | null {
   if (keys.length === 0) return null;
+  return mostFrequent(paths, part, ({ file, block, from, to, memory }) => {
+    const packed = file.readColumn(block, 0, from, to, memory);
+    if (packed.layout !== "bytes") return null;
+    const bytesOf = (row: number) => packed.bytes.subarray(packed.starts[row], packed.ends[row]);
+    const leading = keys.slice(0, keys.length - followersIn(file.schemaOf(block)));
+    return {
+      id: (row) => {
+        const bytes = bytesOf(row);
+        return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+      },
+      keep: (row) => {
+        const bytes = bytesOf(row).slice();
+        return () => packedText(bytes, leading);
+      },
+    };
+  });
+}
+
+/**
+ * The same of rows that were put into buckets as they are.
+ * @param keys the columns by which that was done
+ * @throws MillraceError as `heavyKey`
+ */
+export function heavyRowKey(paths: readonly string[], part: KeyedPart, keys: Schema): HeavyKey | null {
+  if (keys.length === 0) return null;
+  return mostFrequent(paths, part, ({ file, block, from, to, memory }) => {
+    const columns = columnsIn(file.schemaOf(block), keys);
+    const readers = columns.map((index) => columnReader(file.readColumn(block, index, from, to, memory)));
+    const values = (row: number) => keys.map(({ type }, i) => valueText(readers[i]?.(row) ?? null, type));
+    return {
+      // JSON keeps texts, null and the borders between values apart.
+      id: (row) => JSON.stringify(values(row)),
+      keep: (row) => {
+        const texts = values(row);
+        return () => keys.map(({ name, type }, i) => equation(name, type, texts[i] ?? null)).join(", ");
+      },
+    };
+  });
+}
+
+function mostFrequent(
+  paths: readonly string[],
+  part: BucketsPart | KeyedPart,
+  keysOf: (look: Look) => RowKeys | null,
+): HeavyKey | null {
   const all = eachBlock(paths, part, (_, __, from, to) => to - from).reduce((sum, rows) => sum + rows, 0);
-  const found = new Map<string, { rows: number; readonly packed: Uint8Array; readonly leading: number }>();
+  const found = new Map<string, { rows: number; readonly text: () => string }>();
   let looked = 0;
   const memory = new ReadMemory();
   eachBlock(paths, part, (file, block, from, to) => {
     const rows = Math.min(to - from, Math.ceil(((to - from) * sampleRows) / Math.max(1, all)));
     const start = from + ((to - from - rows) >>> 1);
-    const packed = file.readColumn(block, 0, start, start + rows, memory);
-    if (packed.layout !== "bytes") return;
+    const keys = keysOf({ file, block, from: start, to: start + rows, memory });
+    if (keys === null) return;
     looked += rows;
     for (let row = 0; row < rows; row++) {
-      const bytes = packed.bytes.subarray(packed.starts[row], packed.ends[row]);
-      const name = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
-      const known = found.get(name);
+      const id = keys.id(row);
+      const known = found.get(id);
       if (known !== undefined) known.rows++;
-      else found.set(name, { rows: 1, packed: bytes.slice(), leading: keys.length - followersIn(file.schemaOf(block)) });
+      else found.set(id, { rows: 1, text: keys.keep(row) });
     }
   });
-  let most: { readonly rows: number; readonly packed: Uint8Array; readonly leading: number } | null = null;
+  let most: { readonly rows: number; readonly text: () => string } | null = null;
   for (const one of found.values()) if (most === null || one.rows > most.rows) most = one;
-  if (most === null || most.rows < leastShare * looked) return null;
-  return { text: keyText(most.packed, keys.slice(0, most.leading)), share: most.rows / looked };
+  return most === null || most.rows < leastShare * looked ? null : { text: most.text(), share: most.rows / looked };
 }
 
 /** Calls for the rows of the partition in every block. */
 function eachBlock<T>(
   paths: readonly string[],
-  part: BucketsPart,
+  part: BucketsPart | KeyedPart,
   visit: (file: BlockFile, block: Block, from: number, to: number) => T,
 ): T[] {
   return paths.flatMap((path) => {
@@ -74,24 +136,28 @@ function eachBlock<T>(
   });
 }
 
-function keyText(packed: Uint8Array, keys: readonly BoundNamed[]): string {
+function packedText(packed: Uint8Array, keys: readonly BoundNamed[]): string {
   const table = new WordGroupTable(keys.map(({ expr }) => ({ type: expr.type, nullable: expr.nullable })));
   try {
     table.assignPacked(oneText(packed));
     const columns = table.keyColumns(null);
     return keys
-      .map(({ name, expr }, i) => {
+      .map(({ name, expr: { type } }, i) => {
         const column = columns[i];
-        const value = column === undefined ? null : columnReader(column)(0);
-        if (value === null) return `${name} is null`;
-        const text = formatValue(value, expr.type);
-        const cut = text.length > mostText ? `${text.slice(0, mostText)}…` : text;
-        return `${name} = ${expr.type.kind === "utf8" ? JSON.stringify(cut) : cut}`;
+        return equation(name, type, column === undefined ? null : valueText(columnReader(column)(0), type));
       })
       .join(", ");
   } finally {
     table.free();
   }
+}
+
+const valueText = (value: Value, type: DataType): string | null => (value === null ? null : formatValue(value, type));
+
+function equation(name: string, type: DataType, text: string | null): string {
+  if (text === null) return `${name} is null`;
+  const cut = text.length > mostText ? `${text.slice(0, mostText)}…` : text;
+  return `${name} = ${type.kind === "utf8" ? JSON.stringify(cut) : cut}`;
 }
 
 const oneText = (bytes: Uint8Array): BytesColumn => ({

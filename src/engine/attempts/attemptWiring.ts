@@ -1,6 +1,8 @@
 import { assertNever } from "../../common/assert.js";
 import { systemClock } from "../../common/clock.js";
+import type { HeavyKey } from "../../exchange/heavyKey.js";
 import type { ResolvedSource } from "../../plan/bound.js";
+import type { Schema } from "../../schema/types.js";
 import type { PartitionSpec, Step, TaskSpec } from "../../task/protocol.js";
 import type { AttemptOptions } from "./attemptParts.js";
 import { StageAttempts } from "./attempts.js";
@@ -41,22 +43,39 @@ export function attemptsOf(
 }
 
 /**
- * What a partition is of its input, with the key that makes it large where it is one of grouped rows and a fifth of them or more have the same. It reads
- * some of the rows.
+ * What a partition is of its input, with the key that makes it large where its rows were put together by keys and a fifth of them or more have the same. It
+ * reads some of the rows.
  */
 export async function placeWithKey(part: PartitionSpec, source: ResolvedSource | null, steps: readonly Step[]): Promise<string> {
   const place = placeOf(part, source);
-  const [keys] = steps.flatMap((step) => (step.op === "finalAggregate" ? [step.keys] : []));
-  if (part.kind !== "buckets" || source === null || keys === undefined) return place;
+  if (source === null || (part.kind !== "buckets" && part.kind !== "keyed")) return place;
   try {
-    const { heavyKey } = await import("../../exchange/heavyKey.js");
-    const paths = source.files.map((file) => file.path);
-    const heavy = heavyKey(paths, part, keys);
+    const heavy = await heavyOf(part, source, steps);
     return heavy === null ? place : `${place}: ${heavy.text} has ${(100 * heavy.share).toFixed(0)} % of the rows`;
   } catch {
     // Who reads the rows for their own sake says what is wrong with them.
     return place;
   }
+}
+
+type PartByKey = Extract<PartitionSpec, { kind: "buckets" | "keyed" }>;
+
+async function heavyOf(part: PartByKey, { files, schema }: ResolvedSource, steps: readonly Step[]): Promise<HeavyKey | null> {
+  const { heavyKey, heavyRowKey } = await import("../../exchange/heavyKey.js");
+  const paths = files.map((file) => file.path);
+  if (part.kind === "keyed") return heavyRowKey(paths, part, keyColumns(steps, schema));
+  const [keys] = steps.flatMap((step) => (step.op === "finalAggregate" ? [step.keys] : []));
+  return keys === undefined ? null : heavyKey(paths, part, keys);
+}
+
+/** By what the rows of a stage were put into buckets. */
+function keyColumns(steps: readonly Step[], schema: Schema): Schema {
+  const [indexes] = steps.flatMap((step) => {
+    if (step.op === "window") return [step.partition];
+    if (step.op === "keepOne") return [step.columns];
+    return step.op === "bucketJoin" ? [step.on.map(({ left }) => left)] : [];
+  });
+  return (indexes ?? []).flatMap((index) => schema[index] ?? []);
 }
 
 /** What a partition is of its input, for people. */
