@@ -31,6 +31,16 @@ export class CheckCounter {
     this.texts = check.columns.map((index) => new ValueTexts(required(input[index], "column of a check").type));
   }
 
+  /** How many of the batch's rows count: all, or those with a value in each column. */
+  counted(batch: Batch, live: number): number {
+    const { ofValues, columns } = this.check;
+    if (!ofValues) return live;
+    const valid = columns.flatMap((index) => required(batch.columns[index], "column of a check").valid ?? []);
+    const [first, ...others] = valid;
+    if (first === undefined) return live;
+    return live - nullRows(batch.selection, batch.length, first, others);
+  }
+
   count(batch: Batch, fromSource: boolean): void {
     const { failures, messages, check, texts } = this;
     if (failures.length === 0) return;
@@ -70,6 +80,22 @@ export class CheckCounter {
     const { check, total, failed, threw, samples } = this;
     return { check: check.id, total, failed, threw, samples, unexpected: this.values.take() };
   }
+}
+
+function nullRows(selection: Int32Array | null, length: number, first: Uint8Array, others: readonly Uint8Array[]): number {
+  let nulls = 0;
+  if (selection === null && others.length === 0) {
+    for (let row = 0; row < length; row++) nulls += 1 - (first[row] as number);
+    return nulls;
+  }
+  const live = selection?.length ?? length;
+  for (let j = 0; j < live; j++) {
+    const row = selection === null ? j : (selection[j] as number);
+    let whole = first[row] as number;
+    for (const valid of others) whole &= valid[row] as number;
+    nulls += 1 - whole;
+  }
+  return nulls;
 }
 
 /** Texts of the values of a column. Numbers that fail tend to come again, and to write one takes longer than to find it. */

@@ -161,7 +161,7 @@ class ExpectOperator implements Operator {
     for (const finder of this.finders) finder.find(batch);
     const rejected = new Map<number, CheckCounter[]>();
     for (const counter of this.counters) {
-      counter.total += live;
+      counter.total += counter.counted(batch, live);
       counter.count(batch, this.context.fromSource === true);
       if (counter.check.rejects) for (const row of counter.failures) listed(rejected, row).push(counter);
       counter.endBatch();

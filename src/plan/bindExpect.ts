@@ -2,7 +2,7 @@ import { planError } from "../common/errors.js";
 import { bindExpr } from "../functions/bind.js";
 import { requireField, typeName, types } from "../schema/types.js";
 import type { BoundCheck, BoundNode } from "./bound.js";
-import { type CheckSpec, tallied } from "./checkSpec.js";
+import { type CheckSpec, countsValues, tallied } from "./checkSpec.js";
 import type { ExpectNode } from "./nodes.js";
 
 /** The checks of an `expect` that judge each row; the others were made queries of their own before. */
@@ -32,12 +32,13 @@ function bindCheck(check: CheckSpec, input: BoundNode, verdict: number): BoundCh
   if (id === undefined) throw new TypeError(`${where} is not numbered`);
   const columns = tallied(check).map((column) => requireField(input.schema, column, where));
   const rejects = action === "quarantine";
-  if (test.scope !== "row") return { id, name, condition: null, verdict, columns, rejects };
+  const ofValues = countsValues(check);
+  if (test.scope !== "row") return { id, name, condition: null, verdict, columns, ofValues, rejects };
   const condition = bindExpr(test.expr, input.schema, where);
   if (condition.type.kind !== "bool") {
     throw planError("TYPE_MISMATCH", `${where}: expected a condition (bool), found ${typeName(condition.type)}`, {
       hint: "Compare the value with something: c.quantity.gt(0).",
     });
   }
-  return { id, name, condition, verdict: null, columns, rejects };
+  return { id, name, condition, verdict: null, columns, ofValues, rejects };
 }

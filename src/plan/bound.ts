@@ -153,6 +153,8 @@ export interface BoundCheck {
   readonly verdict: number | null;
   /** Indexes of the columns it is about. */
   readonly columns: readonly number[];
+  /** Whether rows with a null among these columns are not counted. */
+  readonly ofValues: boolean;
   /** Whether rows that fail are rejected. */
   readonly rejects: boolean;
 }

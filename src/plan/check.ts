@@ -59,7 +59,7 @@ function matches<const N extends string>(column: N, pattern: RegExp | string, gi
   };
   const expected = `a match of /${source}/${flags}`;
   return makeCheck(
-    { kind: "matches", dimension: "validity", columns: [column], expected, test: { scope: "row", expr: call } },
+    { kind: "matches", dimension: "validity", columns: [column], expected, test: { scope: "row", expr: call, ofValues: true } },
     given,
   );
 }
@@ -83,7 +83,13 @@ function between<const N extends string>(column: N, range: Range & CheckOptions,
   const expected = [min === null ? "" : `at least ${said(min)}`, max === null ? "" : `at most ${said(max)}`]
     .filter(Boolean)
     .join(", ");
-  const parts = { kind: "between", dimension: "validity", columns: [column], expected, test: { scope: "row", expr } } as const;
+  const parts = {
+    kind: "between",
+    dimension: "validity",
+    columns: [column],
+    expected,
+    test: { scope: "row", expr, ofValues: true },
+  } as const;
   return makeCheck(parts, { ...shared, ...given });
 }
 
@@ -94,7 +100,10 @@ function inSet<const N extends string>(column: N, values: Iterable<Literal>, giv
   const list = [...values];
   const expr = exprOf(columnExpr(requireColumn(column, "check.inSet")).isIn(list), "inSet");
   const expected = `one of ${list.slice(0, 10).map(said).join(", ")}${list.length > 10 ? ", …" : ""}`;
-  return makeCheck({ kind: "inSet", dimension: "validity", columns: [column], expected, test: { scope: "row", expr } }, given);
+  return makeCheck(
+    { kind: "inSet", dimension: "validity", columns: [column], expected, test: { scope: "row", expr, ofValues: true } },
+    given,
+  );
 }
 
 /** The value can be cast to the type. Null passes. */
@@ -103,7 +112,10 @@ function type<const N extends string>(column: N, to: TypeSpec, given?: CheckOpti
   const value = columnExpr(requireColumn(column, "check.type"));
   const expr = exprOf(value.isNull().or(value.tryCast(wanted).isNotNull()), "type");
   const expected = `a value that is ${typeof to === "string" ? to : wanted.kind}`;
-  return makeCheck({ kind: "type", dimension: "validity", columns: [column], expected, test: { scope: "row", expr } }, given);
+  return makeCheck(
+    { kind: "type", dimension: "validity", columns: [column], expected, test: { scope: "row", expr, ofValues: true } },
+    given,
+  );
 }
 
 /**

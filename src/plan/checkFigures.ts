@@ -19,6 +19,7 @@ interface Figure {
   readonly columns: readonly string[];
   readonly aggregate: AggregateExpr;
   readonly ofRows?: boolean;
+  readonly unless?: AggregateExpr;
 }
 
 const bounds = { min: options.other<unknown>(null), max: options.other<unknown>(null) };
@@ -35,8 +36,16 @@ function figureCheck<N extends string>(figure: Figure, given: FigureBounds & Che
   const { min, max } = fillOptions(own, bounds, where);
   if (min === null && max === null) throw planError("MISSING_OPTION", `${where}: expected a bound, as in { min: 0, max: 100 }`);
   const expr = (bound: unknown): Expr | null => (bound === null ? null : toExpr(bound, where));
-  const { kind, dimension, columns, ofRows = false } = figure;
-  const test = { scope: "statistic", aggregate: figure.aggregate, ofRows, least: expr(min), most: expr(max) } as const;
+  const { kind, dimension, columns, ofRows = false, unless } = figure;
+  const special = unless === undefined ? {} : { unless };
+  const test = {
+    scope: "statistic",
+    aggregate: figure.aggregate,
+    ofRows,
+    ...special,
+    least: expr(min),
+    most: expr(max),
+  } as const;
   return makeCheck({ kind, dimension, columns, expected: boundsText(min, max), threshold: 1, test }, shared);
 }
 
@@ -46,11 +55,28 @@ function boundsText(min: unknown, max: unknown): string {
   return max === null ? `at least ${text(min)}` : `from ${text(min)} to ${text(max)}`;
 }
 
+/** Beyond it the square of a value is none, or few of them are. */
+const mostSpread = 1e140;
+
+/** The aggregate of a figure: one that no value makes fail, since a check has to come to a verdict. */
+function figureOf(fn: string, column: string): Pick<Figure, "aggregate" | "unless"> {
+  if (fn === "sum") return { aggregate: aggregate(fn, column, { options: { exact: true } }) };
+  if (fn !== "stddev") return { aggregate: aggregate(fn, column) };
+  const value = columnOf<"any">({ kind: "column", name: column });
+  const usual = toExpr(value.gte(-mostSpread).and(value.lte(mostSpread)), "check.stddev");
+  const when = (condition: Expr, then: Expr): Expr => ({ kind: "case", branches: [{ when: condition, then }], otherwise: null });
+  const strange: Expr = { kind: "call", fn: "not", args: [usual] };
+  return {
+    aggregate: { kind: "aggregate", fn, args: [when(usual, { kind: "column", name: column })] },
+    unless: { kind: "aggregate", fn: "count", args: [when(strange, { kind: "literal", value: 1 })] },
+  };
+}
+
 /** A figure of one column as a check: the builder of that name. */
 function ofColumn(kind: string, fn: string) {
   return function columnFigure<const N extends string>(column: N, given: FigureBounds & CheckOptions): Check<N> {
     requireColumn(column, `check.${kind}`);
-    return figureCheck({ kind, dimension: "distribution", columns: [column], aggregate: aggregate(fn, column) }, given);
+    return figureCheck({ kind, dimension: "distribution", columns: [column], ...figureOf(fn, column) }, given);
   };
 }
 
@@ -116,7 +142,7 @@ function drift<const N extends string>(column: N, given: DriftOptions & CheckOpt
   }
   const test = {
     scope: "statistic",
-    aggregate: aggregate(driftFigures[figure], requireColumn(column, where)),
+    ...figureOf(driftFigures[figure], requireColumn(column, where)),
     ofRows: figure === "nullRate",
     least: null,
     most: null,
@@ -177,7 +203,7 @@ function fresh<const N extends string>(column: N, given: FreshOptions & CheckOpt
     return makeCheck({ ...parts, expected, threshold: 1, test }, shared);
   }
   const expr = toExpr(columnOf<"any">(name).gte(since), where);
-  return makeCheck({ ...parts, expected, test: { scope: "row", expr } }, shared);
+  return makeCheck({ ...parts, expected, test: { scope: "row", expr, ofValues: true } }, shared);
 }
 
 export interface OnTimeOptions {
@@ -203,7 +229,7 @@ function onTime<const N extends string>(column: N, given: OnTimeOptions & CheckO
   );
   const expected = `${arrived} no later than ${durationText(allowed)} after ${column}`;
   const parts = { kind: "onTime", dimension: "timeliness", columns: [column, arrived], expected } as const;
-  return makeCheck({ ...parts, test: { scope: "row", expr } }, shared);
+  return makeCheck({ ...parts, test: { scope: "row", expr, ofValues: true } }, shared);
 }
 
 function durationText(ms: number): string {

@@ -1,5 +1,5 @@
 import { required } from "../common/assert.js";
-import type { Expr, NamedExpr } from "../expr/nodes.js";
+import type { AggregateExpr, Expr, NamedExpr } from "../expr/nodes.js";
 import { types } from "../schema/types.js";
 import { type CheckSpec, hasVerdict } from "./checkSpec.js";
 import { aggregateOf, and, call, column, keyed, literal, present } from "./checkColumns.js";
@@ -9,7 +9,7 @@ import { topological } from "./walk.js";
 
 /**
  * A query that decides checks of more than one row: a plan of its own beside the outputs.
- * - `figures`: one row: `rows`, then for each check `v<id>` (the figure as text) and `ok<id>` (null where there is no figure).
+ * - `figures`: one row: `rows`, then for each check of values of rows `t<id>`, how many rows have them, and for each check `v<id>` (the figure as text) and `ok<id>` (null where there is no figure).
  * - `groups`: the ten most frequent groups that fail: their values as text in `v0`, `v1` …, their rows `n`, and in every row the total `failed`.
  * - `agreement`: one row with `total` and `failed`; `differing`: the first rows that differ, as `v0` (found), `v1` (expected) and the key after them.
  */
@@ -98,14 +98,14 @@ function queriesOf(checks: readonly NumberedCheck[], input: LogicalNode, referen
   const figures = checks.filter(({ test }) => test.scope === "statistic");
   const mergeable = figures.filter((check) => !needsAllValues(check));
   const alone = figures.filter(needsAllValues).map((check): CheckQuery => {
-    return { kind: "figures", checks: [check.id], node: figuresOf([check], input) };
+    return { kind: "figures", checks: [check.id], node: figuresOf([check], [], input) };
   });
   const counted = checks.filter(
     (check) => !hasVerdict(check) && (check.test.scope === "unique" || check.test.scope === "references"),
   );
   if (mergeable.length + counted.length === 0) return [...alone, ...queries];
   const together = [...mergeable, ...counted].map(({ id }) => id);
-  return [{ kind: "figures", checks: together, node: figuresOf(mergeable, input) }, ...alone, ...queries];
+  return [{ kind: "figures", checks: together, node: figuresOf(mergeable, counted, input) }, ...alone, ...queries];
 }
 
 /** Figures that are not made of partial ones: their column is set aside for DuckDB, so they must not keep the others from the workers. */
@@ -114,17 +114,29 @@ const needsAllValues = ({ test }: CheckSpec): boolean =>
 
 const text = (input: Expr): Expr => ({ kind: "cast", input, to: types.utf8, safe: false });
 
-function figuresOf(checks: readonly NumberedCheck[], input: LogicalNode): LogicalNode {
+function figuresOf(checks: readonly NumberedCheck[], counted: readonly NumberedCheck[], input: LogicalNode): LogicalNode {
   const tests = checks.flatMap(({ id, test }) => (test.scope === "statistic" ? [{ id, test }] : []));
   const aggregates = [
     { name: "rows", expr: aggregateOf("count") },
     ...tests.map(({ id, test }) => ({ name: `f${id}`, expr: test.aggregate })),
+    ...tests.flatMap(({ id, test }) => (test.unless === undefined ? [] : [{ name: `u${id}`, expr: test.unless }])),
+    ...counted.map(({ id, columns }) => ({ name: `t${id}`, expr: wholeRows(columns) })),
   ];
-  const used = [...new Set(checks.flatMap((check) => check.columns))].map((name) => ({ name, expr: column(name) }));
+  const used = [...new Set([...checks, ...counted].flatMap((check) => check.columns))].map((name) => ({
+    name,
+    expr: column(name),
+  }));
   const narrow: LogicalNode = used.length === 0 ? input : { kind: "select", input, columns: used };
   const totals: LogicalNode = { kind: "aggregate", input: narrow, keys: [], aggregates };
   const columns = tests.flatMap(({ id, test }): NamedExpr[] => {
-    const figure = test.ofRows ? call("sub", literal(1), call("divide", column(`f${id}`), column("rows"))) : column(`f${id}`);
+    // Of no rows none is null.
+    const rate = call("sub", literal(1), call("divide", column(`f${id}`), column("rows")));
+    const plain = test.ofRows ? call("coalesce", rate, literal(0)) : column(`f${id}`);
+    const strange = call("gt", column(`u${id}`), literal(0));
+    const figure: Expr =
+      test.unless === undefined
+        ? plain
+        : { kind: "case", branches: [{ when: strange, then: literal(Number.NaN) }], otherwise: plain };
     const terms = [
       ...(test.least === null ? [] : [call("gte", figure, test.least)]),
       ...(test.most === null ? [] : [call("lte", figure, test.most)]),
@@ -134,7 +146,15 @@ function figuresOf(checks: readonly NumberedCheck[], input: LogicalNode): Logica
       { name: `ok${id}`, expr: and(terms) },
     ];
   });
-  return { kind: "select", input: totals, columns: [{ name: "rows", expr: column("rows") }, ...columns] };
+  const totalled = ["rows", ...counted.map(({ id }) => `t${id}`)].map((name) => ({ name, expr: column(name) }));
+  return { kind: "select", input: totals, columns: [...totalled, ...columns] };
+}
+
+/** How many rows have a value in each of the columns. */
+function wholeRows(columns: readonly string[]): AggregateExpr {
+  const [only, ...others] = columns;
+  if (only !== undefined && others.length === 0) return aggregateOf("count", column(only));
+  return aggregateOf("sum", { kind: "cast", input: present(columns), to: types.int64, safe: false });
 }
 
 /** Groups of more than one row. All but the first row of a group fail. */

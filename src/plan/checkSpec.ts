@@ -18,13 +18,20 @@ export type CheckSeverity = "info" | "warning" | "error";
 
 /** How a check is decided. Numbers of references are indexes into `references` of the plan node. */
 export type CheckTest =
-  /** Row by row: a row fails where the condition is false; null passes, as in SQL's CHECK. */
-  | { readonly scope: "row"; readonly expr: Expr }
-  /** One figure of all rows. `ofRows`: 1 - figure / rows (a null rate is made of a count). Bounds are inclusive; null: none. */
+  /**
+   * Row by row: a row fails where the condition is false; null passes, as in SQL's CHECK. `ofValues`: rows with a null among the check's columns are not
+   * counted.
+   */
+  | { readonly scope: "row"; readonly expr: Expr; readonly ofValues?: true }
+  /**
+   * One figure of all rows. `ofRows`: 1 - figure / rows (a null rate is made of a count). `unless`: where this counts a row, the figure is NaN. Bounds
+   * are inclusive; null: none.
+   */
   | {
       readonly scope: "statistic";
       readonly aggregate: AggregateExpr;
       readonly ofRows: boolean;
+      readonly unless?: AggregateExpr;
       readonly least: Expr | null;
       readonly most: Expr | null;
       readonly drift?: Drift;
@@ -58,6 +65,10 @@ export interface Drift {
 /** Columns of which the values of failing rows are told, where rows are judged one by one. */
 export const tallied = ({ columns, test }: CheckSpec): readonly string[] =>
   test.scope === "agrees" ? [...columns, ...test.key.filter((name) => !columns.includes(name))] : columns;
+
+/** Whether rows with a null among the check's columns are not counted. */
+export const countsValues = ({ test }: CheckSpec): boolean =>
+  test.scope === "unique" || test.scope === "references" || (test.scope === "row" && test.ofValues === true);
 
 /** Whether the rows that fail a check of more than one row are set aside, for which they have to be known before the rows pass. */
 export const hasVerdict = ({ action, test }: CheckSpec): boolean => action === "quarantine" && test.scope !== "row";

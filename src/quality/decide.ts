@@ -73,7 +73,7 @@ function outcomeOf(spec: CheckSpec, id: number, findings: CheckFindings): CheckO
       return figureOutcome(id, query("figures")[0]);
     case "unique":
     case "references":
-      return groupsOutcome(spec, count(query("figures")[0]?.rows), query("groups"));
+      return groupsOutcome(spec, count(query("figures")[0]?.[`t${id}`]), query("groups"));
     default:
       return agreementOutcome(spec, query("agreement")[0], query("differing"));
   }

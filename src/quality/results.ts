@@ -22,6 +22,7 @@ export interface CheckResult {
   /** The column it is about; null for several or none. */
   readonly field: string | null;
   readonly columns: readonly string[];
+  /** Rows that were judged: for checks of values those with a value. */
   readonly total: number;
   readonly passed: number;
   readonly failed: number;

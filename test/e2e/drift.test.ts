@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
+import fc from "fast-check";
 import { check, Engine, read } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import "../support/properties.js";
 
 /** Checks of drift over runs of random data: DuckDB computes each run's figures, and the verdicts follow from those of the accepted runs. */
 let folder = "";
@@ -51,6 +53,23 @@ async function figure(file: string, sql: string): Promise<number> {
   return Number(rows.getRows()[0]?.[0]);
 }
 
+/** A figure of a few values; null where there is none. */
+async function computed(cells: readonly (string | null)[], sql: string): Promise<number | null> {
+  const duckdb = await instance.connect();
+  const list = cells.map((text) => (text === null ? "NULL" : `'${text}'`)).join(", ");
+  // A sum of rounded parts, as of whole numbers and halves, is exact. The spread of infinite values is no number.
+  const infinite = cells.some((text) => text === "NaN" || text === "inf");
+  const spread = sql.startsWith("stddev") && infinite;
+  if (spread) return Number.NaN;
+  const rate = sql.startsWith("1 -") ? "coalesce(1 - count(v) / nullif(count(*), 0), 0)" : sql;
+  const rows = await duckdb.runAndReadAll(
+    `SELECT CAST(${rate} AS DOUBLE) FROM (SELECT CAST(unnest(CAST([${list}] AS VARCHAR[])) AS DOUBLE) AS v)`,
+  );
+  duckdb.closeSync();
+  const figure = rows.getRows()[0]?.[0];
+  return figure === null || figure === undefined ? null : Number(figure);
+}
+
 describe("drift", () => {
   it.each(Object.keys(figures) as Figure[])(
     "%s: judged against the mean of the accepted runs before",
@@ -79,6 +98,45 @@ describe("drift", () => {
     },
     60_000,
   );
+
+  it("random runs: nulls, NaN, infinities, no rows, any figure and options", async () => {
+    const kinds = { ...figures, min: "min(v)", max: "max(v)" } as const;
+    const cell = fc.option(fc.constantFrom("1", "1.5", "2", "-3", "0", "NaN", "inf", "100"), { freq: 5 });
+    const runs = fc.array(fc.array(cell, { maxLength: 6 }), { minLength: 3, maxLength: 7 });
+    const given = fc.record({
+      figure: fc.constantFrom(...(Object.keys(kinds) as (keyof typeof kinds)[])),
+      within: fc.constantFrom(0, 0.1, 0.5, 2),
+      runs: fc.integer({ min: 1, max: 4 }),
+      atLeast: fc.integer({ min: 1, max: 3 }),
+    });
+    await using engine = await Engine.create({ workers: 1, stateDir: join(folder, "state-random") });
+    let job = 0;
+    const property = fc.asyncProperty(runs, given, async (tables, options) => {
+      const accepted: number[] = [];
+      job++;
+      for (const cells of tables) {
+        const file = join(folder, "random.csv");
+        writeFileSync(file, `v\n${cells.map((text) => `${text ?? '""'}\n`).join("")}`);
+        const now = await computed(cells, kinds[options.figure]);
+        const last = accepted.slice(-options.runs);
+        const usual = last.reduce((sum, value) => sum + value, 0) / last.length;
+        const known = last.length >= options.atLeast;
+        const near = now === usual || Math.abs((now ?? Number.NaN) - usual) <= options.within * Math.abs(usual);
+        const expected = now === null || (known && !near) ? "failed" : "passed";
+        const plan = read
+          .csv(file, { schema })
+          .expect(check.drift("v", options))
+          .write.csv(join(folder, "out"), { mode: "overwrite" });
+        const { report } = await engine.run(plan, { job: `random-${job}` }).result;
+        const result = report.quality?.checks[0];
+        expect([cells, options, last, now, result?.verdict]).toEqual([cells, options, last, now, expected]);
+        if (now !== null && Number.isFinite(now)) expect(result?.figure).toBeCloseTo(now, 9);
+        // What is no number is nothing that others could be near to.
+        if (expected === "passed" && result?.figure !== undefined) accepted.push(result.figure);
+      }
+    });
+    await fc.assert(property, { numRuns: 25 });
+  }, 120_000);
 
   it("holds where there is no history, and can stop a run", async () => {
     const [low, high] = [join(folder, "low.csv"), join(folder, "high.csv")];

@@ -53,8 +53,9 @@ function exactSum(values: readonly Value[]): bigint {
 const sum: AggregateFunction = {
   name: "sum",
   summary:
-    "Sum: int64 for integers (an overflow is an error), float64 for floats, decimal(38,s) for decimals; null without values.",
-  resolve: (args) => oneNumber(args, (arg) => (arg.kind === "decimal" || isFloat(arg) ? sumState(arg) : types.int64)),
+    "Sum: int64 for integers (an overflow is an error), float64 for floats, decimal(38,s) for decimals; null without values. With options.exact decimal(38,0) for integers of 64 bits.",
+  resolve: (args, options) =>
+    oneNumber(args, (arg) => (arg.kind === "decimal" || isFloat(arg) || options.exact === true ? sumState(arg) : types.int64)),
   /** State: [sum] of the type that `sumState` gives, null when no value was met. */
   partial: {
     states: (call) => [sumState(argOf(call))],
@@ -65,7 +66,8 @@ const sum: AggregateFunction = {
   },
   sql([arg], call, context) {
     if (isFloat(argOf(call))) return context.floatSum(`CAST(${arg} AS DOUBLE)`);
-    return call.returns.kind === "decimal" ? `sum(${arg})` : `CAST(sum(${arg}) AS BIGINT)`;
+    if (call.returns.kind !== "decimal") return `CAST(sum(${arg}) AS BIGINT)`;
+    return argOf(call).kind === "decimal" ? `sum(${arg})` : `CAST(sum(${arg}) AS DECIMAL(38, 0))`;
   },
   evaluate(rows, call) {
     const values = notNull(rows);
