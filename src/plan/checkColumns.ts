@@ -11,3 +11,10 @@ export const present = (columns: readonly string[]): Expr => and(columns.map((na
 /** The columns as `v0`, `v1` … */
 export const keyed = (columns: readonly string[]): NamedExpr[] =>
   columns.map((name, i) => ({ name: `v${i}`, expr: column(name) }));
+
+export const when = (condition: Expr, value: Expr, otherwise: Expr | null): Expr => ({
+  kind: "case",
+  // biome-ignore lint/suspicious/noThenProperty: the name that branches have everywhere
+  branches: [{ when: condition, then: value }],
+  otherwise,
+});

@@ -1,6 +1,7 @@
 import { planError } from "../common/errors.js";
 import type { AggregateExpr, Expr } from "../expr/nodes.js";
 import { type Check, type CheckOptions, columnList, makeCheck, requireColumn, splitOptions } from "./checkOptions.js";
+import { when } from "./checkColumns.js";
 import type { CheckDimension } from "./checkSpec.js";
 import { columnOf } from "./columnExpr.js";
 import type { Literal } from "./columns.js";
@@ -64,11 +65,10 @@ function figureOf(fn: string, column: string): Pick<Figure, "aggregate" | "unles
   if (fn !== "stddev") return { aggregate: aggregate(fn, column) };
   const value = columnOf<"any">({ kind: "column", name: column });
   const usual = toExpr(value.gte(-mostSpread).and(value.lte(mostSpread)), "check.stddev");
-  const when = (condition: Expr, then: Expr): Expr => ({ kind: "case", branches: [{ when: condition, then }], otherwise: null });
   const strange: Expr = { kind: "call", fn: "not", args: [usual] };
   return {
-    aggregate: { kind: "aggregate", fn, args: [when(usual, { kind: "column", name: column })] },
-    unless: { kind: "aggregate", fn: "count", args: [when(strange, { kind: "literal", value: 1 })] },
+    aggregate: { kind: "aggregate", fn, args: [when(usual, { kind: "column", name: column }, null)] },
+    unless: { kind: "aggregate", fn: "count", args: [when(strange, { kind: "literal", value: 1 }, null)] },
   };
 }
 

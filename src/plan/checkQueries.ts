@@ -2,7 +2,7 @@ import { required } from "../common/assert.js";
 import type { AggregateExpr, Expr, NamedExpr } from "../expr/nodes.js";
 import { types } from "../schema/types.js";
 import { type CheckSpec, hasVerdict } from "./checkSpec.js";
-import { aggregateOf, and, call, column, keyed, literal, present } from "./checkColumns.js";
+import { aggregateOf, and, call, column, keyed, literal, present, when } from "./checkColumns.js";
 import { comparison, verdictOf } from "./checkVerdicts.js";
 import { type ExpectNode, inputsOf, type LogicalNode } from "./nodes.js";
 import { topological } from "./walk.js";
@@ -133,10 +133,7 @@ function figuresOf(checks: readonly NumberedCheck[], counted: readonly NumberedC
     const rate = call("sub", literal(1), call("divide", column(`f${id}`), column("rows")));
     const plain = test.ofRows ? call("coalesce", rate, literal(0)) : column(`f${id}`);
     const strange = call("gt", column(`u${id}`), literal(0));
-    const figure: Expr =
-      test.unless === undefined
-        ? plain
-        : { kind: "case", branches: [{ when: strange, then: literal(Number.NaN) }], otherwise: plain };
+    const figure = test.unless === undefined ? plain : when(strange, literal(Number.NaN), plain);
     const terms = [
       ...(test.least === null ? [] : [call("gte", figure, test.least)]),
       ...(test.most === null ? [] : [call("lte", figure, test.most)]),
