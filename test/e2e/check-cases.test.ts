@@ -217,7 +217,11 @@ const figureCases: readonly FigureCase[] = [
       check.nullRate(name, { max: 0.1 }),
       `${of(`coalesce(1 - count(${name}) / nullif(count(*), 0), 0)`)} <= 0.1`,
     ],
-    [`null rate of ${name}, none`, check.nullRate(name, { max: 0 }), `${of(`coalesce(1 - count(${name}) / nullif(count(*), 0), 0)`)} <= 0`],
+    [
+      `null rate of ${name}, none`,
+      check.nullRate(name, { max: 0 }),
+      `${of(`coalesce(1 - count(${name}) / nullif(count(*), 0), 0)`)} <= 0`,
+    ],
     [
       `null rate of ${name}, from a twelfth`,
       check.nullRate(name, { min: 0.0833 }),
