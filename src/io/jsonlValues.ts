@@ -51,9 +51,16 @@ export function member(json: object, name: string): unknown {
 
 function fromText(text: string, type: DataType): Value {
   if (type.kind !== "utf8" && type.kind !== "binary") return parseText(text, type);
+  if (type.kind === "binary") {
+    if (!isBase64(text)) throw new RowFailure("CAST_FAILED", `expected base64, found ${shown(text)}`);
+    return Buffer.from(text, "base64");
+  }
   if (loneSurrogate.test(text)) throw new RowFailure("CAST_FAILED", "the text has half of a surrogate pair");
-  return type.kind === "utf8" ? text : Buffer.from(text, "utf8");
+  return text;
 }
+
+/** Whether a text is base64 with its padding and nothing else (RFC 4648, section 4), as `write.jsonl` writes it. */
+export const isBase64 = (text: string): boolean => text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
 
 function fromNumber(json: JsonNumber | number, type: DataType): Value {
   if (isFloat(type)) {

@@ -167,7 +167,12 @@ const fitting = new Map<string, fc.Arbitrary<string>>(
     i: numbers,
     j: fc.array(fc.oneof(fc.integer().map(String), numbers), { maxLength: 3 }).map((items) => `[${items.join(",")}]`),
     k: fc.tuple(scalar, numbers).map(([x, y]) => `{"x":${x},"y":${y}}`),
-    l: strings.map((text) => `"${text}"`),
+    l: fc.oneof(
+      strings.map((text) => `"${text}"`),
+      fc.uint8Array({ maxLength: 12 }).map((bytes) => `"${Buffer.from(bytes).toString("base64")}"`),
+      fc.uint8Array({ maxLength: 12 }).map((bytes) => `"${Buffer.from(bytes).toString("base64").replaceAll("/", "\\/")}"`),
+      fc.constantFrom('"QQ="', '"QQ"', '"Q==="', '"QQ= "', '"QQ-_"', '"===="', '"QUI=QUI="'),
+    ),
     m: fc.integer({ min: 0, max: 255 }).map(String),
   }),
 );

@@ -220,3 +220,25 @@ test("the exact parser accepts what JSON.parse accepts", () => {
     { numRuns: 2000 },
   );
 });
+
+describe("binary", () => {
+  test("is base64 with its padding; what is not is rejected", async () => {
+    // As DuckDB's from_base64 decodes and refuses them.
+    const values = ["QQ==", "AAEC/w==", "", "\\u0051Q==", "\\/\\/8=", "QQ", "Q===", "QQ=\u00e9", "QQ-_"];
+    const bytes = Buffer.from(values.map((value, i) => `{"id":${i},"b":"${value}"}\n`).join(""));
+    const { rows, rejects } = await read(resolve(writeText(folder.path, bytes), schemaOf({ id: "int64", b: "binary" })));
+    expect(rows.map(([id, b]) => [Number(id), Buffer.from(b as Uint8Array).toString("hex")])).toEqual([
+      [0, "41"],
+      [1, "000102ff"],
+      [2, ""],
+      [3, "41"],
+      [4, "ffff"],
+    ]);
+    expect(rejects.map(({ line, code, column }) => [line, code, column])).toEqual(
+      [6, 7, 8, 9].map((line) => [line, "CAST_FAILED", "b"]),
+    );
+    expect(rejects.map(({ raw }) => raw)).toEqual(
+      values.slice(5).map((value, i) => Buffer.from(`{"id":${i + 5},"b":"${value}"}`).toString("latin1")),
+    );
+  });
+});
