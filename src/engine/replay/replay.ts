@@ -126,13 +126,14 @@ class Replay {
 
   async run(): Promise<ReplayResult> {
     const { folder, index, request } = this;
-    const replayId = (await this.settleInterrupted()) ?? `${request.runId}-r${replaysOf(folder, "done").length + 1}`;
+    const interrupted = await this.settleInterrupted();
+    const replayId = interrupted ?? `${request.runId}-r${replaysOf(folder, "done").length + 1}`;
     const settled = replayedRecords(folder);
     const candidates = await this.candidates(settled.numbers);
     if (candidates.length === 0) return nothing(request.runId, index.count - settled.resolved);
     if ([...request.plan.data.values()].some((rows) => !Array.isArray(rows)))
       throw cannotReplay("the plan reads rows that can be read only once", "Give them as an array, or run the plan again.");
-    requireOwnOutputs(index, this.sinks, this.writtenBy());
+    requireOwnOutputs(index, this.sinks, this.writtenBy(), interrupted);
     const shape = planShape((await preparePlan(request.plan, request.settings)).bound);
     const why = whyNotAppend(
       shape,

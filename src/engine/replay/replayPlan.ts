@@ -148,9 +148,15 @@ function reportOf(runFolder: string): PublishedReport | null {
 /**
  * Today's plan must write where the run wrote, and what stands there must still be the run's.
  * @param by the run, or the replay that computed its outputs anew
+ * @param interrupted a replay that was cut off between its outputs: what it replaced already is its own
  * @throws MillraceError Config/REPLAY_NOT_POSSIBLE, REPLAY_TARGET_CHANGED
  */
-export function requireOwnOutputs(index: RejectIndex, sinks: readonly SinkSpec[], by: { runId: string; folder: string }): void {
+export function requireOwnOutputs(
+  index: RejectIndex,
+  sinks: readonly SinkSpec[],
+  by: { readonly runId: string; readonly folder: string },
+  interrupted: string | null,
+): void {
   const paths = sinks.map((sink) => resolve(sink.path));
   const before = index.outputs.map((output) => output.path);
   if (paths.join("\n") !== before.join("\n")) {
@@ -166,7 +172,9 @@ export function requireOwnOutputs(index: RejectIndex, sinks: readonly SinkSpec[]
     if (sink.format === "duckdb") continue;
     const path = resolve(sink.path);
     const kind = isFileTarget(sink) ? "file" : "folder";
-    const files = new Map(readManifest(nodeFileSystem, { path, kind })?.files.map((file) => [file.path, file]) ?? []);
+    const manifest = readManifest(nodeFileSystem, { path, kind });
+    if (interrupted !== null && manifest?.runId === interrupted) continue;
+    const files = new Map(manifest?.files.map((file) => [file.path, file]) ?? []);
     const published = report?.execution?.outputs?.[i]?.files;
     const kept =
       published === undefined
