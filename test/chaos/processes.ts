@@ -24,7 +24,16 @@ export interface Ended {
 }
 
 /** Longer than any run takes on a busy machine; a run that takes longer hangs. */
-const patienceMs = 90_000;
+const patienceSeconds = 90;
+
+/** Calls once patience is at its end. Counted in ticks: time in which these processes were stopped, or the machine slept, makes no run hang. */
+function afterPatience(act: () => void): NodeJS.Timeout {
+  let ticks = 0;
+  const timer = setInterval(() => {
+    if (++ticks === patienceSeconds) act();
+  }, 1000);
+  return timer;
+}
 
 /** Writes the programs of the processes down as plain JavaScript: hundreds of them are started, and none should translate its own. */
 export async function writePrograms(folder: string): Promise<void> {
@@ -52,7 +61,7 @@ export function runOnce(program: string, options: EngineOptions, request: Reques
   const lines: Told[] = [];
   let err = "";
   let began = performance.now();
-  const timers = [setTimeout(() => child.kill("SIGTERM") && child.kill("SIGKILL"), patienceMs)];
+  const timers = [afterPatience(() => child.kill("SIGTERM") && child.kill("SIGKILL"))];
   createInterface(child.stdout).on("line", (text) => {
     const line = JSON.parse(text) as Told;
     lines.push(line);
@@ -101,7 +110,7 @@ export class Server {
     this.err = "";
     this.began = performance.now();
     return new Promise((done) => {
-      const timer = setTimeout(() => this.child.kill("SIGKILL"), patienceMs);
+      const timer = afterPatience(() => this.child.kill("SIGKILL"));
       this.settle = (ended) => {
         clearTimeout(timer);
         done(ended);

@@ -29,6 +29,12 @@ export class ManualClock implements Clock {
     return () => this.ticks.delete(entry);
   }
 
+  /** The process stands still: time goes by, and nothing happens. Of the ticks that were due then, one comes later. */
+  standStill(ms: number): void {
+    this.nowMs += ms;
+    for (const entry of this.ticks) entry.nextMs = Math.max(entry.nextMs, this.nowMs);
+  }
+
   /** Lets everything happen that is due, in steps of at most 50 ms. */
   async advance(ms: number): Promise<void> {
     const until = this.nowMs + ms;

@@ -274,10 +274,12 @@ export class StageAttempts {
 
   private tick(): void {
     const nowMs = this.parts.clock.elapsed();
-    // Where this thread was held up, answers may wait to be read: they come first.
-    const late = nowMs - this.tickedMs > lateMs;
+    const missedMs = nowMs - this.tickedMs - tickMs;
     this.tickedMs = nowMs;
-    if (late) return;
+    if (missedMs + tickMs > lateMs) {
+      this.standStill(missedMs);
+      return;
+    }
     if (this.parts.cancelled()) this.stoppedMs ??= nowMs;
     const stopping = this.stoppedMs !== null && nowMs - this.stoppedMs > stopGraceMs;
     for (const attempt of this.cancelled) {
@@ -294,6 +296,18 @@ export class StageAttempts {
       }
     }
     if (this.parts.settings.speculation && this.stoppedMs === null) this.speculate(nowMs);
+  }
+
+  /**
+   * This thread was held up, or the whole process or machine stood still: that time counts for no task. Answers may wait to be read: they come before
+   * anything is ended.
+   */
+  private standStill(missedMs: number): void {
+    for (const { live } of this.flights) {
+      for (const attempt of live) if (attempt.seenMs !== null) attempt.seenMs += missedMs;
+    }
+    for (const attempt of this.cancelled) if (attempt.cancelledMs !== null) attempt.cancelledMs += missedMs;
+    if (this.stoppedMs !== null) this.stoppedMs += missedMs;
   }
 
   private kill(attempt: Attempt, why: MillraceError): void {

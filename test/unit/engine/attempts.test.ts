@@ -208,6 +208,65 @@ describe("time-outs", () => {
   });
 });
 
+describe("time in which the process stood still", () => {
+  /** Tasks at work, which stand still as well: they take as long as `ms` without that time. */
+  const working = (settings: Partial<AttemptSettings>, ms: (task: TaskSpec) => number) => {
+    const stage = stageOf(() => ({ ms: 0 }), settings);
+    stage.pool.run = async (task) => {
+      stage.pool.played.push(task);
+      const control = new TaskControl(task.options.control);
+      const startMs = stage.clock.now();
+      control.begin(task.partition, startMs);
+      for (let left = ms(task); left > 0 && !control.stopped; left -= 50) {
+        await stage.clock.sleep(50);
+        const killed = stage.pool.kills.get(task);
+        if (killed !== undefined) throw killed;
+      }
+      return { timing: { startMs, endMs: stage.clock.now() }, steps: [] } as unknown as TaskResult;
+    };
+    return stage;
+  };
+
+  it("does not make a task late", async () => {
+    const stage = working({ taskTimeoutMs: 5000 }, () => 4000);
+    stage.attempts.begin(1);
+    const result = stage.attempts.run(0, part);
+    await stage.clock.advance(1000);
+    for (const ms of [3000, 60_000, 8 * 3_600_000]) {
+      stage.clock.standStill(ms);
+      await stage.clock.advance(500);
+    }
+    await stage.clock.advance(4000);
+    await result;
+    await stage.attempts.end();
+    expect(stage.pool.played).toHaveLength(1);
+    expect(stage.attempts.history(0).map(({ reason, outcome }) => [reason, outcome])).toEqual([["first", "done"]]);
+  });
+
+  it("still ends one that is late without it", async () => {
+    const stage = working({ taskTimeoutMs: 5000, retry: { ...defaultRetry, retries: 0 } }, () => 9000);
+    stage.attempts.begin(1);
+    const result = stage.attempts.run(0, part).catch((error: unknown) => error);
+    await stage.clock.advance(1000);
+    stage.clock.standStill(60_000);
+    await stage.clock.advance(6000);
+    expect(await result).toMatchObject({ code: "TASK_TIMEOUT" });
+    await stage.attempts.end();
+  });
+
+  it("makes no straggler of a task", async () => {
+    const stage = working({}, ({ partition }) => (partition < 15 ? 1000 : 1900));
+    stage.attempts.begin(16);
+    const results = Promise.all(Array.from({ length: 16 }, (_, partition) => stage.attempts.run(partition, part)));
+    await stage.clock.advance(1500);
+    stage.clock.standStill(30_000);
+    await stage.clock.advance(2000);
+    await results;
+    await stage.attempts.end();
+    expect(kinds(stage.events)).not.toContain("straggler");
+  });
+});
+
 describe("stragglers", () => {
   const straggling = (deaf: boolean) => (task: TaskSpec) =>
     task.partition === 5 && task.attempt === 1 ? { ms: 40_000, deaf } : { ms: 4000 };
