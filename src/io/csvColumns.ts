@@ -77,12 +77,13 @@ export class CsvColumns {
   }
 
   /** Buffers for a column. Call for every column before the first batch: it may grow the memory. */
-  plan(field: Field, index: number): PlannedColumn {
+  plan(field: Field, index: number, takesNullWords = true): PlannedColumn {
     const rows = this.#o.capacity;
     const width = widthOf(field.type);
     return {
       field,
       index,
+      marked: takesNullWords && this.#nullCount > 0,
       width,
       values: this.#alloc(rows * width),
       ends: this.#alloc(width === 0 ? 0 : rows * 4),
@@ -101,7 +102,7 @@ export class CsvColumns {
     this.#fillContext(column, slice);
     const { type } = column.field;
     const isText = type.kind === "utf8" || type.kind === "binary";
-    if (this.#nullCount > 0) this.#o.kernels.matchNulls(this.#context, this.#nullTable, this.#nullCount, isText ? 0 : 1);
+    if (column.marked) this.#o.kernels.matchNulls(this.#context, this.#nullTable, this.#nullCount, isText ? 0 : 1);
     if (column.parse !== null) return this.#readFormatted(column, slice, failures);
     if (isText) return this.#readText(column, slice, failures);
     if (type.kind === "decimal" && type.precision > 18) return this.#readWide(column, slice, failures);
@@ -131,7 +132,7 @@ export class CsvColumns {
     u32[c + slot.strip] = column.index === fields - 1 && dialect.newline === 10 ? 1 : 0;
     u32[c + slot.quote] = dialect.quote;
     u32[c + slot.escape] = dialect.escape;
-    u32[c + slot.marked] = this.#nullCount > 0 ? 1 : 0;
+    u32[c + slot.marked] = column.marked ? 1 : 0;
     u32[c + slot.values] = column.values;
     u32[c + slot.valid] = column.valid;
     u32[c + slot.slow] = this.#slow;
@@ -173,7 +174,7 @@ export class CsvColumns {
     const valid = memory.u8().subarray(column.valid, column.valid + slice.count);
     let nulls = 0;
     for (let row = 0; row < slice.count; row++) {
-      if (this.#nullCount > 0 && valid[row] === 0) nulls++;
+      if (column.marked && valid[row] === 0) nulls++;
       else nulls += this.#readSlow(column, row, failures, (value) => storeWide(values, row, value));
     }
     return { layout: "wide", type, length: slice.count, values, valid: this.#validOf(column, slice, nulls) };
@@ -186,7 +187,7 @@ export class CsvColumns {
     const valid = memory.u8().subarray(column.valid, column.valid + slice.count);
     let nulls = 0;
     for (let row = 0; row < slice.count; row++) {
-      if (this.#nullCount > 0 && valid[row] === 0) nulls++;
+      if (column.marked && valid[row] === 0) nulls++;
       else nulls += this.#readSlow(column, row, failures, (value) => storeFixed(values, type, row, value));
     }
     return { layout: "fixed", type, length: slice.count, values, valid: this.#validOf(column, slice, nulls) };
@@ -262,6 +263,8 @@ export interface PlannedColumn {
   readonly field: Field;
   /** Which field of the record. */
   readonly index: number;
+  /** Words that mean null are looked for. */
+  readonly marked: boolean;
   readonly width: number;
   readonly values: number;
   readonly ends: number;

@@ -53,7 +53,7 @@ export class CsvRows {
       schema,
       required: needed,
       hidden: hidden.map(({ field, place }) => ({ field, planned: this.#plan(field, place) })),
-      trailing: trailing === true ? this.#columns.plan(trailingField, fields - 1) : null,
+      trailing: trailing === true ? this.#columns.plan(trailingField, fields - 1, false) : null,
     });
     const guarded = needed.length > 0 || trailing === true;
     this.#isPlainText = schema.map(({ type }) => !guarded && (type.kind === "utf8" || type.kind === "binary"));

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { RowOrigin } from "../../src/batch/column.js";
 import { parseText } from "../../src/functions/cast.js";
 import { RowFailure } from "../../src/functions/definition.js";
+import { formatParser } from "../../src/io/csvFormats.js";
 import { parseHead } from "../../src/io/csvHead.js";
 import { CsvReader } from "../../src/io/csvReader.js";
 import type { ByteSource } from "../../src/io/textBytes.js";
@@ -9,7 +10,7 @@ import type { DataType } from "../../src/schema/types.js";
 import { valueAt } from "../unit/csv/support.js";
 import { type CsvCase, randomCase } from "./csvCases.js";
 import { fuzzSeed, type Random, randomFrom } from "./random.js";
-import { readSlowly, type SlowField, type SlowFile } from "./slowCsv.js";
+import { columnsOf, readSlowly, type SlowField, type SlowFile } from "./slowCsv.js";
 
 /** A record as both readers see it: where it stands, and its values or the code of its reject. */
 interface Seen {
@@ -44,6 +45,10 @@ function slowValue(field: SlowField, type: DataType, one: CsvCase): { readonly v
       return "INVALID_UTF8";
     }
   }
+  if (type.kind === "date" && one.options.dateFormat !== undefined) {
+    const days = daysOf(text);
+    return days === null ? "CAST_FAILED" : { value: days };
+  }
   try {
     const value = parseText(bytes.toString("utf8"), type);
     return { value: typeof value === "boolean" ? Number(value) : value };
@@ -51,6 +56,16 @@ function slowValue(field: SlowField, type: DataType, one: CsvCase): { readonly v
     if (error instanceof RowFailure) return error.code;
     throw error;
   }
+}
+
+/** Days from 1970 to a date that is written as `%d/%m/%Y`; null for any other text. */
+function daysOf(text: string): number | null {
+  const found = /^(\d{1,2})\/(\d{1,2})\/(\d{1,4})$/.exec(text);
+  if (found === null) return null;
+  const [day, month, year] = found.slice(1).map(Number) as [number, number, number];
+  const date = new Date(Date.UTC(2000, month - 1, day));
+  date.setUTCFullYear(year, month - 1, day);
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? date.getTime() / 86_400_000 : null;
 }
 
 function expected(one: CsvCase, slow: SlowFile, wanted: readonly number[]): Seen[] {
@@ -61,6 +76,9 @@ function expected(one: CsvCase, slow: SlowFile, wanted: readonly number[]): Seen
     const found = wanted.map((column) => slowValue(record.fields[column] as SlowField, typeOf(one, column), one));
     const failure = found.find((value) => typeof value === "string");
     if (typeof failure === "string") return { start, end, raw, line, values: failure };
+    const last = record.fields[record.fields.length - 1];
+    if (one.options.trailingDelimiter === true && last?.raw !== "")
+      return { start, end, raw, line, values: "CSV_TOO_MANY_FIELDS" };
     return { start, end, raw, line, values: found.map((value) => (typeof value === "string" ? value : value.value)) };
   });
 }
@@ -82,7 +100,8 @@ function memorySource(bytes: Uint8Array, start: number, random: Random | null): 
 
 function readPart(one: CsvCase, bytes: Uint8Array, head: NonNullable<ReturnType<typeof parseHead>>, part: Part) {
   const { names } = head;
-  const fields = names?.length ?? one.types.length;
+  const trailing = one.options.trailingDelimiter === true;
+  const fields = (names?.length ?? one.types.length) + (trailing ? 1 : 0);
   const schema = part.wanted.map((column) => ({ name: `c${column}`, type: typeOf(one, column), nullable: true }));
   const seen: Seen[] = [];
   const reader = new CsvReader({
@@ -92,6 +111,8 @@ function readPart(one: CsvCase, bytes: Uint8Array, head: NonNullable<ReturnType<
     schema,
     places: part.wanted.map((index) => ({ kind: "field", index })),
     nullValues: one.options.nullValues,
+    parserOf: (field) => formatParser(one.options, field),
+    trailing,
     open: (start) => memorySource(bytes, start, one.shortReads ? randomFrom(bytes.length, start) : null),
     start: part.start,
     end: part.end,
@@ -179,9 +200,9 @@ function checkCase(one: CsvCase): void {
     return;
   }
   same(at, bytes.length);
-  const names = slow.header?.map(({ raw, text }, i) =>
-    raw === "" ? `column${i}` : Buffer.from(text, "latin1").toString("utf8"),
-  );
+  const names = slow.header
+    ?.slice(0, columnsOf(slow.header, one.options))
+    .map(({ raw, text }, i) => (raw === "" ? `column${i}` : Buffer.from(text, "latin1").toString("utf8")));
   same(JSON.stringify(head.names), JSON.stringify(names ?? null));
   const fields = names?.length ?? one.types.length;
   const wanted = one.wanted.filter((column) => column < fields);

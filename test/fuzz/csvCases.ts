@@ -51,6 +51,8 @@ function randomOptions(random: Random): CsvOptions {
     nullValues: random.chance(0.3) ? random.pick([["NA"], ["-", "NA"], ["1"], ["", "x"], ["é"], ["ab"]]) : [],
     quotes: random.pick(["lenient", "strict"]),
     columns: "byPosition",
+    ...(random.chance(0.15) ? { trailingDelimiter: true as const } : {}),
+    ...(random.chance(0.3) ? { dateFormat: "%d/%m/%Y" } : {}),
   };
 }
 
@@ -63,6 +65,9 @@ const values = [
   "-1",
   "1.5",
   "2024-02-29",
+  "29/02/2024",
+  "1/3/2023",
+  "30/02/2024",
   "true",
   "NA",
   "x",
@@ -121,7 +126,8 @@ function tidyFile(random: Random, options: CsvOptions, columns: number): string 
   let out = "";
   for (let rows = random.below(12); rows > 0; rows--) {
     const count = random.chance(0.05) ? random.below(columns + 3) : columns;
-    out += Array.from({ length: count }, field).join(delimiter) + lineEnd;
+    const tail = options.trailingDelimiter === true && random.chance(0.9) ? delimiter : "";
+    out += Array.from({ length: count }, field).join(delimiter) + tail + lineEnd;
   }
   if (random.chance(0.2)) out = out.slice(0, random.below(out.length + 1));
   if (random.chance(0.8) || out === "") return out;

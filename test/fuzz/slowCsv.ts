@@ -12,6 +12,8 @@ export interface SlowDialect {
   readonly header: boolean;
   readonly skipLines: number;
   readonly quotes: "strict" | "lenient";
+  /** Every record ends with a delimiter, behind which nothing stands: one field more, which is empty. */
+  readonly trailingDelimiter?: true;
 }
 
 /** Bytes are kept as text of one character each (latin1). */
@@ -87,7 +89,8 @@ export function readSlowly(file: string, dialect: SlowDialect, fieldCount: numbe
       take("header", parsed.next);
     }
   }
-  const count = fieldCount === 0 ? (header?.length ?? 0) : fieldCount;
+  const trailing = dialect.trailingDelimiter === true ? 1 : 0;
+  const count = (fieldCount === 0 ? columnsOf(header ?? [], dialect) : fieldCount) + trailing;
   while (at < file.length) {
     if (file[at] === dialect.comment) {
       take("comment", afterLine(file, at, newline));
@@ -114,6 +117,12 @@ export function readSlowly(file: string, dialect: SlowDialect, fieldCount: numbe
   }
   const judged = dialect.quotes === "strict" ? withDoubt(file, records, pieces, dialect, newline, count) : records;
   return { newline, header, records: judged, pieces };
+}
+
+/** Columns that a header names: what stands behind a last delimiter that ends every record is none. */
+export function columnsOf(header: readonly SlowField[], dialect: SlowDialect): number {
+  const endsEmpty = dialect.trailingDelimiter === true && header.length > 1 && header[header.length - 1]?.raw === "";
+  return header.length - (endsEmpty ? 1 : 0);
 }
 
 function withDoubt(

@@ -158,3 +158,17 @@ describe("trailingDelimiter", () => {
     ]);
   });
 });
+
+test("behind the last delimiter of a record not even a word that means null may stand", async () => {
+  const path = writeText(folder.path, "a,b,\n1,NA,\n2,x,NA\n3,y,\n", "trailing-null.csv");
+  const schema = [
+    { name: "a", type: types.int64, nullable: true },
+    { name: "b", type: types.utf8, nullable: true },
+  ];
+  const { rows, rejects } = await readAll(resolveOne(path, { trailingDelimiter: true, nullValues: ["NA"] }, schema));
+  expect(rows).toEqual([
+    [1n, null],
+    [3n, "y"],
+  ]);
+  expect(rejects.map(({ code, raw }) => [code, raw])).toEqual([["CSV_TOO_MANY_FIELDS", "2,x,NA"]]);
+});
