@@ -5,6 +5,7 @@ import {
   type RunMetrics,
   type RunReportData,
   type RunStatus,
+  type StageMetrics,
   type StageReport,
 } from "./model.js";
 import { perSecond, sum } from "./rates.js";
@@ -38,7 +39,7 @@ export function reportData(run: RunMetrics, past: readonly PastRun[], compareWit
       parameters: run.parameters,
       recordsRead,
       recordsWritten: sum(run.outputs.map((output) => output.rows)),
-      recordsFiltered: sum(run.stages.filter(({ id }) => !forChecks(id, run.flow)).map((stage) => stage.filtered)),
+      recordsFiltered: sum(run.stages.map((stage) => filteredOf(stage, run.flow))),
       recordsFailed,
       successRate: successRate(recordsRead, recordsFailed),
       retries: (run.attempts ?? []).filter((attempt) => attempt.reason === "retry").length,
@@ -96,13 +97,10 @@ function performanceOf(run: RunMetrics, stages: readonly StageReport[], recordsR
   };
 }
 
-/** Whether all that a stage leaves ends in checks: what those leave out is no part of the job. */
-function forChecks(id: number, flow: RunMetrics["flow"]): boolean {
-  const stage = flow.find((one) => one.id === id);
-  const judged = flow.some((one) => one.verdicts?.includes(id));
-  const readers = flow.filter((one) => one.reads.includes(id) && one.verdicts?.includes(id) !== true);
-  if (stage === undefined || stage.outputs.length > 0 || (readers.length === 0 && !stage.checks && !judged)) return false;
-  return readers.every((reader) => forChecks(reader.id, flow));
+/** Rows that a stage left out, but for those that only checks would have met. */
+function filteredOf({ id, filtered, steps }: StageMetrics, flow: RunMetrics["flow"]): number {
+  const checkSteps = flow.find((one) => one.id === id)?.checkSteps ?? [];
+  return filtered - sum(checkSteps.map((step) => steps[step]?.filtered ?? 0));
 }
 
 /** A name that several stages share is told apart by the stage's number. */

@@ -134,6 +134,8 @@ export interface StageFlow {
   readonly outputs: readonly number[];
   /** Whether it feeds checks of the whole dataset. */
   readonly checks: boolean;
+  /** Its steps whose rows go to checks alone. */
+  readonly checkSteps?: readonly number[];
 }
 
 /** A stretch of the run that is no stage: `prepare`, `publish`. */
