@@ -65,8 +65,15 @@ interface Measured {
   readonly failure: string | null;
 }
 
+const units: { readonly [unit: string]: number } = { MB: 1, GB: 1000 };
+
+function megabytes(size: string): number {
+  const [, number = "", unit = ""] = /^([\d.]+)(MB|GB)$/.exec(size) ?? [];
+  return Number(number) * (units[unit] ?? Number.NaN);
+}
+
 async function runAll(): Promise<void> {
-  const limitMb = Number.parseFloat(options.memory) + Number(options.slack);
+  const limitMb = megabytes(options.memory) + Number(options.slack);
   const chosen = jobs.filter(({ name }) => options.only === undefined || options.only.split(",").includes(name));
   let good = true;
   for (const job of chosen) {
