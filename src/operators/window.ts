@@ -1,13 +1,14 @@
-import { type Batch, type Column, rowCount } from "../batch/column.js";
+import type { Column } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { GroupedOrder } from "../kernels/groupedRows.js";
 import type { WindowCall } from "../plan/bound.js";
 import { type Schema, types } from "../schema/types.js";
 import type { FileWritten, Step } from "../task/protocol.js";
-import { GroupedBuckets } from "./groupedBuckets.js";
-import { noCounts, type Operator, type OperatorContext } from "./operator.js";
-import { areTooMany, SpilledGroups } from "./spilledGroups.js";
+import { BucketsOperator } from "./bucketsOperator.js";
+import type { GroupedBuckets } from "./groupedBuckets.js";
+import type { OperatorContext } from "./operator.js";
+import type { SpilledGroups } from "./spilledGroups.js";
 import { rowValues } from "./streamedWindow.js";
 import { followFrames } from "./windowFrames.js";
 import { FrameExtreme, neighbours } from "./windowRows.js";
@@ -16,51 +17,21 @@ import { FrameCount, type FrameColumn, frameSum } from "./windowValues.js";
 export type WindowStep = Extract<Step, { op: "window" }>;
 
 /** Computes window functions over the rows of some buckets. */
-export class WindowOperator implements Operator {
-  readonly counts = noCounts();
-  readonly done = false;
+export class WindowOperator extends BucketsOperator {
   readonly #step: WindowStep;
-  readonly #buckets: GroupedBuckets | SpilledGroups;
   /** Where the arguments stand among the values that were collected, by their column of the input. */
   readonly #places: ReadonlyMap<number, number>;
-  #file: FileWritten | null = null;
 
   constructor(step: WindowStep, input: Schema, context: OperatorContext) {
-    this.#step = step;
     const values = [...new Set(step.calls.flatMap(({ args }) => args.map(columnIndex)))];
-    this.#places = new Map(values.map((index, place) => [index, place]));
     const { partition: groups, order, frame, calls } = step;
     const marksTies = calls.some(({ fn }) => fn === "rank" || fn === "denseRank" || (frame === null && isFramed(fn)));
-    const grouping = { groups, order, values, marksTies };
-    const { buckets } = context;
-    this.#buckets =
-      buckets !== undefined && areTooMany(buckets.paths, buckets.part)
-        ? new SpilledGroups(input, grouping, step.file, context)
-        : new GroupedBuckets(input, grouping, context);
+    super(input, { groups, order, values, marksTies }, step.file, context);
+    this.#step = step;
+    this.#places = new Map(values.map((index, place) => [index, place]));
   }
 
-  get files(): readonly FileWritten[] {
-    return this.#file === null ? [] : [this.#file];
-  }
-
-  push(batch: Batch): null {
-    this.counts.rowsIn += rowCount(batch);
-    this.#buckets.push(batch);
-    return null;
-  }
-
-  flush(): null {
-    const buckets = this.#buckets;
-    this.#file = buckets instanceof SpilledGroups ? this.#streamed(buckets) : this.#inMemory(buckets);
-    this.counts.rowsOut += this.#file.rows;
-    return null;
-  }
-
-  abort(): void {
-    this.#buckets.abort();
-  }
-
-  #inMemory(buckets: GroupedBuckets): FileWritten {
+  protected inMemory(buckets: GroupedBuckets): FileWritten {
     const { file, schema, calls } = this.#step;
     const grouped = buckets.finish();
     const columns = calls.map((call) => this.#call(call, grouped));
@@ -69,7 +40,7 @@ export class WindowOperator implements Operator {
     return written;
   }
 
-  #streamed(buckets: SpilledGroups): FileWritten {
+  protected streamed(buckets: SpilledGroups): FileWritten {
     const { file, schema, calls, frame } = this.#step;
     return buckets.finish(file, schema, (open, firstValue) => {
       const place = (arg: WindowCall["args"][number]) => firstValue + required(this.#places.get(columnIndex(arg)), "argument");

@@ -35,7 +35,8 @@ beforeAll(async () => {
   engines = await Promise.all(
     settings.map(async ([both, one, other]) => [await make(both, one), await make(both, other)] as const),
   );
-  instance = await DuckDBInstance.create(":memory:");
+  // Without it, what DuckDB gives for a limit below a join depends on timing.
+  instance = await DuckDBInstance.create(":memory:", { disabled_optimizers: "join_filter_pushdown" });
   duckdb = await instance.connect();
 });
 
