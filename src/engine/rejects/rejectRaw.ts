@@ -1,11 +1,11 @@
-import { appendFileSync, closeSync, fsyncSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { BytesColumn, Column } from "../../batch/column.js";
 import { internalError } from "../../common/errors.js";
 import { readCsvHead } from "../../io/csvHead.js";
 import { Transcoder } from "../../io/encoding.js";
 import { transcodeHead } from "../../io/encodingSource.js";
-import { fileError } from "../../io/sinkFileSystem.js";
+import { fileError, nodeFileSystem } from "../../io/sinkFileSystem.js";
 import { readHeadBytes } from "../../io/textBytes.js";
 import type { ResolvedSource, SourceFile } from "../../plan/bound.js";
 import type { RawFileEntry } from "./rejectIndex.js";
@@ -186,6 +186,8 @@ interface RawFile {
   /** First bytes of the records that are in the file already: several branches of a plan may reject the same record. */
   readonly seen: SeenRecords;
   readonly held: HeldRecords;
+  /** Bytes that the file has. */
+  written: number;
 }
 
 /** Gathers rejected records by the file that they stood in, each once, in the order of partitions and then of their places. */
@@ -231,11 +233,12 @@ export class RawFiles {
     const head = headOf(resolved, file);
     const name = `${String(this.files.size).padStart(4, "0")}-${basename(file.path).slice(-120)}.raw`;
     const full = join(this.folder, "raw", name);
-    mkdirSync(join(this.folder, "raw"), { recursive: true });
-    writeFileSync(full, head.bytes);
+    nodeFileSystem.makeFolder(join(this.folder, "raw"));
+    withFile(full, "create", "write", (fd) => nodeFileSystem.write(fd, [head.bytes], 0));
     const { lineEnd } = head;
-    const entry = { source, format, file: file.path, path: `raw/${name}`, headBytes: head.bytes.length, lineEnd };
-    const made: RawFile = { entry, full, seen: new SeenRecords(), held: new HeldRecords(lineEnd) };
+    const headBytes = head.bytes.length;
+    const entry = { source, format, file: file.path, path: `raw/${name}`, headBytes, lineEnd };
+    const made: RawFile = { entry, full, seen: new SeenRecords(), held: new HeldRecords(lineEnd), written: headBytes };
     this.files.set(key, made);
     return made;
   }
@@ -258,16 +261,22 @@ function take(target: RawFile, byte: number, raw: BytesColumn, row: number): voi
 }
 
 function flush(file: RawFile): void {
-  if (file.held.size > 0) appendFileSync(file.full, file.held.take());
+  if (file.held.size === 0) return;
+  const bytes = file.held.take();
+  withFile(file.full, "update", "write", (fd) => nodeFileSystem.write(fd, [bytes], file.written));
+  file.written += bytes.length;
 }
 
-function sync(file: string): void {
-  const fd = openSync(file, "r");
+const sync = (file: string): void => withFile(file, "read", "sync", (fd) => nodeFileSystem.fsync(fd));
+
+/** Does something with a file whose failure names it. `doing` reads like "write". */
+function withFile(file: string, how: "create" | "update" | "read", doing: string, work: (fd: number) => void): void {
+  const fd = nodeFileSystem.open(file, how);
   try {
-    fsyncSync(fd);
+    work(fd);
   } catch (cause) {
-    throw fileError(cause, "sync", file);
+    throw fileError(cause, doing, file);
   } finally {
-    closeSync(fd);
+    nodeFileSystem.close(fd);
   }
 }
