@@ -17,6 +17,7 @@ import {
   sum,
 } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findBrowser } from "../support/chromium.js";
 
 /** What a report says of a run, each figure computed again by plain DuckDB from the data, or from the report's own parts. */
 const rows = 30_000;
@@ -351,10 +352,9 @@ describe("the command line", () => {
 });
 
 /** The page in a real browser. */
-const browser = ["chromium", "chromium-browser", "google-chrome"].find((name) => spawnSync(name, ["--version"]).status === 0);
-if (browser === undefined) process.emitWarning("no Chromium on this machine: the page was not opened in a browser");
+const browser = findBrowser();
 
-describe.skipIf(browser === undefined)("the page in a browser", () => {
+describe.skipIf(browser === null)("the page in a browser", () => {
   const flags = [
     "--headless=new",
     "--no-sandbox",
