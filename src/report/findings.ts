@@ -3,6 +3,7 @@ import { checkText } from "../quality/results.js";
 import { type Finding, violations } from "./alertRules.js";
 import { bytesText, countText, durationText, percentText } from "./format.js";
 import type { ResumeMetrics, RunReportData, StageReport, Straggler } from "./model.js";
+import { sum } from "./rates.js";
 
 export type { Finding } from "./alertRules.js";
 
@@ -10,6 +11,9 @@ export type { Finding } from "./alertRules.js";
 const unevenFactor = 2;
 /** Of the memory that the run may use. */
 const nearlyFull = 0.9;
+/** CPU time over the time of computing. */
+const starvedShare = 0.75;
+const leastComputeMs = 1000;
 /** A stage shorter than this is not worth a remark. */
 const leastStageMs = 200;
 
@@ -27,6 +31,7 @@ export function findingsOf(report: RunReportData): Finding[] {
     ...attempts(report),
     ...(report.execution.resume === null ? [] : [note("resumed", resumeText(report.execution.resume))]),
     ...memory(report),
+    ...starved(report),
     ...stages(report),
   ];
 }
@@ -51,6 +56,15 @@ function memory({ performance: { peakMemoryBytes, memoryBytes } }: RunReportData
   return [
     note("memory", `Memory peaked at ${bytesText(peakMemoryBytes)}, ${share} of the ${bytesText(memoryBytes)} that it may use.`),
   ];
+}
+
+/** Computing takes a processor all the time: where it got far less CPU time, others had the processors. */
+function starved({ execution, performance: { cpuMs } }: RunReportData): Finding[] {
+  const computeMs = sum(execution.stages.map(({ time }) => time.computeMs));
+  // What earlier processes computed is no CPU time of this one.
+  if (execution.resume !== null || computeMs < leastComputeMs || cpuMs > starvedShare * computeMs) return [];
+  const text = `The workers computed for ${durationText(computeMs)} and got ${durationText(cpuMs)} of CPU time: the machine was busy with something else, or slowed down.`;
+  return [note("starved", text)];
 }
 
 function stages({ execution }: RunReportData): Finding[] {
