@@ -30,7 +30,7 @@ const pageBytes = 8192;
 const alignment = 8;
 
 /** Where the parts of a column stand in the file; null where there is none. */
-interface ColumnPlace {
+export interface ColumnPlace {
   readonly values: number;
   readonly offsets: number | null;
   /** For byte strings without offsets: the length of each. */
@@ -282,6 +282,11 @@ export class BlockFile {
     const field = required(this.schemaOf(block)[index], "column");
     const place = required(block.columns[index], "column");
     return this.#column(field.type, place, from, to, memory, index * 3);
+  }
+
+  /** Fills `target` with bytes from a position in the file on, all of one part of a column. */
+  copy(position: number, target: Uint8Array): void {
+    this.#source.readInto(target, position);
   }
 
   close(): void {

@@ -1,10 +1,11 @@
 import type { Batch } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import type { BatchReader } from "../io/contracts.js";
+import { giveReaderKernels, takeReaderKernels } from "../kernels/taskKernels.js";
 import type { PartitionSpec, ScanResult } from "../task/protocol.js";
-import { BlockFile } from "./blockFile.js";
+import { type Block, BlockFile } from "./blockFile.js";
+import { BlockRows } from "./blockRows.js";
 import { bucketRuns } from "./bucketRuns.js";
-import { JoinedRows } from "./joinedRows.js";
 import { giveReadMemory, type ReadMemory, takeReadMemory } from "./readMemory.js";
 
 /** A task's table and its texts should stay near the processor. */
@@ -24,12 +25,15 @@ export class BucketReader implements BatchReader {
   readonly #batches: Iterator<Batch>;
   #open: BlockFile | null = null;
   #memory: ReadMemory | null = takeReadMemory();
-  #joinedMemory: ReadMemory | null = takeReadMemory();
+  readonly #kernels = takeReaderKernels();
+  readonly #together: BlockRows;
+  #closed = false;
   #rows = 0;
 
   constructor(paths: readonly string[], part: BucketsPart) {
     this.#paths = paths;
     this.#part = part;
+    this.#together = new BlockRows(this.#kernels, batchRows);
     this.#batches = this.#read();
   }
 
@@ -46,9 +50,12 @@ export class BucketReader implements BatchReader {
 
   close(): void {
     this.#closeFile();
-    for (const memory of [this.#memory, this.#joinedMemory]) if (memory !== null) giveReadMemory(memory);
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#memory !== null) giveReadMemory(this.#memory);
     this.#memory = null;
-    this.#joinedMemory = null;
+    this.#together.free();
+    giveReaderKernels(this.#kernels);
   }
 
   #closeFile(): void {
@@ -57,31 +64,36 @@ export class BucketReader implements BatchReader {
   }
 
   *#read(): Generator<Batch> {
-    const memory = required(this.#memory ?? undefined, "memory of an open reader");
-    const joined = new JoinedRows(required(this.#joinedMemory ?? undefined, "memory of an open reader"), batchRows);
     for (const path of this.#paths) {
       const file = new BlockFile(path);
       this.#open = file;
       for (const block of file.blocks) {
         const end = block.bounds[this.#part.to] ?? block.rows;
-        for (let from = block.bounds[this.#part.from] ?? end; from < end; from += batchRows) {
-          const to = Math.min(end, from + batchRows);
-          const columns = file.read(block, from, to, memory);
-          const schema = file.schemaOf(block);
-          const isShort = to - from <= batchRows / 2;
-          if (isShort && joined.append(schema, columns, to - from)) continue;
-          yield* waiting(joined);
-          if (isShort && joined.append(schema, columns, to - from)) continue;
-          yield { schema, length: to - from, columns, selection: null, origin: null };
-        }
+        yield* this.#rowsOf(file, block, block.bounds[this.#part.from] ?? end, end);
       }
       this.#closeFile();
     }
-    yield* waiting(joined);
+    yield* this.#waiting();
   }
-}
 
-function* waiting(joined: JoinedRows): Generator<Batch> {
-  const { schema, rows: length } = joined;
-  if (schema !== null) yield { schema, length, columns: joined.take(), selection: null, origin: null };
+  /** Short stretches of rows go behind one another where they can. */
+  *#rowsOf(file: BlockFile, block: Block, first: number, end: number): Generator<Batch> {
+    const memory = required(this.#memory ?? undefined, "memory of an open reader");
+    const together = this.#together;
+    let to = first;
+    for (let from = first; from < end; from = to) {
+      to = Math.min(end, from + (together.room > 0 ? together.room : batchRows));
+      if (together.append(file, block, from, to)) continue;
+      yield* this.#waiting();
+      to = Math.min(end, from + batchRows);
+      if (together.append(file, block, from, to)) continue;
+      const columns = file.read(block, from, to, memory);
+      yield { schema: file.schemaOf(block), length: to - from, columns, selection: null, origin: null };
+    }
+  }
+
+  *#waiting(): Generator<Batch> {
+    const { schema, rows: length } = this.#together;
+    if (schema !== null) yield { schema, length, columns: this.#together.take(), selection: null, origin: null };
+  }
 }

@@ -13,9 +13,9 @@ export class HeldBytes {
   constructor({ footer, chunks }: HeldFile, first: number) {
     this.footer = footer;
     let start = first;
-    this.#chunks = chunks.map((chunk) => {
-      const placed = { start, bytes: new Uint8Array(chunk) };
-      start += chunk.byteLength;
+    this.#chunks = chunks.map(({ memory, bytes }) => {
+      const placed = { start, bytes: new Uint8Array(memory, 0, bytes) };
+      start += bytes;
       return placed;
     });
     this.bytes = start;
@@ -28,13 +28,23 @@ export class HeldBytes {
   /** Bytes of one chunk, where they lie; copied where what is read must be the caller's own. */
   read(memory: ReadMemory, slot: number, position: number, length: number): Uint8Array {
     if (length === 0) return memory.take(slot, 0);
-    const chunk = this.#chunks.findLast(({ start }) => start <= position);
-    const from = position - (chunk?.start ?? 0);
-    if (chunk === undefined || from + length > chunk.bytes.length) throw internalError("a part lies in one chunk");
-    const found = chunk.bytes.subarray(from, from + length);
+    const found = this.#find(position, length);
     if (!memory.isOwn) return found;
     const copy = memory.take(slot, length);
     copy.set(found);
     return copy;
+  }
+
+  /** Fills `target` with bytes of one chunk. */
+  readInto(target: Uint8Array, position: number): void {
+    if (target.length > 0) target.set(this.#find(position, target.length));
+  }
+
+  #find(position: number, length: number): Uint8Array {
+    for (const { start, bytes } of this.#chunks) {
+      const from = position - start;
+      if (from >= 0 && from + length <= bytes.length) return bytes.subarray(from, from + length);
+    }
+    throw internalError("a part lies in one chunk");
   }
 }

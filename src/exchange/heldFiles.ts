@@ -1,5 +1,5 @@
 import { OutputFile, type OutputOptions } from "../io/sinkOutput.js";
-import type { FileWritten, HeldFile } from "../task/protocol.js";
+import type { FileWritten, HeldChunk, HeldFile } from "../task/protocol.js";
 
 /** Block files that this thread may read from memory, by path. */
 const held = new Map<string, HeldFile>();
@@ -26,9 +26,11 @@ export function heldAmong(paths: readonly string[]): (readonly [path: string, fi
 }
 
 /** The bytes of a file that memory holds. */
-export const heldBytes = ({ chunks }: HeldFile): number => chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+export const heldBytes = ({ chunks }: HeldFile): number => chunks.reduce((sum, { bytes }) => sum + bytes, 0);
 
 const unitBytes = 4096;
+/** The largest piece of memory that is asked for ahead of what comes. */
+const mostAhead = 2 ** 24;
 const units = (bytes: number): number => Math.ceil(bytes / unitBytes);
 
 /** What all tasks of a run may hold together, counted in memory that its threads share. It decides where rows are kept, never what they are. */
@@ -46,22 +48,22 @@ export class HoldingBudget {
     return shared;
   }
 
-  /** Whether that much was left, which now is taken. */
-  take(bytes: number): boolean {
-    const wanted = units(bytes);
+  /** Whether that much was left, which now is taken. `held`: what was taken before for the same chunk. */
+  take(bytes: number, held = 0): boolean {
+    const wanted = units(held + bytes) - units(held);
     if (Atomics.sub(this.#left, 0, wanted) >= wanted) return true;
     Atomics.add(this.#left, 0, wanted);
     return false;
   }
 
-  /** Gives back what was taken with one `take`. */
+  /** Gives back what was taken for one chunk. */
   give(bytes: number): void {
     Atomics.add(this.#left, 0, units(bytes));
   }
 
   /** Gives back what a file took. */
   giveFile({ chunks }: HeldFile): void {
-    for (const chunk of chunks) this.give(chunk.byteLength);
+    for (const { bytes } of chunks) this.give(bytes);
   }
 }
 
@@ -71,7 +73,7 @@ export class HeldOutput {
   readonly #budget: HoldingBudget;
   readonly #options: OutputOptions;
   readonly #head: Uint8Array;
-  #chunks: SharedArrayBuffer[] = [];
+  #chunks: HeldChunk[] = [];
   #bytes: number;
   #disk: OutputFile | null = null;
 
@@ -100,19 +102,29 @@ export class HeldOutput {
       return;
     }
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-    if (!this.#budget.take(bytes)) {
+    const { memory, bytes: used } = this.#room(bytes);
+    if (!this.#budget.take(bytes, used)) {
       this.#spill().write(parts);
       return;
     }
-    const chunk = new SharedArrayBuffer(bytes);
-    const all = new Uint8Array(chunk);
+    const all = new Uint8Array(memory, used, bytes);
     let at = 0;
     for (const part of parts) {
       all.set(part, at);
       at += part.length;
     }
-    this.#chunks.push(chunk);
+    if (used > 0) this.#chunks.pop();
+    this.#chunks.push({ memory, bytes: used + bytes });
     this.#bytes += bytes;
+  }
+
+  /** The last chunk, or the one that comes next: larger each time, since every chunk has to be told to who reads it, and what is not used costs nothing. */
+  #room(bytes: number): HeldChunk {
+    const last = this.#chunks.at(-1);
+    if (last === undefined) return { memory: new SharedArrayBuffer(bytes), bytes: 0 };
+    if (last.bytes + bytes <= last.memory.byteLength) return last;
+    const ahead = Math.min(mostAhead, last.memory.byteLength * 4);
+    return { memory: new SharedArrayBuffer(Math.max(bytes, ahead)), bytes: 0 };
   }
 
   /** What memory holds, with what says how it lies there. */
@@ -135,13 +147,13 @@ export class HeldOutput {
   #spill(): OutputFile {
     const disk = new OutputFile(this.path, this.#options);
     this.#disk = disk;
-    disk.write([this.#head, ...this.#chunks.map((chunk) => new Uint8Array(chunk))]);
+    disk.write([this.#head, ...this.#chunks.map(({ memory, bytes }) => new Uint8Array(memory, 0, bytes))]);
     this.#giveBack();
     return disk;
   }
 
   #giveBack(): void {
-    for (const chunk of this.#chunks) this.#budget.give(chunk.byteLength);
+    for (const { bytes } of this.#chunks) this.#budget.give(bytes);
     this.#chunks = [];
   }
 }

@@ -56,6 +56,9 @@ export async function planParts(
   }
 }
 
+/** What a thread's reader has usually grown to. */
+const usualBytes = 2 ** 26;
+
 let lastKind: PartitionSpec["kind"] | null = null;
 
 /** Opens one partition of a source or of an exchange. */
@@ -87,7 +90,8 @@ function openPlaced(path: string | null, schema: Schema, part: PlacedPart, { pat
 /** Between stages of different kinds a thread lets go of the memory that the one before has grown and this one would only hold beside its own. */
 function giveUpMemory({ kind }: PartitionSpec): void {
   forgetLargeGroups();
-  if (isOfBlocks(kind)) forgetReaderKernels();
+  // Buckets are read into that memory, too.
+  if (isOfBlocks(kind)) forgetReaderKernels(kind === "buckets" ? usualBytes : 0);
 }
 
 const isOfBlocks = (kind: PartitionSpec["kind"]): boolean =>

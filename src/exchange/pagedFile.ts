@@ -48,11 +48,11 @@ export class PagedFile {
 
   /** Bytes that were checked, in `memory`. */
   read(memory: ReadMemory, slot: number, position: number, length: number): Uint8Array {
-    return this.#readInto(memory.take(slot, length), position);
+    return this.readInto(memory.take(slot, length), position);
   }
 
   /** Reads bytes that were checked: one page by way of those kept, a few through one buffer, many straight into `target`. */
-  #readInto(target: Uint8Array, position: number): Uint8Array {
+  readInto(target: Uint8Array, position: number): Uint8Array {
     const pageBytes = this.#pageBytes;
     const end = position + target.length;
     if (end > this.#dataEnd) throw scratchDamaged(this.#path, `it ends at byte ${this.#dataEnd}`);

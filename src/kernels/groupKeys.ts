@@ -128,6 +128,8 @@ export class PackedRows {
   readonly #answer: Region;
   /** Offsets and hashes are not there yet. */
   #lacks = false;
+  /** Where the words lie, if not in `words`. */
+  #borrowed: number | null = null;
 
   constructor(layout: KeyLayout) {
     const { memory } = layout.kernels;
@@ -190,6 +192,11 @@ export class PackedRows {
     return ends === 0 ? 0 : this.#layout.functions.keySpan(values, ends, valid, selection, live, answer);
   }
 
+  /** Address of the words. */
+  get wordsAt(): number {
+    return this.#borrowed ?? this.words.address;
+  }
+
   /** Whether every row is one word. */
   get isOneWord(): boolean {
     return this.rows > 0 && this.wordCount === this.rows;
@@ -207,14 +214,19 @@ export class PackedRows {
     const rows = packed.length;
     const first = rows === 0 ? 0 : (packed.starts[0] as number);
     const end = rows === 0 ? 0 : (packed.ends[rows - 1] as number);
-    this.words.reserve(end - first + padding);
-    this.offsets.reserve((rows + 1) * 4);
-    this.hashes.reserve(rows * 4);
-    memory.u8().set(packed.bytes.subarray(first, end), this.words.address);
     this.rows = rows;
     this.wordCount = (end - first) >>> 3;
     this.#lacks = strideOf(packed) === 8;
+    const isHere = packed.bytes.buffer === memory.memory.buffer && (packed.bytes.byteOffset + first) % 8 === 0;
+    this.#borrowed = isHere ? packed.bytes.byteOffset + first : null;
+    if (!isHere) {
+      const { bytes } = packed;
+      this.words.reserve(end - first + padding);
+      memory.u8().set(bytes.subarray(first, end), this.words.address);
+    }
     if (this.#lacks) return;
+    this.offsets.reserve((rows + 1) * 4);
+    this.hashes.reserve(rows * 4);
     const offsets = memory.u32().subarray(this.offsets.address >>> 2, (this.offsets.address >>> 2) + rows + 1);
     const stride = (strideOf(packed) ?? 0) >>> 3;
     if (stride > 0) for (let i = 0; i <= rows; i++) offsets[i] = i * stride;
@@ -230,19 +242,22 @@ export class PackedRows {
   complete(): void {
     if (!this.#lacks) return;
     this.#lacks = false;
+    this.offsets.reserve((this.rows + 1) * 4);
+    this.hashes.reserve(this.rows * 4);
     const offsets = this.#layout.kernels.memory.u32().subarray(this.offsets.address >>> 2);
     for (let i = 0; i <= this.rows; i++) offsets[i] = i;
     this.#hash();
   }
 
   #hash(): void {
-    this.#layout.functions.hashKeys(this.words.address, this.offsets.address, this.rows, this.hashes.address);
+    this.#layout.functions.hashKeys(this.wordsAt, this.offsets.address, this.rows, this.hashes.address);
   }
 
   clear(): void {
     this.rows = 0;
     this.wordCount = 0;
     this.#lacks = false;
+    this.#borrowed = null;
   }
 
   free(): void {

@@ -201,7 +201,7 @@ export class WordGroupTable {
   /** Groups of the packed rows; answers their address. */
   #assignRows(groups: Region): number {
     const { functions } = this.#layout;
-    const { rows, wordCount, words, offsets, hashes } = this.#rows;
+    const { rows, wordCount, wordsAt, offsets, hashes } = this.#rows;
     const needed = (this.#usedWords() + wordCount) * 8;
     if (needed > mostArenaBytes) throw tooManyKeys();
     this.#arena.reserve(needed + padding, this.#usedWords() * 8);
@@ -213,8 +213,8 @@ export class WordGroupTable {
     let done = 0;
     for (;;) {
       done = byWords
-        ? functions.assignWords(this.#table, words.address, done, rows, address)
-        : functions.assignGroups(this.#table, words.address, offsets.address, hashes.address, done, rows, address);
+        ? functions.assignWords(this.#table, wordsAt, done, rows, address)
+        : functions.assignGroups(this.#table, wordsAt, offsets.address, hashes.address, done, rows, address);
       if (done >= rows) break;
       this.#grow(this.#slotCount * 2);
     }

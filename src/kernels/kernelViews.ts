@@ -1,5 +1,6 @@
 import { codesOf } from "../batch/coded.js";
 import type { Column, FixedValues } from "../batch/column.js";
+import { stridedColumn, strideOf } from "../batch/strided.js";
 import { kernelsOf } from "./wasm.js";
 
 /**
@@ -12,7 +13,7 @@ export class KernelViews {
 
   constructor(columns: readonly Column[], groups?: Int32Array) {
     this.#columns = columns.map(keptColumn);
-    this.#groups = kept(groups ?? new Int32Array(0));
+    this.#groups = keptView(groups ?? new Int32Array(0));
   }
 
   /** Columns [from, to), good until the memory grows again. */
@@ -21,7 +22,7 @@ export class KernelViews {
   }
 
   setGroups(groups: Int32Array): void {
-    this.#groups = kept(groups);
+    this.#groups = keptView(groups);
   }
 
   groups(): Int32Array {
@@ -31,7 +32,8 @@ export class KernelViews {
 
 type MakeView<T> = new (buffer: ArrayBuffer, byteOffset: number, length: number) => T;
 
-function kept<T extends FixedValues>(view: T): () => T {
+/** A view that is made anew where the kernel memory that it lies in has grown since. */
+export function keptView<T extends FixedValues>(view: T): () => T {
   const kernels = kernelsOf(view);
   if (kernels === null) return () => view;
   const { memory } = kernels.memory;
@@ -47,18 +49,24 @@ function kept<T extends FixedValues>(view: T): () => T {
 function keptColumn(column: Column): () => Column {
   // A coded column makes its places when it is asked for them, in memory of their own.
   if (column.layout === "object" || codesOf(column) !== null) return () => column;
-  const valid = column.valid === null ? () => null : kept(column.valid);
+  const valid = column.valid === null ? () => null : keptView(column.valid);
   switch (column.layout) {
     case "fixed": {
-      const values = kept(column.values);
+      const values = keptView(column.values);
       return () => ({ ...column, values: values(), valid: valid() });
     }
     case "wide": {
-      const values = kept(column.values);
+      const values = keptView(column.values);
       return () => ({ ...column, values: values(), valid: valid() });
     }
     case "bytes": {
-      const [bytes, starts, ends] = [kept(column.bytes), kept(column.starts), kept(column.ends)];
+      const stride = strideOf(column);
+      if (stride !== null) {
+        const [bytes, { type, length }] = [keptView(column.bytes), column];
+        return () =>
+          valid() === null ? stridedColumn(type, bytes(), stride, length) : { ...column, bytes: bytes(), valid: valid() };
+      }
+      const [bytes, starts, ends] = [keptView(column.bytes), keptView(column.starts), keptView(column.ends)];
       return () => ({ ...column, bytes: bytes(), starts: starts(), ends: ends(), valid: valid() });
     }
   }

@@ -3,6 +3,8 @@ import type { DataType } from "../schema/types.js";
 import type { GroupKernels } from "./groupKernels.js";
 import { KeyLayout, type KeyType, PackedRows } from "./groupKeys.js";
 import { giveGroupKernels, Region, takeGroupKernels } from "./groupMemory.js";
+import { KernelViews } from "./kernelViews.js";
+import { endSharing, shareReaderKernels } from "./taskKernels.js";
 import { appendLive, type ColumnParts, ValueBuffer } from "./valueBuffer.js";
 import type { Kernels } from "./wasm.js";
 
@@ -17,7 +19,8 @@ export interface BucketedRows {
 
 /** Collects rows and gives them out bucket by bucket; within a bucket they keep their order. */
 export class RowBuckets {
-  readonly #kernels: Kernels = takeGroupKernels();
+  readonly #kernels: Kernels;
+  readonly #isSharing: boolean;
   readonly #functions: GroupKernels;
   readonly #layout: KeyLayout;
   readonly #keys: PackedRows;
@@ -33,8 +36,13 @@ export class RowBuckets {
   /** How many rows room is still to be made for. */
   #usualRows: number;
 
-  /** 2^`bits` buckets. `usualRows`: how many rows are collected before they are taken, if that is known. */
-  constructor(keys: readonly KeyType[], values: readonly DataType[], bits: number, usualRows = 0) {
+  /**
+   * 2^`bits` buckets. `usualRows`: how many rows are collected before they are taken, if that is known. `sharing`: in the memory of the task's reader;
+   * see `shareReaderKernels` for what that asks of the caller.
+   */
+  constructor(keys: readonly KeyType[], values: readonly DataType[], bits: number, usualRows = 0, sharing = false) {
+    this.#isSharing = sharing;
+    this.#kernels = sharing ? shareReaderKernels() : takeGroupKernels();
     this.#usualRows = usualRows;
     const { memory } = this.#kernels;
     this.#functions = this.#kernels.functions<GroupKernels>();
@@ -61,9 +69,18 @@ export class RowBuckets {
 
   /** Appends live rows: their keys, which are packed, and their values. */
   append(keys: readonly Column[], values: readonly Column[], selection: Int32Array | null, length: number): void {
+    const [keyViews, views] = [new KernelViews(keys), new KernelViews(values)];
     if (this.rows > 0 && this.#usualRows > 0) this.#makeRoom();
+    this.#keys.append(keyViews.columns(0, keys.length), selection, length);
+    this.#appendValues(views.columns(0, values.length), selection, length);
+  }
+
+  /** The live rows of one batch, which nothing was collected before; `clear` ends them. What lies in the kernels' memory is not copied first. */
+  takeBatch(keys: readonly Column[], values: readonly Column[], selection: Int32Array | null, length: number): BucketedRows {
+    const views = new KernelViews(values);
     this.#keys.append(keys, selection, length);
-    this.#appendValues(values, selection, length);
+    appendLive(this.#kernels, this.#values, views.columns(0, values.length), selection, length, this.#selection, true);
+    return this.take();
   }
 
   /** Takes groups with packed keys; nothing else may have been collected. */
@@ -116,7 +133,8 @@ export class RowBuckets {
     for (const buffer of this.#values) buffer.free();
     for (const region of [this.#selection, this.#places, this.#order, this.#bounds, this.#keyOut, this.#keyOffsets])
       region.free();
-    giveGroupKernels(this.#kernels);
+    if (this.#isSharing) endSharing(this.#kernels);
+    else giveGroupKernels(this.#kernels);
   }
 
   /** Once more than one batch comes, makes room for as many rows as there usually are, instead of growing with each. */

@@ -39,9 +39,9 @@ export function endSharing(kernels: Kernels): void {
   forgetLarge();
 }
 
-/** Lets go of the thread's own memory: no text is read for now. */
-export function forgetReaderKernels(): void {
-  if (!taken && sharers === 0) instance = null;
+/** Lets go of the thread's own memory if it is larger than `most`: no text is read for now. */
+export function forgetReaderKernels(most = 0): void {
+  if (!taken && sharers === 0 && (instance?.memory.byteLength ?? 0) > most) instance = null;
 }
 
 function forgetLarge(): void {

@@ -6,6 +6,7 @@ import type { DataType } from "../schema/types.js";
 import { type GroupKernels, padding } from "./groupKernels.js";
 import { ColumnStaging, widthOfType } from "./groupKeys.js";
 import { bytesOf, Region } from "./groupMemory.js";
+import { KernelViews, keptView } from "./kernelViews.js";
 import type { Kernels } from "./wasm.js";
 
 /** Room for texts that are a little longer than those seen so far. */
@@ -37,6 +38,8 @@ export class ValueBuffer {
   #rows = 0;
   #used = 0;
   #hasNulls = false;
+  /** Where the values lie, if not in memory of this buffer; see `borrow`. */
+  #borrowed: number | null = null;
 
   constructor(kernels: Kernels, type: DataType) {
     const { memory } = kernels;
@@ -66,6 +69,19 @@ export class ValueBuffer {
     this.#rows += live;
   }
 
+  /**
+   * As `append` to an empty buffer whose rows are arranged before the column or the kernel memory changes: fixed values without nulls stay where they
+   * lie, if that is kernel memory.
+   */
+  borrow(column: Column, rows: Int32Array | null, selection: number, live: number): void {
+    if (this.#isBytes || selection !== 0 || column.valid !== null) {
+      this.append(column, rows, selection, live);
+      return;
+    }
+    this.#borrowed = this.#staging.stage(column, 0, live).values;
+    this.#rows = live;
+  }
+
   /** Byte strings, whose lengths differ. */
   get isBytes(): boolean {
     return this.#isBytes;
@@ -78,10 +94,10 @@ export class ValueBuffer {
   arrange(order: number, places = 0): () => ColumnParts {
     const [values, offsets, valid] = this.#out as [Region, Region, Region];
     const rows = this.#rows;
-    const bits = this.#hasNulls ? this.#gathered(this.#valid, 1, order, places, valid) : null;
+    const bits = this.#hasNulls ? this.#gathered(this.#valid.address, 1, order, places, valid) : null;
     const validity = () => (bits === null ? null : this.#view(bits, rows));
     if (!this.#isBytes) {
-      const fixed = this.#gathered(this.#values, this.#width, order, places, values);
+      const fixed = this.#gathered(this.#borrowed ?? this.#values.address, this.#width, order, places, values);
       return () => ({ values: this.#view(fixed, rows * this.#width), offsets: null, valid: validity() });
     }
     const used = this.#used;
@@ -143,6 +159,7 @@ export class ValueBuffer {
     this.#rows = 0;
     this.#used = 0;
     this.#hasNulls = false;
+    this.#borrowed = null;
   }
 
   free(): void {
@@ -154,35 +171,38 @@ export class ValueBuffer {
     return this.#memory.u8().subarray(address, address + bytes);
   }
 
-  #gathered(source: Region, width: number, order: number, places: number, out: Region): number {
-    if (order === 0 && places === 0) return source.address;
+  #gathered(source: number, width: number, order: number, places: number, out: Region): number {
+    if (order === 0 && places === 0) return source;
     const address = out.reserve(this.#rows * width + padding);
-    if (places !== 0) this.#functions.placeFixed(source.address, width, places, this.#rows, address);
-    else this.#functions.permuteFixed(source.address, width, order, this.#rows, address);
+    if (places !== 0) this.#functions.placeFixed(source, width, places, this.#rows, address);
+    else this.#functions.permuteFixed(source, width, order, this.#rows, address);
     return address;
   }
 
   #appendValidity(valid: Uint8Array | null, rows: Int32Array | null, live: number): void {
     if (valid === null && !this.#hasNulls) return;
     const from = this.#rows;
+    const bits = valid === null ? null : keptView(valid);
     const at = this.#valid.reserve(from + live + padding, this.#hasNulls ? from : 0);
     const u8 = this.#memory.u8();
     if (!this.#hasNulls) u8.fill(1, at, at + from);
     this.#hasNulls = true;
-    if (valid === null) u8.fill(1, at + from, at + from + live);
-    else if (rows === null) u8.set(valid.subarray(0, live), at + from);
-    else for (let j = 0; j < live; j++) u8[at + from + j] = valid[rows[j] as number] as number;
+    const now = bits?.() ?? null;
+    if (now === null) u8.fill(1, at + from, at + from + live);
+    else if (rows === null) u8.set(now.subarray(0, live), at + from);
+    else for (let j = 0; j < live; j++) u8[at + from + j] = now[rows[j] as number] as number;
   }
 
   #appendFixed(column: Extract<Column, { layout: "fixed" | "wide" }>, selection: number, live: number): void {
     const width = this.#width;
     const used = this.#rows * width;
+    const values = keptView(bytesOf(column.values));
+    const staged = selection === 0 ? null : this.#staging.stage({ ...column, valid: null }, selection, live);
     const at = this.#values.reserve(used + live * width + padding, used) + used;
-    if (selection === 0) {
-      this.#memory.u8().set(bytesOf(column.values).subarray(0, live * width), at);
+    if (staged === null) {
+      this.#memory.u8().set(values().subarray(0, live * width), at);
       return;
     }
-    const staged = this.#staging.stage({ ...column, valid: null }, selection, live);
     this.#functions.permuteFixed(staged.values, width, selection, live, at);
   }
 
@@ -196,7 +216,10 @@ export class ValueBuffer {
   }
 }
 
-/** Appends the live rows of a batch to a buffer for each of its columns. `room` takes the list of live rows, where there is one. */
+/**
+ * Appends the live rows of a batch to a buffer for each of its columns. `room` takes the list of live rows, where there is one. `borrows`: the rows
+ * are arranged at once; see `ValueBuffer.borrow`.
+ */
 export function appendLive(
   kernels: Kernels,
   buffers: readonly ValueBuffer[],
@@ -204,12 +227,18 @@ export function appendLive(
   selection: Int32Array | null,
   length: number,
   room: Region,
+  borrows = false,
 ): void {
+  const views = new KernelViews(columns);
   let chosen = 0;
   if (selection !== null) {
     chosen = room.reserve(Math.max(1, selection.length) * 4);
     kernels.memory.i32().set(selection, chosen >>> 2);
   }
   const live = selection === null ? length : selection.length;
-  for (const [i, buffer] of buffers.entries()) buffer.append(required(columns[i], "column"), selection, chosen, live);
+  for (const [i, buffer] of buffers.entries()) {
+    const column = required(views.columns(i, i + 1)[0], "column");
+    if (borrows) buffer.borrow(column, selection, chosen, live);
+    else buffer.append(column, selection, chosen, live);
+  }
 }

@@ -74,7 +74,7 @@ export async function createOperator(step: OperatorStep, inputSchema: Schema, co
       return createBucketJoin(step, inputSchema, context);
     }
     case "finalAggregate":
-      return new FinalAggregateOperator(step);
+      return new FinalAggregateOperator(step, context.sharesReader);
     default:
       return assertNever(step, "step");
   }

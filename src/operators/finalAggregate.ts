@@ -25,21 +25,27 @@ export class FinalAggregateOperator implements Operator {
   /** The table's memory was given back, which must not happen twice. */
   #ended = false;
 
-  constructor(step: FinalAggregateStep) {
+  readonly #isSharing: boolean;
+
+  /** `sharing`: what the task reads lies in the memory that groups are made in; see `shareReaderKernels`. */
+  constructor(step: FinalAggregateStep, sharing = false) {
+    this.#isSharing = sharing;
     this.#step = step;
     this.#states = step.aggregates.map(stateOf);
   }
 
   push(batch: Batch): null {
     this.counts.rowsIn += rowCount(batch);
-    const [packed] = batch.columns;
-    if (packed?.layout !== "bytes" || batch.selection !== null) throw internalError("packed keys come as whole batches");
+    if (batch.selection !== null) throw internalError("packed keys come as whole batches");
     const form = formOf(batch.schema);
     const views = new KernelViews(batch.columns);
     const following = followersIn(batch.schema);
     const { table, followers, leading } = this.#begin(following);
     if (leading + following !== this.#step.keys.length) throw internalError("packed keys have two forms");
-    views.setGroups(table.assignPacked(packed));
+    // The table may have made the memory grow that the batch lies in.
+    const [keys] = views.columns(0, 1);
+    if (keys?.layout !== "bytes") throw internalError("packed keys are byte strings");
+    views.setGroups(table.assignPacked(keys));
     const { count } = table;
     let from = 1 + following;
     if (following > 0) followers.add(views.columns(1, from), views.groups());
@@ -59,7 +65,7 @@ export class FinalAggregateOperator implements Operator {
     const leading = this.#step.keys.length - following;
     const types = this.#step.keys.map(({ expr }) => ({ type: expr.type, nullable: expr.nullable }));
     const followers = new FirstValues(types.slice(leading).map(({ type }) => type));
-    this.#grouped = { table: new WordGroupTable(types.slice(0, leading)), followers, leading };
+    this.#grouped = { table: new WordGroupTable(types.slice(0, leading), this.#isSharing), followers, leading };
     return this.#grouped;
   }
 

@@ -7,7 +7,7 @@ import { columnCounts, formSchema, type GroupForm } from "../kernels/groupForms.
 import type { KeyType } from "../kernels/groupKeys.js";
 import { WordGroupTable } from "../kernels/groupTable.js";
 import { KernelViews } from "../kernels/kernelViews.js";
-import { RowBuckets } from "../kernels/rowBuckets.js";
+import { type BucketedRows, RowBuckets } from "../kernels/rowBuckets.js";
 import { forceSpill } from "../runtime/forceSpill.js";
 import type { FileWritten, Step } from "../task/protocol.js";
 import { FollowerLayout } from "./followerColumns.js";
@@ -23,6 +23,14 @@ const seldom = [
   { rows: 16_384, share: 7 / 8 },
   { rows: 131_072, share: 1 / 4 },
 ] as const;
+/**
+ * A large first batch is judged by a sample, so that no table of all its keys is made just to be thrown away: stretches of adjacent rows, one at some
+ * place in each equal piece of the batch, since equal keys may follow one another as well as come round regularly. Where more than `share` of them have
+ * a key of their own, the last rule of `seldom` would hold for the partition, too.
+ */
+const sample = { rows: 4096, stretch: 8, share: 15 / 16 } as const;
+/** From so many rows on, a batch is a block of its own, if blocks stay in memory: there nothing is gained by larger ones. */
+const leastBlockRows = 2 ** 14;
 /** A block is written once it holds this much. */
 const blockRows = 2 ** 18;
 const blockBytes = 2 ** 25;
@@ -78,17 +86,24 @@ export class GroupExchangeOperator implements Operator {
   #group(rows: Batch, grouped: PartitionGroups): void {
     const isFirst = this.#seen === 0;
     this.#seen += rowCount(rows);
-    const views = grouped.assign(rows);
-    const repeatSeldom = seldom.some((rule) => this.#seen >= rule.rows && grouped.groups > this.#seen * rule.share);
-    if (isFirst && repeatSeldom) {
+    const looked = isFirst ? sampleOf(rows) : null;
+    let views = grouped.assign(looked ?? rows);
+    if (isFirst && this.#repeatsSeldom(grouped, looked !== null)) {
       // Nothing else was grouped: these rows can be kept as they are, too.
       this.#grouped = null;
       grouped.free();
       this.#keepRows({ ...rows, columns: views.columns(0, rows.columns.length) });
       return;
     }
+    // What was looked at has its groups already, whose numbers mean nothing.
+    if (looked !== null) views = grouped.assign({ ...rows, columns: views.columns(0, rows.columns.length) });
     grouped.add(rows, views);
-    if (repeatSeldom || forceSpill) this.#writeGroups();
+    if (forceSpill || this.#repeatsSeldom(grouped, false)) this.#writeGroups();
+  }
+
+  #repeatsSeldom({ groups }: PartitionGroups, isSample: boolean): boolean {
+    if (isSample) return groups > sample.rows * sample.share;
+    return seldom.some((rule) => this.#seen >= rule.rows && groups > this.#seen * rule.share);
   }
 
   flush(): null {
@@ -113,14 +128,19 @@ export class GroupExchangeOperator implements Operator {
   #keepRows({ columns, selection, length }: Batch): void {
     const { length: keyCount } = this.#keys;
     const leading = keyCount - this.#following;
-    const followers = columns.slice(leading, keyCount);
-    const kept = this.#rowsFor(followers);
-    kept.buckets.append(
-      columns.slice(0, leading),
-      [...kept.layout.values(followers), ...columns.slice(keyCount)],
-      selection,
-      length,
-    );
+    // What buckets ask for may make the memory grow that the columns lie in.
+    const views = new KernelViews(columns);
+    const kept = this.#rowsFor(columns.slice(leading, keyCount));
+    const isBlock = this.#context.holding != null && (selection?.length ?? length) >= leastBlockRows;
+    if (isBlock) this.#writeRows(kept);
+    const keys = views.columns(0, leading);
+    const values = [...kept.layout.values(views.columns(leading, keyCount)), ...views.columns(keyCount, columns.length)];
+    if (isBlock) {
+      this.#writeTaken("rows", kept.buckets.takeBatch(keys, values, selection, length), kept.layout);
+      kept.buckets.clear();
+      return;
+    }
+    kept.buckets.append(keys, values, selection, length);
     if (forceSpill || kept.buckets.rows >= blockRows || kept.buckets.bytes >= blockBytes) this.#writeRows(kept);
   }
 
@@ -134,7 +154,10 @@ export class GroupExchangeOperator implements Operator {
     const layout = new FollowerLayout(followers);
     const types = [...layout.types, ...valueTypes(this.#step, "rows")];
     const leading = this.#keys.slice(0, this.#keys.length - this.#following);
-    this.#rows = { layout, buckets: new RowBuckets(leading, types, this.#bits, blockRows + batchRows) };
+    this.#rows = {
+      layout,
+      buckets: new RowBuckets(leading, types, this.#bits, blockRows + batchRows, this.#context.sharesReader),
+    };
     return this.#rows;
   }
 
@@ -163,13 +186,31 @@ export class GroupExchangeOperator implements Operator {
   }
 
   #write(form: GroupForm, collected: RowBuckets, layout: FollowerLayout): void {
-    if (collected.rows === 0) return;
-    const { rows, bounds, columns } = collected.take();
+    if (collected.rows > 0) this.#writeTaken(form, collected.take(), layout);
+  }
+
+  #writeTaken(form: GroupForm, { rows, bounds, columns }: BucketedRows, layout: FollowerLayout): void {
     const slots = 1 + layout.types.length;
     const parts = [...columns.slice(0, 1), ...layout.parts(columns.slice(1, slots)), ...columns.slice(slots)];
     this.#writer.write(formSchema(this.#step, form, this.#following), rows, bounds, parts);
     this.counts.rowsOut += rows;
   }
+}
+
+/** The sample of a large batch; null for smaller ones. */
+function sampleOf(batch: Batch): Batch | null {
+  const { selection } = batch;
+  const { rows, stretch } = sample;
+  const piece = Math.floor((rowCount(batch) * stretch) / rows);
+  if (piece < stretch * 4) return null;
+  const chosen = new Int32Array(rows);
+  for (let i = 0; i < rows; i += stretch) {
+    const number = i / stretch;
+    // Multiples of the golden ratio are spread over [0, 1).
+    const from = number * piece + Math.floor(((number * 0.618_033_988_75) % 1) * (piece - stretch));
+    for (let k = 0; k < stretch; k++) chosen[i + k] = selection === null ? from + k : (selection[from + k] as number);
+  }
+  return { ...batch, selection: chosen };
 }
 
 /** Rows that wait to be written, and how the keys that follow from others are held. */

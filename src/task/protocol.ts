@@ -318,8 +318,14 @@ export interface FileWritten {
 export interface HeldFile {
   /** As at the end of a file. */
   readonly footer: string;
-  /** Its bytes from the first block on, one chunk for each block. */
-  readonly chunks: readonly SharedArrayBuffer[];
+  /** Its bytes from the first block on; no block is in two chunks. */
+  readonly chunks: readonly HeldChunk[];
+}
+
+/** The first `bytes` of a piece of memory; behind them it was never touched. */
+export interface HeldChunk {
+  readonly memory: SharedArrayBuffer;
+  readonly bytes: number;
 }
 
 export interface StepResult {

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { textColumn } from "../../../src/batch/coded.js";
 import type { Column } from "../../../src/batch/column.js";
 import { WordGroupTable } from "../../../src/kernels/groupTable.js";
-import { RowBuckets } from "../../../src/kernels/rowBuckets.js";
+import { type BucketedRows, RowBuckets } from "../../../src/kernels/rowBuckets.js";
+import { shareReaderKernels } from "../../../src/kernels/taskKernels.js";
 import type { ColumnParts } from "../../../src/kernels/valueBuffer.js";
 import { types } from "../../../src/schema/types.js";
 
@@ -108,5 +109,55 @@ describe("a table of many groups", () => {
     expect(table.count).toBe(known.size);
     expect(table.count).toBeGreaterThan(2 ** 14);
     table.free();
+  });
+
+  it("come from the memory that they lie in themselves, which grows meanwhile", () => {
+    const { memory } = shareReaderKernels();
+    const keyType = { type: types.float64, nullable: true };
+    const buckets = new RowBuckets([keyType], [types.int32, types.float64], 3, 400_000, true);
+    const room = memory.alloc(rows * 32);
+    // Columns in the memory of the buckets, row i of which is `first` + i.
+    const columnsFrom = (first: number): [Column, Column, Column] => {
+      const bits = memory.u8().subarray(room, room + rows);
+      const small = memory.i32().subarray((room + rows * 8) / 4, (room + rows * 8) / 4 + rows);
+      const large = memory.f64().subarray((room + rows * 16) / 8, (room + rows * 16) / 8 + rows);
+      for (let i = 0; i < rows; i++) {
+        bits[i] = (first + i) % 5 === 0 ? 0 : 1;
+        small[i] = first + i;
+        large[i] = (first + i) / 2;
+      }
+      return [numbers(large, bits), { ...numbers(large), type: types.int32, values: small } as Column, numbers(large, bits)];
+    };
+    const seen: number[] = [];
+    const take = ({ rows: count, bounds, columns }: BucketedRows): void => {
+      const [, small, large] = columns as [ColumnParts, ColumnParts, ColumnParts];
+      const [ints, doubles] = [new Int32Array(small.values.slice().buffer), new Float64Array(large.values.slice().buffer)];
+      expect(bounds.at(-1)).toBe(count);
+      for (let i = 0; i < count; i++) {
+        expect(doubles[i]).toBe((ints[i] as number) / 2);
+        expect(large.valid?.[i]).toBe((ints[i] as number) % 5 === 0 ? 0 : 1);
+      }
+      seen.push(...ints);
+    };
+    const bytesBefore = memory.byteLength;
+    for (let batch = 0; batch < 40; batch++) {
+      const [key, ...values] = columnsFrom(batch * rows);
+      buckets.append([key], values, null, rows);
+    }
+    expect(memory.byteLength).toBeGreaterThan(bytesBefore);
+    take(buckets.take());
+    buckets.clear();
+    // A batch that is taken at once, as a whole and some of its rows.
+    const [key, ...values] = columnsFrom(40 * rows);
+    take(buckets.takeBatch([key], values, null, rows));
+    buckets.clear();
+    const [again, ...others] = columnsFrom(41 * rows);
+    const chosen = Int32Array.from({ length: rows / 2 }, (_, i) => i * 2);
+    take(buckets.takeBatch([again], others, chosen, rows));
+    const expected = Array.from({ length: 41 * rows }, (_, i) => i);
+    for (const row of chosen) expected.push(41 * rows + row);
+    expect(seen.sort((a, b) => a - b)).toEqual(expected);
+    memory.free(room);
+    buckets.free();
   });
 });

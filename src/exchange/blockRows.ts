@@ -1,0 +1,153 @@
+import { layoutOf } from "../batch/builder.js";
+import type { Column } from "../batch/column.js";
+import { stridedColumn } from "../batch/strided.js";
+import { fixedView } from "../kernels/fixedView.js";
+import { padding } from "../kernels/groupKernels.js";
+import { widthOfType } from "../kernels/groupKeys.js";
+import { Region } from "../kernels/groupMemory.js";
+import type { Kernels } from "../kernels/wasm.js";
+import type { DataType, Schema } from "../schema/types.js";
+import type { Block, BlockFile, ColumnPlace } from "./blockFile.js";
+
+/**
+ * Puts rows of blocks behind one another in kernel memory, so that what takes them has few batches to do with and need not copy them. It takes columns
+ * of fixed width, and byte strings that all have the same length.
+ */
+export class BlockRows {
+  readonly #kernels: Kernels;
+  readonly #most: number;
+  #schema: Schema | null = null;
+  #parts: readonly Part[] = [];
+  rows = 0;
+
+  /** `most`: the rows of a batch. What is given lies in the kernels' memory until the next batch is begun. */
+  constructor(kernels: Kernels, most: number) {
+    this.#kernels = kernels;
+    this.#most = most;
+  }
+
+  /** The schema of the rows that wait; null where none do. */
+  get schema(): Schema | null {
+    return this.rows === 0 ? null : this.#schema;
+  }
+
+  /** How many rows still go behind those that wait. */
+  get room(): number {
+    return this.#most - this.rows;
+  }
+
+  /** Appends rows [from, to) of a block; false where they do not go behind those that are there. */
+  append(file: BlockFile, block: Block, from: number, to: number): boolean {
+    const length = to - from;
+    const schema = file.schemaOf(block);
+    if (length > this.room || !block.columns.every(hasWidth)) return false;
+    if (this.rows === 0) this.#begin(schema, block);
+    else if (!this.#fits(schema, block)) return false;
+    for (let i = 0; i < this.#parts.length; i++)
+      (this.#parts[i] as Part).append(file, block.columns[i] as ColumnPlace, from, length, this.rows);
+    this.rows += length;
+    return true;
+  }
+
+  /** The rows that wait; then there are none. */
+  take(): Column[] {
+    const { rows } = this;
+    this.rows = 0;
+    return this.#parts.map((part) => part.column(rows));
+  }
+
+  free(): void {
+    for (const part of this.#parts) part.free();
+    this.#parts = [];
+    this.rows = 0;
+  }
+
+  /** The parts of the batch before are used again where they are of the same kind. */
+  #begin(schema: Schema, block: Block): void {
+    const isSame = this.#schema !== null && this.#parts.length === schema.length && this.#fits(schema, block);
+    this.#schema = schema;
+    if (isSame) {
+      for (const part of this.#parts) part.clear();
+      return;
+    }
+    this.free();
+    const { memory } = this.#kernels;
+    this.#parts = schema.map(({ type }, i) => {
+      const { stride } = block.columns[i] as ColumnPlace;
+      return new Part(memory, type, stride ?? widthOfType(type), stride !== undefined, this.#most);
+    });
+  }
+
+  /** Blocks of one step have schemas of their own in every file. */
+  #fits(schema: Schema, block: Block): boolean {
+    const mine = this.#schema;
+    if (schema !== mine && !schema.every(({ name }, i) => name === mine?.[i]?.name)) return false;
+    return this.#parts.every((part, i) => part.takes(block.columns[i] as ColumnPlace));
+  }
+}
+
+/** Not texts of different lengths, and no codes. */
+const hasWidth = ({ offsets, coded, stride, valid }: ColumnPlace): boolean =>
+  offsets === null && coded === undefined && (stride === undefined || valid === null);
+
+/** One column. */
+class Part {
+  readonly #values: Region;
+  readonly #valid: Region;
+  #hasNulls = false;
+
+  constructor(
+    private readonly memory: Kernels["memory"],
+    private readonly type: DataType,
+    private readonly width: number,
+    private readonly strided: boolean,
+    private readonly most: number,
+  ) {
+    this.#values = new Region(memory);
+    this.#valid = new Region(memory);
+    this.#values.reserve(most * width + padding);
+  }
+
+  takes({ stride }: ColumnPlace): boolean {
+    return stride === (this.strided ? this.width : undefined);
+  }
+
+  append(file: BlockFile, { values, valid }: ColumnPlace, from: number, length: number, rows: number): void {
+    const { width } = this;
+    this.#read(file, values + from * width, this.#values.address + rows * width, length * width);
+    if (valid === null && !this.#hasNulls) return;
+    if (!this.#hasNulls) {
+      this.#valid.reserve(this.most + padding);
+      this.memory.u8().fill(1, this.#valid.address, this.#valid.address + rows);
+      this.#hasNulls = true;
+    }
+    const at = this.#valid.address + rows;
+    if (valid === null) this.memory.u8().fill(1, at, at + length);
+    else this.#read(file, valid + from, at, length);
+  }
+
+  column(length: number): Column {
+    const { type, width } = this;
+    const u8 = this.memory.u8();
+    const view = (address: number, bytes: number) => u8.subarray(address, address + bytes);
+    const values = view(this.#values.address, length * width);
+    const valid = this.#hasNulls ? view(this.#valid.address, length) : null;
+    if (this.strided) return stridedColumn(type, values, width, length);
+    if (layoutOf(type) === "wide")
+      return { layout: "wide", type, length, values: new BigInt64Array(values.buffer, values.byteOffset, length * 2), valid };
+    return { layout: "fixed", type, length, values: fixedView(type, values), valid };
+  }
+
+  clear(): void {
+    this.#hasNulls = false;
+  }
+
+  free(): void {
+    this.#values.free();
+    this.#valid.free();
+  }
+
+  #read(file: BlockFile, position: number, address: number, bytes: number): void {
+    file.copy(position, this.memory.u8().subarray(address, address + bytes));
+  }
+}
