@@ -160,10 +160,12 @@ export function columnParts(column: Column): ColumnParts {
     case "bytes": {
       const bounds = sharedBounds(column);
       if (bounds !== null) return { values: column.bytes.subarray(0, bounds[column.length]), offsets: bytesOf(bounds), valid };
-      const { bytes, ends } = isDense(column) ? column : dense(column);
-      const offsets = new Int32Array(column.length + 1);
-      offsets.set(ends, 1);
-      return { values: bytes.subarray(0, offsets[column.length]), offsets: bytesOf(offsets), valid };
+      const { bytes, starts, ends, length } = isDense(column) ? column : dense(column);
+      const first = length === 0 ? 0 : (starts[0] as number);
+      const offsets = new Int32Array(length + 1);
+      if (first === 0) offsets.set(ends.subarray(0, length), 1);
+      else for (let row = 0; row < length; row++) offsets[row + 1] = (ends[row] as number) - first;
+      return { values: bytes.subarray(first, first + (offsets[length] as number)), offsets: bytesOf(offsets), valid };
     }
     default:
       throw internalError(`${typeName(column.type)} cannot be written as blocks`);
@@ -176,9 +178,9 @@ function sharedBounds({ starts, ends, length }: BytesColumn): Int32Array | null 
   return isOne ? new Int32Array(starts.buffer, starts.byteOffset, length + 1) : null;
 }
 
-/** Whether byte strings lie one after the other from the first byte on. */
+/** Whether byte strings lie one after the other. */
 function isDense({ starts, ends, length }: BytesColumn): boolean {
-  let at = 0;
+  let at = length === 0 ? 0 : (starts[0] as number);
   for (let row = 0; row < length; row++) {
     if (starts[row] !== at) return false;
     at = ends[row] as number;

@@ -24,7 +24,7 @@ const sparseBlock = 24;
 /** What kernels may read behind a text. */
 const textPadding = 64;
 
-const kindOf = { bytes: 7, wide: 6 } as const;
+const kindOf = { bytes: 7, wide: 6, oneByteCodes: 8, twoByteCodes: 9 } as const;
 
 /** How a key column lies in packed keys. */
 function kindOfType(type: DataType): number {
@@ -95,9 +95,12 @@ export class KeyLayout {
     return this.flags + this.#kinds.reduce((sum, kind) => sum + (kind === kindOf.wide ? 2 : 1), 0);
   }
 
-  describe(key: number, values: number, ends: number, bytes: number, valid: number): void {
+  /** `codeBytes`: of each code, where the column is one of codes. */
+  describe(key: number, values: number, ends: number, bytes: number, valid: number, codeBytes?: 1 | 2): void {
     const u32 = this.kernels.memory.u32();
-    u32.set([this.#kinds[key] as number, values, ends, bytes, valid, 0], (this.columns >>> 2) + key * 6);
+    const kind =
+      codeBytes === undefined ? (this.#kinds[key] as number) : codeBytes === 1 ? kindOf.oneByteCodes : kindOf.twoByteCodes;
+    u32.set([kind, values, ends, bytes, valid, 0], (this.columns >>> 2) + key * 6);
   }
 
   /** `flags`: what is added to the order of each key; see `placedKeys` in the kernels. */
@@ -144,17 +147,22 @@ export class PackedRows {
 
   /** Packs the keys of the live rows of a batch behind those that are there. */
   append(columns: readonly Column[], selection: Int32Array | null, length: number): void {
-    this.pack(this.stage(columns, selection, length));
+    this.pack(this.stage(columns, selection, length, true));
   }
 
-  /** Puts the key columns of a batch where kernels can read them. Good until the next call. */
-  stage(columns: readonly Column[], selection: Int32Array | null, length: number): StagedKeys {
+  /**
+   * Puts the key columns of a batch where kernels can read them. Good until the next call. `asCodes`: nothing but `pack` takes them, so columns of codes
+   * may stay codes.
+   */
+  stage(columns: readonly Column[], selection: Int32Array | null, length: number, asCodes = false): StagedKeys {
     const live = selection === null ? length : selection.length;
     const views = new KernelViews(columns);
     const chosen = this.#stageSelection(selection);
-    const staged = this.#layout.keys.map((_, i) =>
-      required(this.#staging[i], "staging").stage(required(views.columns(i, i + 1)[0], "key column"), chosen, live, false),
-    );
+    const staged = this.#layout.keys.map((_, i) => {
+      const staging = required(this.#staging[i], "staging");
+      const column = required(views.columns(i, i + 1)[0], "key column");
+      return (asCodes ? staging.stageCodes(column) : null) ?? staging.stage(column, chosen, live, false);
+    });
     return { columns: staged, selection: chosen, rows: live };
   }
 
@@ -167,7 +175,8 @@ export class PackedRows {
     this.words.reserve(words * 8 + padding, this.wordCount * 8);
     this.offsets.reserve((this.rows + live + 1) * 4, this.rows * 4);
     this.hashes.reserve((this.rows + live) * 4, this.rows * 4);
-    for (const [i, { values, ends, bytes, valid }] of staged.entries()) this.#layout.describe(i, values, ends, bytes, valid);
+    for (const [i, { values, ends, bytes, valid, codeBytes }] of staged.entries())
+      this.#layout.describe(i, values, ends, bytes, valid, codeBytes);
     const offsets = this.offsets.address + this.rows * 4;
     const hashes = this.hashes.address + this.rows * 4;
     const { columns: described } = this.#layout;
@@ -187,7 +196,8 @@ export class PackedRows {
   }
 
   /** Bytes of the texts of staged rows. */
-  #textBytes({ values, ends, valid }: StagedColumn, selection: number, live: number): number {
+  #textBytes({ values, ends, valid, codeBytes }: StagedColumn, selection: number, live: number): number {
+    if (codeBytes !== undefined) return 0;
     const answer = this.#answer.reserve(padding);
     return ends === 0 ? 0 : this.#layout.functions.keySpan(values, ends, valid, selection, live, answer);
   }
@@ -296,6 +306,8 @@ export interface StagedColumn {
   readonly valid: number;
   /** Bytes of the texts of live rows. */
   readonly textBytes: number;
+  /** For `stageCodes`: bytes of each code in `values`; `ends` has the packed word of each. */
+  readonly codeBytes?: 1 | 2;
 }
 
 /** Texts of a coded column that are copied for each batch. */
@@ -328,6 +340,16 @@ export class ColumnStaging {
     if (column.layout === "bytes") return this.#stageBytes(column, valid, selection, live, counted);
     const values = this.#placeOf(bytesOf(column.values));
     return { ...none, values: this.#put(this.#values, values), valid: this.#put(this.#valid, valid) };
+  }
+
+  /** A column of codes as such, whose few texts are packed once; null for any other, and where a text takes more than one word. */
+  stageCodes(column: Column): StagedColumn | null {
+    const coded = codesOf(column);
+    const words = coded === null ? null : wordsOfTexts(coded.texts);
+    if (coded === null || words === null) return null;
+    const codes = this.#placeOf(bytesOf(coded.codes));
+    const ends = this.#put(this.#ends, words);
+    return { ...none, values: this.#put(this.#values, codes), ends, codeBytes: coded.codes instanceof Uint8Array ? 1 : 2 };
   }
 
   free(): void {
@@ -405,6 +427,32 @@ export class ColumnStaging {
     this.#memory.u8().set(source, address);
     return address;
   }
+}
+
+/** Upper bytes of the word of a null, and of the first word of a text that takes more; see the kernels. */
+const nullByte = 0xfe;
+/** Texts that are looked at for each batch. */
+const mostCodedTexts = 1024;
+
+/** The packed word of each text; null where one takes more than a word. */
+function wordsOfTexts({ bytes, starts, ends, valid, length }: BytesColumn): Uint8Array | null {
+  if (length > mostCodedTexts) return null;
+  const words = new Uint8Array(length * 8);
+  for (let i = 0; i < length; i++) {
+    const at = i * 8;
+    if (valid !== null && valid[i] === 0) {
+      words[at + 7] = nullByte;
+      continue;
+    }
+    const start = starts[i] as number;
+    const size = (ends[i] as number) - start;
+    // The last byte of eight says what a word is: those that say something else belong to other words.
+    const last = size === 8 ? (bytes[start + 7] as number) : size;
+    if (size > 8 || (size === 8 && (last < 8 || last >= nullByte))) return null;
+    for (let k = 0; k < size && k < 7; k++) words[at + k] = bytes[start + k] as number;
+    words[at + 7] = last;
+  }
+  return words;
 }
 
 function expand(codes: Uint8Array | Uint16Array, from: Int32Array, out: Int32Array): void {

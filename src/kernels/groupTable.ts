@@ -66,7 +66,7 @@ export class WordGroupTable {
       return this.#allFirst(selection === null ? length : selection.length);
     }
     this.#rows.clear();
-    const staged = this.#rows.stage(columns, selection, length);
+    const staged = this.#rows.stage(columns, selection, length, this.#front === null);
     this.#chosen = selection;
     if (this.#front?.isWorthIt === true) {
       this.#front.assign(staged, this.#groups, (missed) => {

@@ -111,7 +111,8 @@ function packTexts(column: usize, n: u32, out: usize, at: u32, offsets: usize, h
 
 /**
  * Packs the keys of `n` rows: words to `out`, the index of each row's first word to `offsets` (and the end of the last), hashes to `hashes`.
- * A row begins with a word of null bits when `flags` is 1. `at` is the index of the first word written. Answers the end.
+ * A row begins with a word of null bits when `flags` is 1. `at` is the index of the first word written. Answers the end. A column of kind 8 or 9 has
+ * codes of one or two bytes in `values`, and in `ends` the word that each stands for.
  */
 export function packKeys(
   columns: usize,
@@ -167,6 +168,10 @@ export function packKeys(
             }
           }
         }
+      } else if (kind > 7) {
+        const code = kind == 8 ? <usize>load<u8>(values + row) : <usize>load<u16>(values + (row << 1));
+        store<u64>(p, load<u64>(<usize>load<u32>(c, 8) + (code << 3)));
+        cursor++;
       } else {
         if (isNull) nulls |= bit;
         if (kind == 6) {

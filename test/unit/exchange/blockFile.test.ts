@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
 import type { Batch } from "../../../src/batch/column.js";
+import { sliceColumn } from "../../../src/batch/gather.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import { MillraceError } from "../../../src/common/errors.js";
 import { BlockFile, BlockFileWriter, columnParts } from "../../../src/exchange/blockFile.js";
@@ -76,6 +77,22 @@ describe("block files", () => {
     const columns = open.read(block, 10, 20, new ReadMemory());
     expect(rowsOf({ schema, length: 10, columns, selection: null, origin: null })).toEqual(sample.slice(10, 20));
     open.close();
+  });
+
+  it("give back slices of columns, whose texts do not begin with the first byte", () => {
+    const file = join(folder, "slices.blocks");
+    const writer = new BlockFileWriter(file);
+    const { columns } = batchOf(schema, sample);
+    for (const [from, to] of [
+      [0, 20],
+      [20, 20],
+      [13, 50],
+    ] as const) {
+      const parts = columns.map((column) => columnParts(sliceColumn(column, from, to)));
+      writer.write(schema, to - from, [0, to - from], parts);
+    }
+    writer.finish();
+    expect([...readBlocks([file])].flatMap(rowsOf)).toEqual([...sample.slice(0, 20), ...sample.slice(13)]);
   });
 
   it("give back codes of one and two bytes as the texts that they stand for", () => {
