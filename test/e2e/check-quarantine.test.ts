@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import fc from "fast-check";
-import { type Check, check, count, Engine, max, plan, read, type RunResult } from "millrace";
+import { type Check, check, count, Engine, max, plan, read, type RunResult, udf } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import "../support/properties.js";
 
@@ -359,6 +359,22 @@ describe("beside other steps", () => {
     expect(await engine.replay(result.runId, without)).toMatchObject({ strategy: "recompute" });
     expect(await written()).toEqual(good(100));
   });
+
+  it("a record that ends its worker fails the run, since rows are known by how many come before them", async () => {
+    const [engine] = engines as [Engine];
+    const ends = udf(
+      (tag: number) => {
+        if (tag === 7) (globalThis as unknown as { process: { exit(code: number): void } }).process.exit(3);
+        return tag;
+      },
+      { returns: "int32" },
+    );
+    const job = input(20)
+      .expect(check.unique("k", { action: "quarantine" }))
+      .withColumns((c) => ({ same: ends(c.tag) }))
+      .write.parquet(target(), { mode: "overwrite" });
+    await expect(engine.run(job).result).rejects.toMatchObject({ code: "RECORD_POISONED", category: "Data" });
+  }, 60_000);
 
   it("a run that is killed is gone on with, to the same bytes and rejects", async () => {
     const file = write("killed.csv", numbered(500));
