@@ -1,5 +1,5 @@
 import { configError } from "../common/errors.js";
-import type { CsvOptions } from "../plan/nodes.js";
+import type { CsvOptions } from "../plan/csvSpec.js";
 import { encodingNames, encodingOf, type TextEncoding } from "./encoding.js";
 
 /** A CSV dialect as bytes; -1 where it has no such character. */

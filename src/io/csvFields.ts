@@ -2,7 +2,7 @@ import { required } from "../common/assert.js";
 import { dataError, planError } from "../common/errors.js";
 import { didYouMean } from "../common/nearest.js";
 import type { SourceFile } from "../plan/bound.js";
-import type { CsvOptions } from "../plan/nodes.js";
+import type { CsvOptions } from "../plan/csvSpec.js";
 import { isNested, type Schema, typeName } from "../schema/types.js";
 import { type CsvHead, readCsvHead } from "./csvHead.js";
 import type { ColumnPlace } from "./csvRows.js";

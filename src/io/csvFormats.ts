@@ -1,7 +1,7 @@
 import { castFailed } from "../functions/failure.js";
 import { daysOfMicros } from "../functions/civil.js";
 import { timeReader } from "../functions/time-format.js";
-import type { CsvOptions } from "../plan/nodes.js";
+import type { CsvOptions } from "../plan/csvSpec.js";
 import { type DataType, type Field, types, type Value } from "../schema/types.js";
 
 export type TextParser = (text: string) => Value;

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { SourceFile } from "../plan/bound.js";
-import type { CsvGuessed, CsvOptions } from "../plan/nodes.js";
+import type { CsvGuessed, CsvOptions } from "../plan/csvSpec.js";
 import { csvDialect, csvEncoding } from "./csvDialect.js";
 import { cellShare, looksLikeHeader, nullWords } from "./csvGuessCells.js";
 import { dateFormatOf } from "./csvGuessDates.js";

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { dataError } from "../common/errors.js";
 import type { SourceFile } from "../plan/bound.js";
-import type { CsvOptions } from "../plan/nodes.js";
+import type { CsvOptions } from "../plan/csvSpec.js";
 import { type CsvDialect, csvDialect, csvEncoding } from "./csvDialect.js";
 import { type PlainRecord, readPlain } from "./csvRecords.js";
 import { markedEncoding, type TextEncoding } from "./encoding.js";

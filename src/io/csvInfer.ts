@@ -2,7 +2,7 @@ import { required } from "../common/assert.js";
 import { type CsvKernels, kindBits } from "../kernels/csvKernels.js";
 import type { KernelMemory, Kernels } from "../kernels/wasm.js";
 import type { SourceFile } from "../plan/bound.js";
-import type { CsvOptions } from "../plan/nodes.js";
+import type { CsvOptions } from "../plan/csvSpec.js";
 import { type Field, type Schema, types } from "../schema/types.js";
 import { CsvColumns } from "./csvColumns.js";
 import { formattedType } from "./csvFormats.js";

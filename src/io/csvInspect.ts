@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { externalError, planError } from "../common/errors.js";
-import type { CsvGuessed, CsvOptions } from "../plan/nodes.js";
+import type { CsvGuessed, CsvOptions } from "../plan/csvSpec.js";
 import { type ReadCsvOptions, read } from "../plan/read.js";
 import { typeName } from "../schema/types.js";
 import { checkedHead, foundNames } from "./csvFields.js";

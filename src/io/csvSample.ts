@@ -1,5 +1,5 @@
 import type { SourceFile } from "../plan/bound.js";
-import type { CsvOptions } from "../plan/nodes.js";
+import type { CsvOptions } from "../plan/csvSpec.js";
 import type { CsvHead } from "./csvHead.js";
 import { readPlain } from "./csvRecords.js";
 import { sampleText } from "./textPartitions.js";

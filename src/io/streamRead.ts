@@ -1,6 +1,7 @@
 import { configError } from "../common/errors.js";
 import type { ResolvedSource } from "../plan/bound.js";
-import type { CsvOptions, SourceSpec } from "../plan/nodes.js";
+import type { CsvOptions } from "../plan/csvSpec.js";
+import type { SourceSpec } from "../plan/nodes.js";
 import type { StreamInput } from "../plan/stream.js";
 import type { Schema } from "../schema/types.js";
 import type { BatchReader, RejectSink } from "./contracts.js";

@@ -1,6 +1,6 @@
 import { planError } from "../common/errors.js";
 import { checkReadFormat } from "../functions/time-format.js";
-import type { CsvGuessed, CsvOptions, TextFormat } from "./nodes.js";
+import type { CsvGuessed, CsvOptions, TextFormat } from "./csvSpec.js";
 import { type Filled, invalidOption, options } from "./options.js";
 
 /** How a CSV text is read. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import type { CsvOptions } from "../../src/plan/nodes.js";
+import type { CsvOptions } from "../../src/plan/csvSpec.js";
 import { tempFolder, writeText } from "../unit/csv/support.js";
 import { corpora, filesBelow, fixtures, hasCorpora, jsonLines } from "./corpora.js";
 import { readText } from "./csvText.js";

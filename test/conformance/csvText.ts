@@ -1,6 +1,6 @@
 import { parseHead, readCsvHead } from "../../src/io/csvHead.js";
 import type { PartitionSpec } from "../../src/task/protocol.js";
-import type { CsvOptions } from "../../src/plan/nodes.js";
+import type { CsvOptions } from "../../src/plan/csvSpec.js";
 import { types, type Schema } from "../../src/schema/types.js";
 import { csvDefaults, readAll, resolveOne } from "../unit/csv/support.js";
 

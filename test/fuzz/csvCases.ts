@@ -1,4 +1,4 @@
-import type { CsvOptions } from "../../src/plan/nodes.js";
+import type { CsvOptions } from "../../src/plan/csvSpec.js";
 import { type DataType, types } from "../../src/schema/types.js";
 import { csvDefaults } from "../unit/csv/support.js";
 import type { Random } from "./random.js";

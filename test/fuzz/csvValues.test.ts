@@ -6,7 +6,7 @@ import { RowFailure } from "../../src/functions/definition.js";
 import { openCsv, planCsv } from "../../src/io/csvSource.js";
 import type { CsvKernels } from "../../src/kernels/csvKernels.js";
 import { createKernels } from "../../src/kernels/wasm.js";
-import type { CsvOptions } from "../../src/plan/nodes.js";
+import type { CsvOptions } from "../../src/plan/csvSpec.js";
 import { type DataType, parseType, type Schema } from "../../src/schema/types.js";
 import { readAll, resolveOne, tempFolder, valueAt, writeText } from "../unit/csv/support.js";
 import { fuzzSeed, type Random, randomFrom } from "./random.js";

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { resolveCsv } from "../../../src/io/csvSource.js";
-import type { CsvOptions } from "../../../src/plan/nodes.js";
+import type { CsvOptions } from "../../../src/plan/csvSpec.js";
 import { parseSchema } from "../../../src/plan/schemaSpec.js";
 import type { Schema } from "../../../src/schema/types.js";
 import { csvSpec, readPart, tempFolder, writeText } from "./support.js";

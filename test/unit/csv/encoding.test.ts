@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { Transcoder, type TextEncoding } from "../../../src/io/encoding.js";
 import { planCsv } from "../../../src/io/csvSource.js";
-import type { CsvOptions } from "../../../src/plan/nodes.js";
+import type { CsvOptions } from "../../../src/plan/csvSpec.js";
 import { readAll, resolveOne, tempFolder, writeText } from "./support.js";
 
 const folder = tempFolder();

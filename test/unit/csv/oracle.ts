@@ -1,4 +1,4 @@
-import type { CsvOptions } from "../../../src/plan/nodes.js";
+import type { CsvOptions } from "../../../src/plan/csvSpec.js";
 import { readSlowly, type SlowRecord } from "../../fuzz/slowCsv.js";
 
 /** What a slow reader makes of a text: fields as text (null: unquoted and empty), or the reason why a record is none. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { DuckDBInstance } from "@duckdb/node-api";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import type { CsvOptions } from "../../../src/plan/nodes.js";
+import type { CsvOptions } from "../../../src/plan/csvSpec.js";
 import { types } from "../../../src/schema/types.js";
 import type { PartitionSpec } from "../../../src/task/protocol.js";
 import { oracleRead } from "./oracle.js";

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import type { Batch, Column } from "../../../src/batch/column.js";
 import { openCsv, planCsv, resolveCsv } from "../../../src/io/csvSource.js";
 import type { ResolvedSource } from "../../../src/plan/bound.js";
-import type { CsvOptions, SourceSpec } from "../../../src/plan/nodes.js";
+import type { CsvOptions } from "../../../src/plan/csvSpec.js";
+import type { SourceSpec } from "../../../src/plan/nodes.js";
 import type { Schema } from "../../../src/schema/types.js";
 import type { PartitionSpec, RejectRecord, ScanResult } from "../../../src/task/protocol.js";
 
