@@ -26,7 +26,12 @@ export class PagedFile {
     } catch (cause) {
       throw externalError("SCRATCH_UNREADABLE", `${path}: cannot be opened`, { cause, file: path });
     }
-    this.bytes = fstatSync(this.#fd).size;
+    try {
+      this.bytes = reading(path, () => fstatSync(this.#fd).size);
+    } catch (cause) {
+      this.close();
+      throw cause;
+    }
   }
 
   /** The checksums of the pages before `dataEnd`. */

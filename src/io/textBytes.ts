@@ -2,7 +2,7 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync } from "node
 import { constants, createGunzip, gunzipSync } from "node:zlib";
 import { dataError, externalError, type MillraceError } from "../common/errors.js";
 import type { SourceFile } from "../plan/bound.js";
-import { patiently } from "./sinkFileSystem.js";
+import { patiently, reading } from "./sinkFileSystem.js";
 
 /** The bytes of a text file from some position on. */
 export interface ByteSource {
@@ -28,7 +28,7 @@ export function openPlain(file: SourceFile, start: number): ByteSource {
   const fd = openFile(file.path);
   let position = start;
   const check = () => {
-    const now = fstatSync(fd).size;
+    const now = sizeNow(fd, file.path);
     if (now !== file.bytes) throw changed(file, now);
   };
   try {
@@ -52,13 +52,17 @@ export function openPlain(file: SourceFile, start: number): ByteSource {
   };
 }
 
+const sizeNow = (fd: number, path: string): number => reading(path, () => fstatSync(fd).size);
+
 /** Reads a gzip file from its beginning; positions count decompressed bytes. @throws MillraceError Data/SOURCE_CORRUPT */
 export function openGzip(file: SourceFile): ByteSource {
   const fd = openFile(file.path);
-  const found = fstatSync(fd).size;
-  if (found !== file.bytes) {
+  try {
+    const found = sizeNow(fd, file.path);
+    if (found !== file.bytes) throw changed(file, found);
+  } catch (error) {
     closeSync(fd);
-    throw changed(file, found);
+    throw error;
   }
   const input = createReadStream(file.path, { fd, highWaterMark: 1 << 18 });
   const gunzip = createGunzip({ chunkSize: 1 << 18 });
@@ -93,7 +97,7 @@ export function readHeadBytes(file: SourceFile, length: number): { readonly byte
   const { path } = file;
   const fd = openFile(path);
   try {
-    const size = fstatSync(fd).size;
+    const size = sizeNow(fd, path);
     const raw = readRange(fd, path, 0, Math.min(size, length));
     if (!isGzip(path)) return { bytes: raw, whole: raw.length >= size };
     const text = gunzipSync(raw, { finishFlush: raw.length >= size ? constants.Z_FINISH : constants.Z_SYNC_FLUSH });
