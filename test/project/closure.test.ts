@@ -36,9 +36,6 @@ const order = [
 const doors: Readonly<Record<string, string>> = {
   "apache-arrow": "batch",
   "parquet-wasm": "io",
-  "fast-csv": "io",
-  "@fast-csv/parse": "io",
-  "@fast-csv/format": "io",
   "@duckdb/node-api": "duckdb",
   piscina: "pool",
   commander: "cli",
