@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { DuckDBInstance } from "@duckdb/node-api";
+import { parseBytes } from "../dist/runtime/bytes.js";
 import { type Input, jobs, type MemoryJob } from "./memoryJobs.ts";
 
 const { values: options } = parseArgs({
@@ -65,15 +66,8 @@ interface Measured {
   readonly failure: string | null;
 }
 
-const units: { readonly [unit: string]: number } = { MB: 1, GB: 1000 };
-
-function megabytes(size: string): number {
-  const [, number = "", unit = ""] = /^([\d.]+)(MB|GB)$/.exec(size) ?? [];
-  return Number(number) * (units[unit] ?? Number.NaN);
-}
-
 async function runAll(): Promise<void> {
-  const limitMb = megabytes(options.memory) + Number(options.slack);
+  const limitMb = parseBytes(options.memory, "--memory") / 1e6 + Number(options.slack);
   const chosen = jobs.filter(({ name }) => options.only === undefined || options.only.split(",").includes(name));
   let good = true;
   for (const job of chosen) {

@@ -1,6 +1,7 @@
 import type { Batch } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import type { BatchReader } from "../io/contracts.js";
+import { forceSpill } from "../runtime/forceSpill.js";
 import type { Schema } from "../schema/types.js";
 import type { PartitionSpec, ScanResult } from "../task/protocol.js";
 import { type Block, BlockFile } from "./blockFile.js";
@@ -21,6 +22,28 @@ export const planKeyed = (exchanges: readonly (readonly string[])[]): KeyedPart[
 export function rowsIn(block: Block, part: KeyedPart): { readonly from: number; readonly to: number } {
   const to = block.bounds[part.to] ?? block.rows;
   return { from: block.bounds[part.from] ?? to, to };
+}
+
+/** More than this a task does not hold: constants, as elsewhere between stages. Nothing but speed depends on them. */
+const mostHeldRows = 2 ** 20;
+const mostHeldBytes = 2 ** 27;
+
+/** Whether the rows of these buckets are too many to be held in memory: neighbouring buckets are not, but one key can have them. */
+export function areTooMany(paths: readonly string[], part: KeyedPart): boolean {
+  if (forceSpill) return true;
+  let [rows, all, bytes] = [0, 0, 0];
+  for (const path of paths) {
+    const file = new BlockFile(path);
+    file.close();
+    bytes += file.bytes;
+    for (const block of file.blocks) {
+      const { from, to } = rowsIn(block, part);
+      rows += to - from;
+      all += block.rows;
+    }
+  }
+  // By the average row.
+  return rows > mostHeldRows || (rows * bytes) / Math.max(1, all) > mostHeldBytes;
 }
 
 /** How many rows of the buckets each block of each file has, in the order in which `KeyedReader` gives them. */

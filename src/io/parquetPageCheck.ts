@@ -5,7 +5,7 @@ import { crc32 } from "../runtime/safety.js";
 import { readFooter } from "./parquetFooter.js";
 import { type FileColumn, fileColumns, inFile, reasonOf } from "./parquetReadSchema.js";
 import { decodeThriftAt, numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
-import { fileError, nodeFileSystem, reading } from "./sinkFileSystem.js";
+import { breath, fileError, nodeFileSystem, reading } from "./sinkFileSystem.js";
 
 /** What is read of a file whose pages are compared with their checksums. */
 export interface PagesRead {
@@ -85,7 +85,7 @@ class PageWalk {
   /** @throws MillraceError Data/PARQUET_CORRUPT with what is wrong with the chunk's pages */
   async chunk(meta: ThriftStruct): Promise<void> {
     if (this.#chunks++ % chunksBetweenTurns === 0) {
-      await nextTurn();
+      await breath();
       this.goOn();
     }
     const data = numberField(meta, 9) ?? 0;
@@ -173,5 +173,3 @@ function valuesOf(head: ThriftStruct): number {
 const corrupt = (reason: string): MillraceError => dataError("PARQUET_CORRUPT", reason);
 
 const hex = (value: number): string => value.toString(16).padStart(8, "0");
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -11,6 +11,9 @@ export interface OrderKey extends KeyType {
   readonly nulls: "first" | "last";
 }
 
+/** A key that is never null, in ascending order. */
+export const ascendingKey = (type: DataType): OrderKey => ({ type, nullable: false, descending: false, nulls: "last" });
+
 /** Flags beside a key's order, as `placedKeys` of the kernels reads them. */
 export const flagsOf = ({ descending, nulls }: OrderKey): number => (descending ? 256 : 0) | (nulls === "first" ? 512 : 0);
 

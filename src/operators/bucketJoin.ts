@@ -2,14 +2,13 @@ import { type Batch, rowCount } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import { BlockFileWriter, columnParts } from "../exchange/blockFile.js";
-import { KeyedReader, rowsByBlock } from "../exchange/keyedReader.js";
+import { areTooMany, KeyedReader, rowsByBlock } from "../exchange/keyedReader.js";
 import { countSchema } from "../exchange/matchFile.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import { ownBatch } from "./joinColumns.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
 import { type BucketJoinStep, type RightRows, rightRows, writeRows } from "./rightRows.js";
-import { areTooMany } from "./spilledGroups.js";
 import { SpilledJoinOperator } from "./spilledJoin.js";
 import { valuesOfRows } from "./windowRows.js";
 

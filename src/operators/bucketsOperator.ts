@@ -1,9 +1,10 @@
 import { type Batch, rowCount } from "../batch/column.js";
+import { areTooMany } from "../exchange/keyedReader.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import { GroupedBuckets, type Grouping } from "./groupedBuckets.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
-import { areTooMany, SpilledGroups } from "./spilledGroups.js";
+import { SpilledGroups } from "./spilledGroups.js";
 
 /** Computes something of every row of some buckets from the rows of its group: in memory, or through files where there are too many. */
 export abstract class BucketsOperator implements Operator {

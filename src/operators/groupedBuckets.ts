@@ -6,6 +6,7 @@ import { BlockFileWriter, columnParts } from "../exchange/blockFile.js";
 import { rowsByBlock } from "../exchange/keyedReader.js";
 import type { BoundSortKey } from "../expr/nodes.js";
 import { type GroupedOrder, GroupedRows } from "../kernels/groupedRows.js";
+import type { OrderKey } from "../kernels/sortBuffer.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import type { OperatorContext } from "./operator.js";
@@ -26,6 +27,9 @@ export const orderColumns = ({ order }: Grouping): number[] =>
     return expr.index;
   });
 
+export const orderKeys = ({ order }: Grouping): OrderKey[] =>
+  order.map(({ expr: { type, nullable }, descending, nulls }) => ({ type, nullable, descending, nulls }));
+
 /** Collects the rows of some buckets, and writes what is computed of each, block by block as the rows stand in their files. */
 export class GroupedBuckets {
   readonly #grouping: Grouping;
@@ -41,7 +45,7 @@ export class GroupedBuckets {
     this.#orderAt = orderColumns(grouping);
     this.#rows = new GroupedRows(
       grouping.groups.map(field),
-      grouping.order.map(({ expr, descending, nulls }) => ({ type: expr.type, nullable: expr.nullable, descending, nulls })),
+      orderKeys(grouping),
       grouping.values.map((index) => field(index).type),
       grouping.marksTies,
     );

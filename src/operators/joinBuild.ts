@@ -1,10 +1,10 @@
 import type { Batch, Column } from "../batch/column.js";
 import { required } from "../common/assert.js";
-import { internalError, resourceError } from "../common/errors.js";
-import { openReader } from "../io/sources.js";
+import { resourceError } from "../common/errors.js";
 import { JoinTable } from "../kernels/joinTable.js";
 import type { RowsBuild, Step } from "../task/protocol.js";
 import { type BuildColumn, buildColumns } from "./joinCodes.js";
+import { eachBatch } from "./buildRows.js";
 import { concatColumns, keptBatch, ownBatch } from "./joinColumns.js";
 
 export type JoinStep = Extract<Step, { readonly op: "join" }>;
@@ -23,8 +23,6 @@ const mostBytes = 768 * 2 ** 20;
 const keptBytes = 128 * 2 ** 20;
 /** A right side that this many joins after it did not want is dropped: its run is most likely over. */
 const patience = 8;
-/** A row group of a usual size is one batch. */
-const batchRows = 2 ** 20;
 
 interface Entry {
   readonly side: Promise<BuildSide>;
@@ -102,30 +100,17 @@ async function readBuild(step: JoinStep): Promise<BuildSide> {
   return { table, columns, rows, bytes };
 }
 
-async function readAll({ scan, parts }: RowsBuild): Promise<Batch[]> {
+async function readAll(build: RowsBuild): Promise<Batch[]> {
   const batches: Batch[] = [];
   let bytes = 0;
-  for (const part of parts) {
-    const reader = await openReader(scan, part, { batchRows, partition: 0, reject: cannotReject });
-    try {
-      for (;;) {
-        const batch = await reader.next();
-        if (batch === null) break;
-        const copy = reader.keeps === true ? keptBatch(batch) : ownBatch(batch);
-        bytes += copy.columns.reduce((sum, column) => sum + bytesOf(column), 0);
-        if (bytes > mostBytes) throw tooLarge(bytes);
-        batches.push(copy);
-      }
-    } finally {
-      await reader.close();
-    }
-  }
+  await eachBatch(build, "the right side of a join", (batch, keeps) => {
+    const copy = keeps ? keptBatch(batch) : ownBatch(batch);
+    bytes += copy.columns.reduce((sum, column) => sum + bytesOf(column), 0);
+    if (bytes > mostBytes) throw tooLarge(bytes);
+    batches.push(copy);
+  });
   return batches;
 }
-
-const cannotReject = (): never => {
-  throw internalError("the right side of a join had a record that cannot be read");
-};
 
 const tooLarge = (bytes: number) =>
   resourceError(

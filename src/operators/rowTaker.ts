@@ -1,10 +1,9 @@
-import { builderFor } from "../batch/builder.js";
 import type { Batch, Column } from "../batch/column.js";
-import { columnReader } from "../batch/reader.js";
+import { sliceColumn } from "../batch/gather.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { Schema } from "../schema/types.js";
-import { concatColumns } from "./joinColumns.js";
+import { concatColumns, ownBatch } from "./joinColumns.js";
 
 /** Takes so many rows at a time from batches of any length. */
 export class RowTaker {
@@ -24,7 +23,10 @@ export class RowTaker {
       if (this.#batch === null || this.#from === this.#batch.length) this.#next();
       const batch = required(this.#batch ?? undefined, "rows of a block");
       const to = Math.min(batch.length, this.#from + missing);
-      for (const [i, column] of batch.columns.entries()) parts[i]?.push(copied(column, this.#from, to));
+      const columns = batch.columns.map((column) => sliceColumn(column, this.#from, to));
+      // A batch is good until the next one.
+      const own = ownBatch({ ...batch, columns, length: to - this.#from });
+      for (const [i, column] of own.columns.entries()) parts[i]?.push(column);
       missing -= to - this.#from;
       this.#from = to;
     }
@@ -42,12 +44,4 @@ export class RowTaker {
     this.#batch = step.value;
     this.#from = 0;
   }
-}
-
-/** Rows of a batch that is good until the next one. */
-function copied(column: Column, from: number, to: number): Column {
-  const builder = builderFor(column.type, to - from);
-  const read = columnReader(column);
-  for (let i = from; i < to; i++) builder.append(read(i));
-  return builder.finish();
 }

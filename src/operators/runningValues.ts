@@ -173,7 +173,7 @@ class RunningExtreme extends Running {
     const best = this.#best;
     const isBetter = (than: Candidate | undefined) => than !== undefined && compareValues(value, than.value) * this.sign < 0;
     while (best.length > this.#from && isBetter(best[best.length - 1])) best.pop();
-    if (!this.grows || best.length === 0) best.push({ at: row.at, value: own(value) });
+    if (!this.grows || best.length === 0) best.push({ at: row.at, value: ownValue(value) });
   }
 
   remove(row: SortedCursor): void {
@@ -190,4 +190,4 @@ class RunningExtreme extends Running {
 }
 
 /** Bytes that stay what they are when the cursor goes on. */
-export const own = (value: Value): Value => (value instanceof Uint8Array ? value.slice() : value);
+export const ownValue = (value: Value): Value => (value instanceof Uint8Array ? value.slice() : value);

@@ -4,43 +4,22 @@ import type { Batch, Column } from "../batch/column.js";
 import { columnReader } from "../batch/reader.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
-import { BlockFile, BlockFileWriter, columnParts } from "../exchange/blockFile.js";
-import { type KeyedPart, rowsByBlock } from "../exchange/keyedReader.js";
+import { BlockFileWriter, columnParts } from "../exchange/blockFile.js";
+import { rowsByBlock } from "../exchange/keyedReader.js";
 import { SortedCursor } from "../exchange/sortedCursor.js";
 import { SortedFiles } from "../exchange/sortedFiles.js";
 import { compareValues } from "../functions/compare.js";
+import { ascendingKey } from "../kernels/sortBuffer.js";
 import { WordGroupTable } from "../kernels/groupTable.js";
-import { forceSpill } from "../runtime/forceSpill.js";
 import { type Field, type Schema, types, type Value } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
-import { type Grouping, orderColumns } from "./groupedBuckets.js";
+import { type Grouping, orderColumns, orderKeys } from "./groupedBuckets.js";
 import type { OperatorContext } from "./operator.js";
 import { RowTaker } from "./rowTaker.js";
+import { ownValue } from "./runningValues.js";
 import type { RowValues } from "./streamedWindow.js";
 
-/** More than this a task does not hold: constants, as elsewhere between stages. Nothing but speed depends on them. */
-const mostRows = 2 ** 20;
-const mostBytes = 2 ** 27;
 const outRows = 2 ** 13;
-
-/** Whether the rows of these buckets are too many to be held in memory: neighbouring buckets are not, but one key can have them. */
-export function areTooMany(paths: readonly string[], part: KeyedPart): boolean {
-  if (forceSpill) return true;
-  const rows = rowsByBlock(paths, part).reduce((sum, more) => sum + more, 0);
-  return rows > mostRows || rows * bytesOfRow(paths) > mostBytes;
-}
-
-/** By the average row. */
-function bytesOfRow(paths: readonly string[]): number {
-  let [bytes, rows] = [0, 0];
-  for (const path of paths) {
-    const file = new BlockFile(path);
-    file.close();
-    bytes += file.bytes;
-    for (const block of file.blocks) rows += block.rows;
-  }
-  return rows === 0 ? 0 : bytes / rows;
-}
 
 const field = (name: string, type: Field["type"], nullable = true): Field => ({ name, type, nullable });
 /** What stands in a sorted file before the columns of `Grouping.values`. */
@@ -71,14 +50,11 @@ export class SpilledGroups {
     this.#stem = file;
     this.#orderAt = orderColumns(grouping);
     this.#table = new WordGroupTable(grouping.groups.map((index) => required(input[index], "column")));
-    const order = grouping.order.map(({ expr, descending, nulls }) => ({
-      type: expr.type,
-      nullable: expr.nullable,
-      descending,
-      nulls,
-    }));
-    const group = { type: types.int32, nullable: false, descending: false, nulls: "last" } as const;
-    this.#rows = new SortedFiles(`${file}-runs`, [group, ...order], [...this.#schema(), ...this.#orderSchema()]);
+    this.#rows = new SortedFiles(
+      `${file}-runs`,
+      [ascendingKey(types.int32), ...orderKeys(grouping)],
+      [...this.#schema(), ...this.#orderSchema()],
+    );
   }
 
   push(batch: Batch): void {
@@ -113,11 +89,7 @@ export class SpilledGroups {
         cursors.push(cursor);
         return cursor;
       };
-      const results = new SortedFiles(
-        `${this.#stem}-back`,
-        [{ type: types.uint32, nullable: false, descending: false, nulls: "last" }],
-        schema,
-      );
+      const results = new SortedFiles(`${this.#stem}-back`, [ascendingKey(types.uint32)], schema);
       this.#results = results;
       this.#compute(open(), make(open, head.length), schema, results);
       return this.#write(file, schema, results);
@@ -159,7 +131,7 @@ export class SpilledGroups {
       const ties = new Uint8Array(batch.length);
       for (let i = 0; i < batch.length; i++) {
         const [own, before] = [Number(groups.values[i]), keys];
-        keys = readers.map((read) => kept(read(i)));
+        keys = readers.map((read) => ownValue(read(i)));
         ties[i] = own === group && keys.every((key, k) => compareValues(key, before[k] ?? null) === 0) ? 1 : 0;
         group = own;
       }
@@ -206,8 +178,6 @@ export class SpilledGroups {
     this.#tableFreed = true;
   }
 }
-
-const kept = (value: Value): Value => (value instanceof Uint8Array ? value.slice() : value);
 
 const fixed = (
   type: Field["type"],

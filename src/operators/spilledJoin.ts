@@ -5,6 +5,7 @@ import { BlockFileWriter, columnParts } from "../exchange/blockFile.js";
 import { type KeyedPart, KeyedReader, rowsByBlock } from "../exchange/keyedReader.js";
 import { countSchema } from "../exchange/matchFile.js";
 import { SortedFiles } from "../exchange/sortedFiles.js";
+import { ascendingKey } from "../kernels/sortBuffer.js";
 import { forceSpill } from "../runtime/forceSpill.js";
 import { type Schema, types } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
@@ -16,7 +17,6 @@ import { valuesOfRows } from "./windowRows.js";
 
 /** Right rows that are in memory at a time. */
 const chunkRows = 2 ** 19;
-const chunkBatches = chunkRows / 2 ** 16;
 
 /** Buckets of block files. */
 export interface KeyedSide {
@@ -53,10 +53,9 @@ export class SpilledJoinOperator implements Operator {
     this.#blocks = rowsByBlock(left.paths, part);
     this.#found = new Uint32Array(this.#blocks.reduce((sum, rows) => sum + rows, 0));
     this.#keepsOnly = step.how === "semi" || step.how === "anti";
-    const leftRow = { type: types.uint32, nullable: false, descending: false, nulls: "last" } as const;
     // Without right columns the numbers of matches are enough.
     const isCounted = this.#keepsOnly || step.schema.length === 0;
-    this.#matches = isCounted ? null : new SortedFiles(`${step.file}-matches`, [leftRow], step.schema);
+    this.#matches = isCounted ? null : new SortedFiles(`${step.file}-matches`, [ascendingKey(types.uint32)], step.schema);
   }
 
   get files(): readonly FileWritten[] {
@@ -83,16 +82,17 @@ export class SpilledJoinOperator implements Operator {
   }
 
   *#chunks(): Generator<RightRows> {
-    const most = forceSpill ? 1 : chunkBatches;
     const { paths, schema } = this.#right;
     let batches: Batch[] = [];
+    let rows = 0;
     for (const batch of this.#read(paths, schema)) {
       batches.push(ownBatch(batch));
-      if (batches.length < most && batches.reduce((sum, { length }) => sum + length, 0) < chunkRows) continue;
+      rows += batch.length;
+      if (rows < chunkRows && !forceSpill) continue;
       yield rightRows(this.#step, schema, batches);
-      batches = [];
+      [batches, rows] = [[], 0];
     }
-    if (batches.length > 0) yield rightRows(this.#step, schema, batches);
+    if (rows > 0) yield rightRows(this.#step, schema, batches);
   }
 
   *#read(paths: readonly string[], schema: Schema): Generator<Batch> {

@@ -2,7 +2,7 @@ import type { SortedCursor } from "../exchange/sortedCursor.js";
 import type { WindowCall } from "../plan/bound.js";
 import type { WindowFrame } from "../plan/nodes.js";
 import { isFloat, type Value } from "../schema/types.js";
-import { own, type Running, running } from "./runningValues.js";
+import { ownValue, type Running, running } from "./runningValues.js";
 
 /** What a function of a window gives for each row of sorted groups, one row after the other. It means what `WindowOperator` computes in memory. */
 export interface RowValues {
@@ -73,7 +73,7 @@ class Neighbour implements RowValues {
     const [value = -1, instead] = places;
     const at = current.at + this.offset;
     while (other.at < at && other.group >= 0) other.advance();
-    if (other.at === at && other.group === current.group) return own(other.value(value));
+    if (other.at === at && other.group === current.group) return ownValue(other.value(value));
     return instead === undefined ? null : current.value(instead);
   }
 }

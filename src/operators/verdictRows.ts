@@ -1,13 +1,12 @@
 import { rowCount } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
-import { openReader } from "../io/sources.js";
 import type { RowsBuild } from "../task/protocol.js";
+import { eachBatch } from "./buildRows.js";
 
 /** Rows that fail a check, by partition: how many rows of the partition come before each, ascending. */
 export type VerdictRows = ReadonlyMap<number, Uint32Array>;
 
-const batchRows = 2 ** 18;
 /** Verdicts that tasks of this thread have read, by run and content: a stage's tasks share them. */
 const kept = new Map<string, Promise<VerdictRows>>();
 const mostKept = 8;
@@ -25,27 +24,18 @@ export function verdictRows(build: RowsBuild, runId: string): Promise<VerdictRow
   return made;
 }
 
-async function readVerdict({ scan, parts }: RowsBuild): Promise<VerdictRows> {
+async function readVerdict(build: RowsBuild): Promise<VerdictRows> {
   const found = new Map<number, RowList>();
-  for (const part of parts) {
-    const reader = await openReader(scan, part, { batchRows, partition: 0, reject: cannotReject });
-    try {
-      for (;;) {
-        const batch = await reader.next();
-        if (batch === null) break;
-        const column = required(batch.columns[0], "numbers of rows");
-        if (column.layout !== "fixed" || !(column.values instanceof BigInt64Array)) throw internalError("a verdict is no int64");
-        const { buffer, byteOffset } = column.values;
-        const words = new Uint32Array(buffer, byteOffset, 2 * batch.length);
-        for (let j = 0; j < rowCount(batch); j++) {
-          const row = batch.selection === null ? j : (batch.selection[j] as number);
-          listOf(found, words[2 * row + 1] as number).add(words[2 * row] as number);
-        }
-      }
-    } finally {
-      await reader.close();
+  await eachBatch(build, "a verdict", (batch) => {
+    const column = required(batch.columns[0], "numbers of rows");
+    if (column.layout !== "fixed" || !(column.values instanceof BigInt64Array)) throw internalError("a verdict is no int64");
+    const { buffer, byteOffset } = column.values;
+    const words = new Uint32Array(buffer, byteOffset, 2 * batch.length);
+    for (let j = 0; j < rowCount(batch); j++) {
+      const row = batch.selection === null ? j : (batch.selection[j] as number);
+      listOf(found, words[2 * row + 1] as number).add(words[2 * row] as number);
     }
-  }
+  });
   return new Map([...found].map(([partition, list]) => [partition, list.sorted()]));
 }
 
@@ -75,7 +65,3 @@ function listOf(lists: Map<number, RowList>, partition: number): RowList {
   lists.set(partition, made);
   return made;
 }
-
-const cannotReject = (): never => {
-  throw internalError("a verdict had a record that cannot be read");
-};
