@@ -12,6 +12,20 @@ import type { ColumnParts } from "../kernels/valueBuffer.js";
 import { crc32 } from "../runtime/safety.js";
 import { type DataType, type Schema, typeName } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
+import {
+  type Block,
+  blockOf,
+  blockTexts,
+  type ColumnPlace,
+  type Footer,
+  footerBytes,
+  footerOfBytes,
+  footerOfHeld,
+  heldFooter,
+  keepFooter,
+  keptFooter,
+  type TextsPlace,
+} from "./blockFooter.js";
 import { HeldBytes } from "./heldBytes.js";
 import { heldFile, HeldOutput, type HoldingBudget } from "./heldFiles.js";
 import { PagedFile, scratchDamaged } from "./pagedFile.js";
@@ -19,56 +33,22 @@ import { ReadMemory } from "./readMemory.js";
 
 /**
  * Blocks of rows as their columns lie in memory, for files that one worker writes and another soon reads on the same machine. A file begins with
- * the magic, ends with a footer, its length, its checksum and the magic; every part begins at a multiple of 8. The footer has the crc32 of every page before it, and
- * no byte is given to a reader before its page was compared with that.
+ * the magic; every part of a column begins at a multiple of 8. Behind the parts stands a text for each block, then a footer, its length, its checksum and the magic.
+ * The footer has the crc32 of every page before it, and no byte is given to a reader before its page was compared with that.
  */
-const magic = Buffer.from("MRBLOCK2", "latin1");
+const magic = Buffer.from("MRBLOCK3", "latin1");
 /** What stands after the footer: its length and its crc32, both 32 bits, and the magic. */
 const tailBytes = 8 + magic.length;
 /** Bytes that one checksum is of: reads of a few rows check this much, reads of many go over each byte once. */
 const pageBytes = 8192;
 const alignment = 8;
 
-/** Where the parts of a column stand in the file; null where there is none. */
-export interface ColumnPlace {
-  readonly values: number;
-  readonly offsets: number | null;
-  /** For byte strings without offsets: the length of each. */
-  readonly stride?: number;
-  readonly valid: number | null;
-  /** For values that are codes: which of the file's texts they stand for, and the bytes of each code. */
-  readonly coded?: { readonly texts: number; readonly width: number };
-}
-
-/** Texts that codes stand for. */
-interface TextsPlace {
-  readonly rows: number;
-  readonly place: ColumnPlace;
-}
-
-export interface Block {
-  /** Which of the file's schemas it has. */
-  readonly schema: number;
-  readonly rows: number;
-  /** The first row of each bucket, and the end of the last. */
-  readonly bounds: readonly number[];
-  readonly columns: readonly ColumnPlace[];
-}
-
-interface Footer {
-  readonly schemas: readonly Schema[];
-  readonly blocks: readonly Block[];
-  readonly texts?: readonly TextsPlace[];
-  readonly pages: readonly number[];
-  /** Where what it is of ends. */
-  readonly dataEnd: number;
-}
-
 /** Writes one file. */
 export class BlockFileWriter {
   readonly #output: OutputFile | HeldOutput;
   readonly #schemas: Schema[] = [];
   readonly #blocks: Block[] = [];
+  readonly #groups: number[] = [];
   readonly #texts = new Map<BytesColumn, TextsPlace>();
   #rows = 0;
 
@@ -125,23 +105,23 @@ export class BlockFileWriter {
     this.#rows += rows;
   }
 
+  /** Ends a group of blocks: those since the one before. */
+  endGroup(): void {
+    this.#groups.push(this.#blocks.length);
+  }
+
   finish(): FileWritten {
     const output = this.#output;
+    const head = { schemas: this.#schemas, texts: [...this.#texts.values()], dataEnd: output.bytes };
     const disk = output instanceof HeldOutput ? output.disk : output;
-    const footer: Footer = {
-      schemas: this.#schemas,
-      blocks: this.#blocks,
-      texts: [...this.#texts.values()],
-      pages: disk?.pageChecksums ?? [],
-      dataEnd: output.bytes,
-    };
-    const json = JSON.stringify(footer);
-    if (disk === null) return (output as HeldOutput).finish(this.#rows, json);
-    const text = Buffer.from(json, "utf8");
+    if (disk === null) return (output as HeldOutput).finish(this.#rows, heldFooter(head, this.#blocks, this.#groups));
+    const { text, texted } = blockTexts(this.#blocks);
+    disk.write([text]);
+    const footer = footerBytes(head, disk.pageChecksums, texted, this.#groups);
     const tail = Buffer.alloc(8);
-    tail.writeUInt32LE(text.length);
-    tail.writeUInt32LE(crc32(text), 4);
-    disk.write([text, tail, magic]);
+    tail.writeUInt32LE(footer.length);
+    tail.writeUInt32LE(crc32(footer), 4);
+    disk.write([footer, tail, magic]);
     return { path: disk.path, rows: this.#rows, partitionValues: [], ...disk.finish() };
   }
 
@@ -196,10 +176,6 @@ function dense(column: BytesColumn): BytesColumn {
   return gathered;
 }
 
-/** What the files that a thread read last said of themselves: one task after another reads the same ones. Paths are those of one run alone. */
-const footers = new Map<string, { readonly bytes: number; readonly footer: ReadFooter }>();
-const mostFooters = 256;
-
 /** Offsets that begin with 0, in memory that may be theirs already. */
 function fromZero(offsets: Int32Array, first: number, memory: Uint8Array): Int32Array {
   const moved = new Int32Array(memory.buffer, memory.byteOffset, offsets.length);
@@ -207,31 +183,13 @@ function fromZero(offsets: Int32Array, first: number, memory: Uint8Array): Int32
   return moved;
 }
 
-interface ReadFooter extends Footer {
-  readonly pivots: Map<number, string>;
-}
-
-function keepFooter(path: string, bytes: number, footer: ReadFooter): void {
-  footers.delete(path);
-  footers.set(path, { bytes, footer });
-  for (const oldest of footers.keys()) {
-    if (footers.size <= mostFooters) break;
-    footers.delete(oldest);
-  }
-}
-
 /** Reads one file, any rows of any block. */
 export class BlockFile {
-  readonly schemas: readonly Schema[];
-  readonly blocks: readonly Block[];
-  /** Bytes of the blocks, the same in memory and on the disk. */
-  readonly bytes: number;
-  /** Keys that searches in a sorted file have looked at, by row, as latin1: kept for later searches while the footer is. */
-  readonly pivots: Map<number, string>;
   readonly #path: string;
   readonly #source: HeldBytes | PagedFile;
-  readonly #textPlaces: readonly TextsPlace[];
+  readonly #footer: Footer;
   readonly #texts: BytesColumn[] = [];
+  #blocks: readonly Block[] | null = null;
 
   /** @throws MillraceError External/SCRATCH_UNREADABLE, SCRATCH_DAMAGED */
   constructor(path: string) {
@@ -240,38 +198,65 @@ export class BlockFile {
     this.#source = held === null ? new PagedFile(path, pageBytes) : new HeldBytes(held, magic.length);
     try {
       const { bytes } = this.#source;
-      const known = footers.get(path);
-      const footer = known?.bytes === bytes ? known.footer : this.#footer();
-      this.schemas = footer.schemas;
-      this.blocks = footer.blocks;
-      this.#textPlaces = footer.texts ?? [];
-      this.bytes = footer.dataEnd;
-      this.#source.begin(footer.pages, footer.dataEnd);
-      this.pivots = footer.pivots;
-      keepFooter(path, bytes, footer);
+      this.#footer = keptFooter(path, bytes) ?? this.#read();
+      if (this.#source instanceof PagedFile) this.#source.begin(this.#footer.pages, this.#footer.pagedEnd);
+      keepFooter(path, bytes, this.#footer);
     } catch (error) {
       this.#source.close();
       throw error;
     }
   }
 
-  #footer(): ReadFooter {
+  #read(): Footer {
     const source = this.#source;
-    if (source instanceof HeldBytes) return { ...(JSON.parse(source.footer) as Footer), pivots: new Map() };
+    if (source instanceof HeldBytes) return footerOfHeld(source.footer);
     const { bytes } = source;
     if (bytes < magic.length + tailBytes) throw this.#broken("it is cut short");
     if (!source.raw(0, magic.length).equals(magic)) throw this.#broken("it does not begin with the magic");
     const tail = source.raw(bytes - tailBytes, tailBytes);
     if (!tail.subarray(8).equals(magic)) throw this.#broken("it does not end with the magic");
-    const dataEnd = bytes - tailBytes - tail.readUInt32LE(0);
-    if (dataEnd < magic.length) throw this.#broken("its footer has no such length");
-    const text = source.raw(dataEnd, bytes - tailBytes - dataEnd);
-    if (crc32(text) !== tail.readUInt32LE(4)) throw this.#broken("its footer has another checksum");
-    return { ...(JSON.parse(text.toString("utf8")) as Footer), dataEnd, pivots: new Map() };
+    const pagedEnd = bytes - tailBytes - tail.readUInt32LE(0);
+    if (pagedEnd < magic.length) throw this.#broken("its footer has no such length");
+    const footer = source.raw(pagedEnd, bytes - tailBytes - pagedEnd);
+    if (crc32(footer) !== tail.readUInt32LE(4)) throw this.#broken("its footer has another checksum");
+    return footerOfBytes(footer, pagedEnd);
+  }
+
+  /** Bytes of the blocks, the same in memory and on the disk. */
+  get bytes(): number {
+    return this.#footer.dataEnd;
+  }
+
+  /** Keys that searches in a sorted file have looked at, by row, as latin1: kept for later searches while the footer is. */
+  get pivots(): Map<number, string> {
+    return this.#footer.pivots;
+  }
+
+  /** All blocks; for a few of many, see `block`. */
+  get blocks(): readonly Block[] {
+    this.#blocks ??= Array.from(this.#footer.blocks, (_, i) => this.block(i));
+    return this.#blocks;
+  }
+
+  block(index: number): Block {
+    return blockOf(this.#footer, index, (position, length) => {
+      const text = Buffer.allocUnsafe(length);
+      this.#source.readInto(text, position);
+      return text;
+    });
+  }
+
+  /** The numbers [from, to) of the blocks of a group, as `endGroup` ended it. */
+  group(index: number): { readonly from: number; readonly to: number } {
+    const { groups } = this.#footer;
+    return {
+      from: index === 0 ? 0 : required(groups[index - 1], "group of blocks"),
+      to: required(groups[index], "group of blocks"),
+    };
   }
 
   schemaOf(block: Block): Schema {
-    return required(this.schemas[block.schema], "schema of a block");
+    return required(this.#footer.schemas[block.schema], "schema of a block");
   }
 
   /** Rows [from, to) of a block, in `memory`: good until it is used for the next ones. */
@@ -332,7 +317,7 @@ export class BlockFile {
   #textsAt(index: number, type: DataType): BytesColumn {
     const known = this.#texts[index];
     if (known !== undefined) return known;
-    const { rows, place } = required(this.#textPlaces[index], "texts of codes");
+    const { rows, place } = required(this.#footer.texts[index], "texts of codes");
     const texts = this.#column(type, place, 0, rows, new ReadMemory(), 0);
     if (texts.layout !== "bytes") throw this.#broken("codes stand for something else than texts");
     this.#texts[index] = texts;

@@ -7,7 +7,8 @@ import { widthOfType } from "../kernels/groupKeys.js";
 import { Region } from "../kernels/groupMemory.js";
 import type { Kernels } from "../kernels/wasm.js";
 import type { DataType, Schema } from "../schema/types.js";
-import type { Block, BlockFile, ColumnPlace } from "./blockFile.js";
+import type { BlockFile } from "./blockFile.js";
+import type { Block, ColumnPlace } from "./blockFooter.js";
 
 /**
  * Puts rows of blocks behind one another in kernel memory, so that what takes them has few batches to do with and need not copy them. It takes columns

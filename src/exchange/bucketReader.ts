@@ -3,7 +3,8 @@ import { required } from "../common/assert.js";
 import type { BatchReader } from "../io/contracts.js";
 import { giveReaderKernels, takeReaderKernels } from "../kernels/taskKernels.js";
 import type { PartitionSpec, ScanResult } from "../task/protocol.js";
-import { type Block, BlockFile } from "./blockFile.js";
+import { BlockFile } from "./blockFile.js";
+import type { Block } from "./blockFooter.js";
 import { BlockRows } from "./blockRows.js";
 import { bucketRuns } from "./bucketRuns.js";
 import { giveReadMemory, type ReadMemory, takeReadMemory } from "./readMemory.js";
@@ -16,7 +17,7 @@ type BucketsPart = Extract<PartitionSpec, { kind: "buckets" }>;
 
 /** The tasks over the buckets of an exchange. */
 export const planBuckets = (paths: readonly string[]): BucketsPart[] =>
-  bucketRuns(paths, runBytes).map((run) => ({ kind: "buckets", file: 0, ...run }));
+  bucketRuns([{ paths, share: 1 }], runBytes).map((run) => ({ kind: "buckets", file: 0, ...run }));
 
 /** Delivers some buckets of all files, in file order, each in row order. Where batches end says nothing. */
 export class BucketReader implements BatchReader {

@@ -1,4 +1,4 @@
-import { BlockFile } from "./blockFile.js";
+import { lookInto } from "./openBeside.js";
 
 /**
  * Rows of one run of buckets, about: what a task holds of them should stay near the processor, but every task opens all files. `plenty`: how many
@@ -14,9 +14,15 @@ export interface BucketRun {
   readonly to: number;
 }
 
+/** Files that were cut into the same buckets, and which part of a row's memory a task holds for each of their rows. */
+export interface BucketSide {
+  readonly paths: readonly string[];
+  readonly share: number;
+}
+
 /** Cuts the buckets of files into runs of neighbours that are worth a task each, of `mostBytes` where a bucket allows it. It depends on the files alone. */
-export function bucketRuns(paths: readonly string[], mostBytes: number): BucketRun[] {
-  const { rows, rowBytes } = rowsOfBuckets(paths);
+export function bucketRuns(sides: readonly BucketSide[], mostBytes: number): BucketRun[] {
+  const { rows, rowBytes } = rowsOfBuckets(sides);
   const all = rows.reduce((sum, more) => sum + more, 0);
   const wanted = Math.min(mostRows, mostBytes / Math.max(1, rowBytes), Math.max(leastRows, all / plenty));
   const runs: BucketRun[] = [];
@@ -32,17 +38,18 @@ export function bucketRuns(paths: readonly string[], mostBytes: number): BucketR
   return runs;
 }
 
-function rowsOfBuckets(paths: readonly string[]): { readonly rows: readonly number[]; readonly rowBytes: number } {
+function rowsOfBuckets(sides: readonly BucketSide[]): { readonly rows: readonly number[]; readonly rowBytes: number } {
   const rows: number[] = [];
   let [bytes, all] = [0, 0];
-  for (const path of paths) {
-    const file = new BlockFile(path);
-    file.close();
-    bytes += file.bytes;
-    for (const { bounds, rows: more } of file.blocks) {
-      all += more;
-      for (let b = 0; b + 1 < bounds.length; b++) rows[b] = (rows[b] ?? 0) + (bounds[b + 1] as number) - (bounds[b] as number);
-    }
+  for (const { path, share } of sides.flatMap((side) => side.paths.map((one) => ({ path: one, share: side.share })))) {
+    lookInto(path, (file) => {
+      bytes += file.bytes * share;
+      for (const { bounds, rows: more } of file.blocks) {
+        all += more * share;
+        for (let b = 0; b + 1 < bounds.length; b++)
+          rows[b] = (rows[b] ?? 0) + ((bounds[b + 1] as number) - (bounds[b] as number)) * share;
+      }
+    });
   }
   return { rows, rowBytes: all === 0 ? 0 : bytes / all };
 }

@@ -6,7 +6,8 @@ import { followersIn } from "../kernels/groupForms.js";
 import { WordGroupTable } from "../kernels/groupTable.js";
 import type { DataType, Schema, Value } from "../schema/types.js";
 import type { PartitionSpec } from "../task/protocol.js";
-import { type Block, BlockFile } from "./blockFile.js";
+import { BlockFile } from "./blockFile.js";
+import type { Block } from "./blockFooter.js";
 import { columnsIn, type KeyedPart } from "./keyedReader.js";
 import { ReadMemory } from "./readMemory.js";
 

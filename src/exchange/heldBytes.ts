@@ -21,8 +21,6 @@ export class HeldBytes {
     this.bytes = start;
   }
 
-  begin(): void {}
-
   close(): void {}
 
   /** Bytes of one chunk, where they lie; copied where what is read must be the caller's own. */

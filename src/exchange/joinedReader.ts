@@ -9,7 +9,8 @@ import { ValueBuffer } from "../kernels/valueBuffer.js";
 import type { JoinOutput } from "../plan/bound.js";
 import type { Schema } from "../schema/types.js";
 import type { ScanResult } from "../task/protocol.js";
-import { type Block, BlockFile } from "./blockFile.js";
+import { BlockFile } from "./blockFile.js";
+import type { Block } from "./blockFooter.js";
 import { MatchFile } from "./matchFile.js";
 import { openBeside } from "./openBeside.js";
 import type { PlacedPart } from "./placedReader.js";
@@ -78,7 +79,7 @@ export class JoinedReader implements BatchReader {
     while (this.#block === null || this.#block.isDone) {
       const index = this.#next++;
       if (this.#file === null || index >= this.#part.to) return false;
-      const block = required(this.#file.blocks[index], "block");
+      const block = this.#file.block(index);
       left.clear();
       for (const from of left.wanted)
         left.append(from, this.#file.readColumn(block, from, 0, block.rows, this.#memory), block.rows);

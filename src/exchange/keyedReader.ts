@@ -4,8 +4,10 @@ import type { BatchReader } from "../io/contracts.js";
 import { forceSpill } from "../runtime/forceSpill.js";
 import type { Schema } from "../schema/types.js";
 import type { PartitionSpec, ScanResult } from "../task/protocol.js";
-import { type Block, BlockFile } from "./blockFile.js";
+import { BlockFile } from "./blockFile.js";
+import type { Block } from "./blockFooter.js";
 import { bucketRuns } from "./bucketRuns.js";
+import { lookInto } from "./openBeside.js";
 import { giveReadMemory, type ReadMemory, takeReadMemory } from "./readMemory.js";
 
 export type KeyedPart = Extract<PartitionSpec, { kind: "keyed" }>;
@@ -14,9 +16,18 @@ export type KeyedPart = Extract<PartitionSpec, { kind: "keyed" }>;
 const mostBytes = 2 ** 26;
 const batchRows = 2 ** 16;
 
-/** The tasks over the buckets of one exchange, or of several that were cut by the same keys. */
-export const planKeyed = (exchanges: readonly (readonly string[])[]): KeyedPart[] =>
-  bucketRuns(exchanges.flat(), mostBytes).map((run) => ({ kind: "keyed", file: 0, ...run }));
+/** Where other rows of the same buckets are held, a row only goes by, and leaves what was found of it. */
+const passingShare = 0.25;
+
+/** The tasks over the buckets of one exchange. `beside`: those of a second one in the same buckets, which tasks hold in the place of the first. */
+export function planKeyed(paths: readonly string[], beside: readonly string[]): KeyedPart[] {
+  const share = beside.length > 0 ? passingShare : 1;
+  const sides = [
+    { paths, share },
+    { paths: beside, share: 1 },
+  ];
+  return bucketRuns(sides, mostBytes).map((run) => ({ kind: "keyed", file: 0, ...run }));
+}
 
 /** Where some buckets stand in a block. */
 export function rowsIn(block: Block, part: KeyedPart): { readonly from: number; readonly to: number } {
@@ -33,14 +44,14 @@ export function areTooMany(paths: readonly string[], part: KeyedPart): boolean {
   if (forceSpill) return true;
   let [rows, all, bytes] = [0, 0, 0];
   for (const path of paths) {
-    const file = new BlockFile(path);
-    file.close();
-    bytes += file.bytes;
-    for (const block of file.blocks) {
-      const { from, to } = rowsIn(block, part);
-      rows += to - from;
-      all += block.rows;
-    }
+    lookInto(path, (file) => {
+      bytes += file.bytes;
+      for (const block of file.blocks) {
+        const { from, to } = rowsIn(block, part);
+        rows += to - from;
+        all += block.rows;
+      }
+    });
   }
   // By the average row.
   return rows > mostHeldRows || (rows * bytes) / Math.max(1, all) > mostHeldBytes;
@@ -48,14 +59,11 @@ export function areTooMany(paths: readonly string[], part: KeyedPart): boolean {
 
 /** How many rows of the buckets each block of each file has, in the order in which `KeyedReader` gives them. */
 export function rowsByBlock(paths: readonly string[], part: KeyedPart): number[] {
-  return paths.flatMap((path) => {
-    const file = new BlockFile(path);
-    file.close();
-    return file.blocks.map((block) => {
-      const { from, to } = rowsIn(block, part);
-      return to - from;
-    });
-  });
+  const rowsOf = (block: Block): number => {
+    const { from, to } = rowsIn(block, part);
+    return to - from;
+  };
+  return paths.flatMap((path) => lookInto(path, (file) => file.blocks.map(rowsOf)));
 }
 
 /** Where columns of this schema stand in a block. */

@@ -1,3 +1,5 @@
+import { BlockFile } from "./blockFile.js";
+
 interface Closable {
   close(): void;
 }
@@ -11,5 +13,15 @@ export function openBeside<T extends Closable>(other: Closable | null, paths: re
   } catch (thrown) {
     for (const one of [other, ...opened]) one?.close();
     throw thrown;
+  }
+}
+
+/** What a block file says of itself. */
+export function lookInto<T>(path: string, look: (file: BlockFile) => T): T {
+  const file = new BlockFile(path);
+  try {
+    return look(file);
+  } finally {
+    file.close();
   }
 }

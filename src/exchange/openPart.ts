@@ -48,7 +48,7 @@ export async function planParts(
     case "runs":
       return planRuns(pathsOf(source));
     case "keyed":
-      return planKeyed([pathsOf(source), beside]);
+      return planKeyed(pathsOf(source), beside);
     case "placed":
       return planPlaced(pathsOf(source));
     default:

@@ -13,7 +13,7 @@ export class PagedFile {
   readonly #pageBytes: number;
   readonly #joiner: ReturnType<typeof joinerOf>;
   readonly #kept: KeptPage[] = [];
-  #pages: readonly number[] = [];
+  #pages: Uint32Array = new Uint32Array(0);
   #dataEnd = 0;
 
   /** @throws MillraceError External/SCRATCH_UNREADABLE */
@@ -35,7 +35,7 @@ export class PagedFile {
   }
 
   /** The checksums of the pages before `dataEnd`. */
-  begin(pages: readonly number[], dataEnd: number): void {
+  begin(pages: Uint32Array, dataEnd: number): void {
     this.#pages = pages;
     this.#dataEnd = dataEnd;
   }
@@ -45,7 +45,7 @@ export class PagedFile {
   }
 
   /** Bytes that nobody has checked. */
-  raw(position: number, length: number): Buffer {
+  raw(position: number, length: number): Buffer<ArrayBuffer> {
     const bytes = Buffer.allocUnsafeSlow(length);
     this.#fill(bytes, position);
     return bytes;

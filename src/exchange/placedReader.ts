@@ -8,8 +8,9 @@ import { partsColumn } from "../kernels/partsColumn.js";
 import { ValueBuffer } from "../kernels/valueBuffer.js";
 import { type Schema, types } from "../schema/types.js";
 import type { PartitionSpec, ScanResult } from "../task/protocol.js";
-import { type Block, BlockFile } from "./blockFile.js";
-import { openBeside } from "./openBeside.js";
+import { BlockFile } from "./blockFile.js";
+import type { Block } from "./blockFooter.js";
+import { lookInto, openBeside } from "./openBeside.js";
 import { giveReadMemory, ReadMemory, takeReadMemory } from "./readMemory.js";
 
 export type PlacedPart = Extract<PartitionSpec, { kind: "placed" }>;
@@ -26,7 +27,7 @@ export function planPlaced(paths: readonly string[]): PlacedPart[] {
   const parts: PlacedPart[] = [];
   let before = 0;
   paths.forEach((path, index) => {
-    const { blocks } = openBriefly(path);
+    const blocks = lookInto(path, (file) => file.blocks);
     let [from, rows] = [0, 0];
     blocks.forEach((block, i) => {
       rows += block.rows;
@@ -37,12 +38,6 @@ export function planPlaced(paths: readonly string[]): PlacedPart[] {
     before += blocks.length;
   });
   return parts.length > 0 ? parts : [{ kind: "placed", file: 0, from: 0, to: 0, before: 0 }];
-}
-
-function openBriefly(path: string): BlockFile {
-  const file = new BlockFile(path);
-  file.close();
-  return file;
 }
 
 /** Puts keyed rows back in the order in which they came, with what was computed of them. */
@@ -112,7 +107,7 @@ export class PlacedReader implements BatchReader {
   #load(): boolean {
     const index = this.#next++;
     if (this.#file === null || index >= this.#part.to) return false;
-    const block = required(this.#file.blocks[index], "block");
+    const block = this.#file.block(index);
     const memory = this.#memory ?? new ReadMemory();
     // One bucket has its rows as they came.
     const moved = block.bounds.length > 2;
@@ -135,7 +130,7 @@ export class PlacedReader implements BatchReader {
   #loadBeside(number: number, rows: number, first: number, memory: ReadMemory): void {
     let found = 0;
     for (const file of this.#beside) {
-      const block = required(file.blocks[number], "block of results");
+      const block = file.block(number);
       if (block.rows === 0) continue;
       found += block.rows;
       file.schemaOf(block).forEach((_, i) => {

@@ -1,7 +1,8 @@
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { PartitionSpec } from "../task/protocol.js";
-import { type Block, BlockFile } from "./blockFile.js";
+import { BlockFile } from "./blockFile.js";
+import type { Block } from "./blockFooter.js";
 import { ReadMemory } from "./readMemory.js";
 
 type RunsPart = Extract<PartitionSpec, { kind: "runs" }>;

@@ -73,7 +73,7 @@ export class PageJoiner {
   }
 
   /** The crc32 of `bytes` bytes from those of their pages from `first` on, the last of which may not be full. */
-  join(pages: readonly number[], first: number, bytes: number): number {
+  join(pages: ArrayLike<number>, first: number, bytes: number): number {
     const rest = bytes % this.pageBytes;
     let crc = 0;
     const whole = Math.floor(bytes / this.pageBytes);

@@ -116,6 +116,7 @@ export class BucketJoinOperator implements Operator {
         this.#writeMatches();
         const values = new Uint8Array(this.#found.buffer, 0, rows * 4);
         this.#writer.write(countSchema, rows, [0, rows], [{ values, offsets: null, valid: null }]);
+        this.#writer.endGroup();
       }
       this.#block++;
       this.#rows = 0;

@@ -177,6 +177,7 @@ export class SpilledJoinOperator implements Operator {
     put();
     const values = new Uint8Array(counts.slice().buffer);
     writer.write(countSchema, counts.length, [0, counts.length], [{ values, offsets: null, valid: null }]);
+    writer.endGroup();
   }
 
   #writeRows(writer: BlockFileWriter, columns: readonly Column[], places: Int32Array): void {

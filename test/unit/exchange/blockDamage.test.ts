@@ -58,6 +58,8 @@ function readAll(bytes: Uint8Array): string {
   return seen.join("\n");
 }
 
+const emptyPart = { values: new Uint8Array(0), offsets: null, valid: null };
+
 const path = join(root, "whole.blocks");
 const writer = new BlockFileWriter(path);
 writer.write(schema, rows, [0, rows], columns().map(columnParts));
@@ -91,4 +93,30 @@ it("says of a file that was cut what it is", () => {
     truncateSync(cut, length);
     expect(() => new BlockFile(cut)).toThrow(expect.objectContaining({ code: "SCRATCH_DAMAGED", place: { file: cut } }));
   }
+});
+
+it("reads nothing of blocks that nobody asks for", () => {
+  const path = join(root, "many.blocks");
+  const many = new BlockFileWriter(path);
+  const blocks = 500;
+  for (let i = 0; i < blocks; i++) {
+    many.write(schema, 0, [0, 0], [emptyPart, { ...emptyPart, offsets: new Uint8Array(4) }]);
+    if (i % 5 === 4) many.endGroup();
+  }
+  many.finish();
+  const bytes = readFileSync(path);
+  // The text of the last block; before it stand some 40 kB of texts, behind it the footer.
+  const at = bytes.lastIndexOf(Buffer.from(`{"schema":0,"rows":0`));
+  expect(at).toBeGreaterThan(3 * 8192);
+  bytes[at] = 0;
+  const changed = join(root, "many-changed.blocks");
+  writeFileSync(changed, bytes);
+  const file = new BlockFile(changed);
+  expect(file.group(0)).toEqual({ from: 0, to: 5 });
+  expect(file.group(blocks / 5 - 1)).toEqual({ from: blocks - 5, to: blocks });
+  expect(file.block(7).rows).toBe(0);
+  const damaged = expect.objectContaining({ code: "SCRATCH_DAMAGED" });
+  expect(() => file.block(blocks - 1)).toThrow(damaged);
+  expect(() => file.blocks).toThrow(damaged);
+  file.close();
 });

@@ -1,0 +1,172 @@
+import { required } from "../common/assert.js";
+import type { Schema } from "../schema/types.js";
+
+/** Where the parts of a column stand in the file; null where there is none. */
+export interface ColumnPlace {
+  readonly values: number;
+  readonly offsets: number | null;
+  /** For byte strings without offsets: the length of each. */
+  readonly stride?: number;
+  readonly valid: number | null;
+  /** For values that are codes: which of the file's texts they stand for, and the bytes of each code. */
+  readonly coded?: { readonly texts: number; readonly width: number };
+}
+
+/** Texts that codes stand for. */
+export interface TextsPlace {
+  readonly rows: number;
+  readonly place: ColumnPlace;
+}
+
+export interface Block {
+  /** Which of the file's schemas it has. */
+  readonly schema: number;
+  readonly rows: number;
+  /** The first row of each bucket, and the end of the last. */
+  readonly bounds: readonly number[];
+  readonly columns: readonly ColumnPlace[];
+}
+
+/** What a file says of itself as a whole. */
+interface Head {
+  readonly schemas: readonly Schema[];
+  readonly texts: readonly TextsPlace[];
+  /** Where the parts of the blocks end. */
+  readonly dataEnd: number;
+}
+
+/** The footer of a file in memory, as JSON. */
+interface HeldFooter extends Head {
+  readonly blocks: readonly Block[];
+  readonly groups: readonly number[];
+}
+
+/**
+ * A footer as it is read. On a disk what is known of each block is text of its own behind the blocks, under the checksums of their pages, so that who
+ * wants a few blocks of very many files reads nothing of the others.
+ */
+export interface Footer extends Head {
+  /** Where the texts of the blocks end, and with them the pages. */
+  readonly pagedEnd: number;
+  /** The crc32 of every page before `pagedEnd`. */
+  readonly pages: Uint32Array;
+  /** Where the text of each block begins behind `dataEnd`, and the end of the last. */
+  readonly texted: Uint32Array;
+  /** How many blocks there are up to the end of each group of them. */
+  readonly groups: Uint32Array;
+  /** The blocks that were read. */
+  readonly blocks: (Block | undefined)[];
+  /** Keys that searches in a sorted file have looked at, by row, as latin1. */
+  readonly pivots: Map<number, string>;
+  /** Bytes that this takes in memory, about. */
+  cost: number;
+}
+
+/** A parsed block takes this many times the bytes of its text. */
+const parsedCost = 4;
+const wordBytes = Uint32Array.BYTES_PER_ELEMENT;
+
+/** What is to be written behind the parts of blocks: the text of each, and where each begins among them. */
+export function blockTexts(blocks: readonly Block[]): { readonly text: Buffer; readonly texted: Uint32Array } {
+  const texts = blocks.map((block) => Buffer.from(JSON.stringify(block), "utf8"));
+  const texted = new Uint32Array(blocks.length + 1);
+  for (const [i, { length }] of texts.entries()) texted[i + 1] = (texted[i] as number) + length;
+  return { text: Buffer.concat(texts), texted };
+}
+
+/** The footer of a file on a disk: numbers, then JSON with the lengths of those, then the length of that. */
+export function footerBytes(
+  head: Head,
+  pages: readonly number[],
+  texted: Uint32Array,
+  groups: readonly number[],
+): Buffer<ArrayBuffer> {
+  const words = [Uint32Array.from(pages), texted, Uint32Array.from(groups)];
+  const json = Buffer.from(JSON.stringify({ ...head, words: words.map(({ length }) => length) }), "utf8");
+  const size = Buffer.alloc(wordBytes);
+  size.writeUInt32LE(json.length);
+  const numbers = words.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
+  return Buffer.concat([...numbers, json, size]);
+}
+
+/** The opposite of `footerBytes`; `bytes` are those that were written and stand at a multiple of 4 in their memory. */
+export function footerOfBytes(bytes: Buffer<ArrayBuffer>, pagedEnd: number): Footer {
+  const end = bytes.length - wordBytes;
+  const start = end - bytes.readUInt32LE(end);
+  const { words, ...head } = JSON.parse(bytes.toString("utf8", start, end)) as Head & { readonly words: readonly number[] };
+  let at = bytes.byteOffset;
+  const [pages, texted, groups] = words.map((length) => {
+    const numbers = new Uint32Array(bytes.buffer, at, length);
+    at += length * wordBytes;
+    return numbers;
+  });
+  const none = new Uint32Array(0);
+  return {
+    ...head,
+    pagedEnd,
+    pages: pages ?? none,
+    texted: texted ?? none,
+    groups: groups ?? none,
+    blocks: new Array<Block | undefined>(Math.max(0, (texted?.length ?? 0) - 1)),
+    pivots: new Map(),
+    cost: start + (end - start) * parsedCost,
+  };
+}
+
+/** The footer of a file in memory. */
+export const heldFooter = (head: Head, blocks: readonly Block[], groups: readonly number[]): string =>
+  JSON.stringify({ ...head, blocks, groups } satisfies HeldFooter);
+
+export function footerOfHeld(json: string): Footer {
+  const { blocks, groups, ...head } = JSON.parse(json) as HeldFooter;
+  const none = new Uint32Array(0);
+  return {
+    ...head,
+    pagedEnd: head.dataEnd,
+    pages: none,
+    texted: none,
+    groups: Uint32Array.from(groups),
+    blocks: [...blocks],
+    pivots: new Map(),
+    cost: json.length * parsedCost,
+  };
+}
+
+/** Block `index`, whose text `read` gives the first time. */
+export function blockOf(footer: Footer, index: number, read: (position: number, bytes: number) => Buffer): Block {
+  const known = footer.blocks[index];
+  if (known !== undefined) return known;
+  const from = required(footer.texted[index], "block");
+  const to = required(footer.texted[index + 1], "block");
+  const block = JSON.parse(read(footer.dataEnd + from, to - from).toString("utf8")) as Block;
+  footer.blocks[index] = block;
+  footer.cost += (to - from) * parsedCost;
+  return block;
+}
+
+/** What the files that a thread read last said of themselves: one task after another reads the same ones. Paths are those of one run alone. */
+const kept = new Map<string, { readonly bytes: number; readonly footer: Footer; readonly counted: number }>();
+const mostKeptBytes = 2 ** 24;
+let keptBytes = 0;
+
+/** The footer of a file of so many bytes, if it is still known. */
+export function keptFooter(path: string, bytes: number): Footer | null {
+  const known = kept.get(path);
+  return known?.bytes === bytes ? known.footer : null;
+}
+
+/** Keeps a footer, and lets go of those that nobody asked for the longest where all together are too large. */
+export function keepFooter(path: string, bytes: number, footer: Footer): void {
+  forget(path);
+  kept.set(path, { bytes, footer, counted: footer.cost });
+  keptBytes += footer.cost;
+  for (const oldest of kept.keys()) {
+    if (keptBytes <= mostKeptBytes) break;
+    forget(oldest);
+  }
+}
+
+function forget(path: string): void {
+  keptBytes -= kept.get(path)?.counted ?? 0;
+  kept.delete(path);
+}
