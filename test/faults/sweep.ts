@@ -1,4 +1,5 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Engine } from "millrace";
@@ -11,6 +12,8 @@ import { prepareStand, type Stand, trial } from "./trial.ts";
  *   --pipeline <part of a name>  --operation <name>  --code <name>  --at <k>   only those
  *   --cut <operation>:<k>   cuts each run off by a full disk from that operation on: what fails then is the process that goes on with it
  *   --seconds <n>   stop after so long and take every k-th operation only as far as that reaches (0: all)
+ *   --progress <file>   goes on where a sweep that was stopped stood, and notes there how far it comes; it says when nothing is left
+ *   --every <n> --seed <s>   of each n operations in a row one, chosen at random
  */
 const { values: flags } = parseArgs({
   options: {
@@ -21,6 +24,9 @@ const { values: flags } = parseArgs({
     times: { type: "string" },
     cut: { type: "string" },
     seconds: { type: "string", default: "0" },
+    progress: { type: "string" },
+    every: { type: "string", default: "1" },
+    seed: { type: "string", default: "1" },
     show: { type: "string", default: "20" },
   },
 });
@@ -123,10 +129,10 @@ async function openStand(number: number): Promise<Stand | null> {
   return prepareStand(pipeline, base, await engineFor(base, pipeline.byQuery));
 }
 
-/** One kind of fault, at its first operation, its second, and so on. Gives the number of the next, null where there is none. */
-async function next(stand: Stand, fault: Fault): Promise<number | null> {
+/** One kind of fault at one operation. Gives whether there was such an operation. */
+async function next(stand: Stand, fault: Fault): Promise<boolean> {
   const { fired, outcome, code, wrong } = await trial(stand, fault, cut);
-  if (fired === 0 && wrong.length === 0) return null;
+  if (fired === 0 && wrong.length === 0) return false;
   const { operation, code: injected, at, times } = fault;
   tally.trials++;
   const key = `${operation} ${injected}${times === always ? "…" : ""}: ${outcome}${code === null ? "" : ` ${code}`}`;
@@ -135,7 +141,7 @@ async function next(stand: Stand, fault: Fault): Promise<number | null> {
     const again = `--pipeline "${stand.pipeline.name}" --operation ${operation} --code ${injected} --at ${at}`;
     tally.failures.push(`${flaw}\n    ${again}${times === always ? " --times always" : ""}`);
   }
-  return at + 1;
+  return true;
 }
 
 const wanted = operations
@@ -146,21 +152,50 @@ const wanted = operations
     if (flags.times !== undefined && (flags.times === "always") !== (times === always)) return false;
     return (flags.operation ?? operation) === operation && (flags.code ?? code) === code;
   });
+const every = Number(flags.every);
+/** Where among operations `n * every + 1` to `(n + 1) * every` of a kind a trial is made. */
+function chosen(of: string, n: number): number {
+  const digest = createHash("sha256").update(`${flags.seed} ${of} ${n}`).digest();
+  return n * every + 1 + (digest.readUInt32LE(0) % every);
+}
+
+interface Left {
+  readonly pipeline: string;
+  readonly fault: Fault;
+}
+
+const stored = flags.progress !== undefined && existsSync(flags.progress) ? flags.progress : null;
+const earlier: readonly Left[] | null =
+  stored === null
+    ? null
+    : JSON.parse(readFileSync(stored, "utf8"), (key, value) => (key === "times" && value === null ? always : value));
 const stands = (await Promise.all(pipelines.map((_, number) => openStand(number)))).filter((stand) => stand !== null);
 // By turns, so that a sweep that is cut short has looked at everything a little.
-let open = stands.flatMap((stand) => wanted.map((fault) => ({ stand, fault })));
+let open = stands.flatMap((stand) =>
+  earlier === null
+    ? wanted.map((fault) => ({ stand, fault }))
+    : earlier.filter(({ pipeline }) => pipeline === stand.pipeline.name).map(({ fault }) => ({ stand, fault })),
+);
 while (open.length > 0 && performance.now() < until) {
   const further: typeof open = [];
   for (const { stand, fault } of open) {
-    if (performance.now() >= until) break;
-    const at = await next(stand, fault);
-    if (at !== null && flags.at === undefined) further.push({ stand, fault: { ...fault, at } });
+    if (performance.now() >= until) {
+      further.push({ stand, fault });
+      continue;
+    }
+    const kind = `${stand.pipeline.name} ${fault.operation} ${fault.code} ${fault.times} ${fault.percent}`;
+    const at = flags.at === undefined ? chosen(kind, fault.at - 1) : fault.at;
+    const on = await next(stand, { ...fault, at });
+    if (on && flags.at === undefined) further.push({ stand, fault: { ...fault, at: fault.at + 1 } });
   }
   open = further;
 }
+if (flags.progress !== undefined)
+  writeFileSync(flags.progress, JSON.stringify(open.map(({ stand, fault }) => ({ pipeline: stand.pipeline.name, fault }))));
 for (const [what, times] of [...tally.outcomes].sort()) console.log(`${String(times).padStart(6)}  ${what}`);
 const { trials, failures } = tally;
 console.log(`${trials} trials in ${stands.length} pipelines, ${failures.length} failures`);
+if (flags.progress !== undefined) console.log(`${open.length} kinds of fault not yet at their end`);
 for (const text of failures.slice(0, Number(flags.show))) console.log(`  ${text}`);
 await Promise.all(stands.map((stand) => stand.engine.close()));
 process.exitCode = failures.length > 0 ? 1 : 0;

@@ -1,19 +1,31 @@
 import { rmSync } from "node:fs";
 import { MillraceError } from "../../common/errors.js";
 import { HoldingBudget } from "../../exchange/heldFiles.js";
+import { patiently } from "../../io/sinkFileSystem.js";
 import { writesExchange } from "../../task/fileSteps.js";
 import type { TaskResult, TaskSpec } from "../../task/protocol.js";
 
-/** Files of an attempt whose result does not count. */
+/**
+ * Files of an attempt whose result does not count. Nobody reads one that cannot be removed, since results name their files: that is a warning, and no
+ * reason for the run to fail.
+ */
 export function removeLeftovers(spec: TaskSpec, result: TaskResult | null = null): void {
   const { holding } = spec.options;
   for (const { held } of result?.steps.flatMap((step) => step.files) ?? [])
     if (held !== undefined && holding !== undefined) new HoldingBudget(holding).giveFile(held);
   for (const step of spec.steps) {
-    if (writesExchange(step)) rmSync(step.file, { force: true });
-    else if (step.op === "sink") rmSync(step.directory, { recursive: true, force: true });
+    if (writesExchange(step)) removeQuietly(step.file);
+    else if (step.op === "sink") removeQuietly(step.directory);
   }
-  rmSync(`${spec.rejectFile}.blocks`, { force: true });
+  removeQuietly(`${spec.rejectFile}.blocks`);
+}
+
+function removeQuietly(path: string): void {
+  try {
+    patiently(() => rmSync(path, { recursive: true, force: true }));
+  } catch (cause) {
+    process.emitWarning(`${path} could not be removed: ${(cause as Error).message}`, "MillraceWarning");
+  }
 }
 
 /** In few words, the same for every worker. */

@@ -183,10 +183,17 @@ export class StageAttempts {
       killed: false,
     };
     flight.live.add(attempt);
-    const ended = this.parts.pool.run(spec).then(
-      (result) => this.succeeded(flight, attempt, result),
-      (error: unknown) => this.failed(flight, attempt, error),
-    );
+    const ended = this.parts.pool
+      .run(spec)
+      .then(
+        (result) => this.succeeded(flight, attempt, result),
+        (error: unknown) => this.failed(flight, attempt, error),
+      )
+      .catch((error: unknown) => {
+        // Whoever waits for the partition must not wait for ever because its outcome could not be dealt with.
+        this.settle(flight);
+        flight.reject(error);
+      });
     this.ending.set(
       attempt,
       ended.finally(() => this.ending.delete(attempt)),

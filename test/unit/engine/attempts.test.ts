@@ -72,7 +72,7 @@ class PlayedPool implements TaskPool {
 
 const part: PartitionSpec = { kind: "wholeFile", file: 0 };
 
-function stageOf(play: (task: TaskSpec) => Play, settings: Partial<AttemptSettings> = {}, perRun = 100) {
+function stageOf(play: (task: TaskSpec) => Play, settings: Partial<AttemptSettings> = {}, perRun = 100, rejects = folder) {
   const clock = new ManualClock();
   const pool = new PlayedPool(clock, play);
   const events: RunEventBody[] = [];
@@ -90,7 +90,7 @@ function stageOf(play: (task: TaskSpec) => Play, settings: Partial<AttemptSettin
     task: (partition, attempt, _, options) => {
       const name = `p${partition}-a${attempt}`;
       const step = { op: "exchange", file: join(folder, name) };
-      const rejectFile = join(folder, `r-${name}`);
+      const rejectFile = join(rejects, `r-${name}`);
       return { stageName: "scan", partition, attempt, steps: [step], rejectFile, options } as unknown as TaskSpec;
     },
     where: async () => "a.csv",
@@ -182,6 +182,36 @@ describe("retries", () => {
     expect(
       errors.some((error) => error instanceof MillraceError && /all 4 retries of the run are used up/.test(error.message)),
     ).toBe(true);
+  });
+});
+
+describe("files of an attempt that failed", () => {
+  it("may stay where they cannot be removed: the next attempt counts", async () => {
+    const warned: string[] = [];
+    const listen = ({ message }: Error) => void warned.push(message);
+    process.on("warning", listen);
+    // Below a file there is nothing to look for, which is no ENOENT.
+    const file = join(folder, "file");
+    writeFileSync(file, "");
+    const stage = stageOf(({ attempt }) => (attempt === 1 ? { ms: 50, fails: transient() } : { ms: 50 }), {}, 100, file);
+    const [result] = await outcomes(stage, 1);
+    await new Promise((done) => setImmediate(done));
+    process.off("warning", listen);
+    expect(fileOf(result)).toBe(join(folder, "p0-a2"));
+    expect(warned).toHaveLength(1);
+    expect(warned[0]).toContain(`${join(file, "r-p0-a1.blocks")} could not be removed: ENOTDIR`);
+  });
+
+  it("what nobody foresaw as an attempt ends is told to whoever waits for the partition", async () => {
+    const stage = stageOf(() => ({ ms: 50, fails: transient() }));
+    stage.pool.run = async () => {
+      throw Object.defineProperty(new Error("odd"), "message", {
+        get() {
+          throw new Error("unforeseen");
+        },
+      });
+    };
+    expect(await outcomes(stage, 1)).toMatchObject([{ message: "unforeseen" }]);
   });
 });
 
