@@ -65,7 +65,7 @@ export async function prepareTarget(
     // Of two runs that both found nobody at work, the one that looks again later finds the other.
     requireNobodyElse(files, target, runId);
   } catch (thrown) {
-    if (files.stat(staging) !== null) await discard(prepared, files);
+    await discard(prepared, files);
     throw thrown;
   }
   killPoint("target-ready");
@@ -128,15 +128,18 @@ function missingFolders(files: FileSystem, folder: string): string[] {
 
 /**
  * Takes away all that was staged, and the folders that were made for it: nothing is left of a run that failed. Where a publish has begun, its
- * staging stays: `recover` carries it to its end.
+ * staging stays: `recover` carries it to its end. What cannot be removed is a warning, and left to the next run that writes there.
  */
 export async function discard(target: Target, files: FileSystem = nodeFileSystem): Promise<void> {
   // What became of the owner does not matter any more, but its file must not be open when the run ends.
   await ownerKept(target.staging);
-  if (readIntent(files, target.staging) !== null) {
+  try {
+    if (readIntent(files, target.staging) !== null) return;
+    removeStaging(files, target.staging);
+    for (const folder of [...target.created].reverse()) if (!files.removeEmpty(folder)) break;
+  } catch (cause) {
+    process.emitWarning(`${target.staging} could not be removed: ${(cause as Error).message}`, "MillraceWarning");
+  } finally {
     releaseStaging(target.staging);
-    return;
   }
-  removeStaging(files, target.staging);
-  for (const folder of [...target.created].reverse()) if (!files.removeEmpty(folder)) break;
 }

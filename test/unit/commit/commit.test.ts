@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tableFromIPC } from "apache-arrow";
@@ -58,6 +58,14 @@ async function commit(sink: SinkSpec, runId: string, tasks: readonly (readonly R
   return publish(target, staged, { files });
 }
 
+/** What an open file of this process is; empty for what is none, or is closed by now. */
+const targetOf = (fd: string): string => {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return "";
+  }
+};
 const tree = (folder: string): string[] =>
   readdirSync(folder, { withFileTypes: true })
     .flatMap((entry) =>
@@ -271,6 +279,34 @@ describe("folders", () => {
     expect(await failure(() => prepareTarget(sinkAt(out, "error"), "r2"))).toMatchObject({ code: "TARGET_BUSY" });
     await discard(target);
     await discard(await prepareTarget(sinkAt(out, "error"), "r2"));
+  });
+
+  it("are free again for the next run where neither they nor their staging can be looked at", async () => {
+    const out = join(place(), "out");
+    let broken = false;
+    const stat: FileSystem["stat"] = (file) => {
+      if (!broken) return nodeFileSystem.stat(file);
+      throw fileError(Object.assign(new Error("EIO: i/o error, stat"), { code: "EIO" }), "look at", file);
+    };
+    const makeFolder = (folder: string): void => {
+      nodeFileSystem.makeFolder(folder);
+      broken = true;
+    };
+    const thrown = await failure(() => prepareTarget(sinkAt(out, "error"), "r1", { ...nodeFileSystem, stat, makeFolder }));
+    expect(thrown).toMatchObject({ code: "FILE_IO", message: expect.stringContaining("EIO") });
+    expect(readdirSync("/proc/self/fd").filter((fd) => targetOf(fd).startsWith(out))).toEqual([]);
+    await commit(sinkAt(out, "error"), "r2", [[[1n, "a"]]]);
+    expect(tree(join(out, ".."))).toEqual(["out/.millrace/manifest.json", "out/part-00000.parquet"]);
+  });
+
+  it("are left to the next run by one that cannot remove what it staged", async () => {
+    const out = join(place(), "out");
+    const removeTree = (folder: string): void => {
+      throw fileError(Object.assign(new Error("EIO: i/o error, rm"), { code: "EIO" }), "remove", folder);
+    };
+    await discard(await prepareTarget(sinkAt(out, "error"), "r1"), { ...nodeFileSystem, removeTree });
+    await commit(sinkAt(out, "error"), "r2", [[[1n, "a"]]]);
+    expect(tree(join(out, ".."))).toEqual(["out/.millrace/manifest.json", "out/part-00000.parquet"]);
   });
 
   it("belong to none of two runs that come to them at the very same time, rather than to both", async () => {
