@@ -38,7 +38,8 @@ type Case = keyof typeof cases;
 const caseVariable = "MILLRACE_BENCH_SAFETY_CASE";
 /** All of it unless the environment says otherwise. */
 const without = process.env.MILLRACE_BENCH_SAFETY_WITHOUT ?? "journal,checksums,fsync";
-const rounds = Number(process.env.MILLRACE_BENCH_SAFETY_ROUNDS ?? 3);
+/** Pairs of each case that count; one more goes first and does not. */
+const rounds = Number(process.env.MILLRACE_BENCH_SAFETY_ROUNDS ?? 15);
 
 interface Measured {
   readonly wall: number;
@@ -59,7 +60,41 @@ function measure(task: Task, name: Case, safe: boolean): Measured {
   return { wall, cpu };
 }
 
-const middle = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
+interface Pair {
+  readonly safe: Measured;
+  readonly unsafe: Measured;
+}
+
+/** Which of the two comes first turns with each round. */
+function pairOf(task: Task, name: Case, round: number): Pair {
+  if (round % 2 === 0) {
+    const safe = measure(task, name, true);
+    return { safe, unsafe: measure(task, name, false) };
+  }
+  const unsafe = measure(task, name, false);
+  return { safe: measure(task, name, true), unsafe };
+}
+
+/** The value below which a share of the values are, by linear interpolation. */
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * share;
+  const [below, above] = [sorted[Math.floor(at)] ?? 0, sorted[Math.ceil(at)] ?? 0];
+  return below + (above - below) * (at - Math.floor(at));
+}
+
+const signed = (percent: number): string => `${percent >= 0 ? "+" : "−"}${Math.abs(percent).toFixed(1)} %`;
+
+/** The ratio within each pair: a machine whose speed drifts is slow for both. */
+function figure(pairs: readonly Pair[], of: "wall" | "cpu"): string {
+  const more = pairs.map(({ safe, unsafe }) => (100 * safe[of]) / unsafe[of] - 100);
+  const seconds = quantile(
+    pairs.map(({ unsafe }) => unsafe[of]),
+    0.5,
+  );
+  const middle = `${signed(quantile(more, 0.25))} to ${signed(quantile(more, 0.75))}`;
+  return `${of} ${signed(quantile(more, 0.5))} of ${seconds.toFixed(2)} s (the middle half of the pairs: ${middle})`;
+}
 
 export const workload: Workload = {
   name: "csv-safety",
@@ -75,19 +110,8 @@ export const workload: Workload = {
       const only = process.env.MILLRACE_BENCH_SAFETY_ONLY?.split(",");
       for (const name of Object.keys(cases) as Case[]) {
         if (only !== undefined && !only.includes(name)) continue;
-        const on: Measured[] = [];
-        const off: Measured[] = [];
-        for (let round = 0; round < rounds; round++) {
-          // Which of the two comes first turns with each round.
-          for (const safe of round % 2 === 0 ? [true, false] : [false, true]) (safe ? on : off).push(measure(task, name, safe));
-        }
-        const figure = (of: "wall" | "cpu") => {
-          const safe = middle(on.map((run) => run[of]));
-          const unsafe = middle(off.map((run) => run[of]));
-          const more = (100 * safe) / unsafe - 100;
-          return `${of} ${safe.toFixed(2)} s against ${unsafe.toFixed(2)} s without (${more >= 0 ? "+" : ""}${more.toFixed(1)} %)`;
-        };
-        task.note(`${name}: ${figure("wall")}, ${figure("cpu")}`);
+        const pairs = Array.from({ length: rounds + 1 }, (_, round) => pairOf(task, name, round)).slice(1);
+        task.note(`${name}: medians of ${rounds} pairs: ${figure(pairs, "wall")}, ${figure(pairs, "cpu")}`);
       }
       return {};
     },

@@ -22,7 +22,7 @@ interface OpenArrow {
 
 /** @throws MillraceError External/SOURCE_CHANGED, Data/ARROW_UNREADABLE */
 function openArrowFile(file: SourceFile): OpenArrow {
-  const fd = openSync(file.path, "r");
+  const fd = reading(file.path, () => openSync(file.path, "r"));
   const close = () => closeSync(fd);
   const read = (from: number, to: number): Uint8Array => {
     const bytes = new Uint8Array(to - from);
@@ -35,7 +35,7 @@ function openArrowFile(file: SourceFile): OpenArrow {
     return bytes.subarray(0, at);
   };
   try {
-    const { size } = fstatSync(fd);
+    const { size } = reading(file.path, () => fstatSync(fd));
     if (size !== file.bytes) {
       throw externalError("SOURCE_CHANGED", `${file.path} had ${file.bytes} bytes when the run began and has ${size} now`, {
         file: file.path,

@@ -14,7 +14,7 @@ import {
   manifestText,
   readManifest,
 } from "./manifest.js";
-import { type FileSystem, nodeFileSystem, writeTextSoon } from "./sinkFileSystem.js";
+import { type FileSystem, isRefusedSync, nodeFileSystem, writeTextSoon } from "./sinkFileSystem.js";
 import { extensions } from "./sinks.js";
 
 export { assemble, type Staged, type StagedFile } from "./commitAssemble.js";
@@ -79,7 +79,7 @@ export async function completePublish(target: Target, staged: Staged, options: P
   await removeQuietly(target, files);
 }
 
-/** How often what is to be published is carried on with after a failure: another attempt goes on where the last one stopped. */
+/** How often what is to be published is carried on with after a failure but that of a flush: another attempt goes on where the last one stopped. */
 const mostAttempts = 3;
 
 /** @throws MillraceError PUBLISH_INTERRUPTED, of the category of its cause: some files may be in their places and others not */
@@ -90,7 +90,7 @@ async function carryOut(target: Target, intent: Intent, files: FileSystem): Prom
       return;
     } catch (failure) {
       if (!(failure instanceof MillraceError) || failure.code === "COMMIT_BROKEN") throw failure;
-      if (attempt < mostAttempts) continue;
+      if (attempt < mostAttempts && !isRefusedSync(failure)) continue;
       const message = `publishing ${target.path} has begun and could not be carried to its end: ${failure.message}`;
       throw new MillraceError(failure.category, "PUBLISH_INTERRUPTED", message, {
         ...failure.place,

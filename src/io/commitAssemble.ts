@@ -129,8 +129,8 @@ function ofFragment(thrown: unknown): unknown {
 async function syncFile(files: FileSystem, file: string, fragment: FileWritten): Promise<void> {
   const fd = files.open(file, "read");
   try {
-    await files.startSync(fd);
-    if (checksums && (await checksumOfFile(files, fd)) !== checksumOf(fragment)) {
+    await syncLinked(files, fd, file, fragment);
+    if (checksums && (await checksumOfFile(files, fd)).crc !== checksumOf(fragment)) {
       throw fragmentDamaged(fragment.path, "its bytes have another checksum");
     }
   } catch (thrown) {
@@ -140,18 +140,32 @@ async function syncFile(files: FileSystem, file: string, fragment: FileWritten):
   }
 }
 
+/**
+ * What the disk refused once, the system may show as it was and count as written: a second flush would go well and say nothing. Without the fragment, its
+ * task is done again.
+ */
+async function syncLinked(files: FileSystem, fd: number, file: string, fragment: FileWritten): Promise<void> {
+  try {
+    await files.startSync(fd);
+  } catch (thrown) {
+    for (const name of [file, fragment.path]) files.removeFile(name);
+    throw thrown;
+  }
+}
+
 const checkBytes = 1 << 18;
 /** Nothing is left in it when others have their turn. */
 let checkBuffer: Uint8Array | null = null;
 
-async function checksumOfFile(files: FileSystem, fd: number): Promise<number> {
+/** Length and crc32 of an open file. Others have their turn meanwhile. */
+export async function checksumOfFile(files: FileSystem, fd: number): Promise<{ readonly bytes: number; readonly crc: number }> {
   let crc = 0;
   for (let at = 0; ; ) {
     checkBuffer ??= new Uint8Array(checkBytes);
     const got = files.read(fd, checkBuffer, at);
     crc = crc32(checkBuffer.subarray(0, got), crc);
     at += got;
-    if (got < checkBytes) return crc;
+    if (got < checkBytes) return { bytes: at, crc };
     if (at % (8 * checkBytes) === 0) await breath();
   }
 }

@@ -14,6 +14,9 @@ export interface BegunFile {
   readonly parts: number;
 }
 
+/** So much goes to the disk at a time: every flush has the file system write its own journal, too. */
+const syncBytes = 32 << 20;
+
 /**
  * A sink's only file, put together and sent to the disk while later fragments are still written. Nothing depends on it: where something fails, or
  * other fragments count in the end, `assemble` begins anew (and then says what is wrong).
@@ -25,6 +28,7 @@ export class EarlyFile {
   readonly #added: FileWritten[] = [];
   #begun: Omit<BegunFile, "parts"> | null = null;
   #copied = 0;
+  #unsynced = 0;
   #work: Promise<void> | null = null;
   #over = false;
 
@@ -56,6 +60,9 @@ export class EarlyFile {
         this.#begun.merger.add(part);
         this.#copied++;
         await this.#begun.output.settle();
+        this.#unsynced += part.bytes;
+        if (this.#unsynced < syncBytes) continue;
+        this.#unsynced = 0;
         await this.#begun.output.startSync();
       }
     } catch {

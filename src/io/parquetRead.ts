@@ -168,10 +168,18 @@ class ParquetReader implements BatchReader {
         throw mismatch(file.path, field.name, `the file has no column ${JSON.stringify(field.name)} any more`);
       return column;
     });
-    this.#fd = openSync(file.path, "r");
-    const size = fstatSync(this.#fd).size;
-    if (size !== file.bytes) {
+    this.#fd = reading(file.path, () => openSync(file.path, "r"));
+    try {
+      this.#requireSame(file);
+    } catch (error) {
       this.close();
+      throw error;
+    }
+  }
+
+  #requireSame(file: SourceFile): void {
+    const size = reading(file.path, () => fstatSync(this.#fd).size);
+    if (size !== file.bytes) {
       throw externalError("SOURCE_CHANGED", `${file.path} had ${file.bytes} bytes when the run began and has ${size} now`, {
         file: file.path,
         hint: "Do not change input files while a run reads them.",

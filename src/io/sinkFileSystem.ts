@@ -220,14 +220,14 @@ function linkOrCopy(from: string, to: string): void {
 
 function syncFolder(folder: string): void {
   if (!syncs) return;
-  attemptUnless(noSyncOfFolders, "sync", folder, () => {
-    const fd = fs.openSync(folder, "r");
-    try {
-      fs.fsyncSync(fd);
-    } finally {
-      fs.closeSync(fd);
-    }
-  });
+  const fd = attempt("open", folder, () => fs.openSync(folder, "r"));
+  try {
+    fs.fsyncSync(fd);
+  } catch (thrown) {
+    if (!noSyncOfFolders.includes(errorCode(thrown))) throw fileError(thrown, "sync", folder);
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 /** Some file systems refuse to sync a folder; there the names are as durable as they get. */
@@ -328,6 +328,10 @@ export const nodeFileSystem: FileSystem = {
 
 /** Whether what a call was about is not there: another run may take away or replace its files at any time. */
 export const isGone = (thrown: unknown): boolean => thrown instanceof MillraceError && errorCode(thrown.cause) === "ENOENT";
+
+/** Whether the disk did not take what it was to take for good. Nobody asks it again for the same: the answer would be worth nothing. */
+export const isRefusedSync = ({ cause }: MillraceError): boolean =>
+  /^f(?:data)?sync$/.test((cause as { syscall?: unknown } | undefined)?.syscall?.toString() ?? "");
 
 /** Reads a small text file; null where there is none. */
 export function readText(files: FileSystem, file: string): string | null {

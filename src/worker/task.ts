@@ -119,13 +119,20 @@ class TaskRun {
     return this.result(reader);
   }
 
+  /** Ends all that is open. One that cannot be ended keeps no other from it. */
   async abort(): Promise<void> {
-    this.rejects.discard();
-    for (const node of this.nodes) {
-      await node.writer?.abort();
-      node.operator?.abort?.();
+    const ends = [
+      () => this.rejects.discard(),
+      ...this.nodes.flatMap(({ writer, operator }) => [() => writer?.abort(), () => operator?.abort?.()]),
+      () => this.reader?.close(),
+    ];
+    for (const end of ends) {
+      try {
+        await end();
+      } catch {
+        // What made the task fail is told; whoever asked for it removes what stays of its files.
+      }
     }
-    await this.reader?.close();
   }
 
   private async addNode(step: Step): Promise<void> {

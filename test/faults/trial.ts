@@ -79,7 +79,8 @@ export async function trial(stand: Stand, fault: Fault, cut: Fault | null = null
   const outcome = error === null ? "done" : published || content === begun ? "failed" : "publishing";
   if (error === null && !published) wrong.push("the run succeeded and its target is not what it should be");
   if (error !== null) wrong.push(...errorFlaws(error, fault));
-  if (outcome === "publishing" && !isPublishing(error)) wrong.push("the target is neither the old nor the new one");
+  if (outcome === "publishing" && !isPublishing(error))
+    wrong.push(`the target is neither the old nor the new one: ${describe(error)}`);
   wrong.push(...openBelow(base).map((file) => `still open: ${file}`));
   if (fired > 0 || wrong.length > 0) wrong.push(...(await goOn(stand, error !== null)));
   return { fired, outcome, code: error instanceof MillraceError ? error.code : null, wrong };

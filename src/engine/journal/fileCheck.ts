@@ -1,31 +1,35 @@
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
-import { crc32, checksums } from "../../runtime/safety.js";
+import { checksums } from "../../runtime/safety.js";
 import { externalError } from "../../common/errors.js";
 import { scratchDamaged } from "../../exchange/pagedFile.js";
+import { checksumOfFile } from "../../io/commitAssemble.js";
+import { isGone, nodeFileSystem } from "../../io/sinkFileSystem.js";
 import type { FileWritten } from "../../task/protocol.js";
 
-const chunkBytes = 1 << 20;
-
-/** Size and crc32 (8 hex digits) of a file; null where there is none. */
+/** Size and crc32 (8 hex digits) of a file; null where there is none. @throws MillraceError External/FILE_IO */
 export async function fileChecksum(path: string): Promise<{ readonly bytes: number; readonly checksum: string } | null> {
+  const fd = openThere(path);
+  if (fd === null) return null;
   try {
-    let [bytes, crc] = [0, 0];
-    for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes })) {
-      crc = crc32(chunk as Buffer, crc);
-      bytes += (chunk as Buffer).length;
-    }
+    const { bytes, crc } = await checksumOfFile(nodeFileSystem, fd);
     return { bytes, checksum: crc.toString(16).padStart(8, "0") };
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw cause;
+  } finally {
+    nodeFileSystem.close(fd);
+  }
+}
+
+function openThere(path: string): number | null {
+  try {
+    return nodeFileSystem.open(path, "read");
+  } catch (thrown) {
+    if (isGone(thrown)) return null;
+    throw thrown;
   }
 }
 
 /** What is wrong with files that an earlier process wrote; null when each has the size and the bytes that it had then. */
 export async function whatIsWrong(files: readonly FileWritten[]): Promise<string | null> {
   for (const file of files) {
-    const size = await sizeOf(file.path);
+    const size = sizeOf(file.path);
     if (size === null) return `output missing: ${file.path}`;
     // The bytes of a file of another size need not be read.
     if (size !== file.bytes) return `output damaged: ${file.path}`;
@@ -56,12 +60,7 @@ export async function requireWhole(files: readonly FileWritten[]): Promise<void>
   }
 }
 
-async function sizeOf(path: string): Promise<number | null> {
-  try {
-    const found = await stat(path);
-    return found.isFile() ? found.size : null;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw cause;
-  }
+function sizeOf(path: string): number | null {
+  const found = nodeFileSystem.stat(path);
+  return found?.kind === "file" ? found.bytes : null;
 }

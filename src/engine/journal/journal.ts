@@ -134,6 +134,8 @@ export class Journal {
   /** A journal whose name a crash may take away is none. */
   private named = false;
   private naming: Promise<void> | null = null;
+  /** Why the disk did not take the name. It is not asked twice. */
+  private nameless: unknown = null;
 
   private constructor(
     private readonly files: FileSystem,
@@ -160,6 +162,7 @@ export class Journal {
     this.writer.append(record);
     killPoint("journal-write");
     this.writer.sync();
+    if (this.nameless !== null) throw this.nameless;
     if (!this.named) this.files.syncFolder(this.folder);
     this.named = true;
     killPoint("journal-sync");
@@ -176,13 +179,13 @@ export class Journal {
     this.naming ??= this.nameSoon();
   }
 
-  /** Where this fails, the first record that is waited for tries again and tells. */
+  /** Where this fails, the first record that is waited for tells. */
   private async nameSoon(): Promise<void> {
     try {
       await this.files.syncFolders([this.folder]);
       this.named = true;
-    } catch {
-      this.named = false;
+    } catch (thrown) {
+      this.nameless = thrown;
     }
   }
 

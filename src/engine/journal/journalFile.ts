@@ -1,4 +1,3 @@
-import { fsync } from "node:fs";
 import { crc32 } from "node:zlib";
 import type * as MessagePack from "msgpackr";
 import { dataError } from "../../common/errors.js";
@@ -13,6 +12,8 @@ const magic = new TextEncoder().encode("MILLJNL1");
 const headBytes = 8;
 /** No record comes near this; a length past it is damage. */
 const mostBytes = 1 << 28;
+/** How long a record that nobody waits for may lie before it is sent to the disk. */
+const gatherMs = 250;
 
 // Plain maps rather than msgpackr's own record extension: each record can be read without those before it.
 const options = { useRecords: false, int64AsType: "number" } as const;
@@ -29,6 +30,8 @@ function packr(): MessagePack.Packr {
 
 export interface JournalContent {
   readonly records: readonly unknown[];
+  /** All of the file. */
+  readonly bytes: Uint8Array;
   /** Where the last whole record ends. */
   readonly validBytes: number;
   /** What follows that: 0 unless a write was cut short. */
@@ -69,7 +72,7 @@ function parseJournal(bytes: Uint8Array, path: string): JournalContent {
     });
   }
   // A crash may come between the file's creation and its first bytes.
-  if (begin.length < magic.length) return { records: [], validBytes: 0, tornBytes: bytes.length };
+  if (begin.length < magic.length) return { records: [], bytes, validBytes: 0, tornBytes: bytes.length };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const records: unknown[] = [];
   let at = magic.length;
@@ -82,7 +85,7 @@ function parseJournal(bytes: Uint8Array, path: string): JournalContent {
     records.push(packr().unpack(payload));
     at = end;
   }
-  return { records, validBytes: at, tornBytes: bytes.length - at };
+  return { records, bytes, validBytes: at, tornBytes: bytes.length - at };
 }
 
 /** A journal that is open for more records. */
@@ -97,7 +100,11 @@ export class JournalWriter {
   /** A flush that is under way, and whether records came since it began. */
   private flushing: Promise<void> | null = null;
   private dirty = false;
+  /** The first flush that failed. No later one is believed: the system may have given up what that one was to write. */
   private failure: unknown = null;
+  /** Ends the wait before a flush. */
+  private hurry: () => void = () => undefined;
+  private closing = false;
 
   /** Begins a journal. @throws MillraceError External/FILE_IO, Resource/DISK_FULL, Config/TARGET_NOT_WRITABLE */
   static create(files: FileSystem, path: string): JournalWriter {
@@ -105,13 +112,16 @@ export class JournalWriter {
     return writer.begun(() => writer.write([magic]));
   }
 
-  /** Goes on with a journal after its last whole record; a torn tail is cut off. */
+  /**
+   * Goes on with a journal after its last whole record; a torn tail is cut off. What was read is written again, byte for byte: where the disk once
+   * refused a part of it, the system may show that part and count it as written, and no later flush would send it.
+   */
   static resume(files: FileSystem, path: string, content: JournalContent): JournalWriter {
     const fd = files.open(path, "update");
-    const writer = new JournalWriter(files, path, fd, content.validBytes);
+    const writer = new JournalWriter(files, path, fd, 0);
     return writer.begun(() => {
       writer.attempt(() => files.truncate(fd, content.validBytes));
-      if (content.validBytes === 0) writer.write([magic]);
+      writer.write(content.validBytes === 0 ? [magic] : [content.bytes.subarray(0, content.validBytes)]);
     });
   }
 
@@ -138,10 +148,17 @@ export class JournalWriter {
 
   sync(): void {
     this.dirty = false;
-    this.attempt(() => this.files.fsync(this.fd));
+    this.attempt(() => {
+      try {
+        this.files.fsync(this.fd);
+      } catch (thrown) {
+        this.failure = thrown;
+        throw thrown;
+      }
+    });
   }
 
-  /** Has the disk take what was added, while the caller goes on; records that come meanwhile share the next flush. */
+  /** Has the disk take what was added, while the caller goes on; records that come within a quarter of a second, or meanwhile, share a flush. */
   syncSoon(): void {
     this.dirty = true;
     this.flushing ??= this.flush().finally(() => {
@@ -151,18 +168,34 @@ export class JournalWriter {
 
   private async flush(): Promise<void> {
     while (this.dirty && this.failure === null) {
+      await this.gather();
+      // Somebody may have waited for all of it.
+      if (!this.dirty) return;
       this.dirty = false;
-      await new Promise<void>((done) => {
-        fsync(this.fd, (error) => {
-          this.failure ??= error;
-          done();
-        });
-      });
+      try {
+        await this.files.startSync(this.fd);
+      } catch (thrown) {
+        this.failure ??= thrown;
+      }
     }
+  }
+
+  /** Every flush has the file system write its own journal, and others wait for that: few of them cost less than one for every record. */
+  private async gather(): Promise<void> {
+    if (this.closing) return;
+    await new Promise<void>((done) => {
+      const timer = setTimeout(done, gatherMs);
+      this.hurry = () => {
+        clearTimeout(timer);
+        done();
+      };
+    });
   }
 
   /** Waits for a flush that is under way: its number must not become that of another file. */
   async close(): Promise<void> {
+    this.closing = true;
+    this.hurry();
     await this.flushing;
     this.files.close(this.fd);
   }

@@ -21,7 +21,11 @@ export function beat(run: RunContext): () => void {
   const timer = setInterval(once, everyMs).unref();
   return () => {
     clearInterval(timer);
-    // One that an earlier process was writing when it was cut off.
-    rmSync(`${file}.new`, { force: true });
+    try {
+      // One that an earlier process was writing when it was cut off.
+      rmSync(`${file}.new`, { force: true });
+    } catch {
+      // It must not hide how the run ended.
+    }
   };
 }

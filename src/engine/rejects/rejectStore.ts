@@ -113,8 +113,11 @@ export class RejectStore {
     if (this.index !== null || kept.length === 0) return false;
     for (const part of kept) this.append(part);
     const { writer, raws } = this.open();
-    this.intact(() => writer.finish());
-    this.index = { version: 1, runId: this.runId, ...head, ...this.counts(), raws: raws.finish() };
+    const files = this.intact(() => {
+      writer.finish();
+      return raws.finish();
+    });
+    this.index = { version: 1, runId: this.runId, ...head, ...this.counts(), raws: files };
     writeRejectIndex(this.runFolder, this.index);
     return true;
   }
@@ -143,9 +146,9 @@ export class RejectStore {
   }
 
   /** A file that a write failed in the middle of must not be gone on with: what is asked for later is made from the parts. */
-  private intact(run: () => void): void {
+  private intact<T>(run: () => T): T {
     try {
-      run();
+      return run();
     } catch (error) {
       this.dropOpen();
       throw error;

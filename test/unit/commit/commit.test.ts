@@ -495,3 +495,54 @@ describe("a crash at any point of the publish", () => {
     await discard(again);
   });
 });
+
+describe("a flush that the disk refuses", () => {
+  const refused = (syscall: string) => Object.assign(new Error(`EIO: i/o error, ${syscall}`), { code: "EIO", syscall });
+
+  it("of a file that is a task's own: what the task wrote is taken away, so that nobody takes it for written", async () => {
+    const out = join(place(), "out");
+    const target = await prepareTarget(sinkAt(out, "error", ["k"]), "r1");
+    const fragments = await fragmentsOf(target, [[[1n, "a"]], [[2n, "b"]]]);
+    let calls = 0;
+    const startSync: FileSystem["startSync"] = async (fd) => {
+      if (++calls === 1) throw refused("fdatasync");
+      await nodeFileSystem.startSync(fd);
+    };
+    const thrown = await failure(() => assemble(target, schema, fragments, { ...nodeFileSystem, startSync }));
+    expect(thrown).toMatchObject({ code: "FILE_IO", message: expect.stringContaining("EIO: i/o error, fdatasync") });
+    expect(fragments.map(({ path }) => existsSync(path))).toEqual([false, true]);
+    await discard(target);
+  });
+
+  it("of a file that is put together: the next attempt makes it anew", async () => {
+    const out = join(place(), "out.parquet");
+    const target = await prepareTarget(sinkAt(out, "error"), "r1");
+    const fragments = await fragmentsOf(target, [[[1n, "a"]], [[2n, "b"]]]);
+    const startSync = async (): Promise<void> => {
+      throw refused("fdatasync");
+    };
+    await failure(() => assemble(target, schema, fragments, { ...nodeFileSystem, startSync }));
+    expect(readdirSync(join(target.staging, "files"))).toEqual([]);
+    await publish(target, await assemble(target, schema, fragments));
+    expect(await rowsOf(out)).toEqual([
+      ["1", "a"],
+      ["2", "b"],
+    ]);
+  });
+
+  it("of a folder while publishing is not asked for again by the same run", async () => {
+    const out = join(place(), "out");
+    const { target, staged } = await stage(sinkAt(out, "error", ["k"]), "r1", [[[1n, "a"]]]);
+    let calls = 0;
+    const syncFolders: FileSystem["syncFolders"] = async (folders) => {
+      if (!readdirSync(target.staging).includes("intent.json")) return;
+      calls++;
+      throw fileError(refused("fsync"), "sync", [...folders][0] ?? "");
+    };
+    const thrown = await failure(() => publish(target, staged, { files: { ...nodeFileSystem, syncFolders } }));
+    expect(thrown).toMatchObject({ code: "PUBLISH_INTERRUPTED", message: expect.stringContaining("EIO: i/o error, fsync") });
+    expect(calls).toBe(1);
+    await recover(out);
+    expect(dataOf(out)).toEqual(["k=a/part-00000.parquet"]);
+  });
+});

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { JournalWriter, readJournalFile } from "../../../src/engine/journal/journalFile.js";
-import { nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
+import { type FileSystem, nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
 
 const records = [
   { kind: "run", runId: "20260101T000000-00000000", bytes: 2 ** 40, ratio: 0.1 },
@@ -80,4 +80,75 @@ describe("the journal's file", () => {
     writeFileSync(path, "id,name\n1,a\n");
     expect(() => read()).toThrow(expect.objectContaining({ code: "JOURNAL_DAMAGED" }));
   });
+});
+
+describe("a flush that the disk refuses", () => {
+  const refused = Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO", syscall: "fsync" });
+  const failsOnce = (which: "fsync" | "startSync") => {
+    let calls = 0;
+    const fail = () => {
+      if (++calls === 1) throw refused;
+    };
+    const files: FileSystem = {
+      ...nodeFileSystem,
+      ...(which === "fsync" ? { fsync: fail } : { startSync: async () => fail() }),
+    };
+    return { files, calls: () => calls };
+  };
+
+  it("ends the journal: no later one is believed", async () => {
+    const { files, calls } = failsOnce("fsync");
+    const writer = JournalWriter.create(files, path);
+    writer.append("one");
+    expect(() => writer.sync()).toThrow(`cannot write the journal ${path}: EIO: i/o error, fsync`);
+    expect(() => writer.sync()).toThrow(/EIO: i\/o error, fsync/);
+    expect(() => writer.append("two")).toThrow(/EIO: i\/o error, fsync/);
+    expect(calls()).toBe(1);
+    await writer.close();
+  });
+
+  it("in the background, is told by the next record", async () => {
+    const { files, calls } = failsOnce("startSync");
+    const writer = JournalWriter.create(files, path);
+    writer.append("one");
+    writer.syncSoon();
+    await writer.close();
+    expect(calls()).toBe(1);
+    expect(() => writer.append("two")).toThrow(/EIO: i\/o error, fsync/);
+    expect(() => writer.sync()).toThrow(/EIO: i\/o error, fsync/);
+  });
+
+  it("leaves records that nobody may take for written: who goes on writes them again", async () => {
+    const content = readJournalFile(nodeFileSystem, path);
+    if (content === null) throw new Error("no journal");
+    const whole = readFileSync(path);
+    const written: { readonly at: number; readonly bytes: Buffer }[] = [];
+    const write: FileSystem["write"] = (fd, chunks, at) => {
+      written.push({ at, bytes: Buffer.concat(chunks) });
+      nodeFileSystem.write(fd, chunks, at);
+    };
+    const writer = JournalWriter.resume({ ...nodeFileSystem, write }, path, content);
+    writer.append("after");
+    await writer.close();
+    expect(written[0]).toEqual({ at: 0, bytes: whole });
+    expect(written[1]?.at).toBe(whole.length);
+    expect(read()).toEqual([...records, "after"]);
+  });
+});
+
+it("records that come together share a flush, which the end of the journal waits for", async () => {
+  let flushes = 0;
+  const startSync = async (): Promise<void> => {
+    flushes++;
+  };
+  const writer = JournalWriter.create({ ...nodeFileSystem, startSync }, path);
+  for (const record of records) {
+    writer.append(record);
+    writer.syncSoon();
+    await new Promise((done) => setImmediate(done));
+  }
+  expect(flushes).toBe(0);
+  await writer.close();
+  expect(flushes).toBe(1);
+  expect(read()).toEqual(records);
 });
