@@ -6,6 +6,7 @@ import { arrowSchema, arrowType } from "./arrowSchema.js";
 import { builderFor } from "./builder.js";
 import type { Batch, BytesColumn, Column, FixedColumn, FixedValues, ObjectColumn, WideColumn } from "./column.js";
 import { compactBatch, copyBatch, gatherColumn } from "./gather.js";
+import { countValid } from "./validity.js";
 
 /**
  * The live rows as an Arrow record batch. Memory of fixed and contiguous columns is shared with the batch; give a copy
@@ -45,7 +46,7 @@ type Buffers = { [K in Arrow.BufferType]?: ArrayBufferView };
 
 function makeData(column: Column, buffers: Buffers, children: Arrow.Data[] = []): Arrow.Data {
   const { valid, length } = column;
-  const nulls = valid === null ? 0 : countNulls(valid);
+  const nulls = valid === null ? 0 : valid.length - countValid(valid);
   if (valid !== null && nulls > 0) buffers[arrow.BufferType.VALIDITY] = packBits(valid);
   return new arrow.Data(
     arrowType(column.type),
@@ -55,12 +56,6 @@ function makeData(column: Column, buffers: Buffers, children: Arrow.Data[] = [])
     buffers as ConstructorParameters<typeof Arrow.Data>[4],
     children,
   );
-}
-
-function countNulls(valid: Uint8Array): number {
-  let nulls = 0;
-  for (let i = 0; i < valid.length; i++) nulls += (valid[i] as number) ^ 1;
-  return nulls;
 }
 
 /** One byte a row, 0 or 1, to one bit a row, lowest bit first. */

@@ -54,7 +54,7 @@ export class RowMask {
     const { memory } = this.#kernels;
     if (selection === null) {
       const found = memory.u32().subarray(this.#rows >>> 2, (this.#rows >>> 2) + count);
-      for (const row of found) rows.push(row);
+      for (let i = 0; i < count; i++) rows.push(found[i] as number);
       return true;
     }
     const mask = memory.u8().subarray(this.#at(0), this.#at(0) + length);
@@ -247,7 +247,7 @@ interface Table {
   readonly third?: number;
 }
 
-const memoBytes = 4096 * 16;
+const memoBytes = 4096 * 8;
 
 const orders = { lt: 0, lte: 1, eq: 2 } as const;
 const operations = { add: 0, sub: 1, mul: 2 } as const;

@@ -1,10 +1,11 @@
-import type { Batch } from "../batch/column.js";
+import type { Batch, Column } from "../batch/column.js";
 import { type ColumnReader, columnReader } from "../batch/reader.js";
+import { countValid } from "../batch/validity.js";
 import { required } from "../common/assert.js";
 import { formatValue } from "../functions/format.js";
 import type { BoundCheck } from "../plan/bound.js";
-import { ValueCounter } from "../runtime/valueTally.js";
-import { rowHash } from "./valueHash.js";
+import { hashOfText, ValueCounter, type ValueTally } from "../runtime/valueTally.js";
+import { rowHashes } from "./valueHash.js";
 import type { DataType, Schema, Value } from "../schema/types.js";
 import type { CheckSample, CheckTally } from "../task/protocol.js";
 
@@ -21,53 +22,41 @@ export class CheckCounter {
   private failed = 0;
   private threw = 0;
   private readonly samples: CheckSample[] = [];
-  private readonly values = new ValueCounter();
-  private readonly texts: readonly ValueTexts[];
+  private readonly values: FailedValues;
 
   constructor(
     readonly check: BoundCheck,
     input: Schema,
   ) {
-    this.texts = check.columns.map((index) => new ValueTexts(required(input[index], "column of a check").type));
+    this.values = new FailedValues(check.columns.map((index) => required(input[index], "column of a check").type));
   }
 
   /** How many of the batch's rows count: all, or those with a value in each column. */
   counted(batch: Batch, live: number): number {
     const { ofValues, columns } = this.check;
     if (!ofValues) return live;
-    const valid = columns.flatMap((index) => required(batch.columns[index], "column of a check").valid ?? []);
+    const valid = columns.flatMap((index) => columnAt(batch, index).valid ?? []);
     const [first, ...others] = valid;
     if (first === undefined) return live;
-    return live - nullRows(batch.selection, batch.length, first, others);
+    if (batch.selection === null && others.length === 0) return countValid(first);
+    return wholeRows(batch.selection, live, valid);
   }
 
   count(batch: Batch, fromSource: boolean): void {
-    const { failures, messages, check, texts } = this;
+    const { failures, messages, check, values } = this;
     if (failures.length === 0) return;
     this.failed += failures.length;
     this.threw += messages.size;
-    const readers = check.columns.map((index) => columnReader(required(batch.columns[index], "column of a check")));
-    const valuesOf = (row: number) => readers.map((read, i) => required(texts[i], "texts of a column").of(read(row)));
+    const columns = check.columns.map((index) => columnAt(batch, index));
+    const readers = columns.map(columnReader);
     for (const row of failures.slice(0, mostSamples - this.samples.length)) {
-      this.samples.push({ ...placeOf(batch, row, fromSource), values: valuesOf(row), message: messages.get(row) ?? null });
+      this.samples.push({
+        ...placeOf(batch, row, fromSource),
+        values: values.texts(valuesAt(readers, row)),
+        message: messages.get(row) ?? null,
+      });
     }
-    this.countValues(batch, readers);
-  }
-
-  private countValues(batch: Batch, readers: readonly ColumnReader[]): void {
-    const { failures, check, texts, values } = this;
-    const [read, text] = [readers[0], texts[0]];
-    if (read === undefined || text === undefined) return;
-    const valuesOf = (row: number) => joined(readers.map((one, i) => required(texts[i], "texts of a column").of(one(row))));
-    const textOf = readers.length === 1 ? (row: number) => text.of(read(row)) : valuesOf;
-    const hashOf = rowHash(check.columns.map((index) => required(batch.columns[index], "column of a check")));
-    if (hashOf === null) for (const row of failures) values.add(textOf(row));
-    else {
-      for (const row of failures) {
-        const hash = hashOf(row);
-        if (!values.passesOver(hash)) values.add(textOf(row), 1, hash);
-      }
-    }
+    this.values.count(failures, columns, readers);
   }
 
   endBatch(): void {
@@ -82,51 +71,79 @@ export class CheckCounter {
   }
 }
 
-function nullRows(selection: Int32Array | null, length: number, first: Uint8Array, others: readonly Uint8Array[]): number {
-  let nulls = 0;
-  if (selection === null && others.length === 0) {
-    for (let row = 0; row < length; row++) nulls += 1 - (first[row] as number);
-    return nulls;
+/** What a row has in the columns of a check: of one of fixed width its value, of several such their values, otherwise their text. */
+type Failed = Value | readonly Value[];
+
+/** The values of failing rows, counted: those of fixed width as they are, their texts made in the end for those that are kept. */
+class FailedValues {
+  private readonly counter = new ValueCounter<Failed>({ same, text: (value) => this.textOf(value) });
+
+  constructor(private readonly types: readonly DataType[]) {}
+
+  /** A check over whole rows has no columns, and no values. */
+  count(rows: readonly number[], columns: readonly Column[], readers: readonly ColumnReader[]): void {
+    const [read, ...others] = readers;
+    if (read === undefined) return;
+    const { counter } = this;
+    const hashes = rowHashes(columns, rows);
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] as number;
+      if (hashes === null) {
+        const text = joined(this.texts(valuesAt(readers, row)));
+        counter.add(text, hashOfText(text));
+        continue;
+      }
+      const hash = hashes[i] as number;
+      if (!counter.passesOver(hash)) counter.add(others.length === 0 ? read(row) : valuesAt(readers, row), hash);
+    }
   }
-  const live = selection?.length ?? length;
+
+  texts(values: readonly Value[]): (string | null)[] {
+    return values.map((value, i) => {
+      const type = required(this.types[i], "column of a check");
+      return value === null ? null : formatValue(value, type).slice(0, mostText);
+    });
+  }
+
+  take(): ValueTally {
+    return this.counter.take();
+  }
+
+  /** What is a string already is a text: no column of fixed width has strings, or lists. */
+  private textOf(value: Failed): string | null {
+    if (typeof value === "string") return value;
+    return joined(this.texts(Array.isArray(value) ? value : [value]));
+  }
+}
+
+/** Apart from the loop that calls it: what that loop captured would be allocated for every row. */
+function valuesAt(readers: readonly ColumnReader[], row: number): Value[] {
+  const values: Value[] = [];
+  for (const read of readers) values.push(read(row));
+  return values;
+}
+
+function joined(texts: readonly (string | null)[]): string | null {
+  return texts.length === 1 ? (texts[0] ?? null) : texts.map((text) => text ?? "null").join(", ");
+}
+
+function same(a: Failed, b: Failed): boolean {
+  if (!Array.isArray(a) || !Array.isArray(b)) return Object.is(a, b);
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
+  return true;
+}
+
+const columnAt = (batch: Batch, index: number): Column => required(batch.columns[index], "column of a check");
+
+function wholeRows(selection: Int32Array | null, live: number, valid: readonly Uint8Array[]): number {
+  let rows = 0;
   for (let j = 0; j < live; j++) {
     const row = selection === null ? j : (selection[j] as number);
-    let whole = first[row] as number;
-    for (const valid of others) whole &= valid[row] as number;
-    nulls += 1 - whole;
+    let whole = 1;
+    for (const bytes of valid) whole &= bytes[row] as number;
+    rows += whole;
   }
-  return nulls;
-}
-
-/** Texts of the values of a column. Numbers that fail tend to come again, and to write one takes longer than to find it. */
-class ValueTexts {
-  private readonly known = new Map<Value, string>();
-
-  constructor(private readonly type: DataType) {}
-
-  of(value: Value): string | null {
-    if (value === null) return null;
-    // A map takes 0 and -0 for one.
-    if ((typeof value !== "number" && typeof value !== "bigint") || value === 0) return this.make(value);
-    const found = this.known.get(value);
-    if (found !== undefined) return found;
-    const made = this.make(value);
-    if (this.known.size === mostKnown) this.known.clear();
-    this.known.set(value, made);
-    return made;
-  }
-
-  private make(value: Value): string {
-    return formatValue(value, this.type).slice(0, mostText);
-  }
-}
-
-const mostKnown = 8192;
-
-function joined(values: readonly (string | null)[]): string {
-  let text = "";
-  for (let i = 0; i < values.length; i++) text += `${i === 0 ? "" : ", "}${values[i] ?? "null"}`;
-  return text;
+  return rows;
 }
 
 function placeOf(batch: Batch, row: number, fromSource: boolean): Pick<CheckSample, "file" | "line" | "byte"> {

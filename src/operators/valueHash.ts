@@ -1,54 +1,60 @@
-import type { Column } from "../batch/column.js";
-
-type HashRow = (row: number, seed: number) => number;
+import type { Column, FixedColumn, WideColumn } from "../batch/column.js";
 
 /**
- * The hash of the values that a row has in some columns, 32 bits unsigned: equal for equal values wherever their columns come from. null where a column is
+ * Hashes of the values that rows have in some columns, 32 bits signed: equal for equal values wherever their columns come from. null where a column is
  * not of fixed width, and its values have to be read anyway.
  */
-export function rowHash(columns: readonly Column[]): ((row: number) => number) | null {
-  const known = columns.map(hashOfColumn).filter((hash) => hash !== null);
-  if (known.length < columns.length) return null;
-  return (row) => {
-    let hash = columns.length;
-    for (let i = 0; i < known.length; i++) hash = (known[i] as HashRow)(row, hash);
-    return finish(hash);
-  };
-}
-
-function hashOfColumn(column: Column): HashRow | null {
-  if (column.layout !== "fixed" && column.layout !== "wide") return null;
-  const { values, valid } = column;
-  const hash = values instanceof Float64Array || values instanceof Float32Array ? ofDoubles(values) : ofWhole(column, values);
-  return valid === null ? hash : (row, seed) => (valid[row] === 0 ? mix(seed, nullWord) : hash(row, seed));
-}
-
-type Numbers = Exclude<Extract<Column, { layout: "fixed" }>["values"], Float64Array | Float32Array>;
-
-function ofWhole(column: Column, values: Numbers): HashRow {
-  if (!(values instanceof BigInt64Array || values instanceof BigUint64Array)) {
-    return (row, seed) => mix(seed, values[row] as number);
+export function rowHashes(columns: readonly Column[], rows: readonly number[]): Int32Array | null {
+  const hashes = new Int32Array(rows.length).fill(columns.length);
+  for (const column of columns) {
+    if (column.layout !== "fixed" && column.layout !== "wide") return null;
+    const { values } = column;
+    if (values instanceof Float64Array || values instanceof Float32Array) addDoubles(values, rows, column.valid, hashes);
+    else if (values instanceof BigInt64Array || values instanceof BigUint64Array) addWords(column, rows, hashes);
+    else addNumbers(values, rows, column.valid, hashes);
   }
-  const words = new Int32Array(values.buffer, values.byteOffset, values.byteLength / 4);
-  const width = column.layout === "wide" ? 4 : 2;
-  return (row, seed) => {
-    let hash = seed;
-    for (let at = row * width; at < (row + 1) * width; at++) hash = mix(hash, words[at] as number);
-    return hash;
-  };
+  for (let i = 0; i < hashes.length; i++) hashes[i] = finish(hashes[i] as number);
+  return hashes;
+}
+
+type Valid = Uint8Array | null;
+
+function addNumbers(values: ArrayLike<number>, rows: readonly number[], valid: Valid, hashes: Int32Array): void {
+  for (let i = 0; i < hashes.length; i++) {
+    const row = rows[i] as number;
+    const word = valid !== null && valid[row] === 0 ? nullWord : (values[row] as number);
+    hashes[i] = mix(hashes[i] as number, word);
+  }
 }
 
 const double = new Float64Array(1);
 const doubleWords = new Int32Array(double.buffer);
 
 /** Every NaN is the same value. */
-function ofDoubles(values: Float64Array | Float32Array): HashRow {
-  return (row, seed) => {
+function addDoubles(values: ArrayLike<number>, rows: readonly number[], valid: Valid, hashes: Int32Array): void {
+  for (let i = 0; i < hashes.length; i++) {
+    const row = rows[i] as number;
     const value = values[row] as number;
-    if (Number.isNaN(value)) return mix(seed, nanWord);
-    double[0] = value;
-    return mix(mix(seed, doubleWords[0] as number), doubleWords[1] as number);
-  };
+    const hash = hashes[i] as number;
+    if (valid !== null && valid[row] === 0) hashes[i] = mix(hash, nullWord);
+    else if (Number.isNaN(value)) hashes[i] = mix(hash, nanWord);
+    else {
+      double[0] = value;
+      hashes[i] = mix(mix(hash, doubleWords[0] as number), doubleWords[1] as number);
+    }
+  }
+}
+
+function addWords({ values, valid, layout }: FixedColumn | WideColumn, rows: readonly number[], hashes: Int32Array): void {
+  const words = new Int32Array(values.buffer, values.byteOffset, values.byteLength / 4);
+  const width = layout === "wide" ? 4 : 2;
+  for (let i = 0; i < hashes.length; i++) {
+    const row = rows[i] as number;
+    let hash = hashes[i] as number;
+    if (valid !== null && valid[row] === 0) hash = mix(hash, nullWord);
+    else for (let at = row * width; at < (row + 1) * width; at++) hash = mix(hash, words[at] as number);
+    hashes[i] = hash;
+  }
 }
 
 const nullWord = 0x5bd1e995;
@@ -65,5 +71,5 @@ function mix(hash: number, word: number): number {
 function finish(hash: number): number {
   let h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+  return h ^ (h >>> 16);
 }

@@ -2,7 +2,7 @@ import { required } from "../common/assert.js";
 import { MillraceError } from "../common/errors.js";
 import type { CheckQuery } from "../plan/checkQueries.js";
 import { type CheckSpec, type Drift, hasVerdict, tallied } from "../plan/checkSpec.js";
-import { mostFrequent, ValueCounter, type ValueTally } from "../runtime/valueTally.js";
+import { mergeTallies, mostFrequent, type ValueTally } from "../runtime/valueTally.js";
 import type { Schema } from "../schema/types.js";
 import type { CheckTally } from "../task/protocol.js";
 import { type CheckOutcome, checkResult, checkText, type FailingSample, type QualityReport, qualityReport } from "./results.js";
@@ -89,7 +89,6 @@ function verdictOutcome(spec: CheckSpec, id: number, findings: CheckFindings, ag
 }
 
 function rowOutcome(spec: CheckSpec, tallies: readonly CheckTally[]): CheckOutcome {
-  const values = new ValueCounter();
   const samples: FailingSample[] = [];
   const columns = tallied(spec);
   let [total, failed, threw] = [0, 0, 0];
@@ -97,12 +96,12 @@ function rowOutcome(spec: CheckSpec, tallies: readonly CheckTally[]): CheckOutco
     total += tally.total;
     failed += tally.failed;
     threw += tally.threw;
-    values.merge(tally.unexpected);
     for (const { file, line, byte, values: found, message } of tally.samples.slice(0, mostSamples - samples.length)) {
       samples.push({ file: file === "" ? null : file, line, byte, values: byColumn(columns, found), message });
     }
   }
-  return { total, failed, threw, samples, unexpected: mostFrequent(values.take(), mostValues) };
+  const unexpected = mergeTallies(tallies.map((tally) => tally.unexpected));
+  return { total, failed, threw, samples, unexpected: mostFrequent(unexpected, mostValues) };
 }
 
 const byColumn = (columns: readonly string[], values: readonly (string | null)[]): FailingSample["values"] =>

@@ -8,60 +8,101 @@ export interface ValueTally {
 /** Values kept: enough for what people look at, few enough for a message of every task. */
 const kept = 256;
 
+/** How values that are counted are told apart, and told. Equal values have equal hashes, and so have those of equal texts. */
+export interface Counting<V> {
+  readonly same: (a: V, b: V) => boolean;
+  readonly text: (value: V) => string | null;
+}
+
+export const countingTexts: Counting<string | null> = { same: (a, b) => a === b, text: (value) => value };
+
 /**
- * Counts texts in bounded memory. Past `kept` different ones it keeps those of least hash (a bottom-k sample: Cohen and Kaplan, 2007), whose
+ * Counts values in bounded memory. Past `kept` different ones it keeps those of least hash (a bottom-k sample: Cohen and Kaplan, 2007), whose
  * counts stay exact: a value that is among the least of all is so from its first occurrence on, in every part of the input. So the result does
  * not depend on how the input was cut.
  */
-export class ValueCounter {
-  private counts = new Map<string | null, Counted>();
+export class ValueCounter<V> {
+  /** By hash: one, or those that share it. */
+  private readonly counts = new Map<number, Counted<V>>();
+  private size = 0;
   private complete = true;
   /** Hash of the last value kept, once some were dropped: what lies above it need not be looked up. */
-  private limit = 2 ** 32;
+  private limit = 2 ** 31 - 1;
 
-  /** `hash`: unsigned, 32 bits, of the value that the text stands for; equal for equal texts. Of the text itself where it is left out. */
-  add(value: string | null, count = 1, hash?: number): void {
-    const seen = this.counts.get(value);
-    if (seen !== undefined) {
-      seen.count += count;
-      return;
+  constructor(private readonly counting: Counting<V>) {}
+
+  /** `hash`: 32 bits, signed, which V8 keeps without an object of its own. */
+  add(value: V, hash: number, count = 1): void {
+    const first = this.counts.get(hash);
+    for (let seen = first; seen !== undefined; seen = seen.other) {
+      if (this.counting.same(seen.value, value)) {
+        seen.count += count;
+        return;
+      }
     }
-    const own = hash ?? hashOf(value);
-    if (this.passesOver(own)) return;
-    this.counts.set(value, { count, hash: own });
-    if (this.counts.size >= 2 * kept) this.shrink();
+    if (this.passesOver(hash)) return;
+    this.counts.set(hash, { value, count, hash, other: first });
+    if (++this.size >= 2 * kept) this.shrink();
   }
 
-  /** Whether a value of this hash is not among those that are kept; its text need not be made. */
+  /** Whether a value of this hash is not among those that are kept: it need not be read. */
   passesOver(hash: number): boolean {
     if (hash <= this.limit) return false;
     this.complete = false;
     return true;
   }
 
-  merge(tally: ValueTally): void {
-    for (const { value, count, hash } of tally.values) this.add(value, count, hash);
-    if (!tally.complete) this.complete = false;
-  }
-
   take(): ValueTally {
     this.shrink();
-    const values = [...this.counts].map(([value, { count, hash }]) => ({ value, count, hash }));
+    const values = this.all().map(({ value, count, hash }) => ({ value: this.counting.text(value), count, hash }));
     return { values, complete: this.complete };
   }
 
+  private all(): Counted<V>[] {
+    const all: Counted<V>[] = [];
+    for (const first of this.counts.values()) {
+      for (let one: Counted<V> | undefined = first; one !== undefined; one = one.other) all.push(one);
+    }
+    return all;
+  }
+
   private shrink(): void {
-    if (this.counts.size <= kept) return;
-    const ordered = [...this.counts].sort(([a, x], [b, y]) => x.hash - y.hash || compareText(a, b));
-    this.counts = new Map(ordered.slice(0, kept));
-    this.limit = ordered[kept - 1]?.[1].hash ?? 0;
+    if (this.size <= kept) return;
+    const all = this.all();
+    const hashes = new Int32Array(all.length);
+    for (let i = 0; i < all.length; i++) hashes[i] = (all[i] as Counted<V>).hash;
+    hashes.sort();
+    this.limit = hashes[kept - 1] ?? 0;
+    for (const hash of this.counts.keys()) if (hash > this.limit) this.counts.delete(hash);
+    const left = this.all();
+    if (left.length > kept) this.cut(left);
+    this.size = kept;
     this.complete = false;
+  }
+
+  /** Of values that share the last hash, those of least text stay. */
+  private cut(values: Counted<V>[]): void {
+    const { text } = this.counting;
+    values.sort((a, b) => a.hash - b.hash || compareText(text(a.value), text(b.value)));
+    this.counts.clear();
+    for (const one of values.slice(0, kept)) this.counts.set(one.hash, { ...one, other: this.counts.get(one.hash) });
   }
 }
 
-interface Counted {
+interface Counted<V> {
+  readonly value: V;
   count: number;
   readonly hash: number;
+  readonly other: Counted<V> | undefined;
+}
+
+/** The tallies of parts of the input as one. */
+export function mergeTallies(parts: readonly ValueTally[]): ValueTally {
+  const counter = new ValueCounter(countingTexts);
+  for (const { values } of parts)
+    for (const { value, count, hash } of values) counter.add(value, hash ?? hashOfText(value), count);
+  const { values, complete } = counter.take();
+  return { values, complete: complete && parts.every((part) => part.complete) };
 }
 
 /** By count, the most frequent first, then by the value itself. */
@@ -78,10 +119,10 @@ function compareText(a: string | null, b: string | null): number {
   return b === null || a < b ? -1 : 1;
 }
 
-/** FNV-1a over UTF-16 units, 32 bits. */
-function hashOf(value: string | null): number {
+/** FNV-1a over UTF-16 units, 32 bits signed. */
+export function hashOfText(value: string | null): number {
   if (value === null) return 0;
-  let hash = 0x811c9dc5;
+  let hash = 0x811c9dc5 | 0;
   for (let i = 0; i < value.length; i++) hash = Math.imul(hash ^ value.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
+  return hash;
 }

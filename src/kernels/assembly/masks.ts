@@ -1,33 +1,115 @@
 // Conditions over columns as masks: one byte a row, 1 where a condition has the outcome that is asked for.
 
+/** Rows that are compared at a time; what is left over goes one by one. */
+const step: u32 = 16;
+
+/** Sixteen rows' outcomes from four vectors of four lanes, each 0 or all ones; `turn` is 0 or 1 in each byte. */
+@inline
+function storeMask(a: v128, b: v128, c: v128, d: v128, turn: v128, out: usize): void {
+  const bytes = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
+  v128.store(out, v128.xor(v128.and(bytes, i8x16.splat(1)), turn));
+}
+
+/** Two vectors of two lanes as one of four. */
+@inline
+function joined(a: v128, b: v128): v128 {
+  return v128.shuffle<i32>(a, b, 0, 2, 4, 6);
+}
+
+@inline
+function within32(values: usize, low: v128, high: v128): v128 {
+  const v = v128.load(values);
+  return v128.and(i32x4.ge_s(v, low), i32x4.le_s(v, high));
+}
+
 /** Bounds are inclusive; `inside`: whether values within them are asked for, or those without. */
 export function maskI32(values: usize, rows: u32, low: i32, high: i32, inside: u32, out: usize): void {
-  for (let i: u32 = 0; i < rows; i++) {
+  const turn = inside ^ 1;
+  const l = i32x4.splat(low);
+  const h = i32x4.splat(high);
+  const turns = i8x16.splat(<i8>turn);
+  let i: u32 = 0;
+  for (; i + step <= rows; i += step) {
+    const p = values + (<usize>i << 2);
+    storeMask(within32(p, l, h), within32(p + 16, l, h), within32(p + 32, l, h), within32(p + 48, l, h), turns, out + i);
+  }
+  for (; i < rows; i++) {
     const v = load<i32>(values + (<usize>i << 2));
-    store<u8>(out + i, <u8>((<u32>(v >= low) & <u32>(v <= high)) ^ inside ^ 1));
+    store<u8>(out + i, <u8>((<u32>(v >= low) & <u32>(v <= high)) ^ turn));
   }
 }
 
+@inline
+function within64(values: usize, low: v128, high: v128): v128 {
+  const a = v128.load(values);
+  const b = v128.load(values, 16);
+  return joined(
+    v128.and(i64x2.ge_s(a, low), i64x2.le_s(a, high)),
+    v128.and(i64x2.ge_s(b, low), i64x2.le_s(b, high)),
+  );
+}
+
 export function maskI64(values: usize, rows: u32, low: i64, high: i64, inside: u32, out: usize): void {
-  for (let i: u32 = 0; i < rows; i++) {
+  const turn = inside ^ 1;
+  const l = i64x2.splat(low);
+  const h = i64x2.splat(high);
+  const turns = i8x16.splat(<i8>turn);
+  let i: u32 = 0;
+  for (; i + step <= rows; i += step) {
+    const p = values + (<usize>i << 3);
+    storeMask(within64(p, l, h), within64(p + 32, l, h), within64(p + 64, l, h), within64(p + 96, l, h), turns, out + i);
+  }
+  for (; i < rows; i++) {
     const v = load<i64>(values + (<usize>i << 3));
-    store<u8>(out + i, <u8>((<u32>(v >= low) & <u32>(v <= high)) ^ inside ^ 1));
+    store<u8>(out + i, <u8>((<u32>(v >= low) & <u32>(v <= high)) ^ turn));
+  }
+}
+
+@inline
+function ordered(a: v128, to: v128, order: u32): v128 {
+  return order == 0 ? f64x2.lt(a, to) : order == 1 ? f64x2.le(a, to) : f64x2.eq(a, to);
+}
+
+@inline
+function ordered4(values: usize, to: v128, order: u32): v128 {
+  return joined(ordered(v128.load(values), to, order), ordered(v128.load(values, 16), to, order));
+}
+
+@inline
+function orderedRows(values: usize, rows: u32, order: u32, to: f64, negated: u32, out: usize): void {
+  const all = f64x2.splat(to);
+  const turns = i8x16.splat(<i8>negated);
+  let i: u32 = 0;
+  for (; i + step <= rows; i += step) {
+    const p = values + (<usize>i << 3);
+    storeMask(
+      ordered4(p, all, order),
+      ordered4(p + 32, all, order),
+      ordered4(p + 64, all, order),
+      ordered4(p + 96, all, order),
+      turns,
+      out + i,
+    );
+  }
+  for (; i < rows; i++) {
+    const v = load<f64>(values + (<usize>i << 3));
+    const found = order == 0 ? v < to : order == 1 ? v <= to : v == to;
+    store<u8>(out + i, <u8>(<u32>found ^ negated));
   }
 }
 
 /** `order`: 0 less, 1 less or equal, 2 equal; NaN is none of them, and `negated` asks for the rest. */
 export function maskF64(values: usize, rows: u32, order: u32, to: f64, negated: u32, out: usize): void {
-  if (order == 0) {
-    for (let i: u32 = 0; i < rows; i++) store<u8>(out + i, <u8>(<u32>(load<f64>(values + (<usize>i << 3)) < to) ^ negated));
-  } else if (order == 1) {
-    for (let i: u32 = 0; i < rows; i++) store<u8>(out + i, <u8>(<u32>(load<f64>(values + (<usize>i << 3)) <= to) ^ negated));
-  } else {
-    for (let i: u32 = 0; i < rows; i++) store<u8>(out + i, <u8>(<u32>(load<f64>(values + (<usize>i << 3)) == to) ^ negated));
-  }
+  if (order == 0) orderedRows(values, rows, 0, to, negated, out);
+  else if (order == 1) orderedRows(values, rows, 1, to, negated, out);
+  else orderedRows(values, rows, 2, to, negated, out);
 }
 
+/** Two at a time: eight bytes behind the values are readable, and room for one more double stands behind the column. */
 export function doublesOfI32(values: usize, rows: u32, out: usize): void {
-  for (let i: u32 = 0; i < rows; i++) store<f64>(out + (<usize>i << 3), <f64>load<i32>(values + (<usize>i << 2)));
+  for (let i: u32 = 0; i < rows; i += 2) {
+    v128.store(out + (<usize>i << 3), f64x2.convert_low_i32x4_s(v128.load64_zero(values + (<usize>i << 2))));
+  }
 }
 
 export function doublesFill(value: f64, rows: u32, out: usize): void {
@@ -49,11 +131,24 @@ export function doublesBinary(operation: u32, a: usize, b: usize, rows: u32, out
 const accepted: u32 = 254;
 const beyond: u32 = 253;
 
+/** What a first byte may say beside 0 and 1, the mask of its row: that there is more to read. */
+const undecided: u8 = 2;
+const heads = memory.data(256);
+
+/** Fills `heads`. */
+@inline
+function decideHeads(next: usize, first: u32, turn: u32): void {
+  for (let byte: u32 = 0; byte < 256; byte++) {
+    const state = first < beyond ? <u32>load<u8>(next + ((<usize>first << 8) | <usize>byte)) : first;
+    store<u8>(heads + byte, state > beyond ? <u8>(<u32>(state == accepted) ^ turn) : undecided);
+  }
+}
+
 /**
  * Whether a pattern matches anywhere in each text: `next` holds the next state by `state << 8 | byte`, `atEnd` whether a text that ends in a
  * state matches. `valid`: 0 for no nulls; null rows are not asked for. Rows in which a byte beyond ASCII has a say are listed in `open`, to be
- * decided by the caller; answers how many. `memo`: 4096 slots of 16 bytes, zeros at first, that keep what came of short texts: a word of the text,
- * and its size and outcome. Eight bytes from the start of a text on must be readable.
+ * decided by the caller; answers how many. `memo`: 4096 words, zeros at first, that keep what came of texts of up to seven bytes: the bytes, from
+ * the highest down, the size in the lowest, and the outcome above that. Eight bytes from the start of a text on must be readable.
  */
 export function maskPattern(
   bytes: usize,
@@ -69,48 +164,73 @@ export function maskPattern(
   open: usize,
   memo: usize,
 ): u32 {
+  const turn = want ^ 1;
+  const empty = outcome(first, atEnd) ^ turn;
+  decideHeads(next, first, turn);
   let count: u32 = 0;
-  for (let i: u32 = 0; i < rows; i++) {
-    if (valid != 0 && load<u8>(valid + i) == 0) {
-      store<u8>(out + i, 0);
-      continue;
+  // Whether first bytes are worth a look: until they say nothing about sixteen rows.
+  let tells = true;
+  for (let i: u32 = 0; i < rows; i += step) {
+    const last = i + step < rows ? i + step : rows;
+    const told = tells;
+    if (told) {
+      let unknown: u32 = 0;
+      for (let row = i; row < last; row++) {
+        const at = <usize>row << 2;
+        let head: u32 = 0;
+        if (valid == 0 || load<u8>(valid + row) != 0) {
+          const p = load<u32>(starts + at);
+          head = p < load<u32>(ends + at) ? <u32>load<u8>(heads + <usize>load<u8>(bytes + p)) : empty;
+        }
+        store<u8>(out + row, <u8>head);
+        unknown += head >> 1;
+      }
+      if (unknown == 0) continue;
+      tells = unknown < step;
     }
-    const at = <usize>i << 2;
-    let p = bytes + <usize>load<u32>(starts + at);
-    const e = bytes + <usize>load<u32>(ends + at);
-    let state = first;
-    let slot: usize = 0;
-    let word: u64 = 0;
-    const size = <u32>(e - p);
-    // The first byte may decide, as it does for texts that must not be blank.
-    if (state < beyond && p < e) state = <u32>load<u8>(next + ((<usize>state << 8) | <usize>load<u8>(p)));
-    if (state < beyond && size > 1) {
-      if (size <= 8) {
-        const unused = <u64>(64 - (size << 3));
-        word = (load<u64>(p) << unused) >> unused;
-        slot = memo + (<usize>((word * 0x9e3779b97f4a7c15) >> 52) << 4);
-        const known = load<u32>(slot, 8);
-        if (known >> 1 == size && load<u64>(slot) == word) {
-          store<u8>(out + i, <u8>((known & 1) ^ want ^ 1));
+    for (let row = i; row < last; row++) {
+      if (told && load<u8>(out + row) != undecided) continue;
+      if (valid != 0 && load<u8>(valid + row) == 0) {
+        store<u8>(out + row, 0);
+        continue;
+      }
+      const at = <usize>row << 2;
+      let p = bytes + <usize>load<u32>(starts + at);
+      const e = bytes + <usize>load<u32>(ends + at);
+      const size = <u64>(e - p);
+      let slot: usize = 0;
+      let key: u64 = 0;
+      if (size - 1 < 7) {
+        key = (load<u64>(p) << (64 - (size << 3))) | size;
+        slot = memo + (<usize>((key * 0x9e3779b97f4a7c15) >> 52) << 3);
+        const known = load<u64>(slot);
+        if (((known ^ key) | matched) == matched) {
+          store<u8>(out + row, <u8>((<u32>(known & matched) >> 7) ^ turn));
           continue;
         }
       }
-      p++;
-    } else p = e;
-    while (state < beyond && p < e) state = <u32>load<u8>(next + ((<usize>state << 8) | <usize>load<u8>(p++)));
-    if (state == beyond) {
-      store<u32>(open + ((<usize>(count++)) << 2), i);
-      store<u8>(out + i, 0);
-      continue;
+      let state = first;
+      while (state < beyond && p < e) state = <u32>load<u8>(next + ((<usize>state << 8) | <usize>load<u8>(p++)));
+      if (state == beyond) {
+        store<u32>(open + ((<usize>(count++)) << 2), row);
+        store<u8>(out + row, 0);
+        continue;
+      }
+      const matches = outcome(state, atEnd);
+      if (slot != 0) store<u64>(slot, key | ((<u64>matches) << 7));
+      store<u8>(out + row, <u8>(matches ^ turn));
     }
-    const matches = state < beyond ? <u32>load<u8>(atEnd + state) : <u32>(state == accepted);
-    if (slot != 0) {
-      store<u64>(slot, word);
-      store<u32>(slot, (size << 1) | matches, 8);
-    }
-    store<u8>(out + i, <u8>(matches ^ want ^ 1));
   }
   return count;
+}
+
+/** The bit of a word of the memo that says that its text matches. */
+const matched: u64 = 128;
+
+/** Whether a text that ended in this state matches. */
+@inline
+function outcome(state: u32, atEnd: usize): u32 {
+  return state < beyond ? <u32>load<u8>(atEnd + state) : <u32>(state == accepted);
 }
 
 /** FNV-1a over the bytes of a text; `textsHash` of `maskProgram.ts`. */
@@ -178,6 +298,15 @@ export function maskAnd(a: usize, b: usize, rows: u32): void {
 
 export function maskOr(a: usize, b: usize, rows: u32): void {
   for (const end = a + rows; a < end; a += 16, b += 16) v128.store(a, v128.or(v128.load(a), v128.load(b)));
+}
+
+/** How many of the rows have a 1. */
+export function maskCount(mask: usize, rows: u32): u32 {
+  let count: u64 = 0;
+  let i: u32 = 0;
+  for (; i + 8 <= rows; i += 8) count += popcnt<u64>(load<u64>(mask + i));
+  for (; i < rows; i++) count += <u64>load<u8>(mask + i);
+  return <u32>count;
 }
 
 /** The rows whose byte is 1, ascending; answers how many. */
