@@ -85,15 +85,23 @@ function quantile(values: readonly number[], share: number): number {
 
 const signed = (percent: number): string => `${percent >= 0 ? "+" : "−"}${Math.abs(percent).toFixed(1)} %`;
 
-/** The ratio within each pair: a machine whose speed drifts is slow for both. */
+/**
+ * The ratio within each pair, since a machine whose speed drifts is slow for both; and that of the lower quartiles, since what disturbs a run only makes
+ * it slower.
+ */
 function figure(pairs: readonly Pair[], of: "wall" | "cpu"): string {
   const more = pairs.map(({ safe, unsafe }) => (100 * safe[of]) / unsafe[of] - 100);
+  const calm = (which: keyof Pair) =>
+    quantile(
+      pairs.map((pair) => pair[which][of]),
+      0.25,
+    );
   const seconds = quantile(
     pairs.map(({ unsafe }) => unsafe[of]),
     0.5,
   );
   const middle = `${signed(quantile(more, 0.25))} to ${signed(quantile(more, 0.75))}`;
-  return `${of} ${signed(quantile(more, 0.5))} of ${seconds.toFixed(2)} s (the middle half of the pairs: ${middle})`;
+  return `${of} ${signed(quantile(more, 0.5))} of ${seconds.toFixed(2)} s (the middle half of the pairs: ${middle}; lower quartiles: ${signed((100 * calm("safe")) / calm("unsafe") - 100)})`;
 }
 
 export const workload: Workload = {
