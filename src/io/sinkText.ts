@@ -6,7 +6,8 @@ import type { DataType } from "../schema/types.js";
 
 /** Bytes of text that grow at the end. */
 export class TextOut {
-  bytes: Uint8Array = new Uint8Array(1 << 16);
+  /** Few at first: there may be a hundred thousand files of a row or two. */
+  bytes: Uint8Array = new Uint8Array(1 << 9);
   length = 0;
 
   reserve(more: number): void {
