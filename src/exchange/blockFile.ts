@@ -1,16 +1,13 @@
 import { layoutOf } from "../batch/builder.js";
 import { codedColumn } from "../batch/coded.js";
 import type { BytesColumn, Column } from "../batch/column.js";
-import { gatherColumn } from "../batch/gather.js";
-import { stridedColumn } from "../batch/strided.js";
+import { stridedColumn, strideOf } from "../batch/strided.js";
 import { required } from "../common/assert.js";
-import { internalError } from "../common/errors.js";
 import { OutputFile, type OutputOptions } from "../io/sinkOutput.js";
 import { fixedView } from "../kernels/fixedView.js";
-import { bytesOf } from "../kernels/groupMemory.js";
 import type { ColumnParts } from "../kernels/valueBuffer.js";
 import { crc32 } from "../runtime/safety.js";
-import { type DataType, type Schema, typeName } from "../schema/types.js";
+import type { DataType, Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import {
   type Block,
@@ -26,8 +23,10 @@ import {
   keptFooter,
   type TextsPlace,
 } from "./blockFooter.js";
+import { columnParts, evenParts } from "./blockParts.js";
 import { HeldBytes } from "./heldBytes.js";
 import { heldFile, HeldOutput, type HoldingBudget } from "./heldFiles.js";
+import { widened } from "./narrowWords.js";
 import { PagedFile, scratchDamaged } from "./pagedFile.js";
 import { ReadMemory } from "./readMemory.js";
 
@@ -73,26 +72,31 @@ export class BlockFileWriter {
   write(schema: Schema, rows: number, bounds: readonly number[], columns: readonly ColumnParts[]): void {
     const parts: Uint8Array[] = [];
     let at = this.#output.bytes;
-    const known = new Map<Uint8Array, number>();
+    const known = new Map<ArrayBufferLike, Map<number, { readonly length: number; readonly place: number }>>();
     const put = (part: Uint8Array | null): number | null => {
       if (part === null) return null;
-      const before = known.get(part);
-      if (before !== undefined) return before;
+      const { buffer, byteOffset, length } = part;
+      const before = known.get(buffer)?.get(byteOffset);
+      if (before?.length === length) return before.place;
       const place = at;
-      known.set(part, place);
-      const rest = (alignment - (part.length % alignment)) % alignment;
+      known.set(buffer, (known.get(buffer) ?? new Map()).set(byteOffset, { length, place }));
+      const rest = (alignment - (length % alignment)) % alignment;
       parts.push(part);
       if (rest > 0) parts.push(new Uint8Array(rest));
-      at += part.length + rest;
+      at += length + rest;
       return place;
     };
-    const placeOf = ({ values, offsets, stride, valid, texts }: ColumnParts): ColumnPlace => ({
-      values: required(put(values), "values"),
-      offsets: put(offsets),
-      valid: put(valid),
-      ...(stride === undefined ? {} : { stride }),
-      ...(texts === undefined ? {} : { coded: { texts: textsAt(texts), width: rows === 0 ? 1 : values.length / rows } }),
-    });
+    const placeOf = (column: ColumnParts): ColumnPlace => {
+      const { values, offsets, stride, narrow, valid, texts } = evenParts(column);
+      return {
+        values: required(put(values), "values"),
+        offsets: put(offsets),
+        valid: put(valid),
+        ...(stride === undefined ? {} : { stride }),
+        ...(narrow === undefined ? {} : { narrow }),
+        ...(texts === undefined ? {} : { coded: { texts: textsAt(texts), width: rows === 0 ? 1 : values.length / rows } }),
+      };
+    };
     const textsAt = (texts: BytesColumn): number => {
       if (!this.#texts.has(texts)) this.#texts.set(texts, { rows: texts.length, place: placeOf(columnParts(texts)) });
       return [...this.#texts.keys()].indexOf(texts);
@@ -130,51 +134,20 @@ export class BlockFileWriter {
   }
 }
 
-/** The bytes of a column that is not nested. */
-export function columnParts(column: Column): ColumnParts {
-  const { valid } = column;
-  switch (column.layout) {
-    case "fixed":
-    case "wide":
-      return { values: bytesOf(column.values), offsets: null, valid };
-    case "bytes": {
-      const bounds = sharedBounds(column);
-      if (bounds !== null) return { values: column.bytes.subarray(0, bounds[column.length]), offsets: bytesOf(bounds), valid };
-      const { bytes, starts, ends, length } = isDense(column) ? column : dense(column);
-      const first = length === 0 ? 0 : (starts[0] as number);
-      const offsets = new Int32Array(length + 1);
-      if (first === 0) offsets.set(ends.subarray(0, length), 1);
-      else for (let row = 0; row < length; row++) offsets[row + 1] = (ends[row] as number) - first;
-      return { values: bytes.subarray(first, first + (offsets[length] as number)), offsets: bytesOf(offsets), valid };
-    }
-    default:
-      throw internalError(`${typeName(column.type)} cannot be written as blocks`);
-  }
-}
+/** Whether two columns are the same bytes of the file. */
+const areSameTexts = (a: ColumnPlace, b: ColumnPlace): boolean =>
+  a.values === b.values &&
+  a.offsets === b.offsets &&
+  a.stride === b.stride &&
+  (a.offsets !== null || a.stride !== undefined) &&
+  a.valid === null &&
+  b.valid === null;
 
-/** Starts and ends that are one array, as those that lie one after the other are usually made; null for any others. */
-function sharedBounds({ starts, ends, length }: BytesColumn): Int32Array | null {
-  const isOne = starts.buffer === ends.buffer && ends.byteOffset === starts.byteOffset + 4 && starts[0] === 0;
-  return isOne ? new Int32Array(starts.buffer, starts.byteOffset, length + 1) : null;
-}
-
-/** Whether byte strings lie one after the other. */
-function isDense({ starts, ends, length }: BytesColumn): boolean {
-  let at = length === 0 ? 0 : (starts[0] as number);
-  for (let row = 0; row < length; row++) {
-    if (starts[row] !== at) return false;
-    at = ends[row] as number;
-  }
-  return true;
-}
-
-function dense(column: BytesColumn): BytesColumn {
-  const rows = new Int32Array(column.length);
-  for (let row = 0; row < rows.length; row++) rows[row] = row;
-  const gathered = gatherColumn(column, rows);
-  if (gathered.layout !== "bytes") throw internalError("a gathered column changed its layout");
-  return gathered;
-}
+/** The same texts as another type of texts. */
+const withType = (column: BytesColumn, type: DataType): BytesColumn => {
+  const stride = strideOf(column);
+  return stride === null ? { ...column, type } : stridedColumn(type, column.bytes, stride, column.length);
+};
 
 /** Offsets that begin with 0, in memory that may be theirs already. */
 function fromZero(offsets: Int32Array, first: number, memory: Uint8Array): Int32Array {
@@ -261,7 +234,14 @@ export class BlockFile {
 
   /** Rows [from, to) of a block, in `memory`: good until it is used for the next ones. */
   read(block: Block, from: number, to: number, memory: ReadMemory): Column[] {
-    return this.schemaOf(block).map((_, i) => this.readColumn(block, i, from, to, memory));
+    const columns: Column[] = [];
+    this.schemaOf(block).forEach(({ type }, i) => {
+      const place = required(block.columns[i], "column");
+      const same = block.columns.findIndex((other, j) => j < i && areSameTexts(other, place));
+      const known = columns[same];
+      columns.push(known?.layout === "bytes" ? withType(known, type) : this.readColumn(block, i, from, to, memory));
+    });
+    return columns;
   }
 
   /** Rows [from, to) of one column of a block. */
@@ -303,6 +283,12 @@ export class BlockFile {
       const bytes = read(2, place.values + from * stride, length * stride);
       const column = stridedColumn(type, bytes, stride, length);
       return valid === null ? column : { ...column, valid };
+    }
+    if (place.narrow !== undefined) {
+      const bytes = read(2, place.values + from * place.narrow, length * place.narrow);
+      const values = fixedView(type, memory.take(slot + 1, length * 8));
+      widened(bytes, place.narrow, new Int32Array(values.buffer, values.byteOffset, length * 2));
+      return { layout: "fixed", type, length, values, valid };
     }
     const wide = layoutOf(type) === "wide";
     const width = wide ? 16 : fixedView(type, new Uint8Array(0)).BYTES_PER_ELEMENT;

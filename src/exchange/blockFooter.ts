@@ -1,5 +1,6 @@
 import { required } from "../common/assert.js";
 import type { Schema } from "../schema/types.js";
+import type { NarrowWidth } from "./narrowWords.js";
 
 /** Where the parts of a column stand in the file; null where there is none. */
 export interface ColumnPlace {
@@ -7,6 +8,8 @@ export interface ColumnPlace {
   readonly offsets: number | null;
   /** For byte strings without offsets: the length of each. */
   readonly stride?: number;
+  /** For 64-bit integers that were written with fewer bytes: how many. */
+  readonly narrow?: NarrowWidth;
   readonly valid: number | null;
   /** For values that are codes: which of the file's texts they stand for, and the bytes of each code. */
   readonly coded?: { readonly texts: number; readonly width: number };

@@ -87,9 +87,9 @@ export class BlockRows {
   }
 }
 
-/** Not texts of different lengths, and no codes. */
-const hasWidth = ({ offsets, coded, stride, valid }: ColumnPlace): boolean =>
-  offsets === null && coded === undefined && (stride === undefined || valid === null);
+/** Not texts of different lengths, no codes, and nothing that was written narrower than it is. */
+const hasWidth = ({ offsets, coded, narrow, stride, valid }: ColumnPlace): boolean =>
+  offsets === null && coded === undefined && narrow === undefined && (stride === undefined || valid === null);
 
 /** One column. */
 class Part {

@@ -6,7 +6,8 @@ import { NestedParquetWriter } from "../io/parquetNested.js";
 import { isFlat, ParquetFileWriter, type ParquetOptions, parquetDefaults } from "../io/parquetWrite.js";
 import { OutputFile, type OutputOptions } from "../io/sinkOutput.js";
 import type { Schema } from "../schema/types.js";
-import { BlockFileWriter, columnParts } from "./blockFile.js";
+import { BlockFileWriter } from "./blockFile.js";
+import { blockParts } from "./blockParts.js";
 import type { HoldingBudget } from "./heldFiles.js";
 
 /** How rows stand in files between two stages. */
@@ -61,7 +62,7 @@ function blockWriter(writer: BlockFileWriter, schema: Schema): BatchWriter {
   return {
     write(batch: Batch) {
       const { columns, length } = compactBatch(batch);
-      writer.write(schema, length, [0, length], columns.map(columnParts));
+      writer.write(schema, length, [0, length], blockParts(columns));
     },
     finish: () => [writer.finish()],
     abort: () => writer.abort(),

@@ -126,12 +126,13 @@ export class KernelStates {
 
   /** A copy of the first `count` groups of a state array. */
   bytes(array: number, count: number): Uint8Array<ArrayBuffer> {
+    return this.view(array, Math.min(count, this.#groups)).slice() as Uint8Array<ArrayBuffer>;
+  }
+
+  /** The first `count` groups of a state array where they lie, good until that memory grows or is given back. */
+  view(array: number, count: number): Uint8Array {
     const address = this.address(array);
-    const u8 = (this.#kernels as Kernels).memory.u8();
-    return u8.slice(
-      address,
-      address + Math.min(count, this.#groups) * (this.#widths[array] as number),
-    ) as Uint8Array<ArrayBuffer>;
+    return (this.#kernels as Kernels).memory.u8().subarray(address, address + count * (this.#widths[array] as number));
   }
 
   free(): void {

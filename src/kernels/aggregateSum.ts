@@ -75,12 +75,21 @@ export class CountState implements Accumulator {
   }
 
   result(count: number): Column {
-    this.reserve(count);
-    const counts = this.#counts.values;
+    const counts = this.#countsOf(count);
     const values = new BigInt64Array(count);
     const words = new Int32Array(values.buffer);
     for (let g = 0; g < count; g++) writeWhole(words, g, counts[g] as number);
+    if (!this.#isHere) this.#inKernels.free();
     return { layout: "fixed", type: types.int64, length: count, values, valid: null };
+  }
+
+  /** Counts that are read once are read where the kernels have them. */
+  #countsOf(count: number): Float64Array {
+    const states = this.#inKernels;
+    if (this.#isHere || !states.isUsed || count > states.groups) this.reserve(count);
+    if (this.#isHere) return this.#counts.values;
+    const { buffer, byteOffset } = states.view(0, count);
+    return new Float64Array(buffer, byteOffset, count);
   }
 }
 
@@ -247,6 +256,8 @@ export class ExactSumState implements Accumulator {
   }
 
   #column(count: number, type: DataType): Column {
+    const direct = type.kind === "int64" ? this.#directly(count) : null;
+    if (direct !== null) return { layout: "fixed", type, length: count, ...direct };
     this.reserve(count);
     const valid = this.#seen.valid(count);
     if (type.kind === "int64" && this.#carry.size === 0) {
@@ -260,6 +271,26 @@ export class ExactSumState implements Accumulator {
       else builder.append(numberIn(type, this.#total(g)));
     }
     return builder.finish();
+  }
+
+  /** The sums from where the kernels have them, without taking them out first; null where they are not there, or one has more than 64 bits. */
+  #directly(count: number): { readonly values: BigInt64Array; readonly valid: Uint8Array | null } | null {
+    const states = this.#inKernels;
+    if (this.#isHere || !states.isUsed || count > states.groups) return null;
+    const { buffer, byteOffset } = states.view(0, count);
+    const parts = new Int32Array(buffer, byteOffset, count * 4);
+    const values = new BigInt64Array(count);
+    const words = new Int32Array(values.buffer);
+    for (let g = 0; g < count; g++) {
+      const top = parts[g * 4 + 1] as number;
+      if (this.#bits === 128 && (parts[g * 4 + 2] !== top >> 31 || parts[g * 4 + 3] !== top >> 31)) return null;
+      words[g * 2] = parts[g * 4] as number;
+      words[g * 2 + 1] = top;
+    }
+    const seen = states.view(1, count);
+    const valid = seen.includes(0) ? seen.slice() : null;
+    states.free();
+    return { values, valid };
   }
 
   /** Writes every sum that a double holds exactly; false when one is larger. */

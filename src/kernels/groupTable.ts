@@ -1,6 +1,7 @@
 import { layoutOf } from "../batch/builder.js";
 import type { BytesColumn, Column, FixedValues } from "../batch/column.js";
 import { required } from "../common/assert.js";
+import { internalError } from "../common/errors.js";
 import { fixedView } from "./fixedView.js";
 import { padding, tableSlot } from "./groupKernels.js";
 import { KeyLayout, type KeyType, PackedRows, tooManyKeys, widthOfType } from "./groupKeys.js";
@@ -11,6 +12,9 @@ import type { Kernels } from "./wasm.js";
 
 const leastSlots = 1024;
 const mostGroups = 2 ** 28;
+const mostlyNew = 7 / 8;
+/** Slots from which on a table grows to twice its size at most. */
+const mostAhead = 2 ** 20;
 const mostArenaBytes = 2 ** 31;
 
 /**
@@ -114,8 +118,11 @@ export class WordGroupTable {
     };
   }
 
-  /** Groups in the order of their keys, ascending and nulls last, with byte strings that compare as the keys do. */
-  sorted(): { readonly order: Int32Array; readonly keys: BytesColumn } {
+  /**
+   * Groups in the order of their keys, ascending and nulls last, with byte strings that compare as the keys do. Texts do so themselves: where one of
+   * them is the only key, there are no other strings.
+   */
+  sorted(): { readonly order: Int32Array; readonly keys: BytesColumn | null } {
     const { memory } = this.#kernels;
     const { functions, keys, flags, columns } = this.#layout;
     const { count } = this;
@@ -125,14 +132,12 @@ export class WordGroupTable {
       regions.push(made);
       return made;
     };
-    const [bytes, offsets, records, spare] = [region(), region(), region(), region()];
-    const [order, sortedBytes, sortedOffsets] = [region(), region(), region()];
+    const [bytes, offsets, records, spare, order] = [region(), region(), region(), region(), region()];
     const bound = this.#usedWords() * 16 + count * keys.length * 16 + padding;
     bytes.reserve(bound);
     offsets.reserve((count + 1) * 4);
     for (const one of [records, spare]) one.reserve(count * 16);
     order.reserve(count * 4);
-    sortedOffsets.reserve((count + 1) * 4);
     this.#layout.describeOrder();
     const used = functions.orderedKeys(
       columns,
@@ -145,15 +150,22 @@ export class WordGroupTable {
       offsets.address,
     );
     functions.sortKeys(bytes.address, offsets.address, count, 0, 0, records.address, spare.address, order.address);
-    sortedBytes.reserve(used + padding);
-    functions.permuteBytes(bytes.address, offsets.address, order.address, count, sortedBytes.address, sortedOffsets.address);
-    const ends = memory.i32().slice(sortedOffsets.address >>> 2, (sortedOffsets.address >>> 2) + count + 1);
-    const result = {
-      order: memory.i32().slice(order.address >>> 2, (order.address >>> 2) + count),
-      keys: bytesColumn(memory.u8().slice(sortedBytes.address, sortedBytes.address + used), ends),
-    };
+    const strings = isOneText(keys) ? null : this.#permuted(bytes, offsets, order, region(), region(), used);
+    const result = { order: memory.i32().slice(order.address >>> 2, (order.address >>> 2) + count), keys: strings };
     for (const one of regions) one.free();
     return result;
+  }
+
+  /** `used` bytes of strings in an order, in memory of their own. */
+  #permuted(bytes: Region, offsets: Region, order: Region, out: Region, outOffsets: Region, used: number): BytesColumn {
+    const { memory } = this.#kernels;
+    const { count } = this;
+    out.reserve(used + padding);
+    outOffsets.reserve((count + 1) * 4);
+    const { permuteBytes } = this.#layout.functions;
+    permuteBytes(bytes.address, offsets.address, order.address, count, out.address, outOffsets.address);
+    const ends = memory.i32().slice(outOffsets.address >>> 2, (outOffsets.address >>> 2) + count + 1);
+    return bytesColumn(memory.u8().slice(out.address, out.address + used), ends);
   }
 
   /** The key columns, row i from group `order[i]` (null: from group i), in memory of their own. */
@@ -210,13 +222,16 @@ export class WordGroupTable {
     // Groups of one word each are found by their numbers.
     const byWords = this.#rows.isOneWord && this.#usedWords() === this.count;
     if (!byWords) this.#rows.complete();
+    const before = this.count;
     let done = 0;
     for (;;) {
       done = byWords
         ? functions.assignWords(this.#table, wordsAt, done, rows, address)
         : functions.assignGroups(this.#table, wordsAt, offsets.address, hashes.address, done, rows, address);
       if (done >= rows) break;
-      this.#grow(this.#slotCount * 2);
+      // Where nearly every row makes a group, there will be many more: twice as much room saves to place all of them once more.
+      const isNew = this.count - before > done * mostlyNew;
+      this.#grow(this.#slotCount * (isNew && this.#slotCount < mostAhead ? 4 : 2));
     }
     return address;
   }
@@ -253,6 +268,28 @@ export class WordGroupTable {
   #set(name: keyof typeof tableSlot, value: number): void {
     this.#kernels.memory.u32()[(this.#table >>> 2) + tableSlot[name]] = value;
   }
+}
+
+const isOneText = (keys: readonly KeyType[]): boolean => keys.length === 1 && keys[0]?.type.kind === "utf8";
+
+/** After every text: no UTF-8 has such a byte. */
+const afterTexts = 0xff;
+
+/** Texts in ascending order, of which the last may be null, as byte strings in the same order: the same bytes. */
+export function textOrder(texts: Column): BytesColumn {
+  if (texts.layout !== "bytes") throw internalError("texts are byte strings");
+  const { length, starts, valid } = texts;
+  const type = { kind: "binary" } as const;
+  if (valid === null) return { ...texts, type };
+  const last = length - 1;
+  if (valid.indexOf(0) !== last) throw internalError("nulls come last, and are one group");
+  const end = starts[last] as number;
+  const bytes = new Uint8Array(end + 1);
+  bytes.set(texts.bytes.subarray(0, end));
+  bytes[end] = afterTexts;
+  const ends = texts.ends.slice();
+  ends[last] = end + 1;
+  return { layout: "bytes", type, length, bytes, starts, ends, valid: null };
 }
 
 /** A column of byte strings that lie one after the other; `offsets` has one entry more than there are rows. */

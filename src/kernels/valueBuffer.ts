@@ -18,6 +18,8 @@ export interface ColumnParts {
   readonly offsets: Uint8Array | null;
   /** Instead of offsets, for byte strings that all have this many bytes. */
   readonly stride?: number;
+  /** Bytes that hold each value, where those are 64-bit integers and were written with fewer. */
+  readonly narrow?: 1 | 2 | 4;
   /** One byte a row; null where there are no nulls. */
   readonly valid: Uint8Array | null;
   /** Where the values are codes of one or two bytes: the texts that they stand for. */

@@ -1,7 +1,8 @@
 import { type Batch, rowCount } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
-import { BlockFileWriter, columnParts } from "../exchange/blockFile.js";
+import { BlockFileWriter } from "../exchange/blockFile.js";
+import { columnParts } from "../exchange/blockParts.js";
 import { areTooMany, KeyedReader, rowsByBlock } from "../exchange/keyedReader.js";
 import { countSchema } from "../exchange/matchFile.js";
 import type { Schema } from "../schema/types.js";

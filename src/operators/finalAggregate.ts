@@ -1,10 +1,11 @@
 import { type Batch, type BytesColumn, type Column, rowCount } from "../batch/column.js";
 import { gatherColumn } from "../batch/gather.js";
+import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import { stateOf } from "../kernels/aggregate.js";
 import type { Accumulator } from "../kernels/aggregateState.js";
 import { columnCounts, followersIn, formOf } from "../kernels/groupForms.js";
-import { WordGroupTable } from "../kernels/groupTable.js";
+import { textOrder, WordGroupTable } from "../kernels/groupTable.js";
 import { KernelViews } from "../kernels/kernelViews.js";
 import type { Step } from "../task/protocol.js";
 import { FirstValues } from "./followerColumns.js";
@@ -87,7 +88,8 @@ export class FinalAggregateOperator implements Operator {
     const { order, keys } = table.sorted();
     const results = this.#states.map((state) => gatherColumn(state.result(count), order));
     const groupKeys = [...table.keyColumns(order), ...followers.columns(order)];
-    const columns: Column[] = [...(this.#step.sortKey ? [keys] : []), ...groupKeys, ...results];
+    const strings = this.#step.sortKey ? [keys ?? textOrder(required(groupKeys[0], "key"))] : [];
+    const columns: Column[] = [...strings, ...groupKeys, ...results];
     this.#end();
     return count === 0 ? null : { schema: this.#step.schema, length: count, columns, selection: null, origin: null };
   }

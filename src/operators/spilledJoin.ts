@@ -1,7 +1,8 @@
 import type { Batch, Column } from "../batch/column.js";
 import { gatherColumn } from "../batch/gather.js";
 import { required } from "../common/assert.js";
-import { BlockFileWriter, columnParts } from "../exchange/blockFile.js";
+import { BlockFileWriter } from "../exchange/blockFile.js";
+import { columnParts } from "../exchange/blockParts.js";
 import { type KeyedPart, KeyedReader, rowsByBlock } from "../exchange/keyedReader.js";
 import { countSchema } from "../exchange/matchFile.js";
 import { SortedFiles } from "../exchange/sortedFiles.js";
