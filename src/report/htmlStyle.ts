@@ -57,5 +57,9 @@ svg .b{font-weight:600}.grid{stroke:var(--line);stroke-width:1;fill:none}
 footer{color:var(--soft);font-size:12.5px;text-align:center;margin-top:24px}
 nav{font-size:13px;margin-top:8px}nav a{color:var(--accent);margin-right:14px;text-decoration:none}nav a:hover{text-decoration:underline}
 @media(max-width:760px){main{padding:14px 12px 40px}section{padding:14px}h1{font-size:21px}.verdict p{font-size:15.5px}.tile dd{font-size:18px}.tiles{grid-template-columns:1fr 1fr}.reasons{grid-template-columns:1fr}}
-@media print{body{background:#fff;font-size:11px}main{max-width:none;padding:0}section,.tiles{border-color:#ccc}nav,summary{display:none}.wide{overflow:visible}.wide svg{max-width:100%}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@page{margin:12mm}
+@media print{body{background:#fff;font-size:11px}main{max-width:none;padding:0}nav{display:none}section{break-inside:auto;padding:12px 14px}section,.tiles{border-color:#ccc}
+.verdict,.tiles,tr,svg{break-inside:avoid}h2,h3,thead{break-after:avoid}.tiles{grid-template-columns:repeat(4,1fr)}.tile{padding:8px 12px}.tile dd{font-size:16px}.verdict p{font-size:13px}.soft,.small{font-size:11px}
+table,summary,.legend,.tile dt,.tile small{font-size:10.5px}th,td{padding:3px 7px 3px 0}th,.reasons td{white-space:normal}code,pre{font-size:10px}td svg{max-width:110px!important}.reasons{grid-template-columns:1fr 1fr}
+summary{color:var(--ink);list-style:none}details::details-content{content-visibility:visible}.wide{overflow:visible}.wide svg{max-width:100%}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 `.replaceAll("\n", "");

@@ -394,4 +394,21 @@ describe.skipIf(browser === null)("the page in a browser", () => {
     },
     60_000,
   );
+
+  it("has nothing cut off on a sheet of A4", () => {
+    const count = `[...document.querySelectorAll("table, svg, p, dd")].filter((one) => one.getBoundingClientRect().right > innerWidth).length`;
+    const paper = result.report
+      .toHtml()
+      .replace("@media print{", "@media all{")
+      .replace(/<meta http-equiv="Content-Security-Policy"[^>]*>/, "")
+      .replace("</body>", `<script>document.title = "cut off: " + ${count}</script></body>`);
+    const page = join(folder, "paper.html");
+    writeFileSync(page, paper);
+    // 210 mm less two margins of 12 mm, at 96 dots an inch.
+    const dom = execFileSync(browser ?? "", [...flags, "--window-size=703,1000", "--dump-dom", `file://${page}`], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    expect(dom).toContain("<title>cut off: 0</title>");
+  }, 60_000);
 });
