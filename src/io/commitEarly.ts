@@ -29,19 +29,27 @@ export class EarlyFile {
   #begun: Omit<BegunFile, "parts"> | null = null;
   #copied = 0;
   #unsynced = 0;
+  #syncing: Promise<void> | null = null;
+  /** Whether the disk did not take what it was sent. */
+  #refused = false;
   #work: Promise<void> | null = null;
   #over = false;
 
-  private constructor(target: Target, schema: Schema, files: FileSystem) {
+  readonly #syncBytes: number;
+
+  private constructor(target: Target, schema: Schema, files: FileSystem, bytes: number) {
+    this.#syncBytes = bytes;
     this.#target = target;
     this.#schema = schema;
     this.#files = files;
   }
 
-  /** null for a sink whose files cannot be begun before all fragments are there. */
-  static for(target: Target, schema: Schema, files: FileSystem = nodeFileSystem): EarlyFile | null {
+  /** null for a sink whose files cannot be begun before all fragments are there. `bytes`: how many go to the disk at a time. */
+  static for(target: Target, schema: Schema, files: FileSystem = nodeFileSystem, bytes: number = syncBytes): EarlyFile | null {
     const { format, partitionBy } = target.sink;
-    return partitionBy.length > 0 || format === "arrow" || format === "duckdb" ? null : new EarlyFile(target, schema, files);
+    return partitionBy.length > 0 || format === "arrow" || format === "duckdb"
+      ? null
+      : new EarlyFile(target, schema, files, bytes);
   }
 
   /** Takes the next fragments, in the order of tasks. */
@@ -60,16 +68,27 @@ export class EarlyFile {
         this.#begun.merger.add(part);
         this.#copied++;
         await this.#begun.output.settle();
-        this.#unsynced += part.bytes;
-        if (this.#unsynced < syncBytes) continue;
-        this.#unsynced = 0;
-        await this.#begun.output.startSync();
+        this.#syncSome(part.bytes);
       }
     } catch {
-      this.#drop();
+      await this.#drop();
     } finally {
       this.#work = null;
     }
+  }
+
+  /** Copying goes on meanwhile: at the end of the stage it is what everybody waits for. */
+  #syncSome(more: number): void {
+    this.#unsynced += more;
+    if (this.#unsynced < this.#syncBytes || this.#syncing !== null) return;
+    this.#unsynced = 0;
+    const syncing = this.#begun?.output.startSync().catch(() => {
+      this.#refused = true;
+    });
+    this.#syncing =
+      syncing?.finally(() => {
+        this.#syncing = null;
+      }) ?? null;
   }
 
   #begin(): Omit<BegunFile, "parts"> {
@@ -88,15 +107,16 @@ export class EarlyFile {
   async take(fragments: readonly FileWritten[]): Promise<BegunFile | null> {
     this.#over = true;
     await this.#work;
+    await this.#syncing;
     const begun = this.#begun;
     if (begun === null) return null;
     const parts = this.#copied;
     const filled = fragments.filter((fragment) => fragment.rows > 0);
-    if (filled.length > 1 && this.#added.slice(0, parts).every((part, i) => isSame(part, filled[i]))) {
+    if (!this.#refused && filled.length > 1 && this.#added.slice(0, parts).every((part, i) => isSame(part, filled[i]))) {
       this.#begun = null;
       return { ...begun, parts };
     }
-    this.#drop();
+    await this.#drop();
     return null;
   }
 
@@ -104,11 +124,13 @@ export class EarlyFile {
   async close(): Promise<void> {
     this.#over = true;
     await this.#work;
-    this.#drop();
+    await this.#drop();
   }
 
-  #drop(): void {
+  async #drop(): Promise<void> {
     this.#over = true;
+    // Its number must not become that of another file before that is over.
+    await this.#syncing;
     const begun = this.#begun;
     this.#begun = null;
     try {

@@ -133,7 +133,6 @@ const journalPath = (runFolder: string): string => join(runFolder, "journal");
 export class Journal {
   /** A journal whose name a crash may take away is none. */
   private named = false;
-  private naming: Promise<void> | null = null;
   /** Why the disk did not take the name. It is not asked twice. */
   private nameless: unknown = null;
 
@@ -141,7 +140,10 @@ export class Journal {
     private readonly files: FileSystem,
     private readonly folder: string,
     private readonly writer: JournalWriter,
-  ) {}
+  ) {
+    // Not at once: a flush while the run begins holds up everything that it makes then.
+    writer.whenFlushed(() => this.nameSoon());
+  }
 
   /** @throws MillraceError External/FILE_IO, Resource/DISK_FULL */
   static begin(files: FileSystem, runFolder: string): Journal {
@@ -176,11 +178,11 @@ export class Journal {
     this.writer.append(record);
     killPoint("journal-write");
     this.writer.syncSoon();
-    this.naming ??= this.nameSoon();
   }
 
   /** Where this fails, the first record that is waited for tells. */
   private async nameSoon(): Promise<void> {
+    if (this.named) return;
     try {
       await this.files.syncFolders([this.folder]);
       this.named = true;
@@ -190,7 +192,6 @@ export class Journal {
   }
 
   async close(): Promise<void> {
-    await this.naming;
     await this.writer.close();
   }
 }

@@ -105,6 +105,8 @@ export class JournalWriter {
   /** Ends the wait before a flush. */
   private hurry: () => void = () => undefined;
   private closing = false;
+  /** Done once, behind the first flush in the background. */
+  private afterFlush: (() => Promise<void>) | null = null;
 
   /** Begins a journal. @throws MillraceError External/FILE_IO, Resource/DISK_FULL, Config/TARGET_NOT_WRITABLE */
   static create(files: FileSystem, path: string): JournalWriter {
@@ -166,6 +168,11 @@ export class JournalWriter {
     });
   }
 
+  /** What is to be done once, when the disk has the first records that nobody waits for. */
+  whenFlushed(run: () => Promise<void>): void {
+    this.afterFlush = run;
+  }
+
   private async flush(): Promise<void> {
     while (this.dirty && this.failure === null) {
       await this.gather();
@@ -177,6 +184,9 @@ export class JournalWriter {
       } catch (thrown) {
         this.failure ??= thrown;
       }
+      const once = this.afterFlush;
+      this.afterFlush = null;
+      await once?.();
     }
   }
 

@@ -40,8 +40,8 @@ async function plain(target: Target, fragments: readonly FileWritten[]): Promise
   return readFileSync(file?.staged ?? "");
 }
 
-const earlyOf = (target: Target, files?: FileSystem): EarlyFile => {
-  const early = EarlyFile.for(target, schema, files);
+const earlyOf = (target: Target, files?: FileSystem, syncBytes?: number): EarlyFile => {
+  const early = EarlyFile.for(target, schema, files, syncBytes);
   if (early === null) throw new Error("this sink has an early file");
   return early;
 };
@@ -100,6 +100,61 @@ describe("a file that is put together while fragments are still written", () => 
     const staged = await assemble(target, schema, fragments, nodeFileSystem, early);
     expect(calls).toBe(1);
     expect(readFileSync(staged.files[0]?.staged ?? "").equals(wanted)).toBe(true);
+    await discard(target);
+  });
+
+  it("is made anew where the disk refused a part of it", async () => {
+    const { target, fragments } = await fragmentsOf("csv", [2, 3, 4]);
+    const wanted = await plain(target, fragments);
+    let calls = 0;
+    const startSync = async (): Promise<void> => {
+      if (++calls === 1) throw Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO", syscall: "fdatasync" });
+    };
+    const opened: string[] = [];
+    const open: FileSystem["open"] = (file, how) => {
+      if (how === "create") opened.push(file);
+      return nodeFileSystem.open(file, how);
+    };
+    const files: FileSystem = { ...nodeFileSystem, startSync, open };
+    const early = earlyOf(target, files, 1);
+    early.add(fragments);
+    const staged = await assemble(target, schema, fragments, files, early);
+    expect(opened).toHaveLength(2);
+    expect(calls).toBeGreaterThan(1);
+    expect(readFileSync(staged.files[0]?.staged ?? "").equals(wanted)).toBe(true);
+    await discard(target);
+  });
+
+  it("stays open while the disk takes a part of it, and goes on being copied meanwhile", async () => {
+    const { target, fragments } = await fragmentsOf("csv", [2, 3, 4]);
+    const done: (() => void)[] = [];
+    const startSync = (): Promise<void> => new Promise((wake) => void done.push(wake));
+    let [copies, closed] = [0, 0];
+    const files: FileSystem = {
+      ...nodeFileSystem,
+      startSync,
+      copy: (...args) => {
+        copies++;
+        return nodeFileSystem.copy(...args);
+      },
+      close: (fd) => {
+        closed++;
+        nodeFileSystem.close(fd);
+      },
+    };
+    const early = earlyOf(target, files, 1);
+    early.add(fragments);
+    while (copies < fragments.length) await new Promise((wake) => setImmediate(wake));
+    expect(done).toHaveLength(1);
+    let over = false;
+    const closing = early.close().then(() => {
+      over = true;
+    });
+    for (let i = 0; i < 5; i++) await new Promise((wake) => setImmediate(wake));
+    expect([over, closed]).toEqual([false, 0]);
+    done[0]?.();
+    await closing;
+    expect(closed).toBe(1);
     await discard(target);
   });
 
