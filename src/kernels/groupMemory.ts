@@ -8,16 +8,20 @@ const mostKeptBytes = 256 * 2 ** 20;
 const usualBytes = 2 ** 25;
 
 /** Kernels with a memory for one grouping. */
-export const takeGroupKernels = (): Kernels => idle.pop() ?? createKernels();
+export const takeGroupKernels = (): Kernels => idle.pop() ?? createKernels("rows that are collected");
 
 /** Gives kernels back whose memory is free again. */
 export function giveGroupKernels(kernels: Kernels): void {
   if (idle.length < mostIdle && kernels.memory.byteLength <= mostKeptBytes) idle.push(kernels);
+  else kernels.memory.release();
 }
 
 /** Lets go of memory that tasks of another kind have made large; what comes next grows its own as far as it needs. */
 export function forgetLargeGroups(): void {
-  for (let i = idle.length - 1; i >= 0; i--) if ((idle[i]?.memory.byteLength ?? 0) > usualBytes) idle.splice(i, 1);
+  for (let i = idle.length - 1; i >= 0; i--) {
+    if ((idle[i]?.memory.byteLength ?? 0) <= usualBytes) continue;
+    for (const { memory } of idle.splice(i, 1)) memory.release();
+  }
 }
 
 /** A piece of kernel memory that moves when it grows. */

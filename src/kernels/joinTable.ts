@@ -1,7 +1,7 @@
 import type { Column } from "../batch/column.js";
-import type { JoinKernels } from "./joinKernels.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
+import type { JoinKernels } from "./joinKernels.js";
 import { type KeySpans, keySpans, packedKeys } from "./joinKeys.js";
 import { createKernels, type KernelMemory, type Kernels } from "./wasm.js";
 
@@ -43,7 +43,7 @@ export class JoinTable {
    * Over `rows` rows whose key columns are `columns`; rows with a null in one are never found. `kernels`: in whose memory the table lives, which are
    * the caller's again after `free`.
    */
-  constructor(columns: readonly Column[], rows: number, kernels: Kernels = createKernels()) {
+  constructor(columns: readonly Column[], rows: number, kernels: Kernels = createKernels("the right side of a join")) {
     const memory = kernels.memory;
     this.#memory = memory;
     this.#kernels = kernels.functions<JoinKernels>();
@@ -82,6 +82,11 @@ export class JoinTable {
     for (const address of own) if (address !== 0) this.#memory.free(address);
     for (const { address } of this.#scratch.values()) this.#memory.free(address);
     this.#scratch.clear();
+  }
+
+  /** Says of a table that has a memory of its own that nobody will ask for it any more. */
+  forget(): void {
+    this.#memory.release();
   }
 
   /** Bytes it occupies. */

@@ -75,7 +75,7 @@ let own: Kernels | undefined;
  * memory: a batch, whose memory is another's, stays valid however much this one grows.
  */
 export function parquetKernels(): Kernels {
-  own ??= createKernels();
+  own ??= createKernels("pages of Parquet");
   return own;
 }
 

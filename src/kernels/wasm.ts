@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { beside } from "../common/beside.js";
 import { resourceError } from "../common/errors.js";
+import { type Reservation, threadReservations } from "../runtime/reservations.js";
 import { type WasmMemory, type WasmModule, wasm } from "./wasmApi.js";
 
 /**
@@ -16,6 +17,7 @@ export interface Kernels {
 
 const pageBytes = 65_536;
 const maximumPages = 65_536;
+const initialPages = 16;
 const alignment = 64;
 
 let compiled: WasmModule | undefined;
@@ -27,19 +29,24 @@ function kernelModule(): WasmModule {
   return compiled;
 }
 
-/** An instance with a memory of its own. */
-export function createKernels(): Kernels {
-  const memory = new wasm.Memory({ initial: 16, maximum: maximumPages });
+/** An instance with a memory of its own, which is reserved under a name. @throws MillraceError Resource/OUT_OF_MEMORY */
+export function createKernels(name = "kernels"): Kernels {
+  const reservation = threadReservations.open(name, initialPages * pageBytes);
+  const memory = new wasm.Memory({ initial: initialPages, maximum: maximumPages });
   const abort = (): never => {
     throw resourceError("KERNEL_ABORTED", "a kernel stopped itself");
   };
   const instance = new wasm.Instance(kernelModule(), { env: { memory, abort } });
   const heapBase = instance.exports.heapBase as () => number;
-  const kernelMemory = new KernelMemory(memory, heapBase());
+  const kernelMemory = new KernelMemory(memory, heapBase(), reservation);
+  dropped.register(memory, reservation);
   const kernels = { memory: kernelMemory, functions: <T extends object>() => instance.exports as unknown as T };
   owners.set(memory, kernels);
   return kernels;
 }
+
+/** Kernels that nobody refers to any more. Who knows that before says so; see `KernelMemory.release`. */
+const dropped = new FinalizationRegistry<Reservation>((reservation) => threadReservations.release(reservation));
 
 const owners = new WeakMap<WasmMemory, Kernels>();
 const memories = new WeakMap<object, WasmMemory>();
@@ -52,7 +59,7 @@ export function kernelsOf(view: { readonly buffer: object }): Kernels | null {
 
 /** The instance that code of one thread shares, for work whose memory does not outlive a call. */
 export function threadKernels(): Kernels {
-  shared ??= createKernels();
+  shared ??= createKernels("work within a call");
   return shared;
 }
 
@@ -74,6 +81,7 @@ export class KernelMemory {
   constructor(
     readonly memory: WasmMemory,
     heapBase: number,
+    private readonly reservation: Reservation,
   ) {
     this.#top = align(heapBase);
     this.#views = this.#makeViews();
@@ -82,6 +90,11 @@ export class KernelMemory {
   /** Bytes of the linear memory. */
   get byteLength(): number {
     return this.memory.buffer.byteLength;
+  }
+
+  /** Gives the reservation back: nobody will use this memory any more. */
+  release(): void {
+    threadReservations.release(this.reservation);
   }
 
   /** The address of `bytes` fresh bytes (content unspecified). @throws MillraceError Resource/OUT_OF_MEMORY */
@@ -173,9 +186,12 @@ export class KernelMemory {
   #grow(pages: number): void {
     const now = this.memory.buffer.byteLength / pageBytes;
     const generous = Math.min(Math.max(pages, Math.ceil(now / 2)), maximumPages - now);
+    if (!threadReservations.has(pages * pageBytes)) threadReservations.grow(this.reservation, pages * pageBytes);
     for (const step of [Math.max(generous, pages), pages]) {
+      if (!threadReservations.has(step * pageBytes)) continue;
       try {
         this.memory.grow(step);
+        threadReservations.grow(this.reservation, step * pageBytes);
         return;
       } catch {
         // The larger step is a convenience; the smaller one decides.

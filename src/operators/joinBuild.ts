@@ -3,8 +3,8 @@ import { required } from "../common/assert.js";
 import { resourceError } from "../common/errors.js";
 import { JoinTable } from "../kernels/joinTable.js";
 import type { RowsBuild, Step } from "../task/protocol.js";
-import { type BuildColumn, buildColumns } from "./joinCodes.js";
 import { eachBatch } from "./buildRows.js";
+import { type BuildColumn, buildColumns } from "./joinCodes.js";
 import { concatColumns, keptBatch, ownBatch } from "./joinColumns.js";
 
 export type JoinStep = Extract<Step, { readonly op: "join" }>;
@@ -61,14 +61,22 @@ function keyOf(step: JoinStep, runId: string): string {
 
 /** Drops what waited too long, then the longest unused until the rest fits. */
 function forget(): void {
-  for (const [key, entry] of kept) if (clock - entry.usedAt > patience) kept.delete(key);
+  for (const [key, entry] of kept) if (clock - entry.usedAt > patience) drop(key, entry);
   const oldest = [...kept].sort(([, a], [, b]) => a.usedAt - b.usedAt);
   let bytes = oldest.reduce((sum, [, entry]) => sum + entry.bytes, 0);
   for (const [key, entry] of oldest) {
     if (bytes <= keptBytes) return;
-    kept.delete(key);
+    drop(key, entry);
     bytes -= entry.bytes;
   }
+}
+
+function drop(key: string, { side }: Entry): void {
+  kept.delete(key);
+  side.then(
+    ({ table }) => table.forget(),
+    () => undefined,
+  );
 }
 
 const rightColumns = (step: JoinStep): number[] => [

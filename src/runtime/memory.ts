@@ -7,6 +7,9 @@ const leastDuckDb = 64 * mebibyte;
 /** A thread with less heap cannot load its code and a batch. */
 const leastHeap = 64 * mebibyte;
 
+/** Blocks, buckets and sorted runs are bounded by constants that need this much. */
+const leastKernels = 256 * mebibyte;
+
 /** One budget, split by name. Bytes. */
 export interface MemoryShares {
   /** What was given as `memory`. */
@@ -15,6 +18,8 @@ export interface MemoryShares {
   readonly duckdb: number;
   /** The JavaScript heap of one worker; a thread that needs more is ended, and its task fails. */
   readonly workerHeap: number;
+  /** What the kernels of one worker may hold together; a task that needs more fails. */
+  readonly workerKernels: number;
   /** What block files between stages may keep in memory, past which they are written. */
   readonly held: number;
   /** Whether the threads are ended before a query and started again after it. */
@@ -28,6 +33,7 @@ export interface MemoryShares {
 export function splitMemory(total: number, workers: number): MemoryShares {
   const duckdb = Math.max(leastDuckDb, Math.floor(total * 0.6));
   const workerHeap = Math.max(leastHeap, Math.floor((0.5 * total) / workers));
+  const workerKernels = Math.max(leastKernels, Math.floor(total / workers));
   const held = Math.floor(total / 8);
-  return { total, duckdb, workerHeap, held, workersRest: total < workers * roomyWorker };
+  return { total, duckdb, workerHeap, workerKernels, held, workersRest: total < workers * roomyWorker };
 }

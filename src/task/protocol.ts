@@ -273,6 +273,8 @@ export interface TaskOptions {
   /** Run expressions through the interpreter instead of generated code. */
   readonly interpreted: boolean;
   readonly batchRows: number;
+  /** Bytes that the kernels of the worker may hold; absent: as many as the machine has. */
+  readonly kernelBytes?: number;
   /** Shared flag, non-zero when the run is stopping; looked at between batches. */
   readonly cancel: SharedArrayBuffer | null;
   /** How far this attempt is, and how it is stopped alone; see task/control. Absent: nobody watches. */

@@ -5,19 +5,20 @@ import { type Batch, rowCount } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { MillraceError } from "../common/errors.js";
 import { exchangeWriter } from "../exchange/codec.js";
-import type { BatchReader, BatchWriter } from "../io/contracts.js";
 import { HoldingBudget, holdFile, releaseFiles } from "../exchange/heldFiles.js";
 import { openPart } from "../exchange/openPart.js";
+import type { BatchReader, BatchWriter } from "../io/contracts.js";
 import { createOperator } from "../operators/createOperator.js";
 import type { Operator } from "../operators/operator.js";
+import { threadReservations } from "../runtime/reservations.js";
 import type { Schema } from "../schema/types.js";
-import { writesExchange } from "../task/fileSteps.js";
 import { TaskControl } from "../task/control.js";
+import { writesExchange } from "../task/fileSteps.js";
 import type { FileWritten, Step, StepResult, TaskResult, TaskSpec } from "../task/protocol.js";
 import { poisonedIn, probeSlices, withoutRows } from "./poison.js";
-import { RequiredRows } from "./requiredRows.js";
 import { functionHash, RowFinder } from "./rejectOrigin.js";
 import { RejectLog } from "./rejects.js";
+import { RequiredRows } from "./requiredRows.js";
 import { ofScratch } from "./scratchError.js";
 
 interface RowFailureData {
@@ -39,6 +40,7 @@ interface Node {
 
 /** Runs one task to its end: every batch of its partition through every step, in order. */
 export async function executeTask(spec: TaskSpec): Promise<TaskResult> {
+  threadReservations.limit(spec.options.kernelBytes ?? Number.POSITIVE_INFINITY);
   const run = new TaskRun(spec);
   try {
     return await run.execute();

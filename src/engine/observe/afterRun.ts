@@ -4,6 +4,7 @@ import { stageFlows } from "../../report/flow.js";
 import type { PastRun, RunMetrics, StageFlow } from "../../report/model.js";
 import { buildReport, pastRun, type RunReport } from "../../report/report.js";
 import { productVersions } from "../../report/versions.js";
+import { splitMemory } from "../../runtime/memory.js";
 import type { EngineSettings } from "../options.js";
 import { pruneRuns } from "../runs/prune.js";
 import type { CountedMetrics } from "./countedMetrics.js";
@@ -73,5 +74,7 @@ const prunedOn = new Map<string, number>();
 function shownSettings(settings: EngineSettings): RunMetrics["settings"] {
   const { workers, memoryBytes, partitionBytes, broadcastBytes, interpreted, optimizer, stateDir } = settings;
   const kernels = interpreted ? "interpreted" : "compiled";
-  return { workers, memoryBytes, partitionBytes, broadcastBytes, kernels, optimizer, stateDir };
+  const { duckdb, workerHeap, workerKernels, held } = splitMemory(memoryBytes, workers);
+  const shares = { queryBytes: duckdb, workerHeapBytes: workerHeap, workerKernelBytes: workerKernels, heldBytes: held };
+  return { workers, memoryBytes, ...shares, partitionBytes, broadcastBytes, kernels, optimizer, stateDir };
 }

@@ -7,17 +7,18 @@ import { resolveSource } from "../../io/sources.js";
 import type { ResolvedSource } from "../../plan/bound.js";
 import type { PlannedStep, WorkerStage } from "../../planner/stages.js";
 import type { StageMetrics } from "../../report/model.js";
+import { splitMemory } from "../../runtime/memory.js";
 import { writesExchange } from "../../task/fileSteps.js";
-import type { FileWritten, RowsBuild, PartitionSpec, ScanSpec, Step, TaskResult, TaskSpec } from "../../task/protocol.js";
+import type { FileWritten, PartitionSpec, RowsBuild, ScanSpec, Step, TaskResult, TaskSpec } from "../../task/protocol.js";
+import { ofScratch } from "../../worker/scratchError.js";
 import type { AttemptOptions } from "../attempts/attemptParts.js";
 import type { StageAttempts } from "../attempts/attempts.js";
 import { attemptsOf, placeOf, placeWithKey } from "../attempts/attemptWiring.js";
 import { type RunContext, raise } from "../context.js";
-import { joinBuilds } from "./joinBuilds.js";
-import { checkAccounts } from "../rejects/rejectAccounts.js";
-import { ofScratch } from "../../worker/scratchError.js";
 import { StageIdentities, type TaskIdentity } from "../journal/taskIdentity.js";
+import { checkAccounts } from "../rejects/rejectAccounts.js";
 import { addLines, errorWithLines } from "../rejects/rejectLines.js";
+import { joinBuilds } from "./joinBuilds.js";
 import { type AttemptedTask, hasEnough, workerStageMetrics } from "./workerMetrics.js";
 
 /** What a worker stage leaves: files of its exchanges and fragments of its outputs, both in partition order. */
@@ -397,6 +398,7 @@ class StageRun {
       options: {
         interpreted: run.settings.interpreted,
         batchRows: 65_536,
+        kernelBytes: splitMemory(run.settings.memoryBytes, run.settings.workers).workerKernels,
         cancel: this.cancel,
         ...this.held(source),
         ...options,
