@@ -14,8 +14,11 @@ import { rolldown } from "rolldown";
 const target = "dist/run";
 const { resolve: find } = createRequire(import.meta.url);
 
-/** Less to parse, while stack traces keep the names of functions. */
-const readable = { compress: true, mangle: { keepNames: true }, codegen: { removeWhitespace: true } };
+/**
+ * Less to parse, while stack traces keep the names of functions. Lines stay as they are: Node prints the whole line that threw an error which nobody
+ * catches, and that may not be all of the file.
+ */
+const readable = { compress: true, mangle: { keepNames: true }, codegen: { removeWhitespace: false } };
 
 /** The native binding belongs to DuckDB's client, not to us: it is taken from where the installed client finds it. */
 const bindings = {

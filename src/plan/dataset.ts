@@ -185,7 +185,7 @@ export class Dataset<S extends Columns = Loose> {
     given: WindowOptions<ColumnName<S>>,
     columns: (c: Row<S>) => R,
   ): Dataset<AsColumns<IsLoose<S> extends true ? Loose : Flatten<Omit<S, keyof R> & AggregateColumns<R>>>> {
-    return this.#next(windowNode(this.node, given, columns(columnsRow<S>())));
+    return this.#next(windowNode(this.node, given, requireCallback(columns, "window")(columnsRow<S>())));
   }
 
   /** About this share of the rows (0 to 1), chosen by their values: the same rows in every run. */
@@ -274,7 +274,7 @@ export class Grouped<S extends Columns, K> {
 
   /** One row per group: the keys, then the aggregates. */
   agg<const R extends NamedAggregates>(aggregates: (c: Row<S>) => R): Dataset<AsColumns<Flatten<K & AggregateColumns<R>>>> {
-    const entries = Object.entries(requireRecord(aggregates(columnsRow<S>()), "agg"));
+    const entries = Object.entries(requireRecord(requireCallback(aggregates, "agg")(columnsRow<S>()), "agg"));
     const named = entries.map(([name, value]) => ({ name, expr: requireAggregate(name, value) }));
     const { node, data } = this.#dataset;
     return new Dataset({ kind: "aggregate", input: node, keys: this.#keys, aggregates: named }, data);
@@ -286,6 +286,14 @@ export class Grouped<S extends Columns, K> {
     const expr: AggregateExpr = { kind: "aggregate", fn: "count", args: [] };
     return new Dataset({ kind: "aggregate", input: node, keys: this.#keys, aggregates: [{ name: "count", expr }] }, data);
   }
+}
+
+function requireCallback<F>(given: F, where: string): F {
+  if (typeof given === "function") return given;
+  throw planError(
+    "INVALID_ARGUMENT",
+    `${where}: expected a callback such as (c) => ({ total: sum(c.x) }), found ${describe(given)}`,
+  );
 }
 
 function requireAggregate(name: string, value: unknown): AggregateExpr {

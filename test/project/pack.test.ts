@@ -88,6 +88,15 @@ describe("the packed package", () => {
     expect(code).toBe(0);
   });
 
+  it("shows an error that nobody catches on a screen: Node prints the line that threw", () => {
+    writeFileSync(join(project, "wrong.mjs"), `import { read } from "millrace"; read.csv("sales.csv").limit("3");`);
+    const { code, err } = node("wrong.mjs");
+    expect(err).toContain("INVALID_ARGUMENT");
+    expect(err).toMatch(/wrong\.mjs:1:/);
+    expect(Math.max(...err.split("\n").map(({ length }) => length))).toBeLessThan(400);
+    expect(code).toBe(1);
+  });
+
   it("has a command line that says its version and examines the machine", () => {
     expect(cli("--version")).toEqual({ code: 0, out: `${own.version}\n`, err: "" });
     const { code, out } = cli("doctor", "--json");

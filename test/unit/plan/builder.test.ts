@@ -101,6 +101,8 @@ describe("columns", () => {
     expect(failure(() => quantile(a, 90)).code).toBe("INVALID_ARGUMENT");
     expect(failure(() => sales.filter(() => sum(a) as never)).code).toBe("AGGREGATE_OUTSIDE_AGG");
     expect(failure(() => sales.agg(() => ({ x: a as never }))).code).toBe("NOT_AN_AGGREGATE");
+    expect(failure(() => sales.agg({ n: count() } as never)).message).toMatch(/^agg: expected a callback such as/);
+    expect(failure(() => sales.window({ partitionBy: ["a"] } as never, undefined as never)).code).toBe("INVALID_ARGUMENT");
   });
 });
 
