@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, expect, it } from "vitest";
 import { MillraceError } from "../../../src/common/errors.js";
+import { fileChecksum, whatIsWrong } from "../../../src/engine/journal/fileCheck.js";
 import { PagedFile } from "../../../src/exchange/pagedFile.js";
 import { nodeFileSystem, writeTextAtomically } from "../../../src/io/sinkFileSystem.js";
 import { openGzip, openPlain, readHeadBytes } from "../../../src/io/textBytes.js";
@@ -14,13 +15,13 @@ import { arrowFile, parquetFile } from "./small.js";
 const root = mkdtempSync(join(tmpdir(), "millrace-refused-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-type Refusable = "fstatSync" | "fsyncSync";
+type Refusable = "fstatSync" | "fsyncSync" | "readSync";
 const kept = new Map<Refusable, unknown>();
 let calls = 0;
 
 /** From now on the system says no, until the test is over. */
 function refuse(name: Refusable, code = "EIO", times = Number.POSITIVE_INFINITY): void {
-  const original = fs[name] as (...args: unknown[]) => unknown;
+  const original = (kept.get(name) ?? fs[name]) as (...args: unknown[]) => unknown;
   kept.set(name, original);
   calls = 0;
   const replaced = (...args: unknown[]): unknown => {
@@ -130,4 +131,18 @@ it("a text whose fsync is refused is not put in place of the old one", async () 
   expect(fs.readFileSync(file, "utf8")).toBe("old");
   expect(calls).toBe(1);
   expect(openFiles()).toEqual([]);
+});
+
+it("the checksum of what an earlier process wrote: asked again for a moment, and then the error names the file", async () => {
+  // crc32 of "id\n1\n", by zlib of Python.
+  const wanted = { bytes: 5, checksum: "cd5be90f" };
+  expect(await fileChecksum(text)).toEqual(wanted);
+  refuse("readSync", "EAGAIN", 2);
+  expect(await fileChecksum(text)).toEqual(wanted);
+  refuse("readSync");
+  const error = await failureOf(() => whatIsWrong([{ path: text, rows: 1, partitionValues: [], ...wanted }]));
+  expect(error).toMatchObject({ code: "FILE_IO", place: { file: text } });
+  expect(error.message).toContain("EIO: i/o error, read");
+  expect(openFiles()).toEqual([]);
+  expect(await fileChecksum(join(root, "none"))).toBeNull();
 });
