@@ -35,5 +35,6 @@ export interface MaskKernels {
   maskFill(value: number, rows: number, out: number): void;
   maskAnd(a: number, b: number, rows: number): void;
   maskOr(a: number, b: number, rows: number): void;
+  maskCount(mask: number, rows: number): number;
   maskRows(mask: number, rows: number, out: number): number;
 }

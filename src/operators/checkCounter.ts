@@ -3,6 +3,8 @@ import { type ColumnReader, columnReader } from "../batch/reader.js";
 import { countValid } from "../batch/validity.js";
 import { required } from "../common/assert.js";
 import { formatValue } from "../functions/format.js";
+import type { MaskKernels } from "../kernels/maskKernels.js";
+import { kernelsOf } from "../kernels/wasm.js";
 import type { BoundCheck } from "../plan/bound.js";
 import { hashOfText, ValueCounter, type ValueTally } from "../runtime/valueTally.js";
 import { rowHashes } from "./valueHash.js";
@@ -38,7 +40,7 @@ export class CheckCounter {
     const valid = columns.flatMap((index) => columnAt(batch, index).valid ?? []);
     const [first, ...others] = valid;
     if (first === undefined) return live;
-    if (batch.selection === null && others.length === 0) return countValid(first);
+    if (batch.selection === null && others.length === 0) return onesIn(first);
     return wholeRows(batch.selection, live, valid);
   }
 
@@ -134,6 +136,11 @@ function same(a: Failed, b: Failed): boolean {
 }
 
 const columnAt = (batch: Batch, index: number): Column => required(batch.columns[index], "column of a check");
+
+function onesIn(valid: Uint8Array): number {
+  const kernels = kernelsOf(valid);
+  return kernels === null ? countValid(valid) : kernels.functions<MaskKernels>().maskCount(valid.byteOffset, valid.length);
+}
 
 function wholeRows(selection: Int32Array | null, live: number, valid: readonly Uint8Array[]): number {
   let rows = 0;
