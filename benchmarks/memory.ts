@@ -1,7 +1,7 @@
 /**
  * Memory from outside: `node --import ./.ci/typescript.mjs benchmarks/memory.ts --data <folder with sales.csv or sales.parquet>`.
- * Every job runs in a process of its own under one memory setting, once on Millrace and once on DuckDB with the same limit. This process
- * samples the resident memory of the whole process tree, and compares what both wrote. Several folders, with commas between them: also how far
+ * Every job runs in a process of its own under one memory setting, once on Millrace and once on DuckDB with the same limit; `--engines` has Polars
+ * too, from CSV and without a limit, which it does not know. This process samples the resident memory of the whole process tree, and compares what both wrote. Several folders, with commas between them: also how far
  * the times are from a straight line over the sizes of their files.
  */
 import { spawn } from "node:child_process";
@@ -11,7 +11,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { parseBytes } from "../dist/runtime/bytes.js";
-import { type Input, jobs, type MemoryJob } from "./memoryJobs.ts";
+import { type Input, inPolars, jobs, type MemoryJob } from "./memoryJobs.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -47,6 +47,11 @@ async function runChild(name: string): Promise<void> {
     const connection = await (await DuckDBInstance.create(":memory:", config)).connect();
     await connection.run(`CREATE VIEW sales AS SELECT * FROM ${job.from(file, input)}`);
     await connection.run(`COPY (${job.sql}) TO '${options.out}' (FORMAT parquet)`);
+    return;
+  }
+  if (options.engine === "polars") {
+    const { runPolars } = await import("./memoryPolars.ts");
+    runPolars(name, file, options.out);
     return;
   }
   const millrace = (await import(options.package)) as typeof import("millrace");
@@ -105,7 +110,7 @@ async function runJob(
   const outputs: string[] = [];
   let good = true;
   let seconds: number | null = null;
-  for (const engine of options.engines.split(",")) {
+  for (const engine of options.engines.split(",").filter((one) => one !== "polars" || inPolars.has(name))) {
     const folder = join(options.scratch, `${name}-${engine}`);
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });

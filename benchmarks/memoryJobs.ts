@@ -84,3 +84,6 @@ export const jobs: readonly MemoryJob[] = [
     "SELECT store_id, count(DISTINCT transaction_id) AS n FROM sales GROUP BY 1",
   ),
 ];
+
+/** Jobs that memoryPolars.ts has, too. */
+export const inPolars: ReadonlySet<string> = new Set(["group", "join", "sort", "dedupe", "window"]);

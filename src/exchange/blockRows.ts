@@ -10,6 +10,9 @@ import type { DataType, Schema } from "../schema/types.js";
 import type { BlockFile } from "./blockFile.js";
 import type { Block, ColumnPlace } from "./blockFooter.js";
 
+/** A column of a batch is not larger than this. */
+const mostPartBytes = 2 ** 25;
+
 /**
  * Puts rows of blocks behind one another in kernel memory, so that what takes them has few batches to do with and need not copy them. It takes columns
  * of fixed width, and byte strings that all have the same length.
@@ -41,7 +44,7 @@ export class BlockRows {
   append(file: BlockFile, block: Block, from: number, to: number): boolean {
     const length = to - from;
     const schema = file.schemaOf(block);
-    if (length > this.room || !block.columns.every(hasWidth)) return false;
+    if (length > this.room || !block.columns.every((place) => hasWidth(place) && this.#hasRoom(place))) return false;
     if (this.rows === 0) this.#begin(schema, block);
     else if (!this.#fits(schema, block)) return false;
     for (let i = 0; i < this.#parts.length; i++)
@@ -61,6 +64,11 @@ export class BlockRows {
     for (const part of this.#parts) part.free();
     this.#parts = [];
     this.rows = 0;
+  }
+
+  /** Room is made for a whole batch at once, which long keys need too much of. */
+  #hasRoom({ stride }: ColumnPlace): boolean {
+    return (stride ?? 0) * this.#most <= mostPartBytes;
   }
 
   /** The parts of the batch before are used again where they are of the same kind. */

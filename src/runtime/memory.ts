@@ -8,7 +8,7 @@ const leastDuckDb = 64 * mebibyte;
 const leastHeap = 64 * mebibyte;
 
 /** Blocks, buckets and sorted runs are bounded by constants that need this much. */
-const leastKernels = 256 * mebibyte;
+const leastKernels = 512 * mebibyte;
 
 /** One budget, split by name. Bytes. */
 export interface MemoryShares {

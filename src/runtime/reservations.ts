@@ -67,7 +67,7 @@ export class Reservations {
       "OUT_OF_MEMORY",
       `${name}: ${formatBytes(bytes)} more are needed; of the ${formatBytes(this.#most)} that a worker's kernels may hold, ${formatBytes(this.#taken)} are taken: ${held.join(", ")}`,
       {
-        hint: "Raise `memory`, or lower `workers`: each worker's kernels may hold `memory` divided by `workers`, and at least 256 MiB.",
+        hint: "Raise `memory`, or lower `workers`: each worker's kernels may hold `memory` divided by `workers`, and at least 512 MiB.",
       },
     );
   }

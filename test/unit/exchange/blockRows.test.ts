@@ -111,6 +111,15 @@ for (const place of ["disk", "memory"] as const) {
       releaseFiles([join(folder, `${place}-a`)]);
     });
 
+    it("take nothing that a batch of would be too large", () => {
+      const file = fileOf(`${place}-c`, [two], budget);
+      const rows = new BlockRows(createKernels(), 2 ** 25);
+      expect(rows.append(file, blockOf(file, 0), 0, 2)).toBe(false);
+      rows.free();
+      file.close();
+      releaseFiles([join(folder, `${place}-c`)]);
+    });
+
     it("take nothing that does not go behind what is there", () => {
       const other = schema.map((field) => ({ ...field, name: `${field.name}2` }));
       const blocks: Rows[] = [two, { ...two, keys: ["ccc", "ddd"] }, { ...two, of: other }, { ...two, keys: ["a", "longer"] }];
