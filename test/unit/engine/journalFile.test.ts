@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { JournalWriter, readJournalFile } from "../../../src/engine/journal/journalFile.js";
 import { type FileSystem, nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
 
@@ -141,6 +141,9 @@ it("records that come together share a flush, which the end of the journal waits
   const startSync = async (): Promise<void> => {
     flushes++;
   };
+  // How long a machine takes for the records decides nothing.
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
   const writer = JournalWriter.create({ ...nodeFileSystem, startSync }, path);
   for (const record of records) {
     writer.append(record);
