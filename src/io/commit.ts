@@ -14,7 +14,7 @@ import {
   manifestText,
   readManifest,
 } from "./manifest.js";
-import { type FileSystem, isRefusedSync, nodeFileSystem, writeTextSoon } from "./sinkFileSystem.js";
+import { type FileSystem, isRefusedSync, nodeFileSystem, warnOfLeftover, writeTextSoon } from "./sinkFileSystem.js";
 import { extensions } from "./sinks.js";
 
 export { assemble, type Staged, type StagedFile } from "./commitAssemble.js";
@@ -108,7 +108,7 @@ async function removeQuietly(target: Target, files: FileSystem): Promise<void> {
     await removeFragments(target, files);
     removeStaging(files, target.staging);
   } catch (cause) {
-    process.emitWarning(`${target.staging} could not be removed: ${(cause as Error).message}`, "MillraceWarning");
+    warnOfLeftover(target.staging, cause);
   }
 }
 

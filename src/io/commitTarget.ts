@@ -5,7 +5,7 @@ import { readIntent, recover, removeStaging, requireNobodyElse } from "./commitI
 import { keepOwner, ownerKept, releaseStaging, takeStaging } from "./commitOwner.js";
 import { killPoint } from "./killPoint.js";
 import { bookFolder, readManifest } from "./manifest.js";
-import { type FileSystem, nodeFileSystem } from "./sinkFileSystem.js";
+import { type FileSystem, nodeFileSystem, warnOfLeftover } from "./sinkFileSystem.js";
 import { extensions } from "./sinks.js";
 
 /** A place that a run is going to write to, checked, with a staging folder on the same file system. */
@@ -138,7 +138,7 @@ export async function discard(target: Target, files: FileSystem = nodeFileSystem
     removeStaging(files, target.staging);
     for (const folder of [...target.created].reverse()) if (!files.removeEmpty(folder)) break;
   } catch (cause) {
-    process.emitWarning(`${target.staging} could not be removed: ${(cause as Error).message}`, "MillraceWarning");
+    warnOfLeftover(target.staging, cause);
   } finally {
     releaseStaging(target.staging);
   }

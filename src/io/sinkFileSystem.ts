@@ -202,6 +202,11 @@ async function copyRange(from: string, start: number, end: number, to: number, p
 const patientRead = (fd: number, into: Uint8Array, at: number): number =>
   patiently(() => fs.readSync(fd, into, 0, into.length, at));
 
+/** Tells of what is left for others to clear away: no reason for a run to fail. */
+export function warnOfLeftover(path: string, cause: unknown): void {
+  process.emitWarning(`${path} could not be removed: ${(cause as Error).message}`, "MillraceWarning");
+}
+
 /** Lets what waits for this thread have its turn. */
 export const breath = (): Promise<void> => new Promise((done) => setImmediate(done));
 

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { MillraceError } from "../../common/errors.js";
 import { HoldingBudget } from "../../exchange/heldFiles.js";
-import { patiently } from "../../io/sinkFileSystem.js";
+import { patiently, warnOfLeftover } from "../../io/sinkFileSystem.js";
 import { writesExchange } from "../../task/fileSteps.js";
 import type { TaskResult, TaskSpec } from "../../task/protocol.js";
 
@@ -24,7 +24,7 @@ function removeQuietly(path: string): void {
   try {
     patiently(() => rmSync(path, { recursive: true, force: true }));
   } catch (cause) {
-    process.emitWarning(`${path} could not be removed: ${(cause as Error).message}`, "MillraceWarning");
+    warnOfLeftover(path, cause);
   }
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tableFromIPC } from "apache-arrow";
@@ -11,6 +11,7 @@ import type { SinkSpec, WriteMode } from "../../../src/plan/nodes.js";
 import { type Schema, types, type Value } from "../../../src/schema/types.js";
 import type { FileWritten } from "../../../src/task/protocol.js";
 import { duckRows } from "../parquet/readers.js";
+import { openFilesBelow } from "../../support/openFiles.js";
 
 const root = mkdtempSync(join(tmpdir(), "commit-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -58,14 +59,6 @@ async function commit(sink: SinkSpec, runId: string, tasks: readonly (readonly R
   return publish(target, staged, { files });
 }
 
-/** What an open file of this process is; empty for what is none, or is closed by now. */
-const targetOf = (fd: string): string => {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return "";
-  }
-};
 const tree = (folder: string): string[] =>
   readdirSync(folder, { withFileTypes: true })
     .flatMap((entry) =>
@@ -294,7 +287,7 @@ describe("folders", () => {
     };
     const thrown = await failure(() => prepareTarget(sinkAt(out, "error"), "r1", { ...nodeFileSystem, stat, makeFolder }));
     expect(thrown).toMatchObject({ code: "FILE_IO", message: expect.stringContaining("EIO") });
-    expect(readdirSync("/proc/self/fd").filter((fd) => targetOf(fd).startsWith(out))).toEqual([]);
+    expect(openFilesBelow(out)).toEqual([]);
     await commit(sinkAt(out, "error"), "r2", [[[1n, "a"]]]);
     expect(tree(join(out, ".."))).toEqual(["out/.millrace/manifest.json", "out/part-00000.parquet"]);
   });

@@ -2,10 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { builderFor } from "../../../src/batch/builder.js";
 import type { Batch } from "../../../src/batch/column.js";
 import { sliceColumn } from "../../../src/batch/gather.js";
-import { columnReader } from "../../../src/batch/reader.js";
 import { MillraceError } from "../../../src/common/errors.js";
 import { BlockFile, BlockFileWriter } from "../../../src/exchange/blockFile.js";
 import { columnParts } from "../../../src/exchange/blockParts.js";
@@ -18,6 +16,7 @@ import { planRuns, SortedKeys } from "../../../src/exchange/runRanges.js";
 import { RunReader } from "../../../src/exchange/runReader.js";
 import type { BatchReader } from "../../../src/io/contracts.js";
 import { type Schema, types, type Value } from "../../../src/schema/types.js";
+import { batchOf, rowsOf } from "./batches.js";
 
 let folder = "";
 beforeAll(() => {
@@ -32,20 +31,6 @@ const schema: Schema = [
   { name: "wide", type: types.decimal(30, 2), nullable: true },
   { name: "real", type: types.float64, nullable: true },
 ];
-
-function batchOf(of: Schema, rows: readonly (readonly Value[])[]): Batch {
-  const columns = of.map((field, i) => {
-    const builder = builderFor(field.type);
-    for (const row of rows) builder.append(row[i] ?? null);
-    return builder.finish();
-  });
-  return { schema: of, length: rows.length, columns, selection: null, origin: null };
-}
-
-const rowsOf = (batch: Batch): Value[][] => {
-  const readers = batch.columns.map(columnReader);
-  return Array.from({ length: batch.length }, (_, row) => readers.map((read) => read(row)));
-};
 
 const sample: Value[][] = Array.from({ length: 50 }, (_, i) => [
   i % 7 === 0 ? null : "ä".repeat(i % 5),

@@ -2,31 +2,15 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { builderFor } from "../../../src/batch/builder.js";
-import type { Batch } from "../../../src/batch/column.js";
-import { columnReader } from "../../../src/batch/reader.js";
 import { BlockFile } from "../../../src/exchange/blockFile.js";
 import { blockExchange } from "../../../src/exchange/codec.js";
 import { narrowed, widened } from "../../../src/exchange/narrowWords.js";
 import { ReadMemory } from "../../../src/exchange/readMemory.js";
 import { type Schema, types, type Value } from "../../../src/schema/types.js";
+import { batchOf, rowsOf } from "./batches.js";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-narrow-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-function batchOf(of: Schema, rows: readonly (readonly Value[])[]): Batch {
-  const columns = of.map((field, i) => {
-    const builder = builderFor(field.type);
-    for (const row of rows) builder.append(row[i] ?? null);
-    return builder.finish();
-  });
-  return { schema: of, length: rows.length, columns, selection: null, origin: null };
-}
-
-const rowsOf = (batch: Batch): Value[][] => {
-  const readers = batch.columns.map(columnReader);
-  return Array.from({ length: batch.length }, (_, row) => readers.map((read) => read(row)));
-};
 
 const wordsOf = (values: readonly bigint[]) => new Int32Array(BigInt64Array.from(values).buffer);
 const most = 2n ** 63n - 1n;

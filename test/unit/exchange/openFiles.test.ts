@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
@@ -8,6 +8,7 @@ import { columnParts } from "../../../src/exchange/blockParts.js";
 import { openBeside } from "../../../src/exchange/openBeside.js";
 import { planRuns } from "../../../src/exchange/runRanges.js";
 import { type Schema, types } from "../../../src/schema/types.js";
+import { openFilesBelow } from "../../support/openFiles.js";
 
 /** No file of the scratch folder stays open where another one, or a later part of it, is damaged. */
 const root = mkdtempSync(join(tmpdir(), "millrace-open-"));
@@ -39,15 +40,7 @@ function damage(path: string, at: number): void {
   writeFileSync(path, bytes);
 }
 
-const openFiles = (): string[] =>
-  readdirSync("/proc/self/fd").flatMap((fd) => {
-    try {
-      const file = readlinkSync(`/proc/self/fd/${fd}`);
-      return file.startsWith(root) ? [file] : [];
-    } catch {
-      return [];
-    }
-  });
+const openFiles = () => openFilesBelow(root);
 
 it.runIf(process.platform === "linux")("where keys are damaged that ranges are planned by", () => {
   const path = sorted("keys.blocks", 3000);

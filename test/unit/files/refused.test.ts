@@ -1,4 +1,4 @@
-import fs, { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import fs, { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import { nodeFileSystem, writeTextAtomically } from "../../../src/io/sinkFileSys
 import { openGzip, openPlain, readHeadBytes } from "../../../src/io/textBytes.js";
 import { openReader, planPartitions, resolveSource } from "../../../src/io/sources.js";
 import { arrowFile, parquetFile } from "./small.js";
+import { openFilesBelow } from "../../support/openFiles.js";
 
 const root = mkdtempSync(join(tmpdir(), "millrace-refused-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -39,17 +40,7 @@ afterEach(() => {
   syncBuiltinESMExports();
 });
 
-/** Files below the test's folder that this process has open. */
-const openFiles = (): string[] =>
-  readdirSync("/proc/self/fd").flatMap((fd) => {
-    try {
-      const file = readlinkSync(`/proc/self/fd/${fd}`);
-      return file.startsWith(root) ? [file] : [];
-    } catch {
-      // The number that the listing itself had.
-      return [];
-    }
-  });
+const openFiles = () => openFilesBelow(root);
 
 async function failureOf(run: () => unknown): Promise<MillraceError> {
   try {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it, vi } from "vitest";
@@ -8,6 +8,7 @@ import { protocolVersion, type TaskSpec } from "../../../src/task/protocol.js";
 import { RejectLog } from "../../../src/worker/rejects.js";
 import { executeTask } from "../../../src/worker/task.js";
 import { csvSpec } from "../csv/support.js";
+import { openFilesBelow } from "../../support/openFiles.js";
 
 const root = mkdtempSync(join(tmpdir(), "millrace-abort-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -42,14 +43,6 @@ it("a task that fails closes all it has open, also where a part of that fails, a
   });
   await expect(executeTask(task)).rejects.toMatchObject({ code: "CAST_FAILED", place: { file: path } });
   expect(discard).toHaveBeenCalledTimes(1);
-  const open = readdirSync("/proc/self/fd").flatMap((fd) => {
-    try {
-      return [readlinkSync(`/proc/self/fd/${fd}`)].filter((file) => file.startsWith(root));
-    } catch {
-      // The number that the listing itself had.
-      return [];
-    }
-  });
-  expect(open).toEqual([]);
+  expect(openFilesBelow(root)).toEqual([]);
   expect(readdirSync(join(root, "fragments"))).toEqual([]);
 });
