@@ -183,6 +183,7 @@ async function copyRange(from: string, start: number, end: number, to: number, p
   const fd = attempt("open", from, () => fs.openSync(from, "r"));
   let crc = 0;
   try {
+    let pieces = 0;
     for (let at = start; at < end; ) {
       copyBuffer ??= new Uint8Array(copyBytes);
       const got = patientRead(fd, copyBuffer.subarray(0, Math.min(copyBytes, end - at)), at);
@@ -191,7 +192,7 @@ async function copyRange(from: string, start: number, end: number, to: number, p
       crc = crc32(bytes, crc);
       writeAll(to, bytes, position + at - start);
       at += got;
-      if (at < end && (at - start) % (4 * copyBytes) === 0) await breath();
+      if (at < end && ++pieces % 4 === 0) await breath();
     }
     return crc;
   } finally {
