@@ -1,12 +1,13 @@
+import { closeSync, existsSync, openSync, readSync, renameSync, writeSync } from "node:fs";
 import { salesSchema } from "../salesSchema.ts";
-import { closeSync, existsSync, openSync, readSync, writeSync } from "node:fs";
-import type { Workload } from "../workload.ts";
+import { compareWays } from "../ways.ts";
+import type { Task, Workload } from "../workload.ts";
 
 /** Every 100th record of a CSV file gets a quantity that is no number, under a name beside the file. Made once. */
 function withBadRows(path: string): string {
   const made = path.replace(/\.csv$/, "-1-percent.csv");
   if (existsSync(made)) return made;
-  const [from, to] = [openSync(path, "r"), openSync(made, "w")];
+  const [from, to] = [openSync(path, "r"), openSync(`${made}.part`, "w")];
   const buffer = Buffer.alloc(1 << 24);
   let kept = 0;
   let row = 0;
@@ -25,6 +26,7 @@ function withBadRows(path: string): string {
   }
   closeSync(from);
   closeSync(to);
+  renameSync(`${made}.part`, made);
   return made;
 }
 
@@ -35,36 +37,27 @@ function spoil(buffer: Buffer, record: number): void {
   buffer[at] = 120;
 }
 
-export const workload: Workload = {
-  name: "csv-rejects",
-  what: "CSV to Parquet (snappy), what rejects cost: each way three times in turn in one process",
-  engines: {
-    millrace: async (task) => {
-      const { statement } = await import("../peers/millrace.ts");
-      const { read } = await import("millrace");
-      const clean = task.file("sales.csv");
-      const cases = [
-        ["off", clean, "fail"],
-        ["none bad", clean, "quarantine"],
-        ["1 % bad", withBadRows(clean), "quarantine"],
-      ] as const;
-      const times: Record<string, number[]> = { off: [], "none bad": [], "1 % bad": [] };
-      for (let round = 0; round < 3; round++) {
-        for (const [name, path, onReject] of cases) {
-          const rows = read.csv(path, { schema: salesSchema, onReject }).filter((c) => c.quantity.gt(0));
-          const started = performance.now();
-          await statement(task, rows.write.parquet(`${task.out}/result`, { compression: "snappy", mode: "overwrite" }));
-          times[name]?.push(performance.now() - started);
-        }
-      }
-      const median = (name: string) => [...(times[name] ?? [])].sort((a, b) => a - b)[1] ?? 0;
-      const figures = { off: median("off"), "none bad": median("none bad"), "1 % bad": median("1 % bad") };
-      const more = (name: "none bad" | "1 % bad") => `${((100 * figures[name]) / figures.off - 100).toFixed(1)} %`;
-      const seconds = (name: keyof typeof figures) => `${(figures[name] / 1000).toFixed(2)} s`;
-      task.note(
-        `without onReject ${seconds("off")}; quarantine, none bad ${seconds("none bad")} (${more("none bad")}); 1 % bad and kept ${seconds("1 % bad")} (${more("1 % bad")})`,
-      );
-      return {};
+async function toParquet(task: Task, path: string, onReject: "fail" | "quarantine"): Promise<unknown> {
+  const { statement } = await import("../peers/millrace.ts");
+  const { read } = await import("millrace");
+  const rows = read.csv(path, { schema: salesSchema, onReject }).filter((c) => c.quantity.gt(0));
+  return statement(task, rows.write.parquet(`${task.out}/result`, { compression: "snappy" }));
+}
+
+const comparisons = [
+  {
+    job: "to Parquet",
+    prepare: (task: Task) => withBadRows(task.file("sales.csv")),
+    ways: {
+      "without onReject": { run: (task: Task) => toParquet(task, task.file("sales.csv"), "fail") },
+      "quarantine, none bad": { run: (task: Task) => toParquet(task, task.file("sales.csv"), "quarantine") },
+      "quarantine, 1 % bad and kept": { run: (task: Task) => toParquet(task, withBadRows(task.file("sales.csv")), "quarantine") },
     },
   },
+];
+
+export const workload: Workload = {
+  name: "csv-rejects",
+  what: "CSV to Parquet (snappy), what rejects cost: each way in turn, each time in a process of its own",
+  engines: { millrace: (task) => compareWays(task, "csv-rejects", comparisons, 7) },
 };
