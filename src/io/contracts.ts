@@ -1,8 +1,12 @@
 import type { Batch } from "../batch/column.js";
+import type { RejectedRecords } from "./rejectedRecords.js";
 import type { FileWritten, RejectRecord, ScanResult } from "../task/protocol.js";
 
 /** Takes a reject as it occurs, with the record's bytes, which are good until it returns. Throws when the source says `onReject: "fail"`. */
 export type RejectSink = (reject: RejectRecord, raw: Uint8Array | null) => void;
+
+/** Takes many at once, in the order in which they occur. */
+export type RejectsSink = (records: RejectedRecords) => void;
 
 /** Delivers one partition of a source as batches. A batch is valid until the next call. */
 export interface BatchReader {

@@ -1,4 +1,4 @@
-import type { Column } from "../batch/column.js";
+import type { Column, FixedValues } from "../batch/column.js";
 import { assertNever } from "../common/assert.js";
 import { parseText } from "../functions/cast.js";
 import { RowFailure } from "../functions/definition.js";
@@ -6,21 +6,13 @@ import { type CsvKernels, contextBytes, slot } from "../kernels/csvKernels.js";
 import type { KernelMemory } from "../kernels/wasm.js";
 import { type DataType, type Field, typeName, type Value } from "../schema/types.js";
 import type { CsvDialect } from "./csvDialect.js";
+import type { Failures } from "./csvFailures.js";
 import type { TextParser } from "./csvFormats.js";
 import { fixedView, storeFixed, storeWide, widthOf } from "./textValues.js";
 
-/** Wrong texts of a column that are remembered, and the length in bytes up to which they are. */
+/** Wrong texts of a column that are remembered, and the length up to which they are. */
 const mostWrongTexts = 256;
 const longestWrongText = 64;
-
-/** A value that could not be read. */
-export interface ValueFailure {
-  readonly row: number;
-  /** null: of the record as a whole. */
-  readonly column: string | null;
-  readonly code: string;
-  readonly message: string;
-}
 
 /** The slice of an indexed block that one batch covers. */
 export interface RowSlice {
@@ -45,6 +37,8 @@ export interface CsvColumnsOptions {
   /** How the texts of a column are read that is not written ISO's way. */
   readonly parserOf?: (field: Field) => TextParser | null;
 }
+
+type Put = (row: number, value: Value) => void;
 
 /** Column buffers for one reader, filled anew for every batch. */
 export class CsvColumns {
@@ -96,9 +90,12 @@ export class CsvColumns {
   /** To be called at the begin of every batch: unescaped text of the batch before is no longer needed. */
   begin(slice: RowSlice): void {
     this.#scratch = slice.scratch;
+    // One view of all memory for as long as it does not grow: to make one for each text takes longer than to read it.
+    const { buffer } = this.#o.memory.u8();
+    if (this.#view.buffer !== buffer) this.#view = Buffer.from(buffer);
   }
 
-  read(column: PlannedColumn, slice: RowSlice, failures: ValueFailure[]): Column {
+  read(column: PlannedColumn, slice: RowSlice, failures: Failures): Column {
     this.#fillContext(column, slice);
     const { type } = column.field;
     const isText = type.kind === "utf8" || type.kind === "binary";
@@ -156,39 +153,51 @@ export class CsvColumns {
     return nulls === 0 ? null : this.#o.memory.u8().subarray(column.valid, column.valid + slice.count);
   }
 
-  #readFixed(column: PlannedColumn, slice: RowSlice, failures: ValueFailure[]): Column {
+  #readFixed(column: PlannedColumn, slice: RowSlice, failures: Failures): Column {
     const { type } = column.field;
     kernelOf(this.#o.kernels, type)(this.#context);
     let nulls = this.#out(slot.nulls);
     const slows = this.#out(slot.slows);
     const values = fixedView(this.#o.memory, type, column.values, slice.count);
-    const slow = this.#o.memory.u32().subarray(this.#slow >>> 2, (this.#slow >>> 2) + slows);
-    for (const row of slow) nulls += this.#readSlow(column, row, failures, (value) => storeFixed(values, type, row, value));
+    if (slows > 0) nulls += this.#readSlows(column, slows, values, failures);
     return { layout: "fixed", type, length: slice.count, values, valid: this.#validOf(column, slice, nulls) };
   }
 
-  #readWide(column: PlannedColumn, slice: RowSlice, failures: ValueFailure[]): Column {
+  /** Converts the fields of the rows that the kernel has listed; answers how many nulls they were. */
+  #readSlows(column: PlannedColumn, slows: number, values: FixedValues, failures: Failures): number {
+    const { type } = column.field;
+    const put = (row: number, value: Value) => storeFixed(values, type, row, value);
+    const rows = this.#o.memory.u32();
+    let nulls = 0;
+    for (let at = this.#slow >>> 2, end = at + slows; at < end; at++)
+      nulls += this.#readSlow(column, rows[at] as number, failures, put);
+    return nulls;
+  }
+
+  #readWide(column: PlannedColumn, slice: RowSlice, failures: Failures): Column {
     const { memory } = this.#o;
     const { type } = column.field;
     const values = memory.i64().subarray(column.values >>> 3, (column.values >>> 3) + slice.count * 2);
     const valid = memory.u8().subarray(column.valid, column.valid + slice.count);
+    const put = (row: number, value: Value) => storeWide(values, row, value);
     let nulls = 0;
     for (let row = 0; row < slice.count; row++) {
       if (column.marked && valid[row] === 0) nulls++;
-      else nulls += this.#readSlow(column, row, failures, (value) => storeWide(values, row, value));
+      else nulls += this.#readSlow(column, row, failures, put);
     }
     return { layout: "wide", type, length: slice.count, values, valid: this.#validOf(column, slice, nulls) };
   }
 
-  #readFormatted(column: PlannedColumn, slice: RowSlice, failures: ValueFailure[]): Column {
+  #readFormatted(column: PlannedColumn, slice: RowSlice, failures: Failures): Column {
     const { memory } = this.#o;
     const { type } = column.field;
     const values = fixedView(memory, type, column.values, slice.count);
     const valid = memory.u8().subarray(column.valid, column.valid + slice.count);
+    const put = (row: number, value: Value) => storeFixed(values, type, row, value);
     let nulls = 0;
     for (let row = 0; row < slice.count; row++) {
       if (column.marked && valid[row] === 0) nulls++;
-      else nulls += this.#readSlow(column, row, failures, (value) => storeFixed(values, type, row, value));
+      else nulls += this.#readSlow(column, row, failures, put);
     }
     return { layout: "fixed", type, length: slice.count, values, valid: this.#validOf(column, slice, nulls) };
   }
@@ -207,35 +216,37 @@ export class CsvColumns {
   }
 
   /** Converts one field by the definition of its type; answers how many nulls it was. */
-  #readSlow(column: PlannedColumn, row: number, failures: ValueFailure[], put: (value: Value) => void): number {
-    const { memory, kernels } = this.#o;
-    const { field } = column;
-    const length = kernels.fieldText(this.#context, row, this.#scratch, this.#flags) >>> 0;
-    const bytes = memory.u8();
-    // One view of all memory for as long as it does not grow: to make one for each text takes longer than to read it.
-    if (this.#view.buffer !== bytes.buffer) this.#view = Buffer.from(bytes.buffer);
+  #readSlow(column: PlannedColumn, row: number, failures: Failures, put: Put): number {
+    const length = this.#o.kernels.fieldText(this.#context, row, this.#scratch, this.#flags) >>> 0;
     const text = this.#view.toString("utf8", this.#scratch, this.#scratch + length);
     const known = column.wrongTexts.get(text);
-    if (known !== undefined) {
-      failures.push({ row, column: field.name, code: known.code, message: known.message });
-      bytes[column.valid + row] = 0;
-      return 1;
-    }
+    if (known === undefined) return this.#convert(column, row, text, failures, put);
+    failures.add(row, known);
+    this.#view[column.valid + row] = 0;
+    return 1;
+  }
+
+  #convert(column: PlannedColumn, row: number, text: string, failures: Failures, put: Put): number {
+    const { field, parse, wrongTexts } = column;
+    const valid = this.#view;
     try {
-      const value = text === "" ? null : column.parse === null ? parseText(text, field.type) : column.parse(text);
-      bytes[column.valid + row] = value === null ? 0 : 1;
-      if (value !== null) put(value);
+      const value = text === "" ? null : parse === null ? parseText(text, field.type) : parse(text);
+      valid[column.valid + row] = value === null ? 0 : 1;
+      if (value !== null) put(row, value);
       return value === null ? 1 : 0;
     } catch (error) {
       if (!(error instanceof RowFailure)) throw error;
-      if (column.wrongTexts.size < mostWrongTexts && length <= longestWrongText) column.wrongTexts.set(text, error);
-      failures.push({ row, column: field.name, code: error.code, message: error.message });
-      bytes[column.valid + row] = 0;
+      const reason = { column: field.name, code: error.code, message: error.message };
+      const canStay = wrongTexts.size < mostWrongTexts && text.length <= longestWrongText;
+      const number = canStay ? failures.why.keep(reason) : failures.why.pass(reason);
+      if (canStay) wrongTexts.set(text, number);
+      failures.add(row, number);
+      valid[column.valid + row] = 0;
       return 1;
     }
   }
 
-  #readText(column: PlannedColumn, slice: RowSlice, failures: ValueFailure[]): Column {
+  #readText(column: PlannedColumn, slice: RowSlice, failures: Failures): Column {
     const { memory, kernels } = this.#o;
     const { field } = column;
     kernels.textColumn(this.#context);
@@ -243,9 +254,9 @@ export class CsvColumns {
     const nulls = this.#out(slot.nulls);
     if (slice.needsUtf8Check && field.type.kind === "utf8") {
       const wrong = kernels.invalidUtf8Rows(slice.base, column.values, column.ends, column.valid, slice.count, this.#slow);
-      for (const row of memory.u32().subarray(this.#slow >>> 2, (this.#slow >>> 2) + wrong)) {
-        failures.push({ row, column: field.name, code: "INVALID_UTF8", message: "the field is not well-formed UTF-8" });
-      }
+      const reason = { column: field.name, code: "INVALID_UTF8", message: "the field is not well-formed UTF-8" };
+      const number = wrong === 0 ? 0 : failures.why.find(reason);
+      for (const row of memory.u32().subarray(this.#slow >>> 2, (this.#slow >>> 2) + wrong)) failures.add(row, number);
     }
     return {
       layout: "bytes",
@@ -270,8 +281,11 @@ export interface PlannedColumn {
   readonly ends: number;
   readonly valid: number;
   readonly parse: TextParser | null;
-  /** Texts that were no values, and why: where one text is wrong it mostly is in many records, and failing takes longer than reading one. */
-  readonly wrongTexts: Map<string, Pick<ValueFailure, "code" | "message">>;
+  /**
+   * Texts that were no values, by the number of the reason: where one text is wrong it mostly is in many records, and failing takes longer than
+   * reading one. A column is therefore always read with the same `Failures`.
+   */
+  readonly wrongTexts: Map<string, number>;
 }
 
 /** The kernel of a type of fixed width; exported WebAssembly functions need no `this`. */

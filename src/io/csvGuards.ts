@@ -1,6 +1,7 @@
 import type { Column } from "../batch/column.js";
 import type { Field } from "../schema/types.js";
-import type { CsvColumns, PlannedColumn, RowSlice, ValueFailure } from "./csvColumns.js";
+import type { CsvColumns, PlannedColumn, RowSlice } from "./csvColumns.js";
+import type { Failures } from "./csvFailures.js";
 
 /** A column that is only read to judge its records. */
 export interface GuardColumn {
@@ -30,7 +31,7 @@ export class CsvGuards {
   }
 
   /** Adds what is wrong in the batch whose columns are `read` to `failures`. A row's first failure counts. */
-  check(read: readonly (Column | null)[], slice: RowSlice, failures: ValueFailure[]): void {
+  check(read: readonly (Column | null)[], slice: RowSlice, failures: Failures): void {
     const { columns, schema, hidden, trailing } = this.#o;
     if (this.#required.size > 0) {
       schema.forEach(({ name }, i) => {
@@ -44,18 +45,18 @@ export class CsvGuards {
     }
     if (trailing === null) return;
     const { valid } = columns.read(trailing, slice, failures);
+    const message = "expected a line end behind the last delimiter";
+    const number = failures.why.find({ column: null, code: "CSV_TOO_MANY_FIELDS", message });
     for (let row = 0; row < slice.count; row++) {
-      if (valid !== null && valid[row] === 0) continue;
-      failures.push({ row, column: null, code: "CSV_TOO_MANY_FIELDS", message: "expected a line end behind the last delimiter" });
+      if (valid === null || valid[row] !== 0) failures.add(row, number);
     }
   }
 }
 
-function addMissing({ valid, length }: Column, name: string, failures: ValueFailure[]): void {
+function addMissing({ valid, length }: Column, name: string, failures: Failures): void {
   if (valid === null) return;
-  for (let row = 0; row < length; row++) {
-    if (valid[row] === 0) failures.push({ row, column: name, code: "REQUIRED_MISSING", message: missing(name) });
-  }
+  const number = failures.why.find({ column: name, code: "REQUIRED_MISSING", message: missing(name) });
+  for (let row = 0; row < length; row++) if (valid[row] === 0) failures.add(row, number);
 }
 
 export const missing = (name: string): string => `column ${JSON.stringify(name)} is required and has no value`;

@@ -1,4 +1,4 @@
-import { type CsvKernels, indexAnswer, mark, recordsAnswer } from "../kernels/csvKernels.js";
+import { type CsvKernels, indexAnswer, linesBy, mark, recordsAnswer } from "../kernels/csvKernels.js";
 import type { KernelMemory } from "../kernels/wasm.js";
 import type { CsvDialect } from "./csvDialect.js";
 import type { CsvJoints } from "./csvJoints.js";
@@ -141,6 +141,13 @@ export class CsvIndex {
       else high = middle;
     }
     return low;
+  }
+
+  /** Lists failed rows of the slice from row `first` on as records to be rejected; `reasons` has a number for each. */
+  listFailed(first: number, fields: number, { address, count }: Gaps, reasons: number, out: number): void {
+    const how = this.lineEnds === null ? linesBy.nothing : this.#tookEven ? linesBy.fields : linesBy.list;
+    const rows = this.#rows + first * 4;
+    this.#kernels.listRejected(this.#seps, rows, fields, how, this.#lines, this.#lineCount, address, reasons, count, out);
   }
 
   /** Takes failed rows of [first, first + count) out of the list, where those that are left stand one behind the other. */

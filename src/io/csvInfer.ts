@@ -5,6 +5,7 @@ import type { SourceFile } from "../plan/bound.js";
 import type { CsvOptions } from "../plan/csvSpec.js";
 import { type Field, type Schema, types } from "../schema/types.js";
 import { CsvColumns } from "./csvColumns.js";
+import { Failures } from "./csvFailures.js";
 import { formattedType } from "./csvFormats.js";
 import { sampleTexts } from "./csvSample.js";
 import { namesOf, trailingFields } from "./csvFields.js";
@@ -103,13 +104,14 @@ function guessFrom(
   try {
     index.build(block, fields, block.length, piece.last);
     const planned = columns.plan(sampleField, 0);
+    const failures = new Failures();
     const count = Math.min(index.good, sampleRecords);
     const { base, scratch, capacity } = block;
     const span = scratch + capacity - base;
     const slice = { base, seps: index.seps, rows: index.rows, count, scratch, span, needsUtf8Check: false };
     guesses.forEach(({ index: field, guess }) => {
       columns.begin(slice);
-      columns.read({ ...planned, index: field }, slice, []);
+      columns.read({ ...planned, index: field }, slice, failures);
       guess.narrow(csv.inferKinds(base, planned.values, planned.ends, count, nulls.table, nulls.count, guess.kinds));
     });
     // A blank line is a record only where there is one column, and says nothing about it.

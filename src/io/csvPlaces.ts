@@ -54,7 +54,7 @@ export class CsvPlaces {
     const { block, transcoder } = this.#o;
     // The last line end may have been added.
     const real = Math.min(used, block.fileEnd - block.offset);
-    if (counted) this.#lines += lineEnds !== null && real === used ? lineEnds : this.#linesBefore(real);
+    if (counted) this.#lines += lineEnds !== null && real === used ? lineEnds : this.linesBefore(real);
     if (transcoder !== null) this.#rawOffset += this.#rawBefore(transcoder, real);
     this.#counted = 0;
     this.#countedLines = 0;
@@ -85,11 +85,11 @@ export class CsvPlaces {
   }
 
   #place(start: number, line: number | null, byte: number, length: number): OriginPlace {
-    return { file: this.#o.file, line: this.#lines + 1 + (line ?? this.#linesBefore(start)), byte, length };
+    return { file: this.#o.file, line: this.#lines + 1 + (line ?? this.linesBefore(start)), byte, length };
   }
 
   /** Line ends in the block's first `length` bytes. Whoever asks in ascending order has every byte counted once. */
-  #linesBefore(length: number): number {
+  linesBefore(length: number): number {
     const { kernels, block, newline } = this.#o;
     const from = length < this.#counted ? 0 : this.#counted;
     const more = kernels.countByte(block.base + from, length - from, newline) >>> 0;

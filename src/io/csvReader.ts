@@ -4,15 +4,19 @@ import type { Kernels } from "../kernels/wasm.js";
 import type { SourceFile } from "../plan/bound.js";
 import type { Field, Schema } from "../schema/types.js";
 import type { ScanResult } from "../task/protocol.js";
-import type { BatchReader, RejectSink } from "./contracts.js";
-import type { RowSlice, ValueFailure } from "./csvColumns.js";
+import type { BatchReader, RejectSink, RejectsSink } from "./contracts.js";
+
+import type { RowSlice } from "./csvColumns.js";
 import type { TextParser } from "./csvFormats.js";
+import type { Failures } from "./csvFailures.js";
 import type { CsvHead } from "./csvHead.js";
-import { CsvIndex, type WrongRecord } from "./csvIndex.js";
+import { CsvIndex } from "./csvIndex.js";
 import { CsvJoints } from "./csvJoints.js";
 import { CsvOverlong } from "./csvOverlong.js";
 import { CsvPlaces } from "./csvPlaces.js";
+import { CsvRejects } from "./csvRejects.js";
 import { type ColumnPlace, CsvRows } from "./csvRows.js";
+import type { Gaps } from "./failedRows.js";
 import { transcoded } from "./encodingSource.js";
 import { TextBlock } from "./textBlock.js";
 import type { ByteSource } from "./textBytes.js";
@@ -41,6 +45,7 @@ export interface CsvReaderOptions {
   readonly exactStart: boolean;
   readonly batchRows: number;
   readonly reject: RejectSink;
+  readonly rejectAll?: RejectsSink;
   readonly blockBytes: number;
   /** Longest record, with its line end, in bytes of the text as UTF-8. */
   readonly maxRecordBytes: number;
@@ -60,14 +65,14 @@ export class CsvReader implements BatchReader {
   #skip: number;
   #indexed = false;
   #row = 0;
-  #wrong = 0;
   #needsUtf8Check = false;
   #started = -1;
   #finished = false;
   #closed = false;
   #rows = 0;
-  #rejected = 0;
+  #overlongs = 0;
   readonly #places: CsvPlaces;
+  readonly #rejects: CsvRejects;
   readonly #overlong: CsvOverlong;
 
   constructor(options: CsvReaderOptions) {
@@ -117,6 +122,20 @@ export class CsvReader implements BatchReader {
       dialect: head.dialect,
       capacity: this.#batchRows(),
     });
+    this.#rejects = new CsvRejects({
+      memory,
+      kernels: this.#csv,
+      index: this.#index,
+      block: this.#block,
+      places: this.#places,
+      file: options.file.path,
+      fields: options.fields,
+      newline: head.dialect.newline,
+      capacity: this.#batchRows(),
+      asInFile: transcoder === null,
+      reject: options.reject,
+      rejectAll: options.rejectAll ?? null,
+    });
     this.#hasText = options.schema.some((field, i) => field.type.kind === "utf8" && options.places[i]?.kind === "field");
   }
 
@@ -136,7 +155,14 @@ export class CsvReader implements BatchReader {
   result(): ScanResult {
     const start = this.#o.start === 0 ? 0 : this.#started;
     const { end, lines } = this.#places;
-    return { rows: this.#rows, rejected: this.#rejected, bytes: Math.max(0, end - start), start, end, lines };
+    return {
+      rows: this.#rows,
+      rejected: this.#rejects.count + this.#overlongs,
+      bytes: Math.max(0, end - start),
+      start,
+      end,
+      lines,
+    };
   }
 
   close(): void {
@@ -146,6 +172,7 @@ export class CsvReader implements BatchReader {
     this.#block.free();
     this.#index.free();
     this.#columns.free();
+    this.#rejects.free();
     giveKernels(this.#kernels);
   }
 
@@ -181,7 +208,7 @@ export class CsvReader implements BatchReader {
     }
     this.#indexed = true;
     this.#row = 0;
-    this.#wrong = 0;
+    this.#rejects.begin();
     const { base } = block;
     this.#needsUtf8Check =
       this.#hasText &&
@@ -196,7 +223,7 @@ export class CsvReader implements BatchReader {
     const place = this.#overlong.end();
     if (place === null) return false;
     this.#rows++;
-    this.#rejected++;
+    this.#overlongs++;
     const message = `a record is longer than ${this.#o.maxRecordBytes} bytes`;
     this.#o.reject(readRecord(place, "RECORD_TOO_LARGE", message, null), null);
     return true;
@@ -243,46 +270,26 @@ export class CsvReader implements BatchReader {
     };
     const judged = this.#columns.judge(slice);
     const { failed } = judged;
-    this.#report(first, count, failed);
+    const gaps = failed.count === 0 ? null : this.#columns.gapsOf(judged);
+    this.#report(first, count, failed, gaps);
     this.#rows += count;
-    const length = count - failed.length;
+    const length = count - failed.count;
     if (length === 0) return null;
-    const gaps = failed.length === 0 ? null : this.#columns.gapsOf(judged);
     if (gaps !== null) index.dropRows(first, count, gaps);
     const columns = this.#columns.finish(judged, { ...slice, count: length }, gaps);
     return { schema: this.#o.schema, length, columns, selection: null, origin: this.#origin(first) };
   }
 
   /** Rejects what failed in rows [first, first + count) and every wrong record before their end, in the file's order. */
-  #report(first: number, count: number, failures: readonly ValueFailure[]): void {
-    const until = this.#wrong < this.#index.wrong.length ? this.#index.bounds(first + count - 1, this.#o.fields).end : 0;
-    for (const { row, code, message, column } of failures) {
-      const { fields } = this.#o;
-      const { start, end } = this.#index.bounds(first + row, fields);
-      this.#rejectWrong(start);
-      this.#reject({ start, end, line: this.#index.lineOf(first + row, fields) }, code, message, column);
-    }
-    this.#rejectWrong(until);
-  }
-
-  #rejectWrong(before: number): void {
-    for (; this.#wrong < this.#index.wrong.length; this.#wrong++) {
-      const wrong = this.#index.wrong[this.#wrong] as WrongRecord;
-      if (wrong.start >= before) return;
-      this.#rows++;
-      const [code, message] = explain(wrong, this.#o.fields);
-      this.#reject(wrong, code, message, null);
-    }
-  }
-
-  #reject({ start, end, line }: RecordBounds, code: string, message: string, column: string | null): void {
-    this.#rejected++;
-    const { raw, place } = this.#places.locate(start, end, line);
-    this.#o.reject(readRecord(place, code, message, column), raw);
+  #report(first: number, count: number, failures: Failures, gaps: Gaps | null): void {
+    const { hasWrong } = this.#rejects;
+    if (gaps === null && !hasWrong) return;
+    const until = hasWrong ? this.#index.bounds(first + count - 1, this.#o.fields).end : 0;
+    this.#rows += this.#rejects.take(first, failures, gaps, until);
   }
 
   #finishBlock(): void {
-    this.#rejectWrong(Number.POSITIVE_INFINITY);
+    if (this.#rejects.hasWrong) this.#rows += this.#rejects.take(0, this.#columns.failures, null, Number.POSITIVE_INFINITY);
     const { used } = this.#index;
     this.#places.pass(used, true, this.#index.lineEnds);
     if (this.#block.offset + used >= this.#o.end || (this.#block.atEnd && used >= this.#block.length)) {
@@ -298,30 +305,5 @@ export class CsvReader implements BatchReader {
       return this.#places.locate(start, end, this.#index.lineOf(first + row, this.#o.fields));
     };
     return { place: (row) => locate(row).place, raw: (row) => locate(row).raw.slice() };
-  }
-}
-
-type RecordBounds = Pick<WrongRecord, "start" | "end" | "line">;
-
-function explain(wrong: WrongRecord, fields: number): readonly [code: string, message: string] {
-  switch (wrong.reason) {
-    case "unclosed":
-      return ["CSV_UNCLOSED_QUOTE", "a quote in this line is never closed"];
-    case "stray":
-      return ["CSV_STRAY_QUOTE", "a quote stands inside an unquoted field, or text after a closing quote"];
-    case "doubtful":
-      return ["CSV_DOUBTFUL", "this line may be a part of a record: the quotes or a line end beside it are damaged"];
-    case "header":
-      return ["CSV_REPEATED_HEADER", "this line is the file's header once more"];
-    case "joint":
-      return ["CSV_STRAY_BOM", "a byte order mark stands in this record: another file may begin here"];
-    case "nul":
-      return ["CSV_STRAY_NUL", "a NUL stands in this record: bytes of the file may be lost here"];
-    case "lineEnd":
-      return ["CSV_STRAY_LINE_END", "an unquoted field holds a line end of another kind than the file's lines have"];
-    case "fields": {
-      const code = wrong.fields < fields ? "CSV_TOO_FEW_FIELDS" : "CSV_TOO_MANY_FIELDS";
-      return [code, `expected ${fields} fields, found ${wrong.fields}`];
-    }
   }
 }

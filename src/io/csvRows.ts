@@ -1,9 +1,10 @@
 import type { Column } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { type Field, type Schema, types } from "../schema/types.js";
-import { CsvColumns, type CsvColumnsOptions, type PlannedColumn, type RowSlice, type ValueFailure } from "./csvColumns.js";
+import { CsvColumns, type CsvColumnsOptions, type PlannedColumn, type RowSlice } from "./csvColumns.js";
+import { Failures } from "./csvFailures.js";
 import { CsvGuards, firstRows } from "./csvGuards.js";
-import { firstOfRows, Gaps, withoutRows } from "./failedRows.js";
+import { Gaps, withoutRows } from "./failedRows.js";
 import { constantColumn } from "./textValues.js";
 
 /** Where a column's values come from: a field of the record, or one text for the whole file, such as its folder's. */
@@ -24,8 +25,8 @@ export interface CsvRowsOptions extends CsvColumnsOptions {
 
 /** What the records of a slice are: their failures, and the columns as far as they had to be read to tell. */
 export interface JudgedRows {
-  /** In the order of the rows, each once. */
-  readonly failed: readonly ValueFailure[];
+  /** In the order of the rows, each once. Good until the next slice is judged. */
+  readonly failed: Failures;
   readonly columns: readonly (Column | null)[];
 }
 
@@ -39,6 +40,8 @@ export class CsvRows {
   readonly #o: CsvRowsOptions;
   /** Room for the numbers of failed rows. */
   readonly #failed: number;
+  /** What failed in the slice that was judged last, and why rows of the file fail. */
+  readonly failures = new Failures();
   /** By column: text that no record can fail for as long as it is well-formed. */
   readonly #isPlainText: readonly boolean[];
 
@@ -62,18 +65,20 @@ export class CsvRows {
   /** Reads what decides whether the records of a slice can be delivered. */
   judge(slice: RowSlice): JudgedRows {
     this.#columns.begin(slice);
-    const failures: ValueFailure[] = [];
+    const failures = this.failures;
+    failures.begin();
     const columns = this.#planned.map((column, i) => {
       const canWait = this.#isPlainText[i] === true && !slice.needsUtf8Check;
       return "layout" in column || canWait ? null : this.#columns.read(column, slice, failures);
     });
     this.#guards.check(columns, slice, failures);
-    return { failed: failures.length === 0 ? failures : firstOfRows(failures), columns };
+    failures.settle();
+    return { failed: failures, columns };
   }
 
   /** The failed rows, of which there must be some; good until the next slice. */
   gapsOf({ failed }: JudgedRows): Gaps {
-    return new Gaps(this.#o.memory, this.#o.kernels, this.#failed, failed);
+    return new Gaps(this.#o.memory, this.#o.kernels, this.#failed, failed.rows);
   }
 
   /** All columns without the failed records, which the row list of `slice`, that judged but for its `count`, no longer names. */
@@ -81,7 +86,7 @@ export class CsvRows {
     return this.#planned.map((planned, i) => {
       if ("layout" in planned) return firstRows(planned, slice.count);
       const read = columns[i] ?? null;
-      if (read === null) return this.#columns.read(planned, slice, []);
+      if (read === null) return this.#columns.read(planned, slice, this.failures);
       return gaps === null ? read : withoutRows(read, gaps);
     });
   }

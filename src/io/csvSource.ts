@@ -4,7 +4,7 @@ import type { ResolvedSource } from "../plan/bound.js";
 import type { SourceSpec } from "../plan/nodes.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
 import type { Field, Schema } from "../schema/types.js";
-import type { BatchReader, RejectSink } from "./contracts.js";
+import type { BatchReader, RejectSink, RejectsSink } from "./contracts.js";
 import { checkedHead, checkRequired, declaredFields, foundNames, placesOf } from "./csvFields.js";
 import { formatParser } from "./csvFormats.js";
 import { guessOptions } from "./csvGuess.js";
@@ -20,6 +20,8 @@ import { planText } from "./textPartitions.js";
 export interface ReaderOptions {
   readonly batchRows: number;
   readonly reject: RejectSink;
+  /** Takes rejects many at a time; a reader that has them one by one gives those to `reject`, as all do where this is not said. */
+  readonly rejectAll?: RejectsSink;
   readonly partition: number;
   /** Bytes of a text block; the default is right except for tests. */
   readonly blockBytes?: number;
@@ -94,6 +96,7 @@ export function openCsv(scan: ScanSpec, part: PartitionSpec, options: ReaderOpti
     exactStart: part.kind === "bytes" ? part.exactStart : true,
     batchRows: options.batchRows,
     reject: options.reject,
+    ...(options.rejectAll === undefined ? {} : { rejectAll: options.rejectAll }),
     blockBytes: options.blockBytes ?? defaultBlockBytes,
     maxRecordBytes: options.maxRecordBytes ?? csv.csv.maxRecordBytes ?? defaultRecordBytes,
   });

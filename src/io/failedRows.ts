@@ -3,45 +3,24 @@ import { internalError } from "../common/errors.js";
 import type { CsvKernels } from "../kernels/csvKernels.js";
 import type { KernelMemory } from "../kernels/wasm.js";
 
-interface AtRow {
-  readonly row: number;
-}
-
-/** The first failure of each row, in the order of the rows. Those of one column come in that order already. */
-export function firstOfRows<Failure extends AtRow>(failures: readonly Failure[]): readonly Failure[] {
-  let last = -1;
-  for (const { row } of failures) {
-    if (row <= last) return sorted(failures);
-    last = row;
-  }
-  return failures;
-}
-
-function sorted<Failure extends AtRow>(failures: readonly Failure[]): readonly Failure[] {
-  const byRow = new Map<number, Failure>();
-  for (const failure of failures) if (!byRow.has(failure.row)) byRow.set(failure.row, failure);
-  return [...byRow.values()].sort((a, b) => a.row - b.row);
-}
-
 /** Rows of kernel memory that failed: at least one. */
 export class Gaps {
   readonly #kernels: CsvKernels;
-  readonly #address: number;
+  /** Of the numbers of the failed rows. */
+  readonly address: number;
   readonly count: number;
 
-  /** `address`: room for the row numbers of `failed`, which come in ascending order, each once. */
-  constructor(memory: KernelMemory, kernels: CsvKernels, address: number, failed: readonly AtRow[]) {
+  /** `address`: room for the numbers of the failed rows, which come in ascending order, each once. */
+  constructor(memory: KernelMemory, kernels: CsvKernels, address: number, failed: Uint32Array) {
     this.#kernels = kernels;
-    this.#address = address;
+    this.address = address;
     this.count = failed.length;
-    const rows = memory.u32();
-    let at = address >>> 2;
-    for (const { row } of failed) rows[at++] = row;
+    memory.u32().set(failed, address >>> 2);
   }
 
   /** Moves `rows` rows of `width` bytes together over the failed ones. */
   close(address: number, width: number, rows: number): void {
-    this.#kernels.closeGaps(address, width, rows, this.#address, this.count);
+    this.#kernels.closeGaps(address, width, rows, this.address, this.count);
   }
 
   /** Whether one of the bytes is 0. */

@@ -38,6 +38,33 @@ export interface CsvKernels {
   evenRows(rows: number, count: number, fields: number): void;
   /** `failed`: `count` numbers of rows, ascending. */
   closeGaps(values: number, width: number, rows: number, failed: number, count: number): void;
+  /** Lists rows that failed as records to be rejected; `how` is one of `linesBy`. */
+  listRejected(
+    seps: number,
+    rows: number,
+    fields: number,
+    how: number,
+    lines: number,
+    lineCount: number,
+    failed: number,
+    reasons: number,
+    count: number,
+    out: number,
+  ): void;
+  /** Answers how many of the records were placed. */
+  placeRejected(
+    base: number,
+    newline: number,
+    records: number,
+    count: number,
+    byte: number,
+    line: number,
+    counted: number,
+    countedLines: number,
+    out: number,
+    raws: number,
+    room: number,
+  ): number;
   records(
     base: number,
     seps: number,
@@ -109,6 +136,27 @@ export const indexAnswer = { seps: 0, lines: 1, anomaly: 2, inside: 3, marks: 4,
 
 /** u32 slots of the answer of `records`. */
 export const recordsAnswer = { good: 0, wrong: 1, used: 2, skipped: 3, looked: 4 } as const;
+
+/** How `listRejected` knows the line of a record: all records have as many fields, or lines are listed, or not at all. */
+export const linesBy = { fields: 0, list: 1, nothing: 2 } as const;
+
+/** Bytes of a record in the list of those to be rejected, and its u32 slots. */
+export const rejectedBytes = 16;
+export const rejectedSlot = { start: 0, lineEnd: 1, lines: 2, reason: 3 } as const;
+
+/** The number of line ends before a record that nobody has counted. */
+export const uncounted = 0xffffffff;
+
+/** What `placeRejected` writes: columns with room for `room` records, by their offsets in bytes. */
+export const placed = {
+  room: 1024,
+  lines: 0,
+  bytes: 8 * 1024,
+  lengths: 16 * 1024,
+  reasons: 24 * 1024,
+  bounds: 28 * 1024,
+  size: 32 * 1024 + 4,
+} as const;
 
 /** Kinds of marked records. */
 export const mark = { unclosed: 1, stray: 2, lineEnd: 3, doubtful: 4, header: 5, joint: 6, nul: 7, region: 128 } as const;

@@ -5,18 +5,18 @@ const column = (name: string, type: Field["type"], nullable = false): Field => (
 /** Numbers of a reject that may be absent. */
 export const rejectNumbers = ["line", "byte", "length", "row"] as const;
 /** Texts of a reject of which a run has few. */
-export const rejectTexts = ["file", "stage", "column", "code", "function", "function_hash", "raw_kind"] as const;
+export const rejectTexts = ["file", "stage", "column", "code", "function", "function_hash", "raw_kind", "message"] as const;
 
 /**
  * A reject as a task writes it: -1 stands for a number that is absent, and texts that repeat are numbers into the texts of the task's result,
- * which takes a fraction of the time. Lines count from the partition's first. Behind the bytes of every `raw` stands one byte more, where whoever
- * gathers records puts their line end.
+ * which takes a fraction of the time. A message that is no such text stands in `own_message`, which else is empty. Lines count from the
+ * partition's first. Behind the bytes of every `raw` stands one byte more, where whoever gathers records puts their line end.
  */
 export const taskRejectSchema: Schema = [
   ...rejectNumbers.map((name) => column(name, types.float64)),
   ...rejectTexts.map((name) => column(name, types.int32)),
   column("attempt", types.int32),
-  column("message", types.utf8),
+  column("own_message", types.utf8),
   column("raw", types.binary, true),
 ];
 

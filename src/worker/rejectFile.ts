@@ -1,17 +1,21 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { builderFor, type ColumnBuilder } from "../batch/builder.js";
 import type { Column } from "../batch/column.js";
-import { copyBytes, TextSink } from "../batch/text.js";
+import { TextSink } from "../batch/text.js";
 import { BlockFileWriter } from "../exchange/blockFile.js";
 import { columnParts } from "../exchange/blockParts.js";
-import { types } from "../schema/types.js";
-import { rejectNumbers, rejectTexts, taskRejectSchema } from "../task/rejectColumns.js";
+import type { RejectedRecords, RejectReason, RejectReasons } from "../io/rejectedRecords.js";
+import { type DataType, types } from "../schema/types.js";
+import { rejectTexts, taskRejectSchema } from "../task/rejectColumns.js";
 import type { RejectRecord } from "../task/protocol.js";
 
 /** Rejects and raw bytes that are held before they go to the file. */
 const mostHeld = 4096;
 const mostHeldBytes = 1 << 20;
+/** Messages that are told by number. */
+const mostMessages = 1024;
+/** What stands behind the bytes of a record; see `taskRejectSchema`. */
+const oneByte = new Uint8Array(1);
 
 /** The bytes of a rejected record, or the row as JSON where it has none. */
 export interface RejectRaw {
@@ -22,32 +26,46 @@ export interface RejectRaw {
 /** Which step, and in which attempt, rejected a record. */
 export type RejectedBy = Pick<RejectRecord, "stage" | "attempt">;
 
-/** Records one behind the other, each with a byte more than it has; see `taskRejectSchema`. Its memory serves block after block. */
-class RawColumn {
+/** Byte strings one behind the other. Its memory serves block after block. */
+class BytesColumn {
+  readonly sink = new TextSink(1 << 12);
   private readonly bounds = new Int32Array(mostHeld + 1);
   private readonly valid = new Uint8Array(mostHeld);
-  private readonly sink = new TextSink(1 << 16);
   private nulls = 0;
 
-  append(row: number, raw: RejectRaw | null): void {
-    this.valid[row] = raw === null ? 0 : 1;
-    if (raw === null) this.nulls++;
-    else {
-      const { length } = raw.bytes;
-      this.sink.reserve(length + 1);
-      copyBytes(raw.bytes, 0, length, this.sink.bytes, this.sink.length);
-      this.sink.length += length;
-      this.sink.bytes[this.sink.length++] = 0;
-    }
+  constructor(private readonly type: DataType) {}
+
+  /** Row `row` is what the sink took since the row before. */
+  end(row: number, isNull = false): void {
+    this.valid[row] = isNull ? 0 : 1;
+    if (isNull) this.nulls++;
     this.bounds[row + 1] = this.sink.length;
   }
 
+  /** Rows [from, to) are empty. */
+  skip(from: number, to: number): void {
+    this.valid.fill(1, from, to);
+    this.bounds.fill(this.sink.length, from + 1, to + 1);
+  }
+
+  /** Appends byte strings from row `row` on; the first begins at `bounds[0]`. */
+  appendAll(row: number, bytes: Uint8Array, bounds: Int32Array): void {
+    const { sink } = this;
+    const rows = bounds.length - 1;
+    const [first = 0, last = 0] = [bounds[0], bounds[rows]];
+    shift(bounds.subarray(1), sink.length - first, this.bounds, row + 1);
+    this.valid.fill(1, row, row + rows);
+    sink.reserve(last - first);
+    sink.bytes.set(bytes.subarray(first, last), sink.length);
+    sink.length += last - first;
+  }
+
   column(length: number): Column {
-    const { bounds, nulls } = this;
+    const { bounds, nulls, type } = this;
     const valid = nulls === 0 ? null : this.valid.subarray(0, length);
     const bytes = this.sink.bytes.subarray(0, this.sink.length);
     const [starts, ends] = [bounds.subarray(0, length), bounds.subarray(1, length + 1)];
-    return { layout: "bytes", type: types.binary, length, bytes, starts, ends, valid };
+    return { layout: "bytes", type, length, bytes, starts, ends, valid };
   }
 
   clear(): void {
@@ -56,49 +74,142 @@ class RawColumn {
   }
 }
 
+type RejectText = (typeof rejectTexts)[number];
+
+const ofTexts = <T>(make: () => T): { readonly [column in RejectText]: T } =>
+  Object.fromEntries(rejectTexts.map((column) => [column, make()])) as { [column in RejectText]: T };
+
+/** Texts of which a task has few are given numbers; of its messages, which may all be different, only the first ones. */
+class Texts {
+  readonly all: string[] = [];
+  private readonly known = new Map<string, number>();
+  private messages = 0;
+
+  numberOf(text: string | null): number {
+    if (text === null) return -1;
+    const known = this.known.get(text);
+    if (known !== undefined) return known;
+    this.known.set(text, this.all.length);
+    return this.all.push(text) - 1;
+  }
+
+  /** -1 for one without a number. */
+  messageNumber(text: string): number {
+    const known = this.known.get(text);
+    if (known !== undefined || this.messages === mostMessages) return known ?? -1;
+    this.messages++;
+    return this.numberOf(text);
+  }
+}
+
+/** The numbers of what the lasting reasons of a reader say, by theirs. */
+class ReasonTexts {
+  columns = new Int32Array(0);
+  codes = new Int32Array(0);
+  messages = new Int32Array(0);
+  /** Every message has a number. */
+  hasAll = true;
+  private count = 0;
+
+  constructor(
+    readonly why: RejectReasons,
+    private readonly texts: Texts,
+  ) {}
+
+  /** Takes over the reasons that were added since. */
+  update(): void {
+    const { lasting } = this.why;
+    if (lasting === this.count) return;
+    if (lasting > this.columns.length) {
+      const grown = (old: Int32Array): Int32Array<ArrayBuffer> => {
+        const bigger = new Int32Array(lasting * 2);
+        bigger.set(old);
+        return bigger;
+      };
+      [this.columns, this.codes, this.messages] = [grown(this.columns), grown(this.codes), grown(this.messages)];
+    }
+    for (; this.count < lasting; this.count++) {
+      const { column, code, message } = this.why.at(this.count);
+      const number = this.texts.messageNumber(message);
+      this.columns[this.count] = this.texts.numberOf(column);
+      this.codes[this.count] = this.texts.numberOf(code);
+      this.messages[this.count] = number;
+      if (number < 0) this.hasAll = false;
+    }
+  }
+}
+
+// Loops over many rejects are functions of their own: those are compiled in no time, while a job of a second pays for each large one.
+
+/** What `table` has for each of `numbers`. */
+function look(table: Int32Array, numbers: Int32Array, out: Int32Array, at: number): void {
+  for (let i = 0; i < numbers.length; i++) out[at + i] = table[numbers[i] as number] as number;
+}
+
+function shift(numbers: Int32Array, by: number, out: Int32Array, at: number): void {
+  for (let i = 0; i < numbers.length; i++) out[at + i] = (numbers[i] as number) + by;
+}
+
 /** Writes the rejects of one task as they occur, a block at a time, so that memory does not grow with their number. */
 export class RejectFile {
-  /** Texts that repeat, by the numbers that stand for them in the file. */
-  readonly texts: string[] = [];
-  private readonly known = new Map<string, number>();
+  private readonly known = new Texts();
   /** The last text of each column and its number: rejects that follow one another mostly share them. */
-  private readonly lastTexts: (string | null)[] = rejectTexts.map(() => null);
-  private readonly lastNumbers: number[] = rejectTexts.map(() => -1);
+  private readonly last = ofTexts(() => ({ text: null as string | null, number: -1 }));
+  private reasons: ReasonTexts | null = null;
   private readonly writer: BlockFileWriter;
-  private readonly numbers = rejectNumbers.map(() => new Float64Array(mostHeld));
-  private readonly codes = rejectTexts.map(() => new Int32Array(mostHeld));
+  private readonly lines = new Float64Array(mostHeld);
+  private readonly bytes = new Float64Array(mostHeld);
+  private readonly lengths = new Float64Array(mostHeld);
+  private readonly rows = new Float64Array(mostHeld);
+  private readonly codes = ofTexts(() => new Int32Array(mostHeld));
   private readonly attempts = new Int32Array(mostHeld);
-  private messages: ColumnBuilder = builderFor(types.utf8, mostHeld);
-  private raws = new RawColumn();
+  private readonly messages = new BytesColumn(types.utf8);
+  private readonly raws = new BytesColumn(types.binary);
   private held = 0;
-  private heldBytes = 0;
 
   constructor(path: string) {
     mkdirSync(dirname(path), { recursive: true });
     this.writer = new BlockFileWriter(path);
   }
 
+  /** Texts that repeat, by the numbers that stand for them in the file. */
+  get texts(): readonly string[] {
+    return this.known.all;
+  }
+
   /** Copies `raw`. */
   add(reject: RejectRecord, raw: RejectRaw | null, by: RejectedBy): void {
     const { held } = this;
     // Written out in the order of the columns: a list for each reject costs more than all of its values.
-    this.number(0, held, reject.line);
-    this.number(1, held, reject.byte);
-    this.number(2, held, reject.length);
-    this.number(3, held, reject.row);
-    this.text(0, held, reject.file);
-    this.text(1, held, by.stage);
-    this.text(2, held, reject.column);
-    this.text(3, held, reject.code);
-    this.text(4, held, reject.functionName);
-    this.text(5, held, reject.functionHash);
-    this.text(6, held, raw === null ? null : raw.kind);
+    this.lines[held] = reject.line ?? -1;
+    this.bytes[held] = reject.byte ?? -1;
+    this.lengths[held] = reject.length ?? -1;
+    this.rows[held] = reject.row ?? -1;
+    this.text("file", reject.file);
+    this.text("stage", by.stage);
+    this.text("function", reject.functionName);
+    this.text("function_hash", reject.functionHash);
+    this.text("raw_kind", raw === null ? null : raw.kind);
     this.attempts[held] = by.attempt;
-    this.messages.append(reject.message);
-    this.raws.append(held, raw);
+    this.addReason(held, reject);
+    if (raw !== null) {
+      const { sink } = this.raws;
+      sink.writeBytes(raw.bytes, 0, raw.bytes.length);
+      sink.writeBytes(oneByte, 0, 1);
+    }
+    this.raws.end(held, raw === null);
     this.held++;
-    this.heldBytes += raw?.bytes.length ?? 0;
-    if (this.held >= mostHeld || this.heldBytes >= mostHeldBytes) this.flush();
+    this.flushIfFull();
+  }
+
+  /** As `add` for each of them, whose raw bytes are those of a file. */
+  addAll(records: RejectedRecords, by: RejectedBy): void {
+    for (let from = 0; from < records.count; ) {
+      const to = Math.min(records.count, from + mostHeld - this.held);
+      this.addSome(records, from, to, by);
+      from = to;
+      this.flushIfFull();
+    }
   }
 
   /** Size and crc32 of the file. */
@@ -112,24 +223,63 @@ export class RejectFile {
     this.writer.abort();
   }
 
-  private number(column: number, at: number, value: number | null): void {
-    (this.numbers[column] as Float64Array)[at] = value ?? -1;
+  private addSome(records: RejectedRecords, from: number, to: number, by: RejectedBy): void {
+    const { held, lines, bytes, lengths, rows } = this;
+    const end = held + to - from;
+    lines.set(records.lines.subarray(from, to), held);
+    bytes.set(records.bytes.subarray(from, to), held);
+    lengths.set(records.lengths.subarray(from, to), held);
+    rows.fill(-1, held, end);
+    const fill = (column: Int32Array, text: string | null) => column.fill(this.known.numberOf(text), held, end);
+    const { file, stage, function: functions, function_hash: hashes, raw_kind: kinds } = this.codes;
+    fill(file, records.file);
+    fill(stage, by.stage);
+    fill(functions, null);
+    fill(hashes, null);
+    fill(kinds, "bytes");
+    this.attempts.fill(by.attempt, held, end);
+    this.addReasons(records.reasons.subarray(from, to), records.why);
+    this.raws.appendAll(held, records.raw, records.bounds.subarray(from, to + 1));
+    this.held = end;
   }
 
-  private text(column: number, at: number, text: string | null): void {
-    if (text !== this.lastTexts[column]) {
-      this.lastTexts[column] = text;
-      this.lastNumbers[column] = this.numberOf(text);
+  private addReasons(reasons: Int32Array, why: RejectReasons): void {
+    if (this.reasons?.why !== why) this.reasons = new ReasonTexts(why, this.known);
+    const { held, reasons: lasting, codes } = this;
+    lasting.update();
+    if (why.passing > 0 || !lasting.hasAll) {
+      reasons.forEach((reason, i) => {
+        this.addReason(held + i, why.at(reason));
+      });
+      return;
     }
-    (this.codes[column] as Int32Array)[at] = this.lastNumbers[column] as number;
+    look(lasting.columns, reasons, codes.column, held);
+    look(lasting.codes, reasons, codes.code, held);
+    look(lasting.messages, reasons, codes.message, held);
+    this.messages.skip(held, held + reasons.length);
   }
 
-  private numberOf(text: string | null): number {
-    if (text === null) return -1;
-    const known = this.known.get(text);
-    if (known !== undefined) return known;
-    this.known.set(text, this.texts.length);
-    return this.texts.push(text) - 1;
+  private addReason(at: number, { column, code, message }: RejectReason): void {
+    const { codes } = this;
+    codes.column[at] = this.known.numberOf(column);
+    codes.code[at] = this.known.numberOf(code);
+    const number = this.known.messageNumber(message);
+    codes.message[at] = number;
+    if (number < 0) this.messages.sink.writeText(message);
+    this.messages.end(at);
+  }
+
+  private text(column: RejectText, text: string | null): void {
+    const last = this.last[column];
+    if (text !== last.text) {
+      last.text = text;
+      last.number = this.known.numberOf(text);
+    }
+    this.codes[column][this.held] = last.number;
+  }
+
+  private flushIfFull(): void {
+    if (this.held >= mostHeld || this.raws.sink.length + this.messages.sink.length >= mostHeldBytes) this.flush();
   }
 
   private flush(): void {
@@ -139,16 +289,15 @@ export class RejectFile {
       return { layout: "fixed", type, length, values: values.subarray(0, length), valid: null };
     };
     const columns = [
-      ...this.numbers.map((values) => fixed(types.float64, values)),
-      ...this.codes.map((values) => fixed(types.int32, values)),
+      ...[this.lines, this.bytes, this.lengths, this.rows].map((values) => fixed(types.float64, values)),
+      ...rejectTexts.map((column) => fixed(types.int32, this.codes[column])),
       fixed(types.int32, this.attempts),
-      this.messages.finish(),
+      this.messages.column(length),
       this.raws.column(length),
     ];
     this.writer.write(taskRejectSchema, length, [0, length], columns.map(columnParts));
-    this.messages = builderFor(types.utf8, mostHeld);
+    this.messages.clear();
     this.raws.clear();
     this.held = 0;
-    this.heldBytes = 0;
   }
 }

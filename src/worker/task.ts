@@ -98,6 +98,9 @@ class TaskRun {
         if (!this.rejects.passesOver(spec.again?.scan))
           this.rejects.take(reject, raw === null ? null : { kind: "bytes", bytes: raw }, undefined, readBy);
       },
+      rejectAll: (records) => {
+        if (!this.rejects.passesOver(spec.again?.scan)) this.rejects.takeAll(records, readBy);
+      },
     });
     this.reader = reader;
     const cancel = spec.options.cancel === null ? null : new Int32Array(spec.options.cancel);

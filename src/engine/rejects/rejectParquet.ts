@@ -73,6 +73,12 @@ function columnNamed(name: string, runId: string): ColumnOf {
     const numbers = new NumberColumn();
     return (columns, { lines }) => numbers.of(fixedValues(given(columns)) as Float64Array, name === "line" ? lines : 0);
   }
+  if (name === "message") {
+    const messages = new MessageColumn();
+    const own = taskRejectSchema.findIndex((field) => field.name === "own_message");
+    return (columns, { texts }) =>
+      messages.of(texts, fixedValues(given(columns)) as Int32Array, required(columns[own], "column own_message"));
+  }
   if ((rejectTexts as readonly string[]).includes(name)) {
     const texts = new TextColumn();
     return (columns, part) => texts.of(part.texts, fixedValues(given(columns)) as Int32Array);
@@ -138,6 +144,27 @@ class RawColumn {
     const until = this.memory.subarray(0, length);
     for (let i = 0; i < length; i++) until[i] = Math.max(starts[i] as number, (ends[i] as number) - 1);
     return { ...column, ends: until };
+  }
+}
+
+/** Messages, of which those without a number stand in a column of their own. */
+class MessageColumn {
+  private readonly known = new TextColumn();
+
+  of(texts: readonly string[], numbers: Int32Array, own: Column): Column {
+    const known = this.known.of(texts, numbers);
+    if (known.valid === null || known.layout !== "bytes" || own.layout !== "bytes") return known;
+    const base = known.bytes.length;
+    const bytes = new Uint8Array(base + own.bytes.length);
+    bytes.set(known.bytes);
+    bytes.set(own.bytes, base);
+    const { starts, ends } = known;
+    for (let i = 0; i < numbers.length; i++) {
+      if ((numbers[i] as number) >= 0) continue;
+      starts[i] = base + (own.starts[i] as number);
+      ends[i] = base + (own.ends[i] as number);
+    }
+    return { ...known, bytes, valid: null };
   }
 }
 

@@ -7,6 +7,7 @@ export * from "./csv";
 export * from "./columns";
 export * from "./textColumns";
 export * from "./infer";
+export * from "./rejects";
 export { jsonLines, jsonMemoBytes, jsonReset, jsonRows } from "./jsonLines";
 export { jsonMarks } from "./jsonNumbers";
 export * from "./jsonColumns";

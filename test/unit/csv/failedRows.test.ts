@@ -1,28 +1,58 @@
 import { describe, expect, it } from "vitest";
 import type { Column } from "../../../src/batch/column.js";
-import { firstOfRows, Gaps, withoutRows } from "../../../src/io/failedRows.js";
+import { Failures } from "../../../src/io/csvFailures.js";
+import { Gaps, withoutRows } from "../../../src/io/failedRows.js";
 import type { CsvKernels } from "../../../src/kernels/csvKernels.js";
 import { createKernels } from "../../../src/kernels/wasm.js";
 import { types } from "../../../src/schema/types.js";
 
-const rows = (...numbers: number[]) => numbers.map((row, i) => ({ row, what: `failure ${i}` }));
+/** Failures of rows, told apart by their messages. */
+function failuresOf(...rows: number[]): Failures {
+  const failures = new Failures();
+  rows.forEach((row, i) => {
+    failures.add(row, failures.why.keep({ column: null, code: "WRONG", message: `failure ${i}` }));
+  });
+  failures.settle();
+  return failures;
+}
+
+const listOf = (failures: Failures) => failures.list().map(({ row, message }) => [row, message]);
 
 describe("rows that failed", () => {
   it("come once each, in order, with their first failure", () => {
-    expect(firstOfRows(rows(1, 4, 9))).toEqual(rows(1, 4, 9));
-    expect(firstOfRows(rows(4, 9, 1, 4, 12))).toEqual([
-      { row: 1, what: "failure 2" },
-      { row: 4, what: "failure 0" },
-      { row: 9, what: "failure 1" },
-      { row: 12, what: "failure 4" },
+    expect(listOf(failuresOf(1, 4, 9))).toEqual([
+      [1, "failure 0"],
+      [4, "failure 1"],
+      [9, "failure 2"],
     ]);
-    expect(firstOfRows(rows(3, 3)).map(({ what }) => what)).toEqual(["failure 0"]);
+    expect(listOf(failuresOf(4, 9, 1, 4, 12))).toEqual([
+      [1, "failure 2"],
+      [4, "failure 0"],
+      [9, "failure 1"],
+      [12, "failure 4"],
+    ]);
+    expect(listOf(failuresOf(3, 3))).toEqual([[3, "failure 0"]]);
+  });
+
+  it("are as many as there are, also after others were forgotten", () => {
+    const failures = new Failures();
+    const reason = (message: string) => ({ column: "a", code: "WRONG", message });
+    const stays = failures.why.keep(reason("stays"));
+    for (let row = 0; row < 5000; row++) failures.add(row, row % 2 === 0 ? stays : failures.why.pass(reason(`row ${row}`)));
+    failures.settle();
+    expect(failures.count).toBe(5000);
+    expect(failures.list()[4999]).toEqual({ row: 4999, ...reason("row 4999") });
+    failures.begin();
+    expect(failures.list()).toEqual([]);
+    failures.add(7, failures.why.pass(reason("next")));
+    failures.add(8, failures.why.find(reason("stays")));
+    expect(failures.list().map(({ message }) => message)).toEqual(["next", "stays"]);
   });
 
   const kernels = createKernels();
   const { memory } = kernels;
   const gapsOf = (...failed: number[]) =>
-    new Gaps(memory, kernels.functions<CsvKernels>(), memory.alloc(4 * failed.length), rows(...failed));
+    new Gaps(memory, kernels.functions<CsvKernels>(), memory.alloc(4 * failed.length), Uint32Array.from(failed));
   const address = memory.alloc(4096);
   const bytes = (...values: number[]) => {
     const at = memory.alloc(values.length);
