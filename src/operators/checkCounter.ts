@@ -4,6 +4,7 @@ import { countValid } from "../batch/validity.js";
 import { required } from "../common/assert.js";
 import { formatValue } from "../functions/format.js";
 import type { MaskKernels } from "../kernels/maskKernels.js";
+import type { CountedValues, TableOwner, ValueTable } from "../kernels/valueTable.js";
 import { kernelsOf } from "../kernels/wasm.js";
 import type { BoundCheck } from "../plan/bound.js";
 import { hashOfText, ValueCounter, type ValueTally } from "../runtime/valueTally.js";
@@ -12,19 +13,18 @@ import type { DataType, Schema, Value } from "../schema/types.js";
 import type { CheckSample, CheckTally } from "../task/protocol.js";
 
 const mostSamples = 5;
-const mostText = 200;
+export const mostText = 200;
+
+/** Rows of a batch, ascending. */
+export type FailedRows = Int32Array | Uint32Array | readonly number[];
 
 /** What one check has found. */
 export class CheckCounter {
-  /** Rows of the batch at hand that fail, ascending. */
-  readonly failures: number[] = [];
-  /** Why the condition could not be computed, for those of them where it could not. */
-  readonly messages = new Map<number, string>();
+  readonly values: FailedValues;
   total = 0;
   private failed = 0;
   private threw = 0;
   private readonly samples: CheckSample[] = [];
-  private readonly values: FailedValues;
 
   constructor(
     readonly check: BoundCheck,
@@ -44,32 +44,41 @@ export class CheckCounter {
     return wholeRows(batch.selection, live, valid);
   }
 
-  count(batch: Batch, fromSource: boolean): void {
-    const { failures, messages, check, values } = this;
-    if (failures.length === 0) return;
-    this.failed += failures.length;
+  /** `rows` fail, ascending, those with messages since the condition could not be computed; nobody looks at them afterwards. */
+  count(
+    batch: Batch,
+    rows: FailedRows,
+    messages: ReadonlyMap<number, string>,
+    fromSource: boolean,
+    table: ValueTable | null,
+  ): void {
+    this.failed += rows.length;
     this.threw += messages.size;
-    const columns = check.columns.map((index) => columnAt(batch, index));
+    const columns = this.check.columns.map((index) => columnAt(batch, index));
+    if (this.samples.length < mostSamples) this.keepSamples(batch, rows, messages, fromSource, columns);
+    if (columns.length > 0) this.values.count(rows, columns, table);
+  }
+
+  private keepSamples(
+    batch: Batch,
+    rows: FailedRows,
+    messages: ReadonlyMap<number, string>,
+    fromSource: boolean,
+    columns: readonly Column[],
+  ): void {
     const readers = columns.map(columnReader);
-    for (const row of failures.slice(0, mostSamples - this.samples.length)) {
+    for (const row of rows.slice(0, mostSamples - this.samples.length)) {
       this.samples.push({
         ...placeOf(batch, row, fromSource),
-        values: values.texts(valuesAt(readers, row)),
+        values: this.values.texts(valuesAt(readers, row)),
         message: messages.get(row) ?? null,
       });
     }
-    this.values.count(failures, columns, readers);
-  }
-
-  endBatch(): void {
-    if (this.failures.length === 0) return;
-    this.failures.length = 0;
-    this.messages.clear();
   }
 
   take(): CheckTally {
     const { check, total, failed, threw, samples } = this;
-    return { check: check.id, total, failed, threw, samples, unexpected: this.values.take() };
+    return { check: check.id, total, failed, threw, samples, unexpected: this.values.tally() };
   }
 }
 
@@ -77,17 +86,22 @@ export class CheckCounter {
 type Failed = Value | readonly Value[];
 
 /** The values of failing rows, counted: those of fixed width as they are, their texts made in the end for those that are kept. */
-class FailedValues {
+class FailedValues implements TableOwner {
   private readonly counter = new ValueCounter<Failed>({ same, text: (value) => this.textOf(value) });
 
-  constructor(private readonly types: readonly DataType[]) {}
+  constructor(readonly types: readonly DataType[]) {}
 
   /** A check over whole rows has no columns, and no values. */
-  count(rows: readonly number[], columns: readonly Column[], readers: readonly ColumnReader[]): void {
-    const [read, ...others] = readers;
-    if (read === undefined) return;
+  count(rows: FailedRows, columns: readonly Column[], table: ValueTable | null): void {
+    if (rows instanceof Uint32Array && table?.count(rows, columns) === true) return;
+    this.takeRows(rows, columns);
+  }
+
+  takeRows(rows: FailedRows, columns: readonly Column[]): void {
     const { counter } = this;
     const hashes = rowHashes(columns, rows);
+    const readers = columns.map(columnReader);
+    const [read] = readers;
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i] as number;
       if (hashes === null) {
@@ -96,8 +110,13 @@ class FailedValues {
         continue;
       }
       const hash = hashes[i] as number;
-      if (!counter.passesOver(hash)) counter.add(others.length === 0 ? read(row) : valuesAt(readers, row), hash);
+      if (!counter.passesOver(hash)) counter.add(readers.length === 1 ? (read?.(row) ?? null) : valuesAt(readers, row), hash);
     }
+  }
+
+  take({ hashes, counts, valueAt, complete }: CountedValues): void {
+    for (let i = 0; i < hashes.length; i++) this.counter.add(valueAt(i), hashes[i] as number, counts[i]);
+    if (!complete) this.counter.leftOut();
   }
 
   texts(values: readonly Value[]): (string | null)[] {
@@ -107,7 +126,7 @@ class FailedValues {
     });
   }
 
-  take(): ValueTally {
+  tally(): ValueTally {
     return this.counter.take();
   }
 

@@ -5,19 +5,28 @@ import { usesUserFunction } from "../expr/walk.js";
 import { isFallible } from "../functions/bind.js";
 import { compileRows } from "../kernels/compile.js";
 import type { RowsKernel } from "../kernels/compileKernel.js";
-import { RowMask } from "../kernels/rowMask.js";
+import { maskOf, type MaskNode } from "../kernels/maskProgram.js";
+import { RowMasks } from "../kernels/rowMasks.js";
+import { ValueTable } from "../kernels/valueTable.js";
+import type { BoundCheck } from "../plan/bound.js";
 import { type Schema, types } from "../schema/types.js";
 import type { CheckTally, RowOp, Step } from "../task/protocol.js";
-import { CheckCounter } from "./checkCounter.js";
+import { CheckCounter, type FailedRows, mostText } from "./checkCounter.js";
 import { verdictRows } from "./verdictRows.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
 
 type ExpectStep = Extract<Step, { op: "expect" }>;
 
-/** Finds the rows of a batch that fail a check: ascending, in the check's counter. */
+/** Rows of a batch that fail a check, ascending. */
+interface Found {
+  readonly rows: FailedRows;
+  /** Why the condition could not be computed, for those of them where it could not. */
+  readonly messages: ReadonlyMap<number, string>;
+}
+
+/** What it finds is valid until it, or the finder of another check, is asked again. */
 interface Finder {
-  find(batch: Batch): void;
-  free(): void;
+  find(batch: Batch): Found;
 }
 
 /**
@@ -26,21 +35,41 @@ interface Finder {
  */
 export async function createExpect(step: ExpectStep, input: Schema, context: OperatorContext): Promise<ExpectOperator> {
   const counters = step.checks.map((check) => new CheckCounter(check, input));
-  const finders: Finder[] = [];
-  for (const counter of counters) {
-    const { condition, verdict } = counter.check;
-    if (condition === null) {
-      const build = required(step.verdicts?.[verdict ?? -1], "verdict");
-      const rows = (await verdictRows(build, context.runId ?? "")).get(context.partition);
-      finders.push(new VerdictFinder(counter, rows ?? new Uint32Array()));
-      continue;
+  const nodes = context.interpreted ? step.checks.map(() => null) : masksOf(step.checks, input);
+  const masks = nodes.some((node) => node !== null) ? new RowMasks(nodes) : null;
+  try {
+    const finders: Finder[] = [];
+    for (const [index, { condition, verdict }] of step.checks.entries()) {
+      if (condition === null) {
+        const build = required(step.verdicts?.[verdict ?? -1], "verdict");
+        const rows = (await verdictRows(build, context.runId ?? "")).get(context.partition);
+        finders.push(new VerdictFinder(rows ?? new Uint32Array()));
+        continue;
+      }
+      const loop = await kernelOf({ kind: "filter", predicate: failsIn(condition) }, input, input, context.interpreted);
+      finders.push(canThrow(condition) ? new ThrowingFinder(loop) : new PlainFinder(index, masks, loop));
     }
-    const loop = () => kernelOf({ kind: "filter", predicate: failsIn(condition) }, input, input, context.interpreted);
-    const throws = isFallible(condition) || usesUserFunction(condition);
-    const mask = throws || context.interpreted ? null : RowMask.of(condition);
-    finders.push(throws ? new ThrowingFinder(counter, await loop()) : new PlainFinder(counter, mask, await loop()));
+    return new ExpectOperator(counters, finders, masks, context);
+  } catch (error) {
+    masks?.free();
+    throw error;
   }
-  return new ExpectOperator(counters, finders, context);
+}
+
+const canThrow = (condition: Bound): boolean => isFallible(condition) || usesUserFunction(condition);
+
+/** Of this thread, as the loops are. */
+const programs = new Map<string, readonly (MaskNode | null)[]>();
+
+/** Of each check the rows that fail it; null where kernels cannot tell. */
+function masksOf(checks: readonly BoundCheck[], input: Schema): readonly (MaskNode | null)[] {
+  const key = JSON.stringify([checks.map(({ condition }) => condition), input]);
+  const known = programs.get(key);
+  if (known !== undefined) return known;
+  const made = checks.map(({ condition }) => (condition === null || canThrow(condition) ? null : maskOf(condition, false)));
+  if (programs.size === mostKernels) programs.clear();
+  programs.set(key, made);
+  return made;
 }
 
 /** Loops of this thread: the next task with the same checks finds them warm. A loop is free again as soon as it has run. */
@@ -68,51 +97,37 @@ function call(fn: string, args: readonly Bound[]): Bound {
   return { kind: "call", fn, args, options: {}, type: types.bool, nullable: args.some((arg) => arg.nullable) };
 }
 
+const noMessages: ReadonlyMap<number, string> = new Map();
+
 class PlainFinder implements Finder {
   constructor(
-    private readonly counter: CheckCounter,
-    private readonly mask: RowMask | null,
+    private readonly index: number,
+    private readonly masks: RowMasks | null,
     private readonly loop: RowsKernel,
   ) {}
 
-  find(batch: Batch): void {
-    const { failures } = this.counter;
-    if (this.mask?.find(batch, failures) === true) return;
-    addLive(this.loop.run(batch, cannotFail).batch, failures);
-  }
-
-  free(): void {
-    this.mask?.free();
+  find(batch: Batch): Found {
+    const rows = this.masks?.find(this.index, batch) ?? liveRows(this.loop.run(batch, cannotFail).batch);
+    return { rows, messages: noMessages };
   }
 }
 
-function addLive(batch: Batch, rows: number[]): void {
-  const { selection } = batch;
-  if (selection !== null) for (const row of selection) rows.push(row);
-  else for (let row = 0; row < batch.length; row++) rows.push(row);
-}
+const liveRows = ({ selection, length }: Batch): Int32Array => selection ?? Int32Array.from({ length }, (_, row) => row);
 
 const cannotFail = (): never => {
   throw new TypeError("a condition that cannot fail did");
 };
 
 class ThrowingFinder implements Finder {
-  constructor(
-    private readonly counter: CheckCounter,
-    private readonly kernel: RowsKernel,
-  ) {}
+  constructor(private readonly loop: RowsKernel) {}
 
-  find(batch: Batch): void {
-    const { failures, messages } = this.counter;
-    const { batch: found } = this.kernel.run(batch, (row, { message }) => {
-      failures.push(row);
-      messages.set(row, message);
-    });
-    addLive(found, failures);
-    if (messages.size > 0) failures.sort((a, b) => a - b);
+  find(batch: Batch): Found {
+    const messages = new Map<number, string>();
+    const { batch: found } = this.loop.run(batch, (row, { message }) => messages.set(row, message));
+    const failed = liveRows(found);
+    if (messages.size === 0) return { rows: failed, messages };
+    return { rows: Int32Array.from([...failed, ...messages.keys()]).sort(), messages };
   }
-
-  free(): void {}
 }
 
 /** Finds the rows that another pass over them has listed. */
@@ -121,56 +136,68 @@ class VerdictFinder implements Finder {
   private before = 0;
   private next = 0;
 
-  constructor(
-    private readonly counter: CheckCounter,
-    private readonly rows: Uint32Array,
-  ) {}
+  constructor(private readonly rows: Uint32Array) {}
 
-  find(batch: Batch): void {
+  find({ selection, length }: Batch): Found {
     const { rows, before } = this;
-    const live = rowCount(batch);
+    const live = selection === null ? length : selection.length;
+    const found: number[] = [];
     for (; this.next < rows.length; this.next++) {
       const place = (rows[this.next] as number) - before;
       if (place >= live) break;
-      this.counter.failures.push(batch.selection === null ? place : (batch.selection[place] as number));
+      found.push(selection === null ? place : (selection[place] as number));
     }
     this.before += live;
+    return { rows: found, messages: noMessages };
   }
-
-  free(): void {}
 }
 
 /** Counts what its checks find and passes rows on; those that fail a check with `rejects` are rejected. */
 class ExpectOperator implements Operator {
   readonly counts = noCounts();
   readonly done = false;
+  private readonly tables: readonly (ValueTable | null)[];
+  private tallies: readonly CheckTally[] | null = null;
 
   constructor(
     private readonly counters: readonly CheckCounter[],
-    private readonly finders: Finder[],
+    private readonly finders: readonly Finder[],
+    private readonly masks: RowMasks | null,
     private readonly context: OperatorContext,
-  ) {}
+  ) {
+    this.tables = counters.map(({ values }) => {
+      if (masks === null || !ValueTable.takes(values.types)) return null;
+      return new ValueTable(masks.kernels, values, mostText, (bytes) => masks.alloc(bytes));
+    });
+  }
 
   get checks(): readonly CheckTally[] {
-    return this.counters.map((counter) => counter.take());
+    this.tallies ??= this.counters.map((counter) => counter.take());
+    return this.tallies;
   }
 
   push(batch: Batch): Batch | null {
     const live = rowCount(batch);
     this.counts.rowsIn += live;
-    for (const finder of this.finders) finder.find(batch);
-    const rejected = new Map<number, CheckCounter[]>();
-    for (const counter of this.counters) {
+    let rejected: Map<number, CheckCounter[]> | null = null;
+    for (let i = 0; i < this.counters.length; i++) {
+      const counter = this.counters[i] as CheckCounter;
       counter.total += counter.counted(batch, live);
-      counter.count(batch, this.context.fromSource === true);
-      if (counter.check.rejects) for (const row of counter.failures) listed(rejected, row).push(counter);
-      counter.endBatch();
+      const { rows, messages } = (this.finders[i] as Finder).find(batch);
+      if (rows.length === 0) continue;
+      if (counter.check.rejects) {
+        rejected ??= new Map();
+        for (let j = 0; j < rows.length; j++) listed(rejected, rows[j] as number).push(counter);
+      }
+      // The last to look at the rows: it may use their place.
+      counter.count(batch, rows, messages, this.context.fromSource === true, this.tables[i] ?? null);
     }
-    this.counts.rowsOut += live - rejected.size;
-    return rejected.size === 0 ? batch : this.withoutRejected(batch, rejected);
+    this.counts.rowsOut += live - (rejected?.size ?? 0);
+    return rejected === null ? batch : this.withoutRejected(batch, rejected);
   }
 
   flush(): null {
+    for (const table of this.tables) table?.drain();
     this.free();
     return null;
   }
@@ -180,7 +207,7 @@ class ExpectOperator implements Operator {
   }
 
   private free(): void {
-    for (const finder of this.finders.splice(0)) finder.free();
+    this.masks?.free();
   }
 
   private withoutRejected(batch: Batch, rejected: ReadonlyMap<number, readonly CheckCounter[]>): Batch | null {

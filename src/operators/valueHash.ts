@@ -4,7 +4,7 @@ import type { Column, FixedColumn, WideColumn } from "../batch/column.js";
  * Hashes of the values that rows have in some columns, 32 bits signed: equal for equal values wherever their columns come from. null where a column is
  * not of fixed width, and its values have to be read anyway.
  */
-export function rowHashes(columns: readonly Column[], rows: readonly number[]): Int32Array | null {
+export function rowHashes(columns: readonly Column[], rows: ArrayLike<number>): Int32Array | null {
   const hashes = new Int32Array(rows.length).fill(columns.length);
   for (const column of columns) {
     if (column.layout !== "fixed" && column.layout !== "wide") return null;
@@ -19,7 +19,7 @@ export function rowHashes(columns: readonly Column[], rows: readonly number[]): 
 
 type Valid = Uint8Array | null;
 
-function addNumbers(values: ArrayLike<number>, rows: readonly number[], valid: Valid, hashes: Int32Array): void {
+function addNumbers(values: ArrayLike<number>, rows: ArrayLike<number>, valid: Valid, hashes: Int32Array): void {
   for (let i = 0; i < hashes.length; i++) {
     const row = rows[i] as number;
     const word = valid !== null && valid[row] === 0 ? nullWord : (values[row] as number);
@@ -31,7 +31,7 @@ const double = new Float64Array(1);
 const doubleWords = new Int32Array(double.buffer);
 
 /** Every NaN is the same value. */
-function addDoubles(values: ArrayLike<number>, rows: readonly number[], valid: Valid, hashes: Int32Array): void {
+function addDoubles(values: ArrayLike<number>, rows: ArrayLike<number>, valid: Valid, hashes: Int32Array): void {
   for (let i = 0; i < hashes.length; i++) {
     const row = rows[i] as number;
     const value = values[row] as number;
@@ -45,7 +45,7 @@ function addDoubles(values: ArrayLike<number>, rows: readonly number[], valid: V
   }
 }
 
-function addWords({ values, valid, layout }: FixedColumn | WideColumn, rows: readonly number[], hashes: Int32Array): void {
+function addWords({ values, valid, layout }: FixedColumn | WideColumn, rows: ArrayLike<number>, hashes: Int32Array): void {
   const words = new Int32Array(values.buffer, values.byteOffset, values.byteLength / 4);
   const width = layout === "wide" ? 4 : 2;
   for (let i = 0; i < hashes.length; i++) {

@@ -6,7 +6,7 @@ export interface ValueTally {
 }
 
 /** Values kept: enough for what people look at, few enough for a message of every task. */
-const kept = 256;
+export const keptValues = 256;
 
 /** How values that are counted are told apart, and told. Equal values have equal hashes, and so have those of equal texts. */
 export interface Counting<V> {
@@ -17,7 +17,7 @@ export interface Counting<V> {
 export const countingTexts: Counting<string | null> = { same: (a, b) => a === b, text: (value) => value };
 
 /**
- * Counts values in bounded memory. Past `kept` different ones it keeps those of least hash (a bottom-k sample: Cohen and Kaplan, 2007), whose
+ * Counts values in bounded memory. Past `keptValues` different ones it keeps those of least hash (a bottom-k sample: Cohen and Kaplan, 2007), whose
  * counts stay exact: a value that is among the least of all is so from its first occurrence on, in every part of the input. So the result does
  * not depend on how the input was cut.
  */
@@ -42,7 +42,12 @@ export class ValueCounter<V> {
     }
     if (this.passesOver(hash)) return;
     this.counts.set(hash, { value, count, hash, other: first });
-    if (++this.size >= 2 * kept) this.shrink();
+    if (++this.size >= 2 * keptValues) this.shrink();
+  }
+
+  /** Values were left out that are not among those of least hash. */
+  leftOut(): void {
+    this.complete = false;
   }
 
   /** Whether a value of this hash is not among those that are kept: it need not be read. */
@@ -67,16 +72,16 @@ export class ValueCounter<V> {
   }
 
   private shrink(): void {
-    if (this.size <= kept) return;
+    if (this.size <= keptValues) return;
     const all = this.all();
     const hashes = new Int32Array(all.length);
     for (let i = 0; i < all.length; i++) hashes[i] = (all[i] as Counted<V>).hash;
     hashes.sort();
-    this.limit = hashes[kept - 1] ?? 0;
+    this.limit = hashes[keptValues - 1] ?? 0;
     for (const hash of this.counts.keys()) if (hash > this.limit) this.counts.delete(hash);
     const left = this.all();
-    if (left.length > kept) this.cut(left);
-    this.size = kept;
+    if (left.length > keptValues) this.cut(left);
+    this.size = keptValues;
     this.complete = false;
   }
 
@@ -85,7 +90,7 @@ export class ValueCounter<V> {
     const { text } = this.counting;
     values.sort((a, b) => a.hash - b.hash || compareText(text(a.value), text(b.value)));
     this.counts.clear();
-    for (const one of values.slice(0, kept)) this.counts.set(one.hash, { ...one, other: this.counts.get(one.hash) });
+    for (const one of values.slice(0, keptValues)) this.counts.set(one.hash, { ...one, other: this.counts.get(one.hash) });
   }
 }
 

@@ -34,6 +34,7 @@ export * from "./groupSort";
 export * from "./groupFront";
 export * from "./aggregate";
 export * from "./masks";
+export * from "./tally";
 
 /** First byte after the module's own static data and tables. */
 export function heapBase(): usize {

@@ -170,23 +170,17 @@ export function maskPattern(
   let count: u32 = 0;
   // Whether first bytes are worth a look: until they say nothing about sixteen rows.
   let tells = true;
-  for (let i: u32 = 0; i < rows; i += step) {
-    const last = i + step < rows ? i + step : rows;
+  let last: u32 = 0;
+  for (let i: u32 = 0; i < rows; i = last) {
     const told = tells;
     if (told) {
-      let unknown: u32 = 0;
-      for (let row = i; row < last; row++) {
-        const at = <usize>row << 2;
-        let head: u32 = 0;
-        if (valid == 0 || load<u8>(valid + row) != 0) {
-          const p = load<u32>(starts + at);
-          head = p < load<u32>(ends + at) ? <u32>load<u8>(heads + <usize>load<u8>(bytes + p)) : empty;
-        }
-        store<u8>(out + row, <u8>head);
-        unknown += head >> 1;
-      }
+      last = i + step < rows ? i + step : rows;
+      const unknown = byHeads(bytes, starts, ends, valid, i, last, empty, out);
       if (unknown == 0) continue;
       tells = unknown < step;
+    } else {
+      while (i + 4 <= rows && (valid == 0 || load<u32>(valid + i) == fourOnes) && byMemo(bytes, starts, ends, i, memo, turn, out)) i += 4;
+      last = i + 4 < rows ? i + 4 : rows;
     }
     for (let row = i; row < last; row++) {
       if (told && load<u8>(out + row) != undecided) continue;
@@ -201,8 +195,8 @@ export function maskPattern(
       let slot: usize = 0;
       let key: u64 = 0;
       if (size - 1 < 7) {
-        key = (load<u64>(p) << (64 - (size << 3))) | size;
-        slot = memo + (<usize>((key * 0x9e3779b97f4a7c15) >> 52) << 3);
+        key = memoKey(p, size);
+        slot = memoSlot(memo, key);
         const known = load<u64>(slot);
         if (((known ^ key) | matched) == matched) {
           store<u8>(out + row, <u8>((<u32>(known & matched) >> 7) ^ turn));
@@ -222,6 +216,58 @@ export function maskPattern(
     }
   }
   return count;
+}
+
+/** What first bytes say of some rows; answers of how many they say nothing. */
+@inline
+function byHeads(bytes: usize, starts: usize, ends: usize, valid: usize, from: u32, to: u32, empty: u32, out: usize): u32 {
+  let unknown: u32 = 0;
+  for (let row = from; row < to; row++) {
+    const at = <usize>row << 2;
+    let said: u32 = 0;
+    if (valid == 0 || load<u8>(valid + row) != 0) {
+      const p = load<u32>(starts + at);
+      said = p < load<u32>(ends + at) ? <u32>load<u8>(heads + <usize>load<u8>(bytes + p)) : empty;
+    }
+    store<u8>(out + row, <u8>said);
+    unknown += said >> 1;
+  }
+  return unknown;
+}
+
+const fourOnes: u32 = 0x01010101;
+
+/** Bits other than `matched` if the memo does not know a text. */
+@inline
+function remembered(bytes: usize, starts: usize, ends: usize, row: u32, memo: usize): u64 {
+  const at = <usize>row << 2;
+  const start = load<u32>(starts + at);
+  const size = <u64>(load<u32>(ends + at) - start);
+  const key = memoKey(bytes + <usize>start, size);
+  return (load<u64>(memoSlot(memo, key)) ^ key) | (size - 1 < 7 ? 0 : 1);
+}
+
+/** Outcomes of four rows without nulls from the memo; false unless it knows all four. */
+@inline
+function byMemo(bytes: usize, starts: usize, ends: usize, row: u32, memo: usize, turn: u32, out: usize): bool {
+  const a = remembered(bytes, starts, ends, row, memo);
+  const b = remembered(bytes, starts, ends, row + 1, memo);
+  const c = remembered(bytes, starts, ends, row + 2, memo);
+  const d = remembered(bytes, starts, ends, row + 3, memo);
+  if (((a | b | c | d) | matched) != matched) return false;
+  const matches = <u32>((a | (b << 8) | (c << 16) | (d << 24)) >> 7);
+  store<u32>(out + row, matches ^ (turn * fourOnes));
+  return true;
+}
+
+@inline
+function memoKey(p: usize, size: u64): u64 {
+  return (load<u64>(p) << (64 - (size << 3))) | size;
+}
+
+@inline
+function memoSlot(memo: usize, key: u64): usize {
+  return memo + (<usize>((key * 0x9e3779b97f4a7c15) >> 52) << 3);
 }
 
 /** The bit of a word of the memo that says that its text matches. */
@@ -311,13 +357,13 @@ export function maskCount(mask: usize, rows: u32): u32 {
 
 /** The rows whose byte is 1, ascending; answers how many. */
 export function maskRows(mask: usize, rows: u32, out: usize): u32 {
-  let count: usize = 0;
-  for (let i: u32 = 0; i < rows; i += 16) {
-    if (!v128.any_true(v128.load(mask + i))) continue;
-    const end = i + 16 < rows ? i + 16 : rows;
-    for (let j = i; j < end; j++) {
-      if (load<u8>(mask + j) != 0) store<u32>(out + (count++ << 2), j);
-    }
+  let at = out;
+  const ones = i8x16.splat(1);
+  for (let i: u32 = 0; i < rows; i += step) {
+    let bits = <u32>i8x16.bitmask(i8x16.eq(v128.load(mask + i), ones));
+    if (bits == 0) continue;
+    if (rows - i < step) bits &= (1 << (rows - i)) - 1;
+    for (; bits != 0; bits &= bits - 1, at += 4) store<u32>(at, i + ctz(bits));
   }
-  return <u32>count;
+  return <u32>((at - out) >>> 2);
 }

@@ -2,9 +2,8 @@ import { codesOf } from "../batch/coded.js";
 import type { Batch, BytesColumn, Column } from "../batch/column.js";
 import { columnReader } from "../batch/reader.js";
 import { assertNever, required } from "../common/assert.js";
-import type { Bound } from "../expr/nodes.js";
 import type { MaskKernels } from "./maskKernels.js";
-import { type DoublesNode, type MaskNode, maskOf, textHash } from "./maskProgram.js";
+import { type DoublesNode, type MaskNode, textHash } from "./maskProgram.js";
 import { endSharing, shareReaderKernels } from "./taskKernels.js";
 import { type Kernels, kernelsOf } from "./wasm.js";
 
@@ -12,13 +11,16 @@ import { type Kernels, kernelsOf } from "./wasm.js";
 const mostRows = 65_536;
 /** Kernels work on sixteen rows at a time and may write behind the last. */
 const slack = 16;
+/** Rows whose doubles are computed at a time: what a step makes, the next finds in the cache. */
+const tileRows = 2048;
+const noRows = new Uint32Array();
 
 /**
- * Finds the rows of a batch in which a condition is false, with kernels that look at whole columns where a reader of text has put them. Memory is
+ * Finds the rows of a batch in which conditions are false, with kernels that look at whole columns where a reader of text has put them. Memory is
  * asked for when it is made, before any reader has handed out views.
  */
-export class RowMask {
-  readonly #kernels: Kernels;
+export class RowMasks {
+  readonly kernels: Kernels;
   readonly #run: MaskKernels;
   readonly #owned: number[] = [];
   readonly #masks: number[];
@@ -26,50 +28,52 @@ export class RowMask {
   readonly #tables = new Map<MaskNode, Table>();
   readonly #rows: number;
 
-  constructor(private readonly node: MaskNode) {
-    this.#kernels = shareReaderKernels();
-    this.#run = this.#kernels.functions<MaskKernels>();
-    this.#masks = Array.from({ length: depthOf(node) }, () => this.#alloc(mostRows + slack));
-    this.#doubles = Array.from({ length: doublesDepth(node) }, () => this.#alloc(8 * (mostRows + slack)));
-    this.#rows = this.#alloc(4 * mostRows);
-    this.#keepTables(node);
-  }
-
-  /** The finder of a condition; null where kernels have no way to tell. */
-  static of(condition: Bound): RowMask | null {
-    const node = maskOf(condition, false);
-    return node === null ? null : new RowMask(node);
+  /** `nodes`: of each condition the rows that it is false for, null where there are no kernels for it. */
+  constructor(private readonly nodes: readonly (MaskNode | null)[]) {
+    this.kernels = shareReaderKernels();
+    this.#run = this.kernels.functions<MaskKernels>();
+    const known = nodes.filter((node) => node !== null);
+    this.#masks = Array.from({ length: Math.max(1, ...known.map(depthOf)) }, () => this.alloc(mostRows + slack));
+    this.#doubles = Array.from({ length: Math.max(0, ...known.map(doublesDepth)) }, () => this.alloc(8 * (tileRows + slack)));
+    this.#rows = this.alloc(4 * mostRows);
+    for (const node of known) this.#keepTables(node);
   }
 
   /**
-   * Adds the live rows where the condition is false, ascending; false where the batch's columns lie elsewhere, or few of its rows are live.
+   * The live rows where a condition is false, ascending, until it is asked again; null where the batch's columns lie elsewhere, or few of its rows
+   * are live.
    */
-  find(batch: Batch, rows: number[]): boolean {
+  find(condition: number, batch: Batch): Uint32Array | null {
     const { selection, length } = batch;
-    if (length > mostRows || (selection !== null && selection.length * 4 < length)) return false;
-    if (!this.#isHere(this.node, batch)) return false;
-    this.#mask(this.node, batch, 0);
-    const count = this.#run.maskRows(this.#at(0), length, this.#rows);
-    if (count === 0) return true;
-    const { memory } = this.#kernels;
-    if (selection === null) {
-      const found = memory.u32().subarray(this.#rows >>> 2, (this.#rows >>> 2) + count);
-      for (let i = 0; i < count; i++) rows.push(found[i] as number);
-      return true;
+    const node = this.nodes[condition] ?? null;
+    if (node === null || length > mostRows || (selection !== null && selection.length * 4 < length)) return null;
+    if (!this.#isHere(node, batch)) return null;
+    if (isNever(node, batch)) return noRows;
+    this.#mask(node, batch, 0);
+    const mask = this.#at(0);
+    const first = this.#rows >>> 2;
+    const { memory } = this.kernels;
+    if (selection === null) return memory.u32().subarray(first, first + this.#run.maskRows(mask, length, this.#rows));
+    const failed = memory.u8().subarray(mask, mask + length);
+    const rows = memory.u32();
+    let next = first;
+    for (let i = 0; i < selection.length; i++) {
+      const row = selection[i] as number;
+      if (failed[row] !== 0) rows[next++] = row;
     }
-    const mask = memory.u8().subarray(this.#at(0), this.#at(0) + length);
-    for (const row of selection) if (mask[row] !== 0) rows.push(row);
-    return true;
+    return rows.subarray(first, next);
   }
 
   free(): void {
-    for (const address of this.#owned) this.#kernels.memory.free(address);
+    if (this.#owned.length === 0) return;
+    for (const address of this.#owned) this.kernels.memory.free(address);
     this.#owned.length = 0;
-    endSharing(this.#kernels);
+    endSharing(this.kernels);
   }
 
-  #alloc(bytes: number): number {
-    const address = this.#kernels.memory.alloc(bytes);
+  /** Memory that is free again when this is. */
+  alloc(bytes: number): number {
+    const address = this.kernels.memory.alloc(bytes);
     this.#owned.push(address);
     return address;
   }
@@ -85,15 +89,21 @@ export class RowMask {
       this.#tables.set(node, {
         first: this.#copy(next),
         second: this.#copy(atEnd),
-        third: this.#copy(new Uint8Array(memoBytes)),
+        third: this.#zeros(memoBytes),
       });
     }
     if (node.kind === "texts") this.#tables.set(node, this.#textTable(node.texts));
   }
 
   #copy(bytes: Uint8Array): number {
-    const address = this.#alloc(bytes.length);
-    this.#kernels.memory.u8().set(bytes, address);
+    const address = this.alloc(bytes.length);
+    this.kernels.memory.u8().set(bytes, address);
+    return address;
+  }
+
+  #zeros(bytes: number): number {
+    const address = this.alloc(bytes);
+    this.kernels.memory.u8().fill(0, address, address + bytes);
     return address;
   }
 
@@ -144,7 +154,7 @@ export class RowMask {
 
   /** Kernels also read up to sixteen bytes behind a column. */
   #owns(view: ArrayBufferView): boolean {
-    return kernelsOf(view) === this.#kernels && view.byteOffset + view.byteLength + slack <= view.buffer.byteLength;
+    return kernelsOf(view) === this.kernels && view.byteOffset + view.byteLength + slack <= view.buffer.byteLength;
   }
 
   #mask(node: MaskNode, batch: Batch, depth: number): void {
@@ -165,8 +175,11 @@ export class RowMask {
         this.#withoutNulls(batch, node.column, out);
         return;
       case "order": {
-        const values = this.#doublesOf(node.value, batch, 0);
-        this.#run.maskF64(values, rows, orders[node.order], node.to, node.negated ? 1 : 0, out);
+        for (let from = 0; from < rows; from += tileRows) {
+          const count = Math.min(tileRows, rows - from);
+          const values = this.#doublesOf(node.value, batch, 0, from, count);
+          this.#run.maskF64(values, count, orders[node.order], node.to, node.negated ? 1 : 0, out + from);
+        }
         for (const column of columnsOf(node.value)) this.#withoutNulls(batch, column, out);
         return;
       }
@@ -182,16 +195,24 @@ export class RowMask {
       }
       case "and":
       case "or":
-        for (const [i, part] of node.parts.entries()) {
-          this.#mask(part, batch, i === 0 ? depth : depth + 1);
-          if (i === 0) continue;
-          if (node.kind === "and") this.#run.maskAnd(out, this.#at(depth + 1), rows);
-          else this.#run.maskOr(out, this.#at(depth + 1), rows);
-        }
+        this.#several(node, batch, depth);
         return;
       default:
         assertNever(node, "mask");
     }
+  }
+
+  #several({ kind, parts }: Extract<MaskNode, { kind: "and" | "or" }>, batch: Batch, depth: number): void {
+    const out = this.#at(depth);
+    let isFirst = true;
+    for (const part of parts) {
+      if (kind === "or" && isNever(part, batch)) continue;
+      this.#mask(part, batch, isFirst ? depth : depth + 1);
+      if (!isFirst && kind === "and") this.#run.maskAnd(out, this.#at(depth + 1), batch.length);
+      else if (!isFirst) this.#run.maskOr(out, this.#at(depth + 1), batch.length);
+      isFirst = false;
+    }
+    if (isFirst) this.#run.maskFill(0, batch.length, out);
   }
 
   #interval(node: Extract<MaskNode, { kind: "interval" }>, batch: Batch, out: number): void {
@@ -215,29 +236,45 @@ export class RowMask {
     const open = this.#run.maskPattern(...at, batch.length, first, node.pattern.first, second, want, out, this.#rows, third);
     if (open === 0) return;
     const read = columnReader(column);
-    const mask = this.#kernels.memory.u8();
-    for (const row of this.#kernels.memory.u32().subarray(this.#rows >>> 2, (this.#rows >>> 2) + open))
+    const mask = this.kernels.memory.u8();
+    for (const row of this.kernels.memory.u32().subarray(this.#rows >>> 2, (this.#rows >>> 2) + open))
       mask[out + row] = node.decide(String(read(row))) === node.want ? 1 : 0;
   }
 
-  /** The address of the values. */
-  #doublesOf(node: DoublesNode, batch: Batch, depth: number): number {
-    if (node.kind === "column") return valuesAt(batch, node.column);
+  /** The address of the values of some rows. */
+  #doublesOf(node: DoublesNode, batch: Batch, depth: number, from: number, count: number): number {
+    if (node.kind === "column") return valuesAt(batch, node.column) + 8 * from;
     const out = required(this.#doubles[depth], "doubles");
     switch (node.kind) {
       case "ofInt32":
-        this.#run.doublesOfI32(valuesAt(batch, node.column), batch.length, out);
+        this.#run.doublesOfI32(valuesAt(batch, node.column) + 4 * from, count, out);
         return out;
       case "literal":
-        this.#run.doublesFill(node.value, batch.length, out);
+        this.#run.doublesFill(node.value, count, out);
         return out;
       default: {
-        const a = this.#doublesOf(node.a, batch, depth);
-        const b = this.#doublesOf(node.b, batch, depth + 1);
-        this.#run.doublesBinary(operations[node.fn], a, b, batch.length, out);
+        const a = this.#doublesOf(node.a, batch, depth, from, count);
+        const b = this.#doublesOf(node.b, batch, depth + 1, from, count);
+        this.#run.doublesBinary(operations[node.fn], a, b, count, out);
         return out;
       }
     }
+  }
+}
+
+/** Whether no row can be among those of a condition, without a look at any. */
+function isNever(node: MaskNode, batch: Batch): boolean {
+  switch (node.kind) {
+    case "fill":
+      return !node.value;
+    case "nulls":
+      return node.isNull && columnAt(batch, node.column).valid === null;
+    case "and":
+      return node.parts.some((part) => isNever(part, batch));
+    case "or":
+      return node.parts.every((part) => isNever(part, batch));
+    default:
+      return false;
   }
 }
 

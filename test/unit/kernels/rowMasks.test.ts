@@ -4,7 +4,8 @@ import type { Batch, Column } from "../../../src/batch/column.js";
 import type { Bound } from "../../../src/expr/nodes.js";
 import { bindExpr } from "../../../src/functions/bind.js";
 import type { Expr, LiteralValue } from "../../../src/expr/nodes.js";
-import { RowMask } from "../../../src/kernels/rowMask.js";
+import { maskOf } from "../../../src/kernels/maskProgram.js";
+import { RowMasks } from "../../../src/kernels/rowMasks.js";
 import { giveReaderKernels, takeReaderKernels } from "../../../src/kernels/taskKernels.js";
 import { type DataType, type Schema, types } from "../../../src/schema/types.js";
 
@@ -206,32 +207,31 @@ const conditions = fc.letrec<{ one: Case }>((tie) => ({
 
 const bind = (expr: Expr): Bound => bindExpr(expr, schema, "test");
 
-describe("RowMask", () => {
+describe("RowMasks", () => {
   it("finds the rows where a condition is false", () => {
     fc.assert(
       fc.property(conditions, rowsOf, fc.boolean(), ({ expr, of }, rows, selected) => {
-        const mask = RowMask.of(bind(expr));
-        expect(mask).not.toBeNull();
+        const node = maskOf(bind(expr), false);
+        expect(node).not.toBeNull();
+        const masks = new RowMasks([null, node]);
         const selection = selected ? Int32Array.from(rows.keys()).filter((row) => row % 3 !== 1) : null;
-        const found: number[] = [];
-        const done = mask?.find(batchOf(rows, selection), found);
-        mask?.free();
-        expect(done).toBe(true);
+        const found = masks.find(1, batchOf(rows, selection));
+        masks.free();
         const live = selection === null ? [...rows.keys()] : [...selection];
-        expect(found).toEqual(live.filter((row) => of(rows[row] as Row) === false));
+        expect([...(found ?? [-1])]).toEqual(live.filter((row) => of(rows[row] as Row) === false));
       }),
       { numRuns: Number(process.env.FC_RUNS ?? 400) },
     );
   });
 
   it("leaves conditions and columns alone that it has no kernel for", () => {
-    expect(RowMask.of(bind(call("gt", call("length", column("t")), literal(3))))).toBeNull();
-    expect(RowMask.of(bind(call("in", column("t"), literal("a"), literal(null))))).toBeNull();
-    const mask = RowMask.of(bind(call("gt", column("i"), literal(3))));
+    expect(maskOf(bind(call("gt", call("length", column("t")), literal(3))), false)).toBeNull();
+    expect(maskOf(bind(call("in", column("t"), literal("a"), literal(null))), false)).toBeNull();
+    const masks = new RowMasks([maskOf(bind(call("gt", column("i"), literal(3))), false), null]);
     const elsewhere: Column = { layout: "fixed", type: types.int32, length: 2, values: Int32Array.of(1, 5), valid: null };
-    const found: number[] = [];
-    expect(mask?.find({ schema, length: 2, columns: [elsewhere], selection: null, origin: null }, found)).toBe(false);
-    expect(found).toEqual([]);
-    mask?.free();
+    const batch: Batch = { schema, length: 2, columns: [elsewhere], selection: null, origin: null };
+    expect(masks.find(0, batch)).toBeNull();
+    expect(masks.find(1, batch)).toBeNull();
+    masks.free();
   });
 });
