@@ -3,8 +3,8 @@ import { MillraceError } from "../common/errors.js";
 import type { Staged } from "./commitAssemble.js";
 import { applyIntent, type Intent, readIntent, removeStaging, writeIntent } from "./commitIntent.js";
 import { keepOwner, ownerKept, ownerOf, releaseStaging, takeStaging } from "./commitOwner.js";
-import { killPoint } from "./killPoint.js";
 import { type Target, targetExists } from "./commitTarget.js";
+import { killPoint } from "./killPoint.js";
 import {
   bookFolder,
   type Manifest,

@@ -1,6 +1,8 @@
-import { crc32, checksums } from "../runtime/safety.js";
+import path from "node:path";
 import { MillraceError } from "../common/errors.js";
+import { inLanes } from "../common/lanes.js";
 import type { SinkSpec } from "../plan/nodes.js";
+import { checksums, crc32 } from "../runtime/safety.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import type { BegunFile, EarlyFile } from "./commitEarly.js";
@@ -9,8 +11,6 @@ import { ownerKept } from "./commitOwner.js";
 import { clearStaged, fileName, stagedPath } from "./commitStaged.js";
 import type { Target } from "./commitTarget.js";
 import { killPoint } from "./killPoint.js";
-import path from "node:path";
-import { inLanes } from "../common/lanes.js";
 import { breath, type FileSystem, fileError, fileLanes, fragmentDamaged, nodeFileSystem } from "./sinkFileSystem.js";
 import { OutputFile, type OutputSummary } from "./sinkOutput.js";
 import { comparePartitions, partitionFolder } from "./sinkPartition.js";

@@ -1,14 +1,14 @@
-import { crc32 } from "../runtime/safety.js";
 import { assertNever, required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { SinkSpec } from "../plan/nodes.js";
+import { crc32 } from "../runtime/safety.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import { type ArrowBlock, arrowFooter, arrowMagic, readArrowFooter, schemaMessage } from "./arrowFile.js";
-import { encodeFooterLike, type Footer, magic, readFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
+import { encodeFooterLike, type Footer, magic, type RowGroup, readFooter, shiftRowGroup } from "./parquetFooter.js";
 import { encodeThrift, numberField, structsField } from "./parquetThrift.js";
-import { csvHeader, csvSinkOptions } from "./sinkCsv.js";
 import { crc32After, crc32Before } from "./sinkChecksum.js";
+import { csvHeader, csvSinkOptions } from "./sinkCsv.js";
 import { type FileSystem, fragmentDamaged } from "./sinkFileSystem.js";
 import type { OutputFile } from "./sinkOutput.js";
 

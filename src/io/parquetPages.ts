@@ -1,16 +1,16 @@
-import { gzipSync } from "node:zlib";
-import { crc32 } from "../runtime/safety.js";
 import * as zlib from "node:zlib";
+import { gzipSync } from "node:zlib";
 import { assertNever } from "../common/assert.js";
 import { configError, internalError } from "../common/errors.js";
 import { type ParquetKernels, parquetKernels, Region } from "../kernels/parquet.js";
 import { snappyRoom, snappyStretches, snappyTableBytes } from "../kernels/snappy.js";
+import { crc32 } from "../runtime/safety.js";
 import type { DataType } from "../schema/types.js";
 import type { ColumnData, PlainValues } from "./parquetColumn.js";
 import { buildDictionary } from "./parquetDictionary.js";
+import { encodePageHeader, type PageHeader } from "./parquetPageHeader.js";
 import { decimalBytes, isOptional } from "./parquetSchema.js";
 import { type MinMax, minMax } from "./parquetStatistics.js";
-import { encodeThrift, i32, struct, type ThriftValue } from "./parquetThrift.js";
 import { joinedCrc32 } from "./sinkChecksum.js";
 import type { OutputPart } from "./sinkOutput.js";
 
@@ -21,7 +21,6 @@ export type Compression = (typeof compressions)[number];
 export const codecNumber: { readonly [C in Compression]: number } = { uncompressed: 0, snappy: 1, gzip: 2, zstd: 6 };
 
 export const encodings = { plain: 0, rle: 3, rleDictionary: 8 } as const;
-const pageTypes = { data: 0, dictionary: 2 } as const;
 const pageBytes = 1 << 20;
 
 export interface PageOptions {
@@ -138,7 +137,7 @@ class ChunkBuilder {
     compressed.begin();
   }
 
-  page(type: number, content: { readonly [id: number]: ThriftValue }, body: readonly Range[]): void {
+  page(kind: PageHeader["kind"], values: number, encoding: number, body: readonly Range[]): void {
     const stored = compress(body, this.#options.compression);
     const pieces = stored instanceof Uint8Array ? [stored] : stored;
     const checksums = pieces.map((piece) =>
@@ -146,15 +145,8 @@ class ChunkBuilder {
     );
     const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
     const raw = totalLength(body);
-    const header = encodeThrift(
-      struct({
-        1: i32(type),
-        2: i32(raw),
-        3: i32(size),
-        4: this.#options.pageChecksum ? i32(pageChecksum(pieces, checksums) | 0) : undefined,
-        ...content,
-      }),
-    );
+    const crc = this.#options.pageChecksum ? pageChecksum(pieces, checksums) : null;
+    const header = encodePageHeader({ kind, values, encoding, stored: size, raw, crc });
     this.#pieces.push({ bytes: header, crc: null }, ...pieces.map((bytes, i) => ({ bytes, crc: checksums[i] ?? null })));
     this.bytes += header.length + size;
     this.uncompressedBytes += header.length + raw;
@@ -177,8 +169,7 @@ export function encodeChunk(data: ColumnData, options: PageOptions): EncodedChun
   let encodeRange = plainEncoder(data.values, type);
   if (dictionary !== null) {
     const { entries, codes } = dictionary;
-    const page = { 7: struct({ 1: i32(entries.count), 2: i32(encodings.plain) }) };
-    builder.page(pageTypes.dictionary, page, [plainEncoder(entries, type)(0, entries.count)]);
+    builder.page("dictionary", entries.count, encodings.plain, [plainEncoder(entries, type)(0, entries.count)]);
     dictionaryPageBytes = builder.bytes;
     const bits = entries.count === 1 ? 0 : 32 - Math.clz32(entries.count - 1);
     const { encodeCodes } = parquetKernels().functions<ParquetKernels>();
@@ -214,8 +205,7 @@ function writeDataPages(
     const live = valid === null ? end - row : countOnes(valid.at + row, end - row);
     const body = [encodeRange(value, value + live)];
     if (isOptional(data.field)) body.unshift(encodeLevels(valid, row, end, live));
-    const rle = i32(encodings.rle);
-    builder.page(pageTypes.data, { 5: struct({ 1: i32(end - row), 2: i32(encoding), 3: rle, 4: rle }) }, body);
+    builder.page("data", end - row, encoding, body);
     value += live;
   }
 }

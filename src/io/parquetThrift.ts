@@ -36,7 +36,10 @@ export const list = (values: readonly ThriftValue[]): ThriftValue => ({ kind: "l
 export function struct(fields: { readonly [id: number]: ThriftValue | undefined }): ThriftValue {
   const map = new Map<number, ThriftValue>();
   // Object keys that are integers come in ascending order, which is the order Thrift writes them in.
-  for (const [id, value] of Object.entries(fields)) if (value !== undefined) map.set(Number(id), value);
+  for (const id in fields) {
+    const value = fields[id];
+    if (value !== undefined) map.set(Number(id), value);
+  }
   return { kind: "struct", fields: map };
 }
 
@@ -56,17 +59,33 @@ class Writer {
     this.#bytes[this.#length++] = value;
   }
 
-  #varint(value: bigint): void {
+  /** A number of up to 32 bits, unsigned. */
+  #varint(value: number): void {
+    this.#reserve(5);
     let rest = value;
+    while (rest >= 128) {
+      this.#bytes[this.#length++] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    this.#bytes[this.#length++] = rest;
+  }
+
+  #zigzag(value: number): void {
+    this.#varint(((value << 1) ^ (value >> 31)) >>> 0);
+  }
+
+  #wideZigzag(value: bigint): void {
+    const narrow = Number(value);
+    if (narrow === (narrow | 0)) {
+      this.#zigzag(narrow);
+      return;
+    }
+    let rest = value >= 0n ? value << 1n : (-value << 1n) - 1n;
     while (rest >= 128n) {
       this.byte(Number(rest & 127n) | 128);
       rest >>= 7n;
     }
     this.byte(Number(rest));
-  }
-
-  #zigzag(value: bigint): void {
-    this.#varint(value >= 0n ? value << 1n : (-value << 1n) - 1n);
   }
 
   value(value: ThriftValue): void {
@@ -79,10 +98,10 @@ class Writer {
         return;
       case "i16":
       case "i32":
-        this.#zigzag(BigInt(value.value));
+        this.#zigzag(value.value);
         return;
       case "i64":
-        this.#zigzag(value.value);
+        this.#wideZigzag(value.value);
         return;
       case "double": {
         this.#reserve(8);
@@ -91,7 +110,7 @@ class Writer {
         return;
       }
       case "binary":
-        this.#varint(BigInt(value.value.length));
+        this.#varint(value.value.length);
         this.#reserve(value.value.length);
         this.#bytes.set(value.value, this.#length);
         this.#length += value.value.length;
@@ -111,7 +130,7 @@ class Writer {
     if (values.length < 15) this.byte((values.length << 4) | type);
     else {
       this.byte(0xf0 | type);
-      this.#varint(BigInt(values.length));
+      this.#varint(values.length);
     }
     for (const value of values) this.value(value);
   }
@@ -124,7 +143,7 @@ class Writer {
       if (delta > 0 && delta <= 15) this.byte((delta << 4) | type);
       else {
         this.byte(type);
-        this.#zigzag(BigInt(id));
+        this.#zigzag(id);
       }
       if (value.kind !== "bool") this.value(value);
       before = id;

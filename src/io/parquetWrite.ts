@@ -45,6 +45,25 @@ export function parquetOptions(given: { readonly [name: string]: JsonValue }): P
 /** Whether our own pages can hold the schema; lists and structs need `NestedParquetWriter`. */
 export const isFlat = (schema: Schema): boolean => schema.every((field) => !isNested(field.type));
 
+/** Buffers of this thread's last file. The next task writes the same columns: what has grown to the size of a row group need not grow again. */
+let idle: { readonly columns: string; readonly buffers: readonly ColumnBuffer[] } | null = null;
+
+function takeBuffers(schema: Schema): readonly ColumnBuffer[] {
+  const last = idle;
+  idle = null;
+  if (last?.columns === JSON.stringify(schema)) return last.buffers;
+  for (const buffer of last?.buffers ?? []) buffer.free();
+  return schema.map((field) => new ColumnBuffer(field));
+}
+
+function leaveBuffers(schema: Schema, buffers: readonly ColumnBuffer[]): void {
+  for (const buffer of buffers) {
+    if (idle === null) buffer.reset();
+    else buffer.free();
+  }
+  idle ??= { columns: JSON.stringify(schema), buffers };
+}
+
 /**
  * Writes a Parquet file of flat columns. The bytes depend on the rows and the options alone, not on how rows were cut into batches.
  * Synchronous; memory is one row group.
@@ -65,7 +84,7 @@ export class ParquetFileWriter {
     this.#output = output;
     this.#schema = schema;
     this.#options = options;
-    this.#buffers = schema.map((field) => new ColumnBuffer(field));
+    this.#buffers = takeBuffers(schema);
     this.#fixedBytes = schema.reduce((sum, field) => sum + wordsPerValue(field.type) * 4, 0);
     output.write([magic]);
   }
@@ -132,7 +151,8 @@ export class ParquetFileWriter {
 
   /** Writes what is left and the footer, and closes the file. */
   finish(): OutputSummary {
-    this.flushRowGroup();
+    this.#writeRowGroup();
+    leaveBuffers(this.#schema, this.#buffers);
     this.#output.write([encodeFooter(this.#schema, this.#groups)]);
     return this.#output.finish();
   }

@@ -1,9 +1,9 @@
 import fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { crc32, syncs } from "../runtime/safety.js";
-import { inLanes } from "../common/lanes.js";
 import { configError, externalError, MillraceError, resourceError } from "../common/errors.js";
+import { inLanes } from "../common/lanes.js";
+import { crc32, syncs } from "../runtime/safety.js";
 import { killPoint } from "./killPoint.js";
 
 export interface FolderEntry {

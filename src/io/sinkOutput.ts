@@ -1,4 +1,4 @@
-import { crc32, checksums } from "../runtime/safety.js";
+import { checksums, crc32 } from "../runtime/safety.js";
 import { joinedCrc32, PageChecksums } from "./sinkChecksum.js";
 import { type FileSystem, fileError, fragmentDamaged, nodeFileSystem } from "./sinkFileSystem.js";
 
