@@ -4,6 +4,7 @@ import type { Staged } from "./commitAssemble.js";
 import { applyIntent, type Intent, readIntent, removeStaging, writeIntent } from "./commitIntent.js";
 import { keepOwner, ownerKept, ownerOf, releaseStaging, takeStaging } from "./commitOwner.js";
 import { type Target, targetExists } from "./commitTarget.js";
+import { isRefusedSync, warnOfLeftover } from "./fileErrors.js";
 import { killPoint } from "./killPoint.js";
 import {
   bookFolder,
@@ -14,7 +15,7 @@ import {
   manifestText,
   readManifest,
 } from "./manifest.js";
-import { type FileSystem, isRefusedSync, nodeFileSystem, warnOfLeftover, writeTextSoon } from "./sinkFileSystem.js";
+import { type FileSystem, nodeFileSystem, writeTextSoon } from "./sinkFileSystem.js";
 import { extensions } from "./sinks.js";
 
 export { assemble, type Staged, type StagedFile } from "./commitAssemble.js";

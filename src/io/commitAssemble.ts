@@ -10,8 +10,10 @@ import { checksumOf, mergerOf } from "./commitMerge.js";
 import { ownerKept } from "./commitOwner.js";
 import { clearStaged, fileName, stagedPath } from "./commitStaged.js";
 import type { Target } from "./commitTarget.js";
+import { breath } from "./fileCopy.js";
+import { fileError, fragmentDamaged } from "./fileErrors.js";
 import { killPoint } from "./killPoint.js";
-import { breath, type FileSystem, fileError, fileLanes, fragmentDamaged, nodeFileSystem } from "./sinkFileSystem.js";
+import { type FileSystem, fileLanes, nodeFileSystem } from "./sinkFileSystem.js";
 import { OutputFile, type OutputSummary } from "./sinkOutput.js";
 import { comparePartitions, partitionFolder } from "./sinkPartition.js";
 import { fileSchema, openFile } from "./sinks.js";
@@ -100,7 +102,7 @@ async function assembleFile(
   begun: BegunFile | null,
 ): Promise<OutputSummary> {
   const [only] = parts;
-  if (only === undefined) return openFile(sink, schema, file, { files, fsync: true }).finish();
+  if (only === undefined) return openFile(sink, schema, file, { files, fsync: true, stamped: false }).finish();
   if (parts.length === 1) {
     files.link(only.path, file);
     await syncFile(files, file, only);

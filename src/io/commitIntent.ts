@@ -1,9 +1,11 @@
 import path from "node:path";
 import { configError, externalError } from "../common/errors.js";
 import { isAlive, type Owner, ownerOf, releaseStaging } from "./commitOwner.js";
+import { breath } from "./fileCopy.js";
+import { isGone } from "./fileErrors.js";
 import { killPoint } from "./killPoint.js";
 import { bookFolder } from "./manifest.js";
-import { breath, type FileSystem, isGone, nodeFileSystem, readText, writeTextAtomically } from "./sinkFileSystem.js";
+import { type FileSystem, nodeFileSystem, readText, writeTextAtomically } from "./sinkFileSystem.js";
 
 /**
  * What a publish will do, written down before the first step: whoever finds it can carry it to its end, as often as need be.

@@ -5,11 +5,12 @@ import { crc32 } from "../runtime/safety.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import { type ArrowBlock, arrowFooter, arrowMagic, readArrowFooter, schemaMessage } from "./arrowFile.js";
+import { fragmentDamaged } from "./fileErrors.js";
 import { encodeFooterLike, type Footer, magic, type RowGroup, readFooter, shiftRowGroup } from "./parquetFooter.js";
 import { encodeThrift, numberField, structsField } from "./parquetThrift.js";
 import { crc32After, crc32Before } from "./sinkChecksum.js";
 import { csvHeader, csvSinkOptions } from "./sinkCsv.js";
-import { type FileSystem, fragmentDamaged } from "./sinkFileSystem.js";
+import type { FileSystem } from "./sinkFileSystem.js";
 import type { OutputFile } from "./sinkOutput.js";
 
 const copyBytes = 1 << 20;
@@ -33,7 +34,7 @@ export function mergerOf(sink: SinkSpec, schema: Schema, output: OutputFile, fil
       return { add: (part) => appendAfter(part, header, output), end: noEnd };
     }
     case "jsonl":
-      return { add: (part) => output.append(part.path, 0, part.bytes, checksumOf(part)), end: noEnd };
+      return { add: (part) => output.append(part.path, 0, part.bytes, checksumOf(part), part.stamp), end: noEnd };
     case "arrow":
       return arrowMerger(schema, output, files);
     case "duckdb":
@@ -50,7 +51,7 @@ export const checksumOf = (part: FileWritten): number => Number.parseInt(part.ch
 /** Appends what follows the bytes that a fragment begins with. */
 function appendAfter(part: FileWritten, head: Uint8Array, output: OutputFile): void {
   const length = part.bytes - head.length;
-  output.append(part.path, head.length, part.bytes, crc32After(checksumOf(part), crc32(head), length));
+  output.append(part.path, head.length, part.bytes, crc32After(checksumOf(part), crc32(head), length), part.stamp);
 }
 
 /** Row groups are copied as they are; only their offsets in the footer change. */
@@ -66,7 +67,7 @@ function parquetMerger(output: OutputFile, files: FileSystem): Merger {
     const tail = part.bytes - footer.dataEnd;
     const head = crc32Before(checksumOf(part), footer.tailChecksum, tail);
     const data = crc32After(head, crc32(magic), footer.dataEnd - magic.length);
-    output.append(part.path, magic.length, footer.dataEnd, data);
+    output.append(part.path, magic.length, footer.dataEnd, data, part.stamp);
     for (const group of footer.rowGroups) if ((numberField(group, 3) ?? 0) > 0) groups.push(shiftRowGroup(group, shift));
   };
   return { add, end: () => output.write([encodeFooterLike(required(first, "fragment").metadata, groups)]) };

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { type FileSystem, fileError, readText, writeTextUnsynced } from "./sinkFileSystem.js";
+import { fileError } from "./fileErrors.js";
+import { type FileSystem, readText, writeTextUnsynced } from "./sinkFileSystem.js";
 
 /** Who works in a staging folder, so that nobody clears it away under a run that is alive. */
 export interface Owner {

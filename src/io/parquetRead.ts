@@ -10,6 +10,7 @@ import type { FileSource, SourceSpec } from "../plan/nodes.js";
 import { type Field, type Schema, sameType, typeName } from "../schema/types.js";
 import type { PartitionSpec, ScanResult, ScanSpec } from "../task/protocol.js";
 import type { BatchReader, RejectSink } from "./contracts.js";
+import { reading } from "./fileErrors.js";
 import { checkPages } from "./parquetChecksum.js";
 import { convertColumn } from "./parquetConvert.js";
 import { decodeFlat } from "./parquetFlat.js";
@@ -18,7 +19,7 @@ import { columnRanges } from "./parquetRanges.js";
 import { columnNames, type FileColumn, fileColumns, footerOf, inFile, reasonOf, schemaOfColumns } from "./parquetReadSchema.js";
 import { numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
 import { parquetWasm } from "./parquetWasm.js";
-import { nodeFileSystem, reading } from "./sinkFileSystem.js";
+import { nodeFileSystem } from "./sinkFileSystem.js";
 
 export interface ReaderOptions {
   readonly batchRows: number;

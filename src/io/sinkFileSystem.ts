@@ -1,9 +1,10 @@
 import fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { configError, externalError, MillraceError, resourceError } from "../common/errors.js";
 import { inLanes } from "../common/lanes.js";
-import { crc32, syncs } from "../runtime/safety.js";
+import { syncs } from "../runtime/safety.js";
+import { copyRange, stampOf, writeAll } from "./fileCopy.js";
+import { attempt, attemptUnless, errorCode, fileError, isGone, patiently } from "./fileErrors.js";
 import { killPoint } from "./killPoint.js";
 
 export interface FolderEntry {
@@ -17,12 +18,17 @@ export interface FileSystem {
   open(file: string, how: "create" | "read" | "update"): number;
   /** Writes all bytes from `position` on. */
   write(fd: number, chunks: readonly Uint8Array[], position: number): void;
-  /** Copies the bytes `start..end` of a file into an open one, from `position` on. Gives the crc32 of what it read. */
-  copy(from: string, start: number, end: number, to: number, position: number): Promise<number>;
+  /**
+   * Copies the bytes `start..end` of a file into an open one, from `position` on. Gives the crc32 of what it read; null where the file has the given
+   * stamp, before and after.
+   */
+  copy(from: string, start: number, end: number, to: number, position: number, stamp: string | null): Promise<number | null>;
   /** Reads up to `into.length` bytes at `position`; fewer only at the file's end. */
   read(fd: number, into: Uint8Array, position: number): number;
   /** Cuts an open file off after `bytes`. */
   truncate(fd: number, bytes: number): void;
+  /** What changes whenever anybody writes to an open file or puts another in its place: its number, its size, and when it was last changed. */
+  stamp(fd: number): string;
   fsync(fd: number): void;
   /** The same for the bytes alone, while the thread goes on. */
   startSync(fd: number): Promise<void>;
@@ -48,95 +54,12 @@ export interface FileSystem {
   syncFolders(folders: Iterable<string>): Promise<void>;
 }
 
-const errorCode = (thrown: unknown): string => (thrown as { code?: unknown } | null)?.code?.toString() ?? "";
-
 const kindOf = (entry: { isFile(): boolean; isDirectory(): boolean }): FolderEntry["kind"] =>
   entry.isFile() ? "file" : entry.isDirectory() ? "folder" : "other";
-
-/** What a failed file operation means, as a typed error. `doing` reads like "write" or "rename". */
-export function fileError(thrown: unknown, doing: string, file: string): MillraceError {
-  if (thrown instanceof MillraceError) return thrown;
-  const code = errorCode(thrown);
-  const message = `cannot ${doing} ${file}: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
-  switch (code) {
-    case "ENOSPC":
-    case "EDQUOT":
-      return resourceError("DISK_FULL", message, { file, cause: thrown, hint: "Free disk space or choose another target." });
-    case "EMFILE":
-    case "ENFILE":
-      return resourceError("TOO_MANY_FILES", message, {
-        file,
-        cause: thrown,
-        hint: "Raise the limit of open files (ulimit -n) or partition by fewer values.",
-      });
-    case "EROFS":
-    case "EACCES":
-    case "EPERM":
-      return configError("TARGET_NOT_WRITABLE", message, { file, cause: thrown, hint: "Check the permissions of the target." });
-    case "ENOTDIR":
-      return configError("TARGET_NOT_WRITABLE", message, {
-        file,
-        cause: thrown,
-        hint: "A part of this path is a file; choose another path.",
-      });
-    case "ENAMETOOLONG":
-      return configError("NAME_TOO_LONG", message, {
-        file,
-        cause: thrown,
-        hint: "A folder name made from a partition value is longer than the file system allows.",
-      });
-    default:
-      return externalError("FILE_IO", message, { file, cause: thrown });
-  }
-}
 
 function firstMissing(folder: string): string {
   const parent = path.dirname(folder);
   return parent === folder || fs.existsSync(parent) ? folder : firstMissing(parent);
-}
-
-/** What the system says when the same call may go well a moment later. Not of `fsync`: what it lost once stays lost. */
-const passing: readonly string[] = ["EAGAIN", "EBUSY", "EINTR", "EMFILE", "ENFILE"];
-const pausesMs = [1, 5, 25];
-const sleeper = new Int32Array(new SharedArrayBuffer(4));
-
-/** Tries again, after short waits, what the system refused for the moment. */
-export function patiently<T>(run: () => T): T {
-  for (const pauseMs of pausesMs) {
-    try {
-      return run();
-    } catch (thrown) {
-      if (!passing.includes(errorCode(thrown))) throw thrown;
-      Atomics.wait(sleeper, 0, 0, pauseMs);
-    }
-  }
-  return run();
-}
-
-/** A read whose failure names its file. @throws MillraceError External/FILE_IO */
-export const reading = <T>(file: string, run: () => T): T => attempt("read", file, run);
-
-function attempt<T>(doing: string, file: string, run: () => T): T {
-  try {
-    return patiently(run);
-  } catch (thrown) {
-    throw fileError(thrown, doing, file);
-  }
-}
-
-/** Ignores an error of one of these codes, and types every other. */
-function attemptUnless(codes: readonly string[], doing: string, file: string, run: () => void): boolean {
-  try {
-    patiently(run);
-    return true;
-  } catch (thrown) {
-    if (codes.includes(errorCode(thrown))) return false;
-    throw fileError(thrown, doing, file);
-  }
-}
-
-function writeAll(fd: number, chunk: Uint8Array, position: number): void {
-  for (let at = 0; at < chunk.length; ) at += patiently(() => fs.writeSync(fd, chunk, at, chunk.length - at, position + at));
 }
 
 /** A vectored write takes a limited number of chunks. */
@@ -171,52 +94,6 @@ async function removeFile(file: string): Promise<void> {
     if (errorCode(thrown) !== "ENOENT") throw fileError(thrown, "remove", file);
   }
 }
-
-const copyBytes = 1 << 18;
-let copyBuffer: Uint8Array | null = null;
-
-/**
- * Byte by byte through one small buffer, so that a core's cache still holds what was read when its checksum is computed and when it is written. Handed
- * from thread to thread the same takes twice the time. Others have their turn after every few pieces.
- */
-async function copyRange(from: string, start: number, end: number, to: number, position: number): Promise<number> {
-  const fd = attempt("open", from, () => fs.openSync(from, "r"));
-  let crc = 0;
-  try {
-    let pieces = 0;
-    for (let at = start; at < end; ) {
-      copyBuffer ??= new Uint8Array(copyBytes);
-      const got = patientRead(fd, copyBuffer.subarray(0, Math.min(copyBytes, end - at)), at);
-      if (got === 0) throw fragmentDamaged(from, `it ends at byte ${at} instead of ${end}`);
-      const bytes = copyBuffer.subarray(0, got);
-      crc = crc32(bytes, crc);
-      writeAll(to, bytes, position + at - start);
-      at += got;
-      if (at < end && ++pieces % 4 === 0) await breath();
-    }
-    return crc;
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-const patientRead = (fd: number, into: Uint8Array, at: number): number =>
-  patiently(() => fs.readSync(fd, into, 0, into.length, at));
-
-/** Tells of what is left for others to clear away: no reason for a run to fail. */
-export function warnOfLeftover(path: string, cause: unknown): void {
-  process.emitWarning(`${path} could not be removed: ${(cause as Error).message}`, "MillraceWarning");
-}
-
-/** Lets what waits for this thread have its turn. */
-export const breath = (): Promise<void> => new Promise((done) => setImmediate(done));
-
-/** A staged file that is not what its task wrote. */
-export const fragmentDamaged = (file: string, why: string): MillraceError =>
-  externalError("FRAGMENT_DAMAGED", `${file} was changed after it was written: ${why}`, {
-    file,
-    hint: "Nothing was published. Resume the run: the task that wrote the file is done again.",
-  });
 
 function linkOrCopy(from: string, to: string): void {
   if (attemptUnless(["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"], "link", to, () => fs.linkSync(from, to)))
@@ -278,6 +155,7 @@ export const nodeFileSystem: FileSystem = {
     return at;
   },
   truncate: (fd, bytes) => fs.ftruncateSync(fd, bytes),
+  stamp: stampOf,
   fsync: (fd) => {
     if (syncs) fs.fsyncSync(fd);
   },
@@ -331,13 +209,6 @@ export const nodeFileSystem: FileSystem = {
     if (syncs) await inLanes([...folders], fileLanes, syncFolderSoon);
   },
 };
-
-/** Whether what a call was about is not there: another run may take away or replace its files at any time. */
-export const isGone = (thrown: unknown): boolean => thrown instanceof MillraceError && errorCode(thrown.cause) === "ENOENT";
-
-/** Whether the disk did not take what it was to take for good. Nobody asks it again for the same: the answer would be worth nothing. */
-export const isRefusedSync = ({ cause }: MillraceError): boolean =>
-  /^f(?:data)?sync$/.test((cause as { syscall?: unknown } | undefined)?.syscall?.toString() ?? "");
 
 /** Reads a small text file; null where there is none. */
 export function readText(files: FileSystem, file: string): string | null {

@@ -1,12 +1,15 @@
 import { checksums, crc32 } from "../runtime/safety.js";
+import { fileError, fragmentDamaged } from "./fileErrors.js";
 import { joinedCrc32, PageChecksums } from "./sinkChecksum.js";
-import { type FileSystem, fileError, fragmentDamaged, nodeFileSystem } from "./sinkFileSystem.js";
+import { type FileSystem, nodeFileSystem } from "./sinkFileSystem.js";
 
 /** What an `OutputFile` wrote. */
 export interface OutputSummary {
   readonly bytes: number;
   /** crc32 of the whole file, 8 hex digits. */
   readonly checksum: string;
+  /** The file's state at its end, see `FileSystem.stamp`; only where `stamped` was asked for. */
+  readonly stamp?: string;
 }
 
 /** Bytes to write, with their crc32 where it is known already. */
@@ -26,6 +29,8 @@ export interface OutputOptions {
   readonly files?: FileSystem;
   /** Whether `finish` waits until the bytes are on the disk; true unless said otherwise. */
   readonly fsync?: boolean;
+  /** Whether `finish` tells the file's stamp. */
+  readonly stamped?: boolean;
   /** Keeps the crc32 of every so many bytes, for `pageChecksums`. A power of two. */
   readonly pageBytes?: number;
 }
@@ -36,6 +41,7 @@ interface Copy {
   readonly end: number;
   readonly position: number;
   readonly crc: number;
+  readonly stamp: string | null;
 }
 
 /** A file that is written from front to back, with its length and checksum kept along the way. Errors are typed. */
@@ -43,6 +49,7 @@ export class OutputFile {
   readonly path: string;
   readonly #files: FileSystem;
   readonly #fsync: boolean;
+  readonly #stamped: boolean;
   readonly #pages: PageChecksums | null;
   #fd: number | null;
   readonly #copies: Copy[] = [];
@@ -53,6 +60,7 @@ export class OutputFile {
     this.path = file;
     this.#files = options.files ?? nodeFileSystem;
     this.#fsync = options.fsync ?? true;
+    this.#stamped = options.stamped ?? false;
     this.#pages = options.pageBytes === undefined || !checksums ? null : new PageChecksums(options.pageBytes);
     this.#fd = this.#files.open(file, "create");
   }
@@ -90,13 +98,14 @@ export class OutputFile {
   }
 
   /**
-   * Takes the bytes `start..end` of another file, whose crc32 is known, as the next ones. They are copied by `settle`.
+   * Takes the bytes `start..end` of another file, whose crc32 is known, as the next ones. They are copied by `settle`, and compared with the crc32 unless the
+   * file still has this stamp.
    */
-  append(from: string, start: number, end: number, crc: number): void {
+  append(from: string, start: number, end: number, crc: number, stamp: string | null = null): void {
     const position = this.#bytes;
     this.#crc = joinedCrc32(this.#crc, crc, end - start);
     this.#bytes += end - start;
-    this.#copies.push({ from, start, end, position, crc });
+    this.#copies.push({ from, start, end, position, crc, stamp });
   }
 
   /** Copies what was appended. Before `finish`. */
@@ -105,9 +114,9 @@ export class OutputFile {
     const fd = this.#fd;
     if (fd === null) return;
     try {
-      for (const { from, start, end, position, crc } of copies) {
-        const found = await this.#files.copy(from, start, end, fd, position);
-        if (found !== crc) throw fragmentDamaged(from, "its bytes have another checksum");
+      for (const { from, start, end, position, crc, stamp } of copies) {
+        const found = await this.#files.copy(from, start, end, fd, position, stamp);
+        if (found !== null && found !== crc) throw fragmentDamaged(from, "its bytes have another checksum");
       }
     } catch (thrown) {
       throw fileError(thrown, "write", this.path);
@@ -120,14 +129,18 @@ export class OutputFile {
   }
 
   finish(): OutputSummary {
+    let stamp: string | null = null;
     try {
       this.#attempt("sync", (fd) => {
         if (this.#fsync) this.#files.fsync(fd);
       });
+      this.#attempt("look at", (fd) => {
+        if (this.#stamped) stamp = this.#files.stamp(fd);
+      });
     } finally {
       this.#close();
     }
-    return this.#summary();
+    return { ...this.#summary(), ...(stamp === null ? {} : { stamp }) };
   }
 
   /** As `finish`, while the thread goes on. */

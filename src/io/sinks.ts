@@ -33,6 +33,8 @@ export interface WriterOptions {
    * publishes. A run that takes fragments over after the machine itself went down must compare their checksums first.
    */
   readonly fsync?: boolean;
+  /** Whether finished files tell their stamp; true unless said otherwise. */
+  readonly stamped?: boolean;
   /** Fragments of a partitioned sink that may be open at once; the least recently used one is finished first. */
   readonly openFiles?: number;
   /** Bytes that the open fragments of a partitioned sink may hold in memory together. */
@@ -66,7 +68,7 @@ export function openFile(sink: SinkSpec, schema: Schema, file: string, options: 
   if (format === "duckdb") throw internalError("a duckdb sink has no files");
   // Before there is a file: options may be wrong.
   if (format === "parquet") parquetOptions(sink.options);
-  const output = new OutputFile(file, { fsync: false, ...options });
+  const output = new OutputFile(file, { fsync: false, stamped: true, ...options });
   try {
     return writerOf(format, output, schema, sink);
   } catch (thrown) {
@@ -120,8 +122,8 @@ interface Fragment {
 }
 
 const written = ({ file, writer }: Fragment, partitionValues: readonly (string | null)[]): FileWritten => {
-  const { bytes, checksum } = writer.finish();
-  return { path: file, rows: writer.rows, bytes, partitionValues, checksum };
+  const { bytes, checksum, stamp } = writer.finish();
+  return { path: file, rows: writer.rows, bytes, partitionValues, checksum, ...(stamp === undefined ? {} : { stamp }) };
 };
 
 class SingleWriter implements BatchWriter {

@@ -2,7 +2,7 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync } from "node
 import { constants, createGunzip, gunzipSync } from "node:zlib";
 import { dataError, externalError, type MillraceError } from "../common/errors.js";
 import type { SourceFile } from "../plan/bound.js";
-import { patiently, reading } from "./sinkFileSystem.js";
+import { patiently, reading } from "./fileErrors.js";
 
 /** The bytes of a text file from some position on. */
 export interface ByteSource {

@@ -312,6 +312,8 @@ export interface FileWritten {
   readonly partitionValues: readonly (string | null)[];
   /** crc32 of the whole file, 8 hex digits; empty for what is held in memory. */
   readonly checksum: string;
+  /** The file's state when it was finished, see `FileSystem.stamp`. */
+  readonly stamp?: string;
   /** The file's blocks, where they stay in memory and there is no file. */
   readonly held?: HeldFile;
 }

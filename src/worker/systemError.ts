@@ -1,5 +1,5 @@
 import { type ErrorData, externalError } from "../common/errors.js";
-import { fileError } from "../io/sinkFileSystem.js";
+import { fileError } from "../io/fileErrors.js";
 
 /** What the system refused, such as a read that failed, as an error of ours; null for anything else. */
 export function systemError(thrown: unknown): ErrorData | null {

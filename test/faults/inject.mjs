@@ -1,6 +1,6 @@
 import { createRequire, syncBuiltinESMExports } from "node:module";
-import { resolve, sep } from "node:path";
 import { constants } from "node:os";
+import { resolve, sep } from "node:path";
 import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
 
 /**

@@ -1,3 +1,4 @@
+import type { DuckDBConnection } from "@duckdb/node-api";
 import {
   argMax,
   argMin,
@@ -22,9 +23,8 @@ import {
   udf,
   variancePop,
 } from "millrace";
-import type { DuckDBConnection } from "@duckdb/node-api";
 import { expression } from "./planExpressions.js";
-import { quoted, randomTable, type TestColumn, type TestType, testTypes, type Twin } from "./planTables.js";
+import { quoted, randomTable, type TestColumn, type TestType, type Twin, testTypes } from "./planTables.js";
 import type { Random } from "./random.js";
 
 /** Adds one step to a plan and to its SQL; null where the columns at hand do not allow it. */

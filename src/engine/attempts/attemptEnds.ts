@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { MillraceError } from "../../common/errors.js";
 import { HoldingBudget } from "../../exchange/heldFiles.js";
-import { patiently, warnOfLeftover } from "../../io/sinkFileSystem.js";
+import { patiently, warnOfLeftover } from "../../io/fileErrors.js";
 import { writesExchange } from "../../task/fileSteps.js";
 import type { TaskResult, TaskSpec } from "../../task/protocol.js";
 

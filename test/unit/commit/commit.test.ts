@@ -5,13 +5,14 @@ import { tableFromIPC } from "apache-arrow";
 import { afterAll, describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
 import { assemble, discard, prepareTarget, publish, recover, type Target } from "../../../src/io/commit.js";
-import { type FileSystem, fileError, nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
+import { fileError } from "../../../src/io/fileErrors.js";
+import { type FileSystem, nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
 import { openWriter } from "../../../src/io/sinks.js";
 import type { SinkSpec, WriteMode } from "../../../src/plan/nodes.js";
 import { type Schema, types, type Value } from "../../../src/schema/types.js";
 import type { FileWritten } from "../../../src/task/protocol.js";
-import { duckRows } from "../parquet/readers.js";
 import { openFilesBelow } from "../../support/openFiles.js";
+import { duckRows } from "../parquet/readers.js";
 
 const root = mkdtempSync(join(tmpdir(), "commit-"));
 afterAll(() => rmSync(root, { recursive: true }));
