@@ -1,17 +1,17 @@
 /** The public door of Millrace. Everything else is internal. */
 export type { ErrorCategory, ErrorData, ErrorPlace } from "./common/errors.js";
 export { MillraceError } from "./common/errors.js";
-export type { RetryPolicy } from "./engine/attempts/retry.js";
+export { type OpenRun, openRun } from "./engine/runs/openRun.js";
+export { openRunReport } from "./engine/runs/openRunReport.js";
 export { Engine } from "./engine/engine.js";
 export type { RunEvent } from "./engine/observe/events.js";
 export type { EngineOptions } from "./engine/options.js";
-export { openRejects, type RawRejects, type Reject, type RejectsOf, type RunRejects } from "./engine/rejects/runRejects.js";
+export type { RetryPolicy } from "./engine/attempts/retry.js";
 export type { ReplayOptions, ReplayResult } from "./engine/replay/replay.js";
-export { type OpenRun, openRun } from "./engine/runs/openRun.js";
-export { openRunReport } from "./engine/runs/openRunReport.js";
-export { type PrunedRun, type PruneOptions, pruneRuns } from "./engine/runs/prune.js";
 export type { RunHandle, RunOptions, RunOutput, RunResult } from "./engine/runs/run.js";
+export { type PrunedRun, type PruneOptions, pruneRuns } from "./engine/runs/prune.js";
 export { listRuns, type RunState, type RunSummary } from "./engine/runs/runs.js";
+export { openRejects, type RawRejects, type Reject, type RejectsOf, type RunRejects } from "./engine/rejects/runRejects.js";
 export { type OutputDifference, type OutputVerification, type VerifyOptions, verifyOutputs } from "./engine/runs/verify.js";
 export type { HistoryOptions } from "./history/history.js";
 export { openReport, pastRuns, type ReportOf, type RunsOf } from "./history/reports.js";
@@ -62,8 +62,8 @@ export {
 export type { AlertRules, Finding } from "./report/alertRules.js";
 export { type Alert, type AlertHandler, type AlertOptions, alerts } from "./report/alerts.js";
 export type { FigureDiff, RunDiff } from "./report/diff.js";
-export type { LiveAlert } from "./report/liveAlerts.js";
 export type { AttemptMetrics, PastRun, RunReportData, TaskAttempt } from "./report/model.js";
+export type { LiveAlert } from "./report/liveAlerts.js";
 export type { ObservedBeat, ObservedProgress, ObservedRun, ObservedStart, RunObserver } from "./report/observer.js";
 export type { RunReport } from "./report/report.js";
 export { type OpenTelemetryApi, openTelemetry } from "./report/telemetry.js";

@@ -1,7 +1,7 @@
 import type * as Arrow from "apache-arrow";
+import { arrow } from "./arrowLibrary.js";
 import { dataError } from "../common/errors.js";
 import type { DataType, Value } from "../schema/types.js";
-import { arrow } from "./arrowLibrary.js";
 import { schemaFromArrow, typeFromArrow, unsupported } from "./arrowSchema.js";
 import { builderFor } from "./builder.js";
 import type { Batch, Column, FixedValues } from "./column.js";

@@ -1,8 +1,8 @@
 import type * as Arrow from "apache-arrow";
+import { arrow } from "./arrowLibrary.js";
 import { assertNever } from "../common/assert.js";
 import { dataError, planError } from "../common/errors.js";
 import { type DataType, type Field, type Schema, types } from "../schema/types.js";
-import { arrow } from "./arrowLibrary.js";
 
 /** The Arrow type that a type is exchanged as. */
 export function arrowType(type: DataType): Arrow.DataType {

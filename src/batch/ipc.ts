@@ -1,9 +1,9 @@
 import type * as Arrow from "apache-arrow";
+import { arrow } from "./arrowLibrary.js";
 import { dataError, MillraceError } from "../common/errors.js";
 import type { Schema } from "../schema/types.js";
 import { toRecordBatch } from "./arrowExport.js";
 import { fromRecordBatch } from "./arrowImport.js";
-import { arrow } from "./arrowLibrary.js";
 import { arrowSchema, schemaFromArrow } from "./arrowSchema.js";
 import type { Batch } from "./column.js";
 

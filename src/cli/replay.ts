@@ -3,7 +3,7 @@ import { Engine } from "../index.js";
 import { exitCodes } from "./exitCodes.js";
 import { usageError } from "./failure.js";
 import { jsonLine } from "./jsonLines.js";
-import { type EngineFlags, engineSettings, type Parameters, runningOptions, setOption } from "./options.js";
+import { type EngineFlags, runningOptions, engineSettings, type Parameters, setOption } from "./options.js";
 import { loadPlanFile } from "./planFile.js";
 import { stopOnSignals } from "./stop.js";
 import type { Terminal } from "./terminal.js";

@@ -1,4 +1,4 @@
-import { type StopSignal, signalExitCode } from "./exitCodes.js";
+import { signalExitCode, type StopSignal } from "./exitCodes.js";
 
 /** A run that SIGINT and SIGTERM can stop. */
 export interface Stop {

@@ -1,6 +1,6 @@
 import { required } from "../common/assert.js";
-import { chooseScale, type FloatScale, floatSumSql, rangeSql, readRange } from "./floatSum.js";
 import type { DuckDbSession } from "./session.js";
+import { chooseScale, type FloatScale, floatSumSql, rangeSql, readRange } from "./floatSum.js";
 
 /**
  * SQL text in which sums of doubles are still open: they stand as numbers between zero characters, which no SQL of ours holds otherwise

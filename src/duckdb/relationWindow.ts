@@ -1,8 +1,8 @@
 import { required } from "../common/assert.js";
-import type { BoundSortKey } from "../expr/nodes.js";
 import type { CallTypes } from "../functions/definition.js";
 import { type WindowSql, windowFunction } from "../functions/windows.js";
 import type { BoundNode, WindowCall } from "../plan/bound.js";
+import type { BoundSortKey } from "../expr/nodes.js";
 import type { QueryBuilder, Rel } from "./builder.js";
 import { expressionSql } from "./expression.js";
 import { sqlNames } from "./names.js";

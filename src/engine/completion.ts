@@ -1,21 +1,21 @@
+import { folderOfRun, runIds } from "../history/runFolders.js";
+import { MillraceError } from "../common/errors.js";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { MillraceError } from "../common/errors.js";
-import { folderOfRun, runIds } from "../history/runFolders.js";
 import { runFoldersAt, supersededBy } from "../io/commit.js";
 import { killPoint } from "../io/killPoint.js";
 import { nodeFileSystem } from "../io/sinkFileSystem.js";
 import type { RunReport } from "../report/report.js";
 import type { FileWritten } from "../task/protocol.js";
+import { readExchangeFiles } from "./stages/duckdbStage.js";
 import { openRunSession } from "./earlySession.js";
-import { Journal, type PublishingRecord, type RunMemory, readMemory } from "./journal/journal.js";
+import { Journal, type PublishingRecord, readMemory, type RunMemory } from "./journal/journal.js";
 import { noteEnd } from "./journal/noteEnd.js";
-import { writeReportFiles } from "./observe/reportFiles.js";
 import type { EngineSettings } from "./options.js";
 import { completeOutput, type RowsReader } from "./outputs.js";
+import { writeReportFiles } from "./observe/reportFiles.js";
 import { leaveRunFolder, type RunFolder } from "./runs/runFolder.js";
 import { RunLock } from "./runs/runLock.js";
-import { readExchangeFiles } from "./stages/duckdbStage.js";
 
 /** What of the publishing of a run is left to do. */
 export interface Unpublished {

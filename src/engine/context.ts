@@ -2,17 +2,17 @@ import { MillraceError, resourceError } from "../common/errors.js";
 import { HoldingBudget, heldAmong, holdFile, releaseFiles } from "../exchange/heldFiles.js";
 import type { OnReject } from "../plan/nodes.js";
 import type { WorkerPool } from "../pool/pool.js";
-import type { StageMetrics, TaskAttempt } from "../report/model.js";
 import { formatBytes } from "../runtime/bytes.js";
 import { forceSpill } from "../runtime/forceSpill.js";
 import { splitMemory } from "../runtime/memory.js";
 import type { FileWritten, HeldFile, TaskOptions, TaskResult } from "../task/protocol.js";
-import { RetryBudget } from "./attempts/retry.js";
-import type { RunJournal } from "./journal/runJournal.js";
 import type { RunEventBody } from "./observe/events.js";
 import type { EngineSettings } from "./options.js";
 import type { RejectLimiter } from "./rejects/rejectLimits.js";
 import type { RejectStore } from "./rejects/rejectStore.js";
+import type { StageMetrics, TaskAttempt } from "../report/model.js";
+import { RetryBudget } from "./attempts/retry.js";
+import type { RunJournal } from "./journal/runJournal.js";
 
 /** Takes fragments of an output, partition by partition. */
 export type OnSettled = (files: readonly FileWritten[]) => void;

@@ -1,14 +1,14 @@
 import { MillraceError, toErrorData } from "../common/errors.js";
-import { systemError } from "../worker/systemError.js";
 import { runStopped } from "./context.js";
-import { type Execution, keepsJournal } from "./execution.js";
-import { runHeader } from "./journal/runHeader.js";
-import { PlanRun } from "./planRun.js";
 import { preparePlan } from "./prepare.js";
 import { finishEarlier, requireJournal, takeUp } from "./runs/resume.js";
 import type { RunResult } from "./runs/run.js";
 import { createRunFolder, leaveRunFolder, type RunFolder } from "./runs/runFolder.js";
+import { runHeader } from "./journal/runHeader.js";
 import { destroyInputs, destroyInputsOnAbort } from "./stages/streamInputs.js";
+import { systemError } from "../worker/systemError.js";
+import { type Execution, keepsJournal } from "./execution.js";
+import { PlanRun } from "./planRun.js";
 
 /** Runs a plan from its sources to published outputs, and writes its report, also when it fails. */
 export async function executePlan(execution: Execution): Promise<RunResult> {

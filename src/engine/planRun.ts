@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { assertNever, required } from "../common/assert.js";
 import { type ErrorData, MillraceError } from "../common/errors.js";
 import { killPoint } from "../io/killPoint.js";
-import { planFingerprint } from "../plan/json.js";
 import type { OnReject } from "../plan/nodes.js";
+import { planFingerprint } from "../plan/json.js";
 import { explanationText } from "../planner/explain.js";
 import { readLast } from "../planner/readLast.js";
 import type { IngestStage, Stage } from "../planner/stages.js";
@@ -19,34 +19,34 @@ import type {
   TaskAttempt,
 } from "../report/model.js";
 import type { RejectRecord, TaskResult } from "../task/protocol.js";
+import type { CountedMetrics } from "./observe/countedMetrics.js";
+import { CheckFindings } from "./stages/checkFindings.js";
 import { completeRunsAt } from "./completion.js";
 import { RunContext, throwIfAborted } from "./context.js";
+import { DuckDbRunner } from "./stages/duckdbStage.js";
 import { EarlySession } from "./earlySession.js";
-import { type Execution, keepsJournal } from "./execution.js";
-import { requireInputsUnchanged } from "./journal/inputsUnchanged.js";
-import { noteEnd } from "./journal/noteEnd.js";
-import { runHeader, targetsOf } from "./journal/runHeader.js";
-import { openJournal, type RunJournal } from "./journal/runJournal.js";
-import type { CountedMetrics } from "./observe/countedMetrics.js";
+import { type IngestResult, resumeIngest, runIngestStage } from "./stages/ingestStage.js";
 import { earlierFigures } from "./observe/earlierFigures.js";
 import { beat } from "./observe/heartbeat.js";
-import { writeReportFiles } from "./observe/reportFiles.js";
+import { requireInputsUnchanged } from "./journal/inputsUnchanged.js";
 import type { EngineSettings } from "./options.js";
 import { OutputSet, outputMetrics } from "./outputs.js";
 import { explainPrepared, type PreparedPlan, preparePlan, replanned } from "./prepare.js";
 import { writeRejectPlan } from "./rejects/rejectIndex.js";
 import { RejectLimiter } from "./rejects/rejectLimits.js";
 import { indexHead, RejectStore } from "./rejects/rejectStore.js";
-import { RunRejects } from "./rejects/runRejects.js";
 import { planShape } from "./replay/replayPlan.js";
+import { writeReportFiles } from "./observe/reportFiles.js";
 import type { RunResult } from "./runs/run.js";
 import { leaveRunFolder, type RunFolder } from "./runs/runFolder.js";
-import { CheckFindings } from "./stages/checkFindings.js";
-import { DuckDbRunner } from "./stages/duckdbStage.js";
-import { type IngestResult, resumeIngest, runIngestStage } from "./stages/ingestStage.js";
-import { RowsDelivery } from "./stages/rowsDelivery.js";
+import { runHeader, targetsOf } from "./journal/runHeader.js";
+import { noteEnd } from "./journal/noteEnd.js";
+import { openJournal, type RunJournal } from "./journal/runJournal.js";
+import { RunRejects } from "./rejects/runRejects.js";
 import { unfinishedStage } from "./stages/workerMetrics.js";
 import { runWorkerStage } from "./stages/workerStage.js";
+import { type Execution, keepsJournal } from "./execution.js";
+import { RowsDelivery } from "./stages/rowsDelivery.js";
 
 /** What may go better another time, without a change to plan or data. */
 const mayPass = ({ category, code }: MillraceError): boolean =>

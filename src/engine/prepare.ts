@@ -1,22 +1,22 @@
 import { required } from "../common/assert.js";
-import { planError } from "../common/errors.js";
-import { describeSql } from "../duckdb/stage.js";
-import { resolveSource } from "../io/sources.js";
-import { StreamReader } from "../io/streamRead.js";
-import { optimize, rules } from "../optimize/optimize.js";
 import { bindPlan } from "../plan/bind.js";
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
 import { planChecks } from "../plan/checkQueries.js";
 import type { Plan, SourceSpec } from "../plan/nodes.js";
-import { StreamInput } from "../plan/stream.js";
 import { sourceKey, sourcesOf } from "../plan/walk.js";
+import { optimize, rules } from "../optimize/optimize.js";
 import { type Explanation, explain } from "../planner/explain.js";
 import { queriesMayFail } from "../planner/placement.js";
 import { planStages } from "../planner/plan.js";
 import type { PhysicalPlan } from "../planner/stages.js";
-import type { EngineSettings } from "./options.js";
+import { describeSql } from "../duckdb/stage.js";
+import { resolveSource } from "../io/sources.js";
+import { planError } from "../common/errors.js";
 import type { PreparedChecks } from "./stages/checkFindings.js";
+import type { EngineSettings } from "./options.js";
 import { RowFeed } from "./stages/rowFeed.js";
+import { StreamReader } from "../io/streamRead.js";
+import { StreamInput } from "../plan/stream.js";
 
 /** A stream of the program, and the source that its text is. */
 export interface StreamFeed {

@@ -25,7 +25,7 @@ import {
 } from "./blockFooter.js";
 import { columnParts, evenParts } from "./blockParts.js";
 import { HeldBytes } from "./heldBytes.js";
-import { HeldOutput, type HoldingBudget, heldFile } from "./heldFiles.js";
+import { heldFile, HeldOutput, type HoldingBudget } from "./heldFiles.js";
 import { widened } from "./narrowWords.js";
 import { PagedFile, scratchDamaged } from "./pagedFile.js";
 import { ReadMemory } from "./readMemory.js";

@@ -1,5 +1,5 @@
-import type { BytesColumn, Column } from "../batch/column.js";
 import { gatherColumn } from "../batch/gather.js";
+import type { BytesColumn, Column } from "../batch/column.js";
 import { internalError } from "../common/errors.js";
 import { bytesOf } from "../kernels/groupMemory.js";
 import type { ColumnParts } from "../kernels/valueBuffer.js";

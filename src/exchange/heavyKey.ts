@@ -1,5 +1,5 @@
-import type { BytesColumn } from "../batch/column.js";
 import { columnReader } from "../batch/reader.js";
+import type { BytesColumn } from "../batch/column.js";
 import type { BoundNamed } from "../expr/nodes.js";
 import { formatValue } from "../functions/format.js";
 import { followersIn } from "../kernels/groupForms.js";

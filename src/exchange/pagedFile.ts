@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { externalError, type MillraceError } from "../common/errors.js";
-import { patiently, reading } from "../io/fileErrors.js";
 import { joinerOf } from "../io/sinkChecksum.js";
+import { patiently, reading } from "../io/fileErrors.js";
 import { checksums, crc32 } from "../runtime/safety.js";
 import type { ReadMemory } from "./readMemory.js";
 

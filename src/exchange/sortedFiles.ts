@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import type { Batch, Column } from "../batch/column.js";
-import { type OrderKey, SortBuffer } from "../kernels/sortBuffer.js";
+import { SortBuffer, type OrderKey } from "../kernels/sortBuffer.js";
 import { forceSpill } from "../runtime/forceSpill.js";
 import { type Schema, types } from "../schema/types.js";
 import { BlockFileWriter } from "./blockFile.js";

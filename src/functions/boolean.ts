@@ -1,5 +1,5 @@
-import type { DataType } from "../schema/types.js";
 import { types, type Value } from "../schema/types.js";
+import type { DataType } from "../schema/types.js";
 import type { Resolution, ScalarFunction } from "./definition.js";
 import { aBool, fixed, mismatch, wrongCount } from "./signatures.js";
 

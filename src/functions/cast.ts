@@ -17,8 +17,8 @@ import { formatDecimal, formatValue } from "./format.js";
 import { pow10 } from "./overflow.js";
 import { parseText } from "./parse.js";
 
-export { castSql, sqlText, sqlTypeName } from "./cast-sql.js";
 export { commonOf, commonType, implicitCast } from "./coercion.js";
+export { castSql, sqlText, sqlTypeName } from "./cast-sql.js";
 export { formatValue } from "./format.js";
 export { parseText } from "./parse.js";
 

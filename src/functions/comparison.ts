@@ -1,8 +1,9 @@
-import { type DataType, isFloat, typeName, types, valueForm } from "../schema/types.js";
+import { type DataType, isFloat, typeName, valueForm } from "../schema/types.js";
 import { commonOf } from "./coercion.js";
 import { compareBytes, compareText, compareValues } from "./compare.js";
 import type { EmitContext, Resolution, ScalarFunction } from "./definition.js";
 import { argType, wrongCount } from "./signatures.js";
+import { types } from "../schema/types.js";
 
 /** Every argument becomes the common type of all. */
 export function allCommon(least: number, most: number, returns?: DataType) {

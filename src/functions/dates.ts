@@ -6,7 +6,7 @@ import { castSql, sqlText } from "./cast-sql.js";
 import { dayOf, dayOfYear, daysOfMicros, isoDayOfWeek, microsOfDay, monthOf, quarterOf, weekOf, yearOf } from "./civil.js";
 import type { CallTypes, Resolution, ScalarFunction } from "./definition.js";
 import { castFailed, outOfDomain } from "./failure.js";
-import { anInteger, argType, aTime, fixed, mismatch, smallInteger, type TypeClass, text, wrongCount } from "./signatures.js";
+import { aTime, anInteger, argType, fixed, mismatch, smallInteger, text, type TypeClass, wrongCount } from "./signatures.js";
 import { checkReadFormat, checkWriteFormat, timeReader, timeWriter } from "./time-format.js";
 import {
   addToDays,

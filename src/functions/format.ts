@@ -1,7 +1,7 @@
 import { assertNever } from "../common/assert.js";
 import { type DataType, typeName, type Value } from "../schema/types.js";
-import { civilFromDays, daysOfMicros, microsOfDay } from "./civil.js";
 import { castFailed } from "./failure.js";
+import { civilFromDays, daysOfMicros, microsOfDay } from "./civil.js";
 
 export const pad = (value: number, width: number): string => String(value).padStart(width, "0");
 

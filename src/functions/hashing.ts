@@ -1,6 +1,6 @@
 import { type DataType, types, type Value } from "../schema/types.js";
 import type { ScalarFunction } from "./definition.js";
-import { fixed, type TypeClass, text } from "./signatures.js";
+import { fixed, text, type TypeClass } from "./signatures.js";
 
 const textOrBinary: TypeClass = {
   name: "utf8 or binary",

@@ -1,6 +1,6 @@
+import { type DataType, types, type Value } from "../schema/types.js";
 import { didYouMean } from "../common/nearest.js";
 import type { CallOptions } from "../expr/nodes.js";
-import { type DataType, types, type Value } from "../schema/types.js";
 import { sqlText } from "./cast-sql.js";
 import type { ScalarFunction } from "./definition.js";
 import { fixed, mismatch, smallInteger, type TypeClass, wrongCount } from "./signatures.js";

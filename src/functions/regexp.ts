@@ -1,10 +1,10 @@
-import type { CallOptions } from "../expr/nodes.js";
 import { types, type Value } from "../schema/types.js";
 import { sqlText } from "./cast-sql.js";
 import type { CallTypes, EmitContext, ScalarFunction } from "./definition.js";
 import { outOfDomain } from "./failure.js";
 import { translatePattern } from "./pattern.js";
 import { fixed, smallInteger, text } from "./signatures.js";
+import type { CallOptions } from "../expr/nodes.js";
 
 const known = new Map<string, RegExp>();
 

@@ -2,7 +2,7 @@ import { type DataType, types, type Value } from "../schema/types.js";
 import { codePoints, like, lower, padTo, reverse, substring, upper } from "./characters.js";
 import type { Resolution, ScalarFunction } from "./definition.js";
 import { outOfDomain, shown } from "./failure.js";
-import { fixed, smallInteger, type TypeClass, text } from "./signatures.js";
+import { fixed, smallInteger, text, type TypeClass } from "./signatures.js";
 
 type Param = "text" | "count";
 const classes: { readonly [K in Param]: readonly [TypeClass, DataType] } = {

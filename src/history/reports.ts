@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { configError } from "../common/errors.js";
 import { nearestNames } from "../common/nearest.js";
-import { type PastRun, type RunReportData, reportSchemaVersion } from "../report/model.js";
+import { type PastRun, reportSchemaVersion, type RunReportData } from "../report/model.js";
 import type { RunReport } from "../report/report.js";
 import { History } from "./history.js";
 import { folderOfRun, runIds, runNotFound } from "./runFolders.js";

@@ -1,8 +1,8 @@
 import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { configError, type MillraceError } from "../common/errors.js";
-import { nearestNames } from "../common/nearest.js";
 import { fileError, patiently } from "../io/fileErrors.js";
+import { nearestNames } from "../common/nearest.js";
 
 export const runsFolder = (stateDir: string): string => join(stateDir, "runs");
 export const folderOfRun = (stateDir: string, runId: string): string => join(runsFolder(stateDir), runId);

@@ -10,8 +10,8 @@ import type { Schema } from "../schema/types.js";
 import type { PartitionSpec, ScanResult, ScanSpec } from "../task/protocol.js";
 import { type ArrowBlock, type ArrowFooter, endOfStream, readArrowFooter, rowsOfMessage } from "./arrowFile.js";
 import type { BatchReader } from "./contracts.js";
-import { reading } from "./fileErrors.js";
 import { agreeing, declaredPart, type ReaderOptions, type ResolvedFiles } from "./parquetRead.js";
+import { reading } from "./fileErrors.js";
 
 /** An Arrow file that is open: by blocks, or (streams, which have no footer) as a whole. */
 interface OpenArrow {

@@ -3,9 +3,8 @@ import { MillraceError } from "../common/errors.js";
 import type { Staged } from "./commitAssemble.js";
 import { applyIntent, type Intent, readIntent, removeStaging, writeIntent } from "./commitIntent.js";
 import { keepOwner, ownerKept, ownerOf, releaseStaging, takeStaging } from "./commitOwner.js";
-import { type Target, targetExists } from "./commitTarget.js";
-import { isRefusedSync, warnOfLeftover } from "./fileErrors.js";
 import { killPoint } from "./killPoint.js";
+import { type Target, targetExists } from "./commitTarget.js";
 import {
   bookFolder,
   type Manifest,
@@ -15,6 +14,7 @@ import {
   manifestText,
   readManifest,
 } from "./manifest.js";
+import { isRefusedSync, warnOfLeftover } from "./fileErrors.js";
 import { type FileSystem, nodeFileSystem, writeTextSoon } from "./sinkFileSystem.js";
 import { extensions } from "./sinks.js";
 

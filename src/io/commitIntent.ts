@@ -1,10 +1,10 @@
 import path from "node:path";
 import { configError, externalError } from "../common/errors.js";
 import { isAlive, type Owner, ownerOf, releaseStaging } from "./commitOwner.js";
-import { breath } from "./fileCopy.js";
-import { isGone } from "./fileErrors.js";
 import { killPoint } from "./killPoint.js";
 import { bookFolder } from "./manifest.js";
+import { breath } from "./fileCopy.js";
+import { isGone } from "./fileErrors.js";
 import { type FileSystem, nodeFileSystem, readText, writeTextAtomically } from "./sinkFileSystem.js";
 
 /**

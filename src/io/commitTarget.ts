@@ -3,9 +3,9 @@ import { configError } from "../common/errors.js";
 import type { SinkSpec } from "../plan/nodes.js";
 import { readIntent, recover, removeStaging, requireNobodyElse } from "./commitIntent.js";
 import { keepOwner, ownerKept, releaseStaging, takeStaging } from "./commitOwner.js";
-import { warnOfLeftover } from "./fileErrors.js";
 import { killPoint } from "./killPoint.js";
 import { bookFolder, readManifest } from "./manifest.js";
+import { warnOfLeftover } from "./fileErrors.js";
 import { type FileSystem, nodeFileSystem } from "./sinkFileSystem.js";
 import { extensions } from "./sinks.js";
 

@@ -1,5 +1,5 @@
-import { daysOfMicros } from "../functions/civil.js";
 import { castFailed } from "../functions/failure.js";
+import { daysOfMicros } from "../functions/civil.js";
 import { timeReader } from "../functions/time-format.js";
 import type { CsvOptions } from "../plan/csvSpec.js";
 import { type DataType, type Field, types, type Value } from "../schema/types.js";

@@ -1,8 +1,8 @@
 import { type CsvKernels, indexAnswer, linesBy, mark, recordsAnswer } from "../kernels/csvKernels.js";
 import type { KernelMemory } from "../kernels/wasm.js";
 import type { CsvDialect } from "./csvDialect.js";
-import { doubtRecords, judgeDoubt, recordOver, unreached } from "./csvDoubt.js";
 import type { CsvJoints } from "./csvJoints.js";
+import { doubtRecords, judgeDoubt, recordOver, unreached } from "./csvDoubt.js";
 import type { Gaps } from "./failedRows.js";
 import type { TextBlock } from "./textBlock.js";
 

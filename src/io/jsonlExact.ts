@@ -1,8 +1,8 @@
 import { constants, isUtf8 } from "node:buffer";
 import { RowFailure } from "../functions/definition.js";
 import type { Field, Value } from "../schema/types.js";
-import { jsonValue, member, NeedsExactNumbers, needsDigits } from "./jsonlValues.js";
 import { maxDepth, parseExact, tooDeep } from "./jsonText.js";
+import { jsonValue, member, NeedsExactNumbers, needsDigits } from "./jsonlValues.js";
 
 /** Numbers of 16 digits and more may lose digits in a double, and one with an exponent more than that. */
 export const riskyNumber = /[0-9][0-9.]{15}|[0-9][eE]/;

@@ -1,6 +1,6 @@
 import path from "node:path";
-import type { WriteMode } from "../plan/nodes.js";
 import { type Schema, typeName } from "../schema/types.js";
+import type { WriteMode } from "../plan/nodes.js";
 import { type FileSystem, readText } from "./sinkFileSystem.js";
 
 /** A data file as the manifest lists it. `path` is relative to the target folder, with `/`. */

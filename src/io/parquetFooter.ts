@@ -1,7 +1,7 @@
-import { dataError } from "../common/errors.js";
 import { crc32 } from "../runtime/safety.js";
+import { dataError } from "../common/errors.js";
 import type { Field, Schema } from "../schema/types.js";
-import { type Compression, codecNumber, type EncodedChunk } from "./parquetPages.js";
+import { codecNumber, type Compression, type EncodedChunk } from "./parquetPages.js";
 import { schemaElements, storedType } from "./parquetSchema.js";
 import {
   binary,

@@ -2,11 +2,11 @@ import { closeSync, openSync, read as readFile, readSync } from "node:fs";
 import { promisify } from "node:util";
 import { dataError, MillraceError } from "../common/errors.js";
 import { crc32 } from "../runtime/safety.js";
-import { breath } from "./fileCopy.js";
-import { fileError, reading } from "./fileErrors.js";
 import { readFooter } from "./parquetFooter.js";
 import { type FileColumn, fileColumns, inFile, reasonOf } from "./parquetReadSchema.js";
 import { decodeThriftAt, numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
+import { breath } from "./fileCopy.js";
+import { fileError, reading } from "./fileErrors.js";
 import { nodeFileSystem } from "./sinkFileSystem.js";
 
 /** What is read of a file whose pages are compared with their checksums. */

@@ -1,8 +1,8 @@
 import type { ColumnRange } from "../plan/bound.js";
-import type { Footer } from "./parquetFooter.js";
 import type { FileColumn } from "./parquetReadSchema.js";
 import { physical } from "./parquetSchema.js";
 import { binaryField, numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
+import type { Footer } from "./parquetFooter.js";
 
 /**
  * Smallest and largest value of the float64 columns by the statistics of every row group; a column is left out where one group does not

@@ -10,15 +10,15 @@ import type { FileSource, SourceSpec } from "../plan/nodes.js";
 import { type Field, type Schema, sameType, typeName } from "../schema/types.js";
 import type { PartitionSpec, ScanResult, ScanSpec } from "../task/protocol.js";
 import type { BatchReader, RejectSink } from "./contracts.js";
-import { reading } from "./fileErrors.js";
 import { checkPages } from "./parquetChecksum.js";
 import { convertColumn } from "./parquetConvert.js";
+import { type Footer, magic, readFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
 import { decodeFlat } from "./parquetFlat.js";
-import { type Footer, magic, type RowGroup, readFooter, shiftRowGroup } from "./parquetFooter.js";
 import { columnRanges } from "./parquetRanges.js";
 import { columnNames, type FileColumn, fileColumns, footerOf, inFile, reasonOf, schemaOfColumns } from "./parquetReadSchema.js";
-import { numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
 import { parquetWasm } from "./parquetWasm.js";
+import { numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
+import { reading } from "./fileErrors.js";
 import { nodeFileSystem } from "./sinkFileSystem.js";
 
 export interface ReaderOptions {

@@ -5,17 +5,17 @@ import { type Field, type Schema, types } from "../schema/types.js";
 import { encodeFooterLike, type Footer, magic, type RowGroup } from "./parquetFooter.js";
 import { leafType } from "./parquetLeafType.js";
 import { repetition } from "./parquetSchema.js";
+import { parquetWasm } from "./parquetWasm.js";
 import {
   list,
   numberField,
   struct,
   structField,
   structsField,
+  textField,
   type ThriftStruct,
   type ThriftValue,
-  textField,
 } from "./parquetThrift.js";
-import { parquetWasm } from "./parquetWasm.js";
 
 /** What is done with a column after it was decoded. */
 export type Conversion = "none" | "uuid" | "timeMillis" | "timeMicros" | "timeNanos";

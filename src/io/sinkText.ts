@@ -1,6 +1,6 @@
 import type { Column } from "../batch/column.js";
-import { columnReader } from "../batch/reader.js";
 import { copyBytes } from "../batch/text.js";
+import { columnReader } from "../batch/reader.js";
 import { formatDate, formatDouble, formatFloat, formatValue } from "../functions/format.js";
 import type { DataType } from "../schema/types.js";
 

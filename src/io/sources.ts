@@ -4,8 +4,8 @@ import type { ResolvedSource } from "../plan/bound.js";
 import type { SourceSpec } from "../plan/nodes.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
 import type { BatchReader } from "./contracts.js";
-import { checkRequired } from "./csvFields.js";
 import { openCsv, planCsv, type ReaderOptions, resolveCsv } from "./csvSource.js";
+import { checkRequired } from "./csvFields.js";
 import { findFiles } from "./files.js";
 import { withFolderColumns } from "./folderColumns.js";
 

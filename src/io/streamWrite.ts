@@ -5,8 +5,8 @@ import type { StreamTarget } from "../plan/stream.js";
 import type { Schema } from "../schema/types.js";
 import { CsvFileWriter } from "./sinkCsv.js";
 import { JsonlFileWriter } from "./sinkJsonl.js";
-import type { OutputTarget } from "./sinkOutput.js";
 import { streamFailed } from "./streamBytes.js";
+import type { OutputTarget } from "./sinkOutput.js";
 
 /** Collects what a text writer gives, to be passed on. */
 class Chunks implements OutputTarget {

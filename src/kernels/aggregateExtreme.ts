@@ -4,9 +4,9 @@ import { columnReader } from "../batch/reader.js";
 import { internalError } from "../common/errors.js";
 import { compareValues } from "../functions/compare.js";
 import { type DataType, isFloat, type Value } from "../schema/types.js";
+import { bytesOf } from "./groupMemory.js";
 import { elementKind, KernelStates } from "./aggregateKernels.js";
 import { type Accumulator, Seen } from "./aggregateState.js";
-import { bytesOf } from "./groupMemory.js";
 
 /** The least (`sign` -1) or greatest (1) value of a group; null without values. */
 export function extremeState(type: DataType, sign: 1 | -1): Accumulator {

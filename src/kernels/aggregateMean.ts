@@ -2,8 +2,8 @@ import type { Column } from "../batch/column.js";
 import { types } from "../schema/types.js";
 import type { FloatSumState } from "./aggregateFloat.js";
 import type { Accumulator } from "./aggregateState.js";
-import { CountState, type ExactSumState } from "./aggregateSum.js";
 import { KernelViews } from "./kernelViews.js";
+import { CountState, type ExactSumState } from "./aggregateSum.js";
 
 /** The sum of the values and their number. */
 export class MeanState implements Accumulator {

@@ -2,8 +2,8 @@ import { builderFor } from "../batch/builder.js";
 import type { Column, FixedColumn, WideColumn } from "../batch/column.js";
 import { wideValue } from "../batch/reader.js";
 import { dataError, internalError } from "../common/errors.js";
-import { decimalToDouble } from "../functions/cast.js";
 import { type DataType, typeName, types, type Value, valueForm } from "../schema/types.js";
+import { decimalToDouble } from "../functions/cast.js";
 import { elementKind, KernelStates } from "./aggregateKernels.js";
 import { type Accumulator, Doubles, Seen, writeWhole } from "./aggregateState.js";
 

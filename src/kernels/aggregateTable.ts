@@ -4,8 +4,8 @@ import type { CallTypes } from "../functions/definition.js";
 import { type DataType, isFloat } from "../schema/types.js";
 import { extremeState } from "./aggregateExtreme.js";
 import { ArgExtremeState, EndState, FloatSumState, MomentsState } from "./aggregateFloat.js";
-import { MeanState } from "./aggregateMean.js";
 import type { Accumulator } from "./aggregateState.js";
+import { MeanState } from "./aggregateMean.js";
 import { CountState, ExactSumState } from "./aggregateSum.js";
 
 /** The state of an aggregate by its name. `states` are the types that its definition gives its state columns. */

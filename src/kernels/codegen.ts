@@ -4,18 +4,18 @@ import type { EmitContext, ScalarFunction } from "../functions/definition.js";
 import { literalToValue } from "../functions/literal.js";
 import { scalarFunction } from "../functions/registry.js";
 import { type DataType, typeName, type Value, valueForm } from "../schema/types.js";
+import type { Site } from "./compileFailure.js";
 import { blankOf } from "./codegenBlank.js";
 import { emitCast } from "./codegenCast.js";
 import { compareCall, wantFor } from "./codegenCompare.js";
+import { anyNull, type Call, type InputText, type Piece, type RowStatements, type Target, type Want } from "./codegenPiece.js";
 import { constantCase } from "./codegenConstants.js";
 import { lazyCalls } from "./codegenLazy.js";
 import { Merge } from "./codegenMerge.js";
 import { narrowCall } from "./codegenNarrow.js";
-import { anyNull, type Call, type InputText, type Piece, type RowStatements, type Target, type Want } from "./codegenPiece.js";
 import type { Scope } from "./codegenScope.js";
 import { isTextual, literalBytes, textCall, textTest } from "./codegenText.js";
 import { userCall } from "./codegenUser.js";
-import type { Site } from "./compileFailure.js";
 import type { UserFunction } from "./userFunction.js";
 
 /**

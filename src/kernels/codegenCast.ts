@@ -1,6 +1,6 @@
-import type { Bound } from "../expr/nodes.js";
 import { castCanFail, castValue } from "../functions/cast.js";
 import { RowFailure } from "../functions/definition.js";
+import type { Bound } from "../expr/nodes.js";
 import { type DataType, isInteger, typeName, type Value, valueForm } from "../schema/types.js";
 import { roundedQuotient } from "./codegenNarrow.js";
 import { dayOfTimestamp, midnight } from "./codegenNarrowTime.js";

@@ -1,5 +1,5 @@
-import { civilFromDays } from "../functions/civil.js";
 import { scalarFunction } from "../functions/registry.js";
+import { civilFromDays } from "../functions/civil.js";
 import { addToDays, clockMicros, isClockUnit, type TimeUnit, truncateDays } from "../functions/time-units.js";
 import { types } from "../schema/types.js";
 import { anyNull, type Call, type Narrow, type Piece, type RowStatements } from "./codegenPiece.js";

@@ -1,11 +1,9 @@
 import { Buffer } from "node:buffer";
-import type { Bound } from "../expr/nodes.js";
 import { codePoints, lower, substring, upper } from "../functions/characters.js";
 import { literalToValue } from "../functions/literal.js";
 import { scalarFunction } from "../functions/registry.js";
+import type { Bound } from "../expr/nodes.js";
 import type { Value } from "../schema/types.js";
-import { bytePattern, sliceMatches } from "./bytePattern.js";
-import { ByteSet, sliceInSet } from "./byteSet.js";
 import {
   lowerSlice,
   partEnd,
@@ -25,6 +23,8 @@ import {
   undecided,
   upperSlice,
 } from "./byteText.js";
+import { bytePattern, sliceMatches } from "./bytePattern.js";
+import { ByteSet, sliceInSet } from "./byteSet.js";
 import { decodedText } from "./codegenMerge.js";
 import { anyNull, type Call, type Piece, type RowStatements, type TextPiece } from "./codegenPiece.js";
 

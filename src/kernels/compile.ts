@@ -6,14 +6,14 @@ import type { Bound, FunctionRef } from "../expr/nodes.js";
 import { someBound, visitBound } from "../expr/walk.js";
 import { type Schema, types, valueForm } from "../schema/types.js";
 import type { RowOp } from "../task/protocol.js";
+import { failureOf, type RowFail, type Site } from "./compileFailure.js";
+import type { RowsKernel, RowsResult } from "./compileKernel.js";
+import { interpretedRows } from "./compileInterpreted.js";
 import { RowText } from "./codegen.js";
 import { codedView, type InputShape, inputText, inputView, narrowBits, widest } from "./codegenInput.js";
 import { OutputColumn, outputPrologue, outputText } from "./codegenOutput.js";
 import type { Piece } from "./codegenPiece.js";
 import { type Compiler, compileText, Scope } from "./codegenScope.js";
-import { failureOf, type RowFail, type Site } from "./compileFailure.js";
-import { interpretedRows } from "./compileInterpreted.js";
-import type { RowsKernel, RowsResult } from "./compileKernel.js";
 import { loadFunction, type UserFunction } from "./userFunction.js";
 
 export interface CompileOptions {

@@ -3,11 +3,11 @@ import type { BytesColumn, Column, FixedValues } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import { fixedView } from "./fixedView.js";
-import { TextFront } from "./groupFront.js";
 import { padding, tableSlot } from "./groupKernels.js";
 import { KeyLayout, type KeyType, PackedRows, tooManyKeys, widthOfType } from "./groupKeys.js";
 import { giveGroupKernels, Region, takeGroupKernels } from "./groupMemory.js";
 import { endSharing, shareReaderKernels } from "./taskKernels.js";
+import { TextFront } from "./groupFront.js";
 import type { Kernels } from "./wasm.js";
 
 const leastSlots = 1024;

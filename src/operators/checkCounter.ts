@@ -8,9 +8,9 @@ import type { CountedValues, TableOwner, ValueTable } from "../kernels/valueTabl
 import { kernelsOf } from "../kernels/wasm.js";
 import type { BoundCheck } from "../plan/bound.js";
 import { hashOfText, ValueCounter, type ValueTally } from "../runtime/valueTally.js";
+import { rowHashes } from "./valueHash.js";
 import type { DataType, Schema, Value } from "../schema/types.js";
 import type { CheckSample, CheckTally } from "../task/protocol.js";
-import { rowHashes } from "./valueHash.js";
 
 const mostSamples = 5;
 export const mostText = 200;

@@ -1,6 +1,6 @@
 import { type Coded, codedColumn, codesOf } from "../batch/coded.js";
-import type { Batch, BytesColumn, Column } from "../batch/column.js";
 import { copyBatch } from "../batch/gather.js";
+import type { Batch, BytesColumn, Column } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { Bound, BoundNamed } from "../expr/nodes.js";

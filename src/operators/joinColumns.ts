@@ -1,6 +1,6 @@
 import { layoutOf, newFixed } from "../batch/builder.js";
-import type { Batch, BytesColumn, Column, FixedColumn, ObjectColumn, WideColumn } from "../batch/column.js";
 import { copyBatch } from "../batch/gather.js";
+import type { Batch, BytesColumn, Column, FixedColumn, ObjectColumn, WideColumn } from "../batch/column.js";
 import { assertNever, required } from "../common/assert.js";
 import { resourceError } from "../common/errors.js";
 import type { DataType } from "../schema/types.js";

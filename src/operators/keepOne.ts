@@ -1,12 +1,12 @@
 import type { Column } from "../batch/column.js";
-import type { SortedCursor } from "../exchange/sortedCursor.js";
 import { type Schema, types } from "../schema/types.js";
 import type { FileWritten, Step } from "../task/protocol.js";
 import { BucketsOperator } from "./bucketsOperator.js";
 import type { GroupedBuckets } from "./groupedBuckets.js";
-import type { OperatorContext } from "./operator.js";
 import type { SpilledGroups } from "./spilledGroups.js";
 import type { RowValues } from "./streamedWindow.js";
+import type { SortedCursor } from "../exchange/sortedCursor.js";
+import type { OperatorContext } from "./operator.js";
 
 export type KeepOneStep = Extract<Step, { op: "keepOne" }>;
 

@@ -4,7 +4,7 @@ import { planError } from "../common/errors.js";
 import type { FunctionRef } from "../expr/nodes.js";
 import { failureOf, type RowFailureData } from "../kernels/compileFailure.js";
 import { compileMap, type MapKernel } from "../kernels/compileMap.js";
-import { ColumnFailure, RowCollector, refuseRow } from "../kernels/rows.js";
+import { ColumnFailure, refuseRow, RowCollector } from "../kernels/rows.js";
 import { loadFunction, type UserFunction } from "../kernels/userFunction.js";
 import type { Schema, Value } from "../schema/types.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";

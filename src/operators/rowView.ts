@@ -1,5 +1,5 @@
-import type { Batch, BytesColumn, Column, FixedColumn } from "../batch/column.js";
 import { columnReader } from "../batch/reader.js";
+import type { Batch, BytesColumn, Column, FixedColumn } from "../batch/column.js";
 import { TextView } from "../batch/text.js";
 import { internalError } from "../common/errors.js";
 import type { FunctionRef } from "../expr/nodes.js";

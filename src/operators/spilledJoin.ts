@@ -10,9 +10,9 @@ import { ascendingKey } from "../kernels/sortBuffer.js";
 import { forceSpill } from "../runtime/forceSpill.js";
 import { type Schema, types } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
+import { type BucketJoinStep, type RightRows, rightRows, writeRows } from "./rightRows.js";
 import { ownBatch } from "./joinColumns.js";
 import { noCounts, type Operator } from "./operator.js";
-import { type BucketJoinStep, type RightRows, rightRows, writeRows } from "./rightRows.js";
 import { RowTaker } from "./rowTaker.js";
 import { valuesOfRows } from "./windowRows.js";
 

@@ -12,7 +12,7 @@ import type { SpilledGroups } from "./spilledGroups.js";
 import { rowValues } from "./streamedWindow.js";
 import { followFrames } from "./windowFrames.js";
 import { FrameExtreme, neighbours } from "./windowRows.js";
-import { type FrameColumn, FrameCount, frameSum } from "./windowValues.js";
+import { FrameCount, type FrameColumn, frameSum } from "./windowValues.js";
 
 export type WindowStep = Extract<Step, { op: "window" }>;
 

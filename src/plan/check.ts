@@ -1,7 +1,5 @@
 import { planError } from "../common/errors.js";
 import type { Expr } from "../expr/nodes.js";
-import { figureChecks } from "./checkFigures.js";
-import type { ReferenceDataset } from "./checkOptions.js";
 import {
   type Check,
   type CheckOptions,
@@ -11,6 +9,8 @@ import {
   requireReference,
   splitOptions,
 } from "./checkOptions.js";
+import type { ReferenceDataset } from "./checkOptions.js";
+import { figureChecks } from "./checkFigures.js";
 import { columnOf, columnsRow } from "./columnExpr.js";
 import type { AnyColumn, BoolOperand, Expression, Literal, Row } from "./columns.js";
 import { describe, toExpr } from "./literal.js";

@@ -1,7 +1,7 @@
 import { planError } from "../common/errors.js";
 import type { AggregateExpr, Expr } from "../expr/nodes.js";
-import { when } from "./checkColumns.js";
 import { type Check, type CheckOptions, columnList, makeCheck, requireColumn, splitOptions } from "./checkOptions.js";
+import { when } from "./checkColumns.js";
 import type { CheckDimension } from "./checkSpec.js";
 import { columnOf } from "./columnExpr.js";
 import type { Literal } from "./columns.js";

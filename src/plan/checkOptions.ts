@@ -1,8 +1,8 @@
 import { planError } from "../common/errors.js";
 import type { CheckAction, CheckDimension, CheckSeverity, CheckSpec, CheckTest } from "./checkSpec.js";
 import { describe } from "./literal.js";
-import type { LogicalNode, Plan } from "./nodes.js";
 import { fillOptions, invalidOption, type Option, options } from "./options.js";
+import type { LogicalNode, Plan } from "./nodes.js";
 
 /** Options of every check. */
 export interface CheckOptions {

@@ -1,8 +1,8 @@
 import { required } from "../common/assert.js";
 import type { AggregateExpr, Expr, NamedExpr } from "../expr/nodes.js";
 import { types } from "../schema/types.js";
-import { aggregateOf, and, call, column, keyed, literal, present, when } from "./checkColumns.js";
 import { type CheckSpec, hasVerdict } from "./checkSpec.js";
+import { aggregateOf, and, call, column, keyed, literal, present, when } from "./checkColumns.js";
 import { comparison, verdictOf } from "./checkVerdicts.js";
 import { type ExpectNode, inputsOf, type LogicalNode } from "./nodes.js";
 import { topological } from "./walk.js";

@@ -1,7 +1,7 @@
 import { required } from "../common/assert.js";
 import type { Expr, NamedExpr } from "../expr/nodes.js";
-import { type Schema, types } from "../schema/types.js";
 import { aggregateOf, call, column, keyed, literal, present } from "./checkColumns.js";
+import { type Schema, types } from "../schema/types.js";
 import type { CheckSpec } from "./checkSpec.js";
 import type { LogicalNode } from "./nodes.js";
 

@@ -6,7 +6,7 @@ import { columnOf, columnsRow } from "./columnExpr.js";
 import type { BoolOperand, Column, Expression, NamedColumns, NamedValues, Row } from "./columns.js";
 import { expectNode } from "./expect.js";
 import { type SortTerm, toSortKey } from "./expressions.js";
-import { type JoinOn, type JoinOptions, joinNode, type RightKeys } from "./join.js";
+import { type JoinOn, joinNode, type JoinOptions, type RightKeys } from "./join.js";
 import { describe, toExpr } from "./literal.js";
 import type { LogicalNode, Plan } from "./nodes.js";
 import { fillOptions, options } from "./options.js";

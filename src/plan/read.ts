@@ -1,13 +1,13 @@
 import type { Readable } from "node:stream";
 import { required } from "../common/assert.js";
 import { planError } from "../common/errors.js";
-import { type CsvTextOptions, csvRules, csvTextOptions } from "./csvOptions.js";
 import { Dataset } from "./dataset.js";
 import { describe } from "./literal.js";
+import { csvRules, type CsvTextOptions, csvTextOptions } from "./csvOptions.js";
 import type { FileSource, OnReject, RejectLimits, SourceSpec } from "./nodes.js";
 import { fillOptions, invalidOption, options } from "./options.js";
 import { parseSchema } from "./schemaSpec.js";
-import { anyFormat, requireReadable, StreamInput, type StreamKind, streamFormat } from "./stream.js";
+import { anyFormat, requireReadable, streamFormat, StreamInput, type StreamKind } from "./stream.js";
 import type { Loose, SchemaColumns, SchemaSpec } from "./types.js";
 
 /** Options of every source. */

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import { planError } from "../common/errors.js";
-import type { CsvOptions } from "./csvSpec.js";
 import { describe } from "./literal.js";
+import type { CsvOptions } from "./csvSpec.js";
 import { fillOptions, options } from "./options.js";
 
 /** A Node stream whose text is a source of a plan; stands in `Plan.data`. It can be read once. */

@@ -7,8 +7,8 @@ import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { BroadcastRule } from "./broadcast.js";
 import { aggregateReason, groupsInWorkers } from "./groupStages.js";
 import { distinctInWorkers, windowsInWorkers } from "./keyedStages.js";
-import { isRowWise } from "./rowWise.js";
 import { sortsInWorkers } from "./sortStages.js";
+import { isRowWise } from "./rowWise.js";
 import type { Placement } from "./stages.js";
 import { separateVerdicts } from "./verdicts.js";
 

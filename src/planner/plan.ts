@@ -13,12 +13,12 @@ import { joinInBuckets } from "./bucketJoin.js";
 import { type Pipe, StageDraft } from "./draft.js";
 import { aggregateInWorkers, mergesInDuckDb, partialInWorkers } from "./groupStages.js";
 import { hoistComputed } from "./hoist.js";
-import { distinctInBuckets, windowInWorkers } from "./keyedStages.js";
 import { defaultBroadcastBytes, placeNodes, type RowFailures } from "./placement.js";
-import { sortInWorkers } from "./sortStages.js";
+import { distinctInBuckets, windowInWorkers } from "./keyedStages.js";
 import { queryName, rowsName } from "./stageNames.js";
-import type { DuckDbStage, PhysicalPlan, Placement, PlannedBuild, PlannedOutput } from "./stages.js";
+import { sortInWorkers } from "./sortStages.js";
 import { isTakenIn, type SeparatePlan, separateVerdicts } from "./verdicts.js";
+import type { DuckDbStage, PhysicalPlan, Placement, PlannedBuild, PlannedOutput } from "./stages.js";
 
 /** Bytes of input for each task, where nobody says otherwise. */
 const defaultPartitionBytes = 32 * 2 ** 20;

@@ -1,10 +1,10 @@
 import { compareRuns, pastRun } from "./comparison.js";
 import {
   type PastRun,
+  reportSchemaVersion,
   type RunMetrics,
   type RunReportData,
   type RunStatus,
-  reportSchemaVersion,
   type StageMetrics,
   type StageReport,
 } from "./model.js";

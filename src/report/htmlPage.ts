@@ -3,8 +3,8 @@ import { bytesText, countText, cut, durationText, percentText, shortCount, slowe
 import { lineage } from "./htmlLineage.js";
 import { attemptSection, partitionSections, resumeSection } from "./htmlPartitions.js";
 import { filesSection, historySection, qualitySection, rejectSection, stageTable, timeLegend } from "./htmlSections.js";
-import { pageStyle } from "./htmlStyle.js";
 import { code, table } from "./htmlTable.js";
+import { pageStyle } from "./htmlStyle.js";
 import { Html, html } from "./htmlText.js";
 import { timeline } from "./htmlTimeline.js";
 import type { RunReportData } from "./model.js";

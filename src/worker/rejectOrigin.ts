@@ -1,8 +1,8 @@
 import type { Batch } from "../batch/column.js";
 import { columnReader } from "../batch/reader.js";
-import type { Bound, FunctionRef } from "../expr/nodes.js";
-import { boundChildren } from "../expr/walk.js";
 import { jsonText } from "../io/sinkJsonl.js";
+import { boundChildren } from "../expr/walk.js";
+import type { Bound, FunctionRef } from "../expr/nodes.js";
 import type { PartitionSpec, RejectRecord, Step } from "../task/protocol.js";
 import type { RejectRaw } from "./rejectFile.js";
 

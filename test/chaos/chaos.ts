@@ -7,7 +7,7 @@ import { writeInputs } from "./inputs.ts";
 import { Lane, type Reference } from "./lane.ts";
 import { type Pipeline, pipelines } from "./pipelines.ts";
 import { writePrograms } from "./processes.ts";
-import { type Outcome, Trial } from "./trial.ts";
+import { Trial, type Outcome } from "./trial.ts";
 import { Judge } from "./verify.ts";
 
 export interface ChaosOptions {

@@ -1,6 +1,6 @@
 import { existsSync, statSync, truncateSync } from "node:fs";
-import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { join, resolve } from "node:path";
 import { type Case, textOf, type Where } from "./cases.ts";
 import type { Lane, Reference } from "./lane.ts";
 import type { Pipeline } from "./pipelines.ts";

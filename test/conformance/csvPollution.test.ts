@@ -1,9 +1,9 @@
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { asciiWords, type CleanFile, cleanFile, type PollutedFile, pollute } from "../fuzz/pollution.js";
 import { fuzzSeed, randomFrom } from "../fuzz/random.js";
 import { tempFolder, writeText } from "../unit/csv/support.js";
 import { readText } from "./csvText.js";
+import { asciiWords, type CleanFile, cleanFile, type PollutedFile, pollute } from "../fuzz/pollution.js";
 import { pythonRows } from "./pythonCsv.js";
 
 const folder = tempFolder();

@@ -1,7 +1,7 @@
 import { parseHead, readCsvHead } from "../../src/io/csvHead.js";
-import type { CsvOptions } from "../../src/plan/csvSpec.js";
-import { type Schema, types } from "../../src/schema/types.js";
 import type { PartitionSpec } from "../../src/task/protocol.js";
+import type { CsvOptions } from "../../src/plan/csvSpec.js";
+import { types, type Schema } from "../../src/schema/types.js";
 import { csvDefaults, readAll, resolveOne } from "../unit/csv/support.js";
 
 /** A record of a file in its order: its fields as text (null and empty text are one), or the code of its reject. */

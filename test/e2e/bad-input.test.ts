@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { col, Engine, type MillraceError, type Plan, plan, type Reject, read, sum, udf } from "millrace";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { exitCodeOfError, exitCodeOfStatus } from "../../src/cli/exitCodes.js";
 import { failureOf } from "../support/failure.js";
+import { exitCodeOfError, exitCodeOfStatus } from "../../src/cli/exitCodes.js";
 
 /** Whatever is wrong with the input or the plan: a typed error with place and remedy, and nothing at the target. */
 let root = "";

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import fc from "fast-check";
-import { type Check, check, count, Engine, max, plan, type RunResult, read, udf } from "millrace";
+import { type Check, check, count, Engine, max, plan, read, type RunResult, udf } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import "../support/properties.js";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import fc from "fast-check";
-import { avg, col, count, countDistinct, type Dataset, desc, Engine, max, median, min, read, sum } from "millrace";
+import { type Dataset, Engine, avg, col, count, countDistinct, desc, max, median, min, read, sum } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expressions, type Pair } from "../support/expressions.js";
 import { duckDbColumns, type GeneratedRow, tableSchema, tables, toCsv } from "../support/table.js";

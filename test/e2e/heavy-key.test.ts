@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { RunEvent, RunReportData } from "millrace";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { RunEvent, RunReportData } from "millrace";
 import { caseFolders } from "../support/caseFolders.js";
 
 /**

@@ -1,7 +1,7 @@
 import { copyFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import { avg, count, type Dataset, desc, Engine, type EngineOptions, lag, list, min, rank, read, rowNumber, sum } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 

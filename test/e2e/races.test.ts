@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Engine, type RunEvent, read, udf } from "millrace";
+import { Engine, read, type RunEvent, udf } from "millrace";
 import { afterAll, expect, it } from "vitest";
 
 /**

@@ -17,14 +17,14 @@ import { gzipSync } from "node:zlib";
 import {
   check,
   Engine,
-  type MillraceError,
   max,
+  type MillraceError,
   openRejects,
   type Plan,
   planToJson,
+  read,
   type Reject,
   type RunResult,
-  read,
   udf,
 } from "millrace";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";

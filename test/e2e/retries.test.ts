@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Engine, type MillraceError, type RunEvent, read, sum, udf } from "millrace";
+import { Engine, type MillraceError, read, type RunEvent, sum, udf } from "millrace";
 import { beforeEach, describe, expect, it } from "vitest";
 import { caseFolders } from "../support/caseFolders.js";
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Engine, type RunEvent, read, sum, udf } from "millrace";
+import { Engine, read, type RunEvent, sum, udf } from "millrace";
 import { beforeEach, describe, expect, it } from "vitest";
 import { caseFolders } from "../support/caseFolders.js";
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { count, Engine, type MillraceError, type RunEvent, type RunResult, read, sum, udf } from "millrace";
+import { count, Engine, type MillraceError, read, type RunEvent, type RunResult, sum, udf } from "millrace";
 import { beforeEach, describe, expect, it } from "vitest";
 import { caseFolders } from "../support/caseFolders.js";
 

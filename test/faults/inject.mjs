@@ -1,6 +1,6 @@
 import { createRequire, syncBuiltinESMExports } from "node:module";
-import { constants } from "node:os";
 import { resolve, sep } from "node:path";
+import { constants } from "node:os";
 import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
 
 /**

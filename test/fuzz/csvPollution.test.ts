@@ -1,10 +1,10 @@
 import { afterAll, expect, test } from "vitest";
 import type { RowOrigin } from "../../src/batch/column.js";
 import { openCsv } from "../../src/io/csvSource.js";
-import { types } from "../../src/schema/types.js";
 import type { PartitionSpec } from "../../src/task/protocol.js";
+import { types } from "../../src/schema/types.js";
 import { csvDefaults, readAll, resolveOne, tempFolder, writeText } from "../unit/csv/support.js";
-import { type CleanFile, cleanFile, type PollutedFile, pollute, asciiWords as words } from "./pollution.js";
+import { asciiWords as words, type CleanFile, cleanFile, type PollutedFile, pollute } from "./pollution.js";
 import { fuzzSeed, randomFrom } from "./random.js";
 import { readSlowly } from "./slowCsv.js";
 

@@ -1,4 +1,3 @@
-import type { DuckDBConnection } from "@duckdb/node-api";
 import {
   argMax,
   argMin,
@@ -23,8 +22,9 @@ import {
   udf,
   variancePop,
 } from "millrace";
+import type { DuckDBConnection } from "@duckdb/node-api";
 import { expression } from "./planExpressions.js";
-import { quoted, randomTable, type TestColumn, type TestType, type Twin, testTypes } from "./planTables.js";
+import { quoted, randomTable, type TestColumn, type TestType, testTypes, type Twin } from "./planTables.js";
 import type { Random } from "./random.js";
 
 /** Adds one step to a plan and to its SQL; null where the columns at hand do not allow it. */

@@ -222,5 +222,4 @@ const two: Plan = plan.all(
   sales.write.csv("x.csv", { header: false }),
   sales.sql("select 1", { inputs: { stores } }).write.jsonl("y"),
 );
-
 export { date, number, size, text, total, two };

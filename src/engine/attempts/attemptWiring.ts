@@ -4,9 +4,9 @@ import type { HeavyKey } from "../../exchange/heavyKey.js";
 import type { ResolvedSource } from "../../plan/bound.js";
 import type { Schema } from "../../schema/types.js";
 import type { PartitionSpec, Step, TaskSpec } from "../../task/protocol.js";
-import type { RunContext } from "../context.js";
 import type { AttemptOptions } from "./attemptParts.js";
 import { StageAttempts } from "./attempts.js";
+import type { RunContext } from "../context.js";
 
 /** Attempts that are kept for the report. */
 const mostAttempts = 1000;

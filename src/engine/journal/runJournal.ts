@@ -1,6 +1,6 @@
+import { nodeFileSystem } from "../../io/sinkFileSystem.js";
 import { thisProcess } from "../../io/commitOwner.js";
 import { killPoint } from "../../io/killPoint.js";
-import { nodeFileSystem } from "../../io/sinkFileSystem.js";
 import type { ResumeMetrics } from "../../report/model.js";
 import type { FileWritten, TaskResult } from "../../task/protocol.js";
 import { fileChecksum, whatIsWrong } from "./fileCheck.js";

@@ -1,9 +1,9 @@
 import { required } from "../../common/assert.js";
-import { topological } from "../../optimize/rewrite.js";
 import type { BoundNode, ResolvedSource } from "../../plan/bound.js";
 import { canonicalJson, sha256 } from "../../plan/canonical.js";
+import { topological } from "../../optimize/rewrite.js";
 import type { DuckDbStage, IngestStage, PlannedStep, WorkerStage } from "../../planner/stages.js";
-import type { FileWritten, PartitionSpec, RowsBuild } from "../../task/protocol.js";
+import type { FileWritten, RowsBuild, PartitionSpec } from "../../task/protocol.js";
 
 /**
  * What a task's result depends on, and nothing else: two tasks of equal identity give the same bytes. Where a task is must not matter

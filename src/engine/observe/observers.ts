@@ -2,8 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { defaultCompareWith, History, unnamedJob } from "../../history/history.js";
 import type { ObservedRun, RunObserver } from "../../report/observer.js";
 import type { RunReport } from "../../report/report.js";
-import type { EngineSettings } from "../options.js";
 import type { RunEvent } from "./events.js";
+import type { EngineSettings } from "../options.js";
 
 /** How long a run waits for those it tells of its end. */
 const patienceMs = 10_000;

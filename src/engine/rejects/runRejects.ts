@@ -8,8 +8,8 @@ import type { Dataset } from "../../plan/dataset.js";
 import { read } from "../../plan/read.js";
 import type { RejectRecord } from "../../task/protocol.js";
 import { rejectSchema } from "../../task/rejectColumns.js";
+import { readRejectIndex, rejectFolder, type RejectIndex, rejectsPath } from "./rejectIndex.js";
 import { replayedRecords } from "../replay/replayRecord.js";
-import { type RejectIndex, readRejectIndex, rejectFolder, rejectsPath } from "./rejectIndex.js";
 
 /** One rejected record. `file` is as its source names it, empty where a row has no file; `line` counts in the whole file. */
 export interface Reject extends RejectRecord {

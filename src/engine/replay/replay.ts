@@ -10,26 +10,26 @@ import { nodeFileSystem } from "../../io/sinkFileSystem.js";
 import { planFingerprint } from "../../plan/json.js";
 import type { LogicalNode, Plan, SinkSpec, WriteMode } from "../../plan/nodes.js";
 import type { WorkerPool } from "../../pool/pool.js";
-import type { RunReport } from "../../report/report.js";
 import { executePlan } from "../execute.js";
 import type { ReplayHooks } from "../execution.js";
 import type { EngineSettings } from "../options.js";
 import { preparePlan } from "../prepare.js";
-import { type RejectIndex, readRejectIndex, readRejectPlan, rejectFolder } from "../rejects/rejectIndex.js";
-import { openRejects, type Reject, RunRejects, runFolderOf } from "../rejects/runRejects.js";
-import type { RunOutput } from "../runs/run.js";
-import { RunLock } from "../runs/runLock.js";
-import { type Candidate, ReplayInput, recordKey } from "./replayInput.js";
+import { readRejectIndex, readRejectPlan, rejectFolder, type RejectIndex } from "../rejects/rejectIndex.js";
+import { type Candidate, recordKey, ReplayInput } from "./replayInput.js";
 import { cannotReplay, planShape, requireOwnOutputs, requireRecompute, sinksOf, whyNotAppend } from "./replayPlan.js";
 import {
   confirmReplay,
   prepareReplay,
-  type ReplayRecord,
   replayedRecords,
+  type ReplayRecord,
   replaysFolder,
   replaysOf,
   withdrawReplay,
 } from "./replayRecord.js";
+import type { RunOutput } from "../runs/run.js";
+import { RunLock } from "../runs/runLock.js";
+import { openRejects, type Reject, runFolderOf, RunRejects } from "../rejects/runRejects.js";
+import type { RunReport } from "../../report/report.js";
 
 export interface ReplayOptions {
   /** Replays only rejects with these values; by `code`, `file`, `column` or `stage`. */

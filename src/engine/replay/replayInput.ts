@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, readSync, rmSync, statSync, writeSync }
 import { join } from "node:path";
 import { required } from "../../common/assert.js";
 import type { ResolvedSource, SourceFile } from "../../plan/bound.js";
-import { type RawFileEntry, type RejectIndex, rejectFolder } from "../rejects/rejectIndex.js";
+import { rejectFolder, type RejectIndex, type RawFileEntry } from "../rejects/rejectIndex.js";
 import type { Reject } from "../rejects/runRejects.js";
 
 /** A reject with its number among those of its run. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { folderOfRun } from "../../history/runFolders.js";
 import { nodeFileSystem } from "../../io/sinkFileSystem.js";
-import { type RunMemory, readMemory, type TaskRecord } from "../journal/journal.js";
+import { readMemory, type RunMemory, type TaskRecord } from "../journal/journal.js";
 import { listRuns, type RunSummary } from "./runs.js";
 
 /** What the tasks and queries of a stage had done when their results were journalled. */

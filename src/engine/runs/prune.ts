@@ -5,7 +5,7 @@ import { defaultKeepDays } from "../../history/history.js";
 import { folderOfRun, runIds } from "../../history/runFolders.js";
 import { removeStagingsOf } from "../../io/commit.js";
 import { nodeFileSystem } from "../../io/sinkFileSystem.js";
-import { type RunMemory, readMemory } from "../journal/journal.js";
+import { readMemory, type RunMemory } from "../journal/journal.js";
 import { RunLock } from "./runLock.js";
 import { type RunState, stateOf } from "./runs.js";
 

@@ -1,21 +1,21 @@
+import type { Resumption } from "../execution.js";
 import { configError, MillraceError } from "../../common/errors.js";
 import { folderOfRun } from "../../history/runFolders.js";
 import { supersededBy } from "../../io/commit.js";
 import { nodeFileSystem } from "../../io/sinkFileSystem.js";
-import { canonicalJson } from "../../plan/canonical.js";
 import type { Plan } from "../../plan/nodes.js";
+import { canonicalJson } from "../../plan/canonical.js";
 import type { RunReport } from "../../report/report.js";
-import { isTransient } from "../attempts/retry.js";
 import { completeRun, savedReport } from "../completion.js";
-import type { Resumption } from "../execution.js";
-import { type PublishingRecord, type RunHeader, type RunMemory, readMemory } from "../journal/journal.js";
-import { requireOwnJournal } from "../journal/journalCheck.js";
-import { outlineOf, shapingOf, targetsOf } from "../journal/runHeader.js";
+import { type PublishingRecord, readMemory, type RunHeader, type RunMemory } from "../journal/journal.js";
 import type { EngineSettings } from "../options.js";
 import { type RejectIndex, readRejectIndex } from "../rejects/rejectIndex.js";
-import { RunRejects, runFolderOf } from "../rejects/runRejects.js";
 import type { RunOptions, RunResult } from "./run.js";
 import { createRunFolder, leaveRunFolder, type RunFolder } from "./runFolder.js";
+import { isTransient } from "../attempts/retry.js";
+import { requireOwnJournal } from "../journal/journalCheck.js";
+import { outlineOf, shapingOf, targetsOf } from "../journal/runHeader.js";
+import { runFolderOf, RunRejects } from "../rejects/runRejects.js";
 import { unfinishedMemories } from "./runs.js";
 
 /** @throws MillraceError Config/RUN_NOT_FOUND, JOURNAL_DAMAGED */

@@ -5,13 +5,13 @@ import { configError, MillraceError } from "../../common/errors.js";
 import { folderOfRun, runsFolder } from "../../history/runFolders.js";
 import { removeStagingsOf, supersededBy } from "../../io/commit.js";
 import { isAlive, ownerOf, releaseStaging, takeStaging } from "../../io/commitOwner.js";
-import { fileError } from "../../io/fileErrors.js";
 import { killPoint } from "../../io/killPoint.js";
+import { fileError } from "../../io/fileErrors.js";
 import { nodeFileSystem } from "../../io/sinkFileSystem.js";
-import { isTransient } from "../attempts/retry.js";
 import { readMemory } from "../journal/journal.js";
 import type { EngineSettings } from "../options.js";
 import { indexPath, rejectFolder, removeRejectParts } from "../rejects/rejectIndex.js";
+import { isTransient } from "../attempts/retry.js";
 import { ownershipOf, RunLock } from "./runLock.js";
 
 /** `20260131T235959123-1a2b3c4d`: sorts by start (to the millisecond), and two runs of one millisecond differ. */

@@ -2,8 +2,8 @@ import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, wri
 import { join } from "node:path";
 import { configError } from "../../common/errors.js";
 import { isRunning, type ProcessIdentity, thisProcess } from "../../io/commitOwner.js";
-import { fileError, patiently } from "../../io/fileErrors.js";
 import { killPoint } from "../../io/killPoint.js";
+import { fileError, patiently } from "../../io/fileErrors.js";
 
 /** Who works on a run, or did. */
 export interface LockOwner extends ProcessIdentity {

@@ -5,7 +5,7 @@ import type { JsonValue } from "../../expr/nodes.js";
 import { folderOfRun, runIds } from "../../history/runFolders.js";
 import { supersededBy } from "../../io/commit.js";
 import { nodeFileSystem } from "../../io/sinkFileSystem.js";
-import { type RunMemory, readMemory } from "../journal/journal.js";
+import { readMemory, type RunMemory } from "../journal/journal.js";
 import { ownerOfRun } from "./runLock.js";
 
 /**

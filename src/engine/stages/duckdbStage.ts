@@ -13,18 +13,18 @@ import type { StageMetrics } from "../../report/model.js";
 import { splitMemory } from "../../runtime/memory.js";
 import type { Schema } from "../../schema/types.js";
 import type { FileWritten } from "../../task/protocol.js";
+import type { CheckFindings } from "./checkFindings.js";
 import type { RunContext } from "../context.js";
 import { type EarlySession, openRunSession, spillFolder } from "../earlySession.js";
 import type { RowsConsumer } from "../execution.js";
+import type { OutputSet, RowsReader } from "../outputs.js";
 import { requireWhole } from "../journal/fileCheck.js";
 import { withChecksum } from "../journal/runJournal.js";
-import { queryIdentity, type TaskIdentity } from "../journal/taskIdentity.js";
-import type { OutputSet, RowsReader } from "../outputs.js";
-import type { CheckFindings } from "./checkFindings.js";
 import { damageBehind } from "./sourceDamage.js";
 import { overWholePages } from "./sourcePages.js";
 import { watchSpill } from "./spillWatch.js";
 import { unfinishedStage } from "./workerMetrics.js";
+import { queryIdentity, type TaskIdentity } from "../journal/taskIdentity.js";
 
 /** Runs the DuckDB stages of one run in one session of its own, opened when the first one needs it. */
 export class DuckDbRunner implements RowsReader {

@@ -10,8 +10,8 @@ import type { FileWritten, TaskResult } from "../../task/protocol.js";
 import { RejectLog } from "../../worker/rejects.js";
 import type { RunContext } from "../context.js";
 import type { IngestRecord } from "../journal/journal.js";
-import type { StreamFeed } from "../prepare.js";
 import { RowFeed } from "./rowFeed.js";
+import type { StreamFeed } from "../prepare.js";
 
 const rowsPerFile = 1_000_000;
 const rowsPerBatch = 10_000;

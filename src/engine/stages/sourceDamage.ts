@@ -1,6 +1,6 @@
 import { dataError, MillraceError } from "../../common/errors.js";
-import { fileColumnCheck } from "../../duckdb/columnCheck.js";
 import type { DuckDbSession } from "../../duckdb/session.js";
+import { fileColumnCheck } from "../../duckdb/columnCheck.js";
 import { openReader, planPartitions } from "../../io/sources.js";
 import { topological } from "../../optimize/rewrite.js";
 import type { BoundNode } from "../../plan/bound.js";

@@ -6,9 +6,9 @@ import type { IngestStage } from "../../planner/stages.js";
 import { splitMemory } from "../../runtime/memory.js";
 import type { FileWritten, TaskResult } from "../../task/protocol.js";
 import type { RunContext } from "../context.js";
+import type { IngestResult } from "./ingestStage.js";
 import { withChecksum } from "../journal/runJournal.js";
 import { sourceIdentity } from "../journal/taskIdentity.js";
-import type { IngestResult } from "./ingestStage.js";
 
 /**
  * Asks the query of a `read.sql` source, in a session of its own, and keeps its rows as one exchange file. What an earlier process kept of the same

@@ -1,6 +1,6 @@
 import { assertNever } from "../../common/assert.js";
-import type { Bound, BoundSortKey } from "../../expr/nodes.js";
 import { columnsUsed, remapColumns } from "../../expr/walk.js";
+import type { Bound, BoundSortKey } from "../../expr/nodes.js";
 import { type BoundNode, boundInputs, type JoinOutput } from "../../plan/bound.js";
 import type { Field, Schema } from "../../schema/types.js";
 import { topological } from "../rewrite.js";

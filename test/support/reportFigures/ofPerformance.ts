@@ -2,19 +2,19 @@ import { join } from "node:path";
 import { pastRuns } from "millrace";
 import { expect } from "vitest";
 import {
-  type Again,
   close,
   everyRun,
   failed,
   folder,
   lasted,
   main,
-  percentilesAre,
   perSecond,
-  type Run,
+  percentilesAre,
   resumed,
   spilled,
   total,
+  type Run,
+  type Again,
 } from "./runs.js";
 
 export function performanceFigures(): Again {

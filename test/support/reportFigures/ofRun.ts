@@ -3,9 +3,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { expect } from "vitest";
 import {
-  type Again,
   close,
-  duckdb,
   everyRun,
   explained,
   failed,
@@ -13,7 +11,6 @@ import {
   killedTasks,
   main,
   number,
-  type Run,
   resumed,
   root,
   rows,
@@ -21,6 +18,9 @@ import {
   same,
   spilled,
   total,
+  duckdb,
+  type Run,
+  type Again,
 } from "./runs.js";
 
 const written = { main: "out", resumed: "resumed.csv", spilled: "spilled.parquet", failed: null } as const;

@@ -3,22 +3,22 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import type { JournalTask } from "../journal.js";
 import {
-  type Again,
-  anyStage,
   close,
   eachStage,
   failed,
   folder,
   lasted,
   main,
-  percentilesAre,
   perSecond,
-  type Run,
+  percentilesAre,
   resumed,
-  type StageData,
   spilled,
   spillSeen,
   total,
+  anyStage,
+  type Run,
+  type StageData,
+  type Again,
 } from "./runs.js";
 
 export function stageFigures(): Again {

@@ -11,8 +11,8 @@ import { openWriter } from "../../../src/io/sinks.js";
 import type { SinkSpec, WriteMode } from "../../../src/plan/nodes.js";
 import { type Schema, types, type Value } from "../../../src/schema/types.js";
 import type { FileWritten } from "../../../src/task/protocol.js";
-import { openFilesBelow } from "../../support/openFiles.js";
 import { duckRows } from "../parquet/readers.js";
+import { openFilesBelow } from "../../support/openFiles.js";
 
 const root = mkdtempSync(join(tmpdir(), "commit-"));
 afterAll(() => rmSync(root, { recursive: true }));

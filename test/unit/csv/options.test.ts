@@ -1,10 +1,10 @@
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, describe, expect, test } from "vitest";
+import { planJsonl, openJsonl, resolveJsonl } from "../../../src/io/jsonlSource.js";
 import { resolveCsv } from "../../../src/io/csvSource.js";
-import { openJsonl, planJsonl, resolveJsonl } from "../../../src/io/jsonlSource.js";
 import type { SourceSpec } from "../../../src/plan/nodes.js";
-import { read } from "../../../src/plan/read.js";
 import { type DataType, types } from "../../../src/schema/types.js";
+import { read } from "../../../src/plan/read.js";
 import { batchRows, csvSpec, type Read, readAll, resolveOne, tempFolder, writeText } from "./support.js";
 
 const folder = tempFolder();

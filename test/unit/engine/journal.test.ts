@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Journal, type RunHeader, readMemory } from "../../../src/engine/journal/journal.js";
-import { type RunBefore, type TaskIdentity, whyChanged, withoutFunctions } from "../../../src/engine/journal/taskIdentity.js";
+import { Journal, readMemory, type RunHeader } from "../../../src/engine/journal/journal.js";
 import { ownerOfRun, RunLock } from "../../../src/engine/runs/runLock.js";
+import { type RunBefore, type TaskIdentity, whyChanged, withoutFunctions } from "../../../src/engine/journal/taskIdentity.js";
 import { nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
 import type { TaskResult } from "../../../src/task/protocol.js";
 

@@ -8,10 +8,10 @@ import { MillraceError } from "../../../src/common/errors.js";
 import { fileChecksum, whatIsWrong } from "../../../src/engine/journal/fileCheck.js";
 import { PagedFile } from "../../../src/exchange/pagedFile.js";
 import { nodeFileSystem, writeTextAtomically } from "../../../src/io/sinkFileSystem.js";
-import { openReader, planPartitions, resolveSource } from "../../../src/io/sources.js";
 import { openGzip, openPlain, readHeadBytes } from "../../../src/io/textBytes.js";
-import { openFilesBelow } from "../../support/openFiles.js";
+import { openReader, planPartitions, resolveSource } from "../../../src/io/sources.js";
 import { arrowFile, parquetFile } from "./small.js";
+import { openFilesBelow } from "../../support/openFiles.js";
 
 const root = mkdtempSync(join(tmpdir(), "millrace-refused-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

@@ -3,7 +3,7 @@ import { MillraceError } from "../../../src/common/errors.js";
 import type { Expr } from "../../../src/expr/nodes.js";
 import { boundText } from "../../../src/expr/text.js";
 import { bindAggregate, bindExpr, coerce, isFallible } from "../../../src/functions/bind.js";
-import { type Schema, types } from "../../../src/schema/types.js";
+import { types, type Schema } from "../../../src/schema/types.js";
 
 const schema: Schema = [
   { name: "quantity", type: types.int32, nullable: false },

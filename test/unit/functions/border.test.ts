@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { emitFastResultTest, fromUser, toUser } from "../../../src/functions/border.js";
 import { RowFailure } from "../../../src/functions/definition.js";
-import { type DataType, types, type Value } from "../../../src/schema/types.js";
+import { types, type DataType, type Value } from "../../../src/schema/types.js";
 
 const where = "function discount";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { lower, upper } from "../../../src/functions/characters.js";
 import { compareText } from "../../../src/functions/compare.js";
+import { lower, upper } from "../../../src/functions/characters.js";
 import { translatePattern } from "../../../src/functions/pattern.js";
 import { connect } from "./oracle.js";
 

@@ -1,13 +1,13 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { MillraceError } from "../../../src/common/errors.js";
 import type { CallOptions, Expr } from "../../../src/expr/nodes.js";
+import { MillraceError } from "../../../src/common/errors.js";
 import { someBound } from "../../../src/expr/walk.js";
 import { bindExpr, isFallible } from "../../../src/functions/bind.js";
 import { RowFailure } from "../../../src/functions/definition.js";
 import { interpret } from "../../../src/kernels/interpret.js";
-import { type Schema, types, type Value } from "../../../src/schema/types.js";
+import { types, type Schema, type Value } from "../../../src/schema/types.js";
 import { boundSql, connect, evaluateSql, makeTable, sameValue } from "./oracle.js";
 import { interesting } from "./values.js";
 

@@ -10,7 +10,7 @@ import { compilePartialAggregate } from "../../../src/kernels/aggregate.js";
 import { hashRows } from "../../../src/kernels/hash.js";
 import { GroupTable } from "../../../src/kernels/hashTable.js";
 import { type DataType, type Schema, types, type Value } from "../../../src/schema/types.js";
-import { arbitraryOf, everyType, schemaOf } from "../batch/values.js";
+import { everyType, schemaOf, arbitraryOf } from "../batch/values.js";
 import { batchOf } from "./expressions.js";
 
 const column = (schema: Schema, index: number): Bound => {

@@ -3,12 +3,12 @@ import { describe, expect, it } from "vitest";
 import { type Batch, rowCount } from "../../../src/batch/column.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import type { Bound } from "../../../src/expr/nodes.js";
-import { scalarNames } from "../../../src/functions/registry.js";
 import { compileText } from "../../../src/kernels/codegenScope.js";
 import { compileRows } from "../../../src/kernels/compile.js";
 import type { RowFailureData } from "../../../src/kernels/compileFailure.js";
 import { type Schema, types, type Value } from "../../../src/schema/types.js";
 import type { RowOp } from "../../../src/task/protocol.js";
+import { scalarNames } from "../../../src/functions/registry.js";
 import { Choices, type Direct, directCall, directCast } from "./directCalls.js";
 import { anyBatch, batchOf, expression, predicate } from "./expressions.js";
 

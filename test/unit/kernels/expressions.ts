@@ -5,8 +5,8 @@ import type { Bound } from "../../../src/expr/nodes.js";
 import { castExists } from "../../../src/functions/cast.js";
 import { literalToValue, valueToLiteral } from "../../../src/functions/literal.js";
 import { scalarFunction, scalarNames } from "../../../src/functions/registry.js";
-import { type DataType, type Schema, sameType, types, type Value } from "../../../src/schema/types.js";
-import { arbitraryOf, column, everyType, schemaOf } from "../batch/values.js";
+import { type DataType, sameType, type Schema, types, type Value } from "../../../src/schema/types.js";
+import { column, everyType, schemaOf, arbitraryOf } from "../batch/values.js";
 
 type Pick = fc.GeneratorValue;
 

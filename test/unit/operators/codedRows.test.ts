@@ -5,7 +5,7 @@ import type { Batch, BytesColumn, Column } from "../../../src/batch/column.js";
 import { gatherColumn } from "../../../src/batch/gather.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import type { Bound } from "../../../src/expr/nodes.js";
-import { type RowsStep, rowsKernel } from "../../../src/operators/codedRows.js";
+import { rowsKernel, type RowsStep } from "../../../src/operators/codedRows.js";
 import { buildColumns } from "../../../src/operators/joinCodes.js";
 import { columnGathers } from "../../../src/operators/joinGather.js";
 import { type Schema, types, type Value } from "../../../src/schema/types.js";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { BytesColumn } from "../../../src/batch/column.js";
-import { buildColumns } from "../../../src/operators/joinCodes.js";
 import { types } from "../../../src/schema/types.js";
+import { buildColumns } from "../../../src/operators/joinCodes.js";
 
 describe("texts of a join's right side", () => {
   it("that stand at few places of a small block are told apart by place and length", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { describeSql } from "../../../src/duckdb/stage.js";
-import { type OptimizerRule, optimize, rules } from "../../../src/optimize/optimize.js";
+import { optimize, type OptimizerRule, rules } from "../../../src/optimize/optimize.js";
 import { topological } from "../../../src/optimize/rewrite.js";
 import { plan } from "../../../src/plan/all.js";
 import { bindPlan } from "../../../src/plan/bind.js";

@@ -5,10 +5,10 @@ import { afterAll, describe, expect, it } from "vitest";
 import { columnReader } from "../../../src/batch/reader.js";
 import { openArrow, planArrow, resolveArrow } from "../../../src/io/arrowRead.js";
 import { openParquet, planParquet, resolveParquet } from "../../../src/io/parquetRead.js";
-import { openWriter } from "../../../src/io/sinks.js";
 import type { ResolvedSource, SourceFile } from "../../../src/plan/bound.js";
 import type { FileSource, SourceSpec } from "../../../src/plan/nodes.js";
-import { type Schema, typeName, types, type Value } from "../../../src/schema/types.js";
+import { type Schema, types, typeName, type Value } from "../../../src/schema/types.js";
+import { openWriter } from "../../../src/io/sinks.js";
 import { duckRows } from "./readers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "parquet-read-"));

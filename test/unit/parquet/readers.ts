@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { parquetReadObjects } from "hyparquet";
 import { readParquet } from "parquet-wasm";
-import { decodeIpc } from "../../../src/batch/ipc.js";
 import { columnReader } from "../../../src/batch/reader.js";
+import { decodeIpc } from "../../../src/batch/ipc.js";
 import type { Schema, Value } from "../../../src/schema/types.js";
 
 /** Rows as DuckDB's JSON form of each value: text, so that nothing passes through a double. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { FunctionRef } from "../../../src/expr/nodes.js";
-import type { BoundNode } from "../../../src/plan/bound.js";
 import { requireComparable } from "../../../src/plan/comparisons.js";
+import type { BoundNode } from "../../../src/plan/bound.js";
+import type { FunctionRef } from "../../../src/expr/nodes.js";
 import { parseType, type Schema } from "../../../src/schema/types.js";
 
 /** A bigint is never `===` a number, nor is the text of a decimal: such a function is a mistake. */

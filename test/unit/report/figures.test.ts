@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { PastRun, RunMetrics } from "../../../src/report/model.js";
 import { buildReport, pastRun } from "../../../src/report/report.js";
+import type { PastRun, RunMetrics } from "../../../src/report/model.js";
 import { run, stage, startMs, task, wholeRun } from "./sample.js";
 
 /** Every figure against one worked out by hand from the sample. */

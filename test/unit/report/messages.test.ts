@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { consoleAlerts, mailAlerts, type Post, slackAlerts, webhookAlerts } from "../../../src/report/alertHandlers.js";
+import { consoleAlerts, type Post, mailAlerts, slackAlerts, webhookAlerts } from "../../../src/report/alertHandlers.js";
 import { type Finding, violations } from "../../../src/report/alertRules.js";
 import { alerts } from "../../../src/report/alerts.js";
 import type { LiveAlert } from "../../../src/report/liveAlerts.js";

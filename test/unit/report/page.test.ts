@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { QualityReport } from "../../../src/quality/results.js";
 import type { RunMetrics } from "../../../src/report/model.js";
 import { buildReport, pastRun } from "../../../src/report/report.js";
+import type { QualityReport } from "../../../src/quality/results.js";
 import { run, stage, startMs, task, wholeRun } from "./sample.js";
 
 const evil = `"><script>alert(1)</script><img src=x onerror='alert(2)'>\u202Eevil\u0000</style></title>`;

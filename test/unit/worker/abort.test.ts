@@ -7,8 +7,8 @@ import { types } from "../../../src/schema/types.js";
 import { protocolVersion, type TaskSpec } from "../../../src/task/protocol.js";
 import { RejectLog } from "../../../src/worker/rejects.js";
 import { executeTask } from "../../../src/worker/task.js";
-import { openFilesBelow } from "../../support/openFiles.js";
 import { csvSpec } from "../csv/support.js";
+import { openFilesBelow } from "../../support/openFiles.js";
 
 const root = mkdtempSync(join(tmpdir(), "millrace-abort-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
