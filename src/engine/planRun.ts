@@ -68,6 +68,7 @@ export class PlanRun {
   /** The engine's; of a run that is gone on with, those of its first process where they decide the bytes of its outputs. */
   private readonly settings: EngineSettings;
   private readonly rejected: RejectStore;
+  private knownFingerprint: string | null = null;
   private prepared: PreparedPlan | null = null;
   private outputs: OutputSet | null = null;
   private early: EarlySession | null = null;
@@ -147,7 +148,7 @@ export class PlanRun {
     try {
       rows.begin();
       await completeRunsAt(targetsOf(execution.plan), this.settings, execution.runId);
-      this.outputs = await OutputSet.prepare(physical.outputs, context, planFingerprint(execution.plan));
+      this.outputs = await OutputSet.prepare(physical.outputs, context, this.fingerprint);
       for (const stage of physical.stages) {
         context.throwIfStopping();
         const startMs = Date.now();
@@ -162,7 +163,7 @@ export class PlanRun {
       await rows.deliver(context, duckdb);
       context.throwIfStopping();
       await requireInputsUnchanged(prepared.sources);
-      const run = { runId: execution.runId, job: execution.options.job, planFingerprint: planFingerprint(execution.plan) };
+      const run = { runId: execution.runId, job: execution.options.job, planFingerprint: this.fingerprint };
       this.quality = checks.decide(this.results, earlierFigures(this.settings, run));
       this.keepRejects();
       killPoint("rejects-kept");
@@ -291,9 +292,14 @@ export class PlanRun {
     if (this.rejected.counts().count === 0) return;
     const { notRowWise, fanOut } = planShape(prepared.bound);
     const shape = { notRowWise, fanOut };
-    const run = { job: execution.options.job ?? "job", planFingerprint: planFingerprint(execution.plan), shape };
+    const run = { job: execution.options.job ?? "job", planFingerprint: this.fingerprint, shape };
     const sinks = prepared.physical.outputs.flatMap((output) => (output.kind === "sink" ? [output.sink] : []));
     if (this.rejected.finish(indexHead(run, prepared.sources, sinks))) writeRejectPlan(this.folder.folder, execution.plan);
+  }
+
+  private get fingerprint(): string {
+    this.knownFingerprint ??= planFingerprint(this.execution.plan);
+    return this.knownFingerprint;
   }
 
   private requireOutputs(): OutputSet {
@@ -351,7 +357,7 @@ export class PlanRun {
       job: execution.options.job ?? "job",
       runId: execution.runId,
       parameters: execution.options.parameters ?? {},
-      planFingerprint: planFingerprint(execution.plan),
+      planFingerprint: this.fingerprint,
       plan: prepared === null ? "" : explanationText(explainPrepared(prepared)),
       startMs: this.startMs,
       endMs: Date.now(),

@@ -100,36 +100,57 @@ function wholeColumn(value: number, length: number): Column {
   return { layout: "fixed", type: types.int32, length, values: new Int32Array(length).fill(Math.max(0, value)), valid };
 }
 
+// Loops over many rejects are functions of their own: those are compiled in no time, while a job of a second pays for each large one.
+
 function isAll(numbers: Float64Array | Int32Array, number: number): boolean {
   for (let i = 0; i < numbers.length; i++) if (numbers[i] !== number) return false;
   return true;
 }
 
-/** Validity that is made with the first null of a block, in memory that all blocks share. */
-class Nulls {
+/**
+ * Whole numbers as 64-bit integers, `add` added: as halves, since a BigInt for each costs more than all the rest. Negative ones are null. Answers
+ * how many those are.
+ */
+function widen(numbers: Float64Array, add: number, halves: Uint32Array, valid: Uint8Array): number {
+  let nulls = 0;
+  for (let i = 0; i < numbers.length; i++) {
+    const isNull = (numbers[i] as number) < 0;
+    const value = isNull ? 0 : (numbers[i] as number) + add;
+    const high = Math.floor(value / 2 ** 32);
+    halves[2 * i] = value - high * 2 ** 32;
+    halves[2 * i + 1] = high;
+    valid[i] = isNull ? 0 : 1;
+    if (isNull) nulls++;
+  }
+  return nulls;
+}
+
+/** Where the text of each number stands; negative ones are null. Answers how many those are. */
+function placeTexts(numbers: Int32Array, bounds: Int32Array, from: Int32Array, to: Int32Array, valid: Uint8Array): number {
+  let nulls = 0;
+  for (let i = 0; i < numbers.length; i++) {
+    const number = numbers[i] as number;
+    const isNull = number < 0;
+    from[i] = isNull ? 0 : (bounds[number] as number);
+    to[i] = isNull ? 0 : (bounds[number + 1] as number);
+    valid[i] = isNull ? 0 : 1;
+    if (isNull) nulls++;
+  }
+  return nulls;
+}
+
+/** Ends of records without the byte that stands behind each; a null has none. */
+function withoutLast(starts: Int32Array, ends: Int32Array, out: Int32Array): void {
+  for (let i = 0; i < ends.length; i++) out[i] = Math.max(starts[i] as number, (ends[i] as number) - 1);
+}
+
+/** Validity in memory that all blocks share. */
+class Validity {
   private memory = new Uint8Array(0);
-  private current: Uint8Array | null = null;
 
-  begin(): void {
-    this.current = null;
-  }
-
-  mark(row: number, length: number): void {
-    if (this.current === null) {
-      if (this.memory.length < length) this.memory = new Uint8Array(length);
-      this.current = this.memory.subarray(0, length).fill(1);
-    }
-    this.current[row] = 0;
-  }
-
-  /** Nothing but nulls. */
-  all(length: number): Uint8Array {
+  of(length: number): Uint8Array {
     if (this.memory.length < length) this.memory = new Uint8Array(length);
-    return this.memory.subarray(0, length).fill(0);
-  }
-
-  get valid(): Uint8Array | null {
-    return this.current;
+    return this.memory.subarray(0, length);
   }
 }
 
@@ -142,7 +163,7 @@ class RawColumn {
     const { length, starts, ends } = column;
     if (this.memory.length < length) this.memory = new Int32Array(length);
     const until = this.memory.subarray(0, length);
-    for (let i = 0; i < length; i++) until[i] = Math.max(starts[i] as number, (ends[i] as number) - 1);
+    withoutLast(starts, ends, until);
     return { ...column, ends: until };
   }
 }
@@ -171,27 +192,15 @@ class MessageColumn {
 /** A column of numbers, of which negative ones are null. Each block's is good until the next one's. */
 class NumberColumn {
   private memory = new BigInt64Array(0);
-  private readonly nulls = new Nulls();
+  private readonly validity = new Validity();
 
   of(values: Float64Array, add: number): Column {
     const { length } = values;
     if (this.memory.length < length) this.memory = new BigInt64Array(length);
     const wide = this.memory.subarray(0, length);
-    // Halves, since a BigInt for each value costs more than all the rest.
-    const halves = new Uint32Array(wide.buffer);
-    this.nulls.begin();
-    if (isAll(values, -1)) return { layout: "fixed", type: types.int64, length, values: wide, valid: this.nulls.all(length) };
-    for (let i = 0; i < length; i++) {
-      const value = values[i] as number;
-      if (value < 0) {
-        this.nulls.mark(i, length);
-        continue;
-      }
-      const high = Math.floor((value + add) / 2 ** 32);
-      halves[2 * i] = value + add - high * 2 ** 32;
-      halves[2 * i + 1] = high;
-    }
-    return { layout: "fixed", type: types.int64, length, values: wide, valid: this.nulls.valid };
+    const valid = this.validity.of(length);
+    const nulls = widen(values, add, new Uint32Array(wide.buffer, 0, 2 * length), valid);
+    return { layout: "fixed", type: types.int64, length, values: wide, valid: nulls === 0 ? null : valid };
   }
 }
 
@@ -199,7 +208,7 @@ class NumberColumn {
 class TextColumn {
   private starts = new Int32Array(0);
   private ends = new Int32Array(0);
-  private readonly nulls = new Nulls();
+  private readonly validity = new Validity();
   private known: readonly string[] = [];
   private bytes = new Uint8Array(0);
   private bounds = new Int32Array(1);
@@ -209,20 +218,10 @@ class TextColumn {
     const [first = -1] = numbers;
     if (isAll(numbers, first)) return this.repeated(texts, first, length);
     const [from, to] = this.open(texts, length);
-    const { bounds } = this;
-    this.nulls.begin();
-    for (let i = 0; i < length; i++) {
-      const number = numbers[i] as number;
-      if (number < 0) {
-        this.nulls.mark(i, length);
-        from[i] = 0;
-        to[i] = 0;
-        continue;
-      }
-      from[i] = bounds[number] as number;
-      to[i] = bounds[number + 1] as number;
-    }
-    return { layout: "bytes", type: types.utf8, length, bytes: this.bytes, starts: from, ends: to, valid: this.nulls.valid };
+    const valid = this.validity.of(length);
+    const nulls = placeTexts(numbers, this.bounds, from, to, valid);
+    const { bytes } = this;
+    return { layout: "bytes", type: types.utf8, length, bytes, starts: from, ends: to, valid: nulls === 0 ? null : valid };
   }
 
   /** The same text in every row, as in most blocks; null for a negative number. */
@@ -230,7 +229,7 @@ class TextColumn {
     const [from, to] = this.open(texts, length);
     from.fill(number < 0 ? 0 : (this.bounds[number] as number));
     to.fill(number < 0 ? 0 : (this.bounds[number + 1] as number));
-    const valid = number < 0 ? this.nulls.all(length) : null;
+    const valid = number < 0 ? this.validity.of(length).fill(0) : null;
     return { layout: "bytes", type: types.utf8, length, bytes: this.bytes, starts: from, ends: to, valid };
   }
 

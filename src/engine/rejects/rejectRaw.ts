@@ -37,29 +37,54 @@ export function headOf(
   }
 }
 
+// Loops over many records are functions of their own: those are compiled in no time, while a job of a second pays for each large one.
+
+/** Whether each number is greater than the one before, and the first than `before`. */
+function isAscending(numbers: Float64Array, before: number): boolean {
+  let last = before;
+  for (let i = 0; i < numbers.length; i++) {
+    const number = numbers[i] as number;
+    if (number <= last) return false;
+    last = number;
+  }
+  return true;
+}
+
+function putBefore(ends: Int32Array, byte: number, bytes: Uint8Array): void {
+  for (let i = 0; i < ends.length; i++) bytes[(ends[i] as number) - 1] = byte;
+}
+
+function shift(numbers: Int32Array, by: number, out: Float64Array, at: number): void {
+  for (let i = 0; i < numbers.length; i++) out[at + i] = (numbers[i] as number) + by;
+}
+
 /** A list of numbers that grows. */
 class Numbers {
   length = 0;
   values = new Float64Array(1024);
 
   push(value: number): void {
-    if (this.length === this.values.length) {
-      const bigger = new Float64Array(this.length * 2);
-      bigger.set(this.values);
-      this.values = bigger;
-    }
+    if (this.length === this.values.length) this.reserve(1);
     this.values[this.length++] = value;
   }
 
   pushAll(values: Float64Array): void {
-    const end = this.length + values.length;
-    if (end > this.values.length) {
-      const bigger = new Float64Array(Math.max(end, this.length * 2));
-      bigger.set(this.values.subarray(0, this.length));
-      this.values = bigger;
-    }
+    this.reserve(values.length);
     this.values.set(values, this.length);
-    this.length = end;
+    this.length += values.length;
+  }
+
+  pushShifted(values: Int32Array, by: number): void {
+    this.reserve(values.length);
+    shift(values, by, this.values, this.length);
+    this.length += values.length;
+  }
+
+  private reserve(more: number): void {
+    if (this.length + more <= this.values.length) return;
+    const bigger = new Float64Array(Math.max(this.length + more, this.length * 2));
+    bigger.set(this.values.subarray(0, this.length));
+    this.values = bigger;
   }
 }
 
@@ -75,14 +100,8 @@ class SeenRecords {
 
   /** Takes places of which each is behind the one before and all behind those that are here; false, and nothing is taken, where they are not. */
   addAscending(bytes: Float64Array): boolean {
-    if (this.all !== null) return false;
-    let { last } = this;
-    for (let i = 0; i < bytes.length; i++) {
-      const byte = bytes[i] as number;
-      if (byte <= last) return false;
-      last = byte;
-    }
-    this.last = last;
+    if (this.all !== null || !isAscending(bytes, this.last)) return false;
+    this.last = bytes[bytes.length - 1] ?? this.last;
     this.ascending.pushAll(bytes);
     return true;
   }
@@ -144,7 +163,7 @@ class HeldRecords {
     if (length + bytes.length > this.bytes.length) this.grow(length + bytes.length);
     this.bytes.set(bytes, length);
     this.length += bytes.length;
-    for (let i = 0; i < ends.length; i++) this.ends.push(length + (ends[i] as number));
+    this.ends.pushShifted(ends, length);
     this.places.pushAll(places);
     if ((places[0] ?? 0) <= this.last) this.isAscending = false;
     this.last = places[places.length - 1] ?? this.last;
@@ -249,7 +268,7 @@ export class RawFiles {
 function takeWhole({ entry, seen, held }: RawFile, places: Float64Array, { bytes, starts, ends, valid }: BytesColumn): boolean {
   const [lineEnd = linefeed] = entry.lineEnd;
   if (entry.lineEnd.length !== 1 || valid !== null || starts[0] !== 0 || !seen.addAscending(places)) return false;
-  for (let i = 0; i < ends.length; i++) bytes[(ends[i] as number) - 1] = lineEnd;
+  putBefore(ends, lineEnd, bytes);
   held.addAll(places, bytes.subarray(0, ends[ends.length - 1] ?? 0), ends);
   return true;
 }
