@@ -5,7 +5,7 @@ import { assertNever, required } from "../common/assert.js";
 import type { MaskKernels } from "./maskKernels.js";
 import { type DoublesNode, type MaskNode, textHash } from "./maskProgram.js";
 import { endSharing, shareReaderKernels } from "./taskKernels.js";
-import { type Kernels, kernelsOf } from "./wasm.js";
+import type { Kernels } from "./wasm.js";
 
 /** Rows of the largest batch; readers give no larger ones. */
 const mostRows = 65_536;
@@ -154,7 +154,7 @@ export class RowMasks {
 
   /** Kernels also read up to sixteen bytes behind a column. */
   #owns(view: ArrayBufferView): boolean {
-    return kernelsOf(view) === this.kernels && view.byteOffset + view.byteLength + slack <= view.buffer.byteLength;
+    return this.kernels.memory.owns(view) && view.byteOffset + view.byteLength + slack <= view.buffer.byteLength;
   }
 
   #mask(node: MaskNode, batch: Batch, depth: number): void {

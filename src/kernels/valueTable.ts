@@ -4,7 +4,7 @@ import { required } from "../common/assert.js";
 import type { DataType, Value } from "../schema/types.js";
 import { keptValues } from "../runtime/valueTally.js";
 import type { TallyKernels } from "./tallyKernels.js";
-import { type Kernels, kernelsOf } from "./wasm.js";
+import type { Kernels } from "./wasm.js";
 
 /** Different values that came, each with its hash and how often. */
 export interface CountedValues {
@@ -78,7 +78,7 @@ export class ValueTable {
 
   /** Counts the values of rows that are listed in the kernels' memory, and may list others there; false where they or the columns lie elsewhere. */
   count(rows: Uint32Array, columns: readonly Column[]): boolean {
-    if (kernelsOf(rows) !== this.kernels) return false;
+    if (!this.#owns(rows)) return false;
     const [first] = columns;
     if (first?.layout === "bytes") {
       if (!this.#ownsTexts(first)) return false;
@@ -172,7 +172,7 @@ export class ValueTable {
   }
 
   #owns(view: ArrayBufferView | null): boolean {
-    return view === null || kernelsOf(view) === this.kernels;
+    return view === null || this.kernels.memory.owns(view);
   }
 
   #ownsFixed(column: Column): boolean {

@@ -92,6 +92,11 @@ export class KernelMemory {
     return this.memory.buffer.byteLength;
   }
 
+  /** Whether a view lies in this memory, and nothing has detached it. */
+  owns(view: { readonly buffer: object }): boolean {
+    return view.buffer === this.#current().buffer;
+  }
+
   /** Gives the reservation back: nobody will use this memory any more. */
   release(): void {
     threadReservations.release(this.reservation);
