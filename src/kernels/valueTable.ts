@@ -1,34 +1,24 @@
 import { codesOf } from "../batch/coded.js";
 import type { BytesColumn, Column, FixedColumn, WideColumn } from "../batch/column.js";
 import { required } from "../common/assert.js";
-import type { DataType, Value } from "../schema/types.js";
-import { keptValues } from "../runtime/valueTally.js";
+import type { DataType } from "../schema/types.js";
+import { keptValues, type PackedValues } from "../runtime/valueTally.js";
+import { type CountedValues, entriesOf, entryHead, kindOf, kinds, mostText } from "./packedValues.js";
 import type { TallyKernels } from "./tallyKernels.js";
 import type { Kernels } from "./wasm.js";
-
-/** Different values that came, each with its hash and how often. */
-export interface CountedValues {
-  readonly hashes: Int32Array;
-  readonly counts: Uint32Array;
-  readonly valueAt: (i: number) => Value | readonly Value[];
-  /** Whether these are all that came. */
-  readonly complete: boolean;
-}
 
 /** Whose values a table counts. */
 export interface TableOwner {
   /** Types of the columns whose values are told apart. */
   readonly types: readonly DataType[];
-  take(values: CountedValues): void;
+  take(values: CountedValues, complete: boolean): void;
   /** Counts what rows have in a column of texts, where the kernel leaves that to the caller. */
   takeRows(rows: Uint32Array, columns: readonly Column[]): void;
 }
 
 const mostEntries = 1024;
 const slots = 2 * mostEntries;
-const entryHead = 12;
 const mostColumns = 8;
-const nullSize = 0xffffffff;
 /** Words of the table's head; the order of `assembly/tally.ts`. */
 const word = { slots: 0, mask: 1, entries: 2, end: 3, next: 4, room: 5, limit: 6, passedOver: 7, kept: 8, hashes: 9 } as const;
 const headBytes = 40;
@@ -48,11 +38,10 @@ export class ValueTable {
   readonly #columns: number;
   readonly #key: number;
 
-  /** `mostText`: bytes of a text that are looked at; `alloc`: for memory that the caller frees. */
+  /** `alloc`: for memory that the caller frees. */
   constructor(
     private readonly kernels: Kernels,
     private readonly owner: TableOwner,
-    private readonly mostText: number,
     alloc: (bytes: number) => number,
   ) {
     const { types } = owner;
@@ -90,30 +79,21 @@ export class ValueTable {
     return true;
   }
 
-  /** Gives the owner what was counted, and begins anew. */
-  drain(): void {
-    const { kernels } = this;
-    const { memory } = kernels;
+  /** What was counted since it began, and begins anew; null where that is nothing. */
+  take(): PackedValues | null {
     this.#run.tallyPrune(this.#head);
     const next = this.#word(word.next);
-    if (next === this.#entries) return;
-    const words = memory.u32();
-    const hashes = new Int32Array(mostEntries);
-    const counts = new Uint32Array(mostEntries);
-    const places: number[] = [];
-    for (let at = this.#entries; at < next; ) {
-      hashes[places.length] = words[at >>> 2] as number;
-      counts[places.length] = words[(at >>> 2) + 1] as number;
-      const size = words[(at >>> 2) + 2] as number;
-      places.push(at);
-      at += entryHead + (size === nullSize ? 0 : (size + 3) & ~3);
-    }
-    const entries = new DataView(memory.u8().buffer);
-    const { types } = this.owner;
-    const valueAt = (i: number) => entryValue(entries, places[i] as number, types);
+    if (next === this.#entries) return null;
+    const entries = this.kernels.memory.u8().slice(this.#entries, next);
     const complete = this.#word(word.passedOver) === 0;
-    this.owner.take({ hashes: hashes.subarray(0, places.length), counts, valueAt, complete });
     this.#clear();
+    return { types: this.owner.types, entries, complete };
+  }
+
+  /** Gives the owner what there is no room for: that share the hash of the last that is kept too many values. */
+  #makeRoom(): void {
+    const packed = this.take();
+    if (packed !== null) this.owner.take(entriesOf(packed.entries, packed.types), packed.complete);
   }
 
   #countFixed(rows: Uint32Array, columns: readonly (FixedColumn | WideColumn)[]): void {
@@ -129,13 +109,13 @@ export class ValueTable {
     for (let done = 0; ; ) {
       done += this.#run.tallyFixed(this.#head, byteOffset + 4 * done, length - done, this.#columns, width, this.#key);
       if (done === length) return;
-      this.drain();
+      this.#makeRoom();
     }
   }
 
   #countTexts(rows: Uint32Array, column: BytesColumn): void {
     const { bytes, starts, ends, valid } = column;
-    const at = [bytes.byteOffset, starts.byteOffset, ends.byteOffset, valid?.byteOffset ?? 0, this.mostText] as const;
+    const at = [bytes.byteOffset, starts.byteOffset, ends.byteOffset, valid?.byteOffset ?? 0, mostText] as const;
     const { byteOffset, length } = rows;
     for (let done = 0; ; ) {
       // What is open takes the place of rows that were looked at.
@@ -145,7 +125,7 @@ export class ValueTable {
       const open = words[this.#key >>> 2] as number;
       if (open > 0) this.owner.takeRows(words.subarray(from >>> 2, (from >>> 2) + open), [column]);
       if (done === length) return;
-      this.drain();
+      this.#makeRoom();
     }
   }
 
@@ -191,65 +171,4 @@ export class ValueTable {
     if (column.type.kind !== "utf8" || codesOf(column) !== null) return false;
     return this.#owns(column.bytes) && this.#owns(column.starts) && this.#owns(column.ends) && this.#owns(column.valid);
   }
-}
-
-const kinds = { i8: 0, u8: 1, i16: 2, u16: 3, word: 4, i64: 5, f64: 6, f32: 7, wide: 8 } as const;
-type Kind = (typeof kinds)[keyof typeof kinds];
-
-/** How the kernel reads values of a type, and the bytes of an element; null where it does not. */
-function kindOf(type: DataType): { readonly code: Kind; readonly width: number } | null {
-  switch (type.kind) {
-    case "int8":
-      return { code: kinds.i8, width: 1 };
-    case "bool":
-    case "uint8":
-      return { code: kinds.u8, width: 1 };
-    case "int16":
-      return { code: kinds.i16, width: 2 };
-    case "uint16":
-      return { code: kinds.u16, width: 2 };
-    case "int32":
-    case "uint32":
-    case "date":
-      return { code: kinds.word, width: 4 };
-    case "int64":
-    case "uint64":
-    case "timestamp":
-      return { code: kinds.i64, width: 8 };
-    case "float64":
-      return { code: kinds.f64, width: 8 };
-    case "float32":
-      return { code: kinds.f32, width: 4 };
-    case "decimal":
-      return type.precision > 18 ? { code: kinds.wide, width: 8 } : { code: kinds.i64, width: 8 };
-    default:
-      return null;
-  }
-}
-
-/** What an entry stands for: of one column its value, of several their values. */
-function entryValue(entries: DataView, entry: number, types: readonly DataType[]): Value | readonly Value[] {
-  const [only] = types;
-  const key = entry + entryHead;
-  if (types.length === 1 && only?.kind === "utf8") {
-    const size = entries.getUint32(entry + 8, true);
-    return size === nullSize ? null : Buffer.from(entries.buffer, key, size).toString("latin1");
-  }
-  const nulls = entries.getUint32(key, true);
-  const values: Value[] = [];
-  let at = key + 4;
-  for (const type of types) {
-    const kind = required(kindOf(type), "kind of a column").code;
-    values.push((nulls >>> values.length) & 1 ? null : keyValue(entries, at, type, kind));
-    at += kind === kinds.wide ? 16 : 8;
-  }
-  return values.length === 1 ? (values[0] ?? null) : values;
-}
-
-function keyValue(key: DataView, at: number, type: DataType, kind: Kind): Value {
-  if (kind === kinds.f64 || kind === kinds.f32) return key.getFloat64(at, true);
-  if (kind === kinds.i64) return type.kind === "uint64" ? key.getBigUint64(at, true) : key.getBigInt64(at, true);
-  if (kind === kinds.wide) return (key.getBigInt64(at + 8, true) << 64n) | key.getBigUint64(at, true);
-  if (type.kind === "bool") return key.getUint8(at) !== 0;
-  return type.kind === "uint32" ? key.getUint32(at, true) : key.getInt32(at, true);
 }

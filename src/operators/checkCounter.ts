@@ -2,18 +2,17 @@ import type { Batch, Column } from "../batch/column.js";
 import { type ColumnReader, columnReader } from "../batch/reader.js";
 import { countValid } from "../batch/validity.js";
 import { required } from "../common/assert.js";
-import { formatValue } from "../functions/format.js";
 import type { MaskKernels } from "../kernels/maskKernels.js";
-import type { CountedValues, TableOwner, ValueTable } from "../kernels/valueTable.js";
+import { type CountedValues, type Failed, failedText, joinedTexts, valueTexts } from "../kernels/packedValues.js";
+import type { TableOwner, ValueTable } from "../kernels/valueTable.js";
 import { kernelsOf } from "../kernels/wasm.js";
 import type { BoundCheck } from "../plan/bound.js";
-import { hashOfText, ValueCounter, type ValueTally } from "../runtime/valueTally.js";
+import { hashOfText, type PackedValues, ValueCounter, type ValueTally } from "../runtime/valueTally.js";
 import { rowHashes } from "./valueHash.js";
 import type { DataType, Schema, Value } from "../schema/types.js";
 import type { CheckSample, CheckTally } from "../task/protocol.js";
 
 const mostSamples = 5;
-export const mostText = 200;
 
 /** Rows of a batch, ascending. */
 export type FailedRows = Int32Array | Uint32Array | readonly number[];
@@ -70,24 +69,23 @@ export class CheckCounter {
     for (const row of rows.slice(0, mostSamples - this.samples.length)) {
       this.samples.push({
         ...placeOf(batch, row, fromSource),
-        values: this.values.texts(valuesAt(readers, row)),
+        values: valueTexts(valuesAt(readers, row), this.values.types),
         message: messages.get(row) ?? null,
       });
     }
   }
 
-  take(): CheckTally {
+  /** `packed`: values that kernels have counted. */
+  take(packed: PackedValues | null): CheckTally {
     const { check, total, failed, threw, samples } = this;
-    return { check: check.id, total, failed, threw, samples, unexpected: this.values.tally() };
+    const tally = { check: check.id, total, failed, threw, samples, unexpected: this.values.tally() };
+    return packed === null ? tally : { ...tally, packed };
   }
 }
 
-/** What a row has in the columns of a check: of one of fixed width its value, of several such their values, otherwise their text. */
-type Failed = Value | readonly Value[];
-
 /** The values of failing rows, counted: those of fixed width as they are, their texts made in the end for those that are kept. */
 class FailedValues implements TableOwner {
-  private readonly counter = new ValueCounter<Failed>({ same, text: (value) => this.textOf(value) });
+  private readonly counter = new ValueCounter<Failed>({ same, text: (value) => failedText(value, this.types) });
 
   constructor(readonly types: readonly DataType[]) {}
 
@@ -105,7 +103,7 @@ class FailedValues implements TableOwner {
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i] as number;
       if (hashes === null) {
-        const text = joined(this.texts(valuesAt(readers, row)));
+        const text = joinedTexts(valueTexts(valuesAt(readers, row), this.types));
         counter.add(text, hashOfText(text));
         continue;
       }
@@ -114,26 +112,13 @@ class FailedValues implements TableOwner {
     }
   }
 
-  take({ hashes, counts, valueAt, complete }: CountedValues): void {
+  take({ hashes, counts, valueAt }: CountedValues, complete: boolean): void {
     for (let i = 0; i < hashes.length; i++) this.counter.add(valueAt(i), hashes[i] as number, counts[i]);
     if (!complete) this.counter.leftOut();
   }
 
-  texts(values: readonly Value[]): (string | null)[] {
-    return values.map((value, i) => {
-      const type = required(this.types[i], "column of a check");
-      return value === null ? null : formatValue(value, type).slice(0, mostText);
-    });
-  }
-
   tally(): ValueTally {
     return this.counter.take();
-  }
-
-  /** What is a string already is a text: no column of fixed width has strings, or lists. */
-  private textOf(value: Failed): string | null {
-    if (typeof value === "string") return value;
-    return joined(this.texts(Array.isArray(value) ? value : [value]));
   }
 }
 
@@ -142,10 +127,6 @@ function valuesAt(readers: readonly ColumnReader[], row: number): Value[] {
   const values: Value[] = [];
   for (const read of readers) values.push(read(row));
   return values;
-}
-
-function joined(texts: readonly (string | null)[]): string | null {
-  return texts.length === 1 ? (texts[0] ?? null) : texts.map((text) => text ?? "null").join(", ");
 }
 
 function same(a: Failed, b: Failed): boolean {

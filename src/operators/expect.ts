@@ -11,7 +11,7 @@ import { ValueTable } from "../kernels/valueTable.js";
 import type { BoundCheck } from "../plan/bound.js";
 import { type Schema, types } from "../schema/types.js";
 import type { CheckTally, RowOp, Step } from "../task/protocol.js";
-import { CheckCounter, type FailedRows, mostText } from "./checkCounter.js";
+import { CheckCounter, type FailedRows } from "./checkCounter.js";
 import { verdictRows } from "./verdictRows.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
 
@@ -167,13 +167,12 @@ class ExpectOperator implements Operator {
   ) {
     this.tables = counters.map(({ values }) => {
       if (masks === null || !ValueTable.takes(values.types)) return null;
-      return new ValueTable(masks.kernels, values, mostText, (bytes) => masks.alloc(bytes));
+      return new ValueTable(masks.kernels, values, (bytes) => masks.alloc(bytes));
     });
   }
 
   get checks(): readonly CheckTally[] {
-    this.tallies ??= this.counters.map((counter) => counter.take());
-    return this.tallies;
+    return this.tallies ?? this.counters.map((counter) => counter.take(null));
   }
 
   push(batch: Batch): Batch | null {
@@ -197,7 +196,7 @@ class ExpectOperator implements Operator {
   }
 
   flush(): null {
-    for (const table of this.tables) table?.drain();
+    this.tallies = this.counters.map((counter, i) => counter.take(this.tables[i]?.take() ?? null));
     this.free();
     return null;
   }

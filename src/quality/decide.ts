@@ -1,5 +1,6 @@
 import { required } from "../common/assert.js";
 import { MillraceError } from "../common/errors.js";
+import { unpacked } from "../kernels/packedValues.js";
 import type { CheckQuery } from "../plan/checkQueries.js";
 import { type CheckSpec, type Drift, hasVerdict, tallied } from "../plan/checkSpec.js";
 import { mergeTallies, mostFrequent, type ValueTally } from "../runtime/valueTally.js";
@@ -100,7 +101,8 @@ function rowOutcome(spec: CheckSpec, tallies: readonly CheckTally[]): CheckOutco
       samples.push({ file: file === "" ? null : file, line, byte, values: byColumn(columns, found), message });
     }
   }
-  const unexpected = mergeTallies(tallies.map((tally) => tally.unexpected));
+  const packed = unpacked(tallies.flatMap((tally) => tally.packed ?? []));
+  const unexpected = mergeTallies([...tallies.map((tally) => tally.unexpected), ...packed]);
   return { total, failed, threw, samples, unexpected: mostFrequent(unexpected, mostValues) };
 }
 

@@ -1,6 +1,16 @@
+import type { DataType } from "../schema/types.js";
+
 /** Values by how often they came. */
 export interface ValueTally {
   readonly values: readonly { readonly value: string | null; readonly count: number; readonly hash?: number }[];
+  /** Whether these are all values there were. */
+  readonly complete: boolean;
+}
+
+/** Values as kernels have counted them, entry by entry: of one column or of several, of these types. Their texts are made where they are looked at. */
+export interface PackedValues {
+  readonly types: readonly DataType[];
+  readonly entries: Uint8Array;
   /** Whether these are all values there were. */
   readonly complete: boolean;
 }

@@ -2,7 +2,7 @@ import type { ErrorData } from "../common/errors.js";
 import type { Bound, BoundAggregate, BoundNamed, BoundSortKey, FunctionRef, JsonValue } from "../expr/nodes.js";
 import type { BoundCheck, JoinOutput, ResolvedSource, WindowCall } from "../plan/bound.js";
 import type { JoinHow, SinkSpec, WindowFrame } from "../plan/nodes.js";
-import type { ValueTally } from "../runtime/valueTally.js";
+import type { PackedValues, ValueTally } from "../runtime/valueTally.js";
 import type { Schema } from "../schema/types.js";
 
 /** The whole worker protocol: what a task is told and what it answers. Plain cloneable data; no behaviour. */
@@ -416,6 +416,8 @@ export interface CheckTally {
   /** The first few rows that failed, in the order of the rows. */
   readonly samples: readonly CheckSample[];
   readonly unexpected: ValueTally;
+  /** More of them, as kernels have counted them. */
+  readonly packed?: PackedValues;
 }
 
 /** A row that failed a check. */

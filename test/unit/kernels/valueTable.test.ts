@@ -3,9 +3,10 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Column } from "../../../src/batch/column.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import { createKernels } from "../../../src/kernels/wasm.js";
-import { type CountedValues, type TableOwner, ValueTable } from "../../../src/kernels/valueTable.js";
+import { type CountedValues, entriesOf, unpacked } from "../../../src/kernels/packedValues.js";
+import { type TableOwner, ValueTable } from "../../../src/kernels/valueTable.js";
 import { rowHashes } from "../../../src/operators/valueHash.js";
-import { hashOfText } from "../../../src/runtime/valueTally.js";
+import { hashOfText, mergeTallies, mostFrequent } from "../../../src/runtime/valueTally.js";
 import { type DataType, types, type Value } from "../../../src/schema/types.js";
 
 /** What the table counts against a Map over the values as they were put in. */
@@ -163,7 +164,7 @@ class Owner implements TableOwner {
 
   constructor(readonly types: readonly DataType[]) {}
 
-  take({ hashes, counts, valueAt, complete }: CountedValues): void {
+  take({ hashes, counts, valueAt }: CountedValues, complete: boolean): void {
     for (const [i, hash] of hashes.entries()) {
       const text = told(valueAt(i));
       this.counts.set(text, (this.counts.get(text) ?? 0) + (counts[i] ?? 0));
@@ -177,6 +178,11 @@ class Owner implements TableOwner {
     const read = columnReader(column);
     for (const row of rows) this.open.push(read(row) as string | null);
   }
+}
+
+function drain(table: ValueTable, owner: Owner): void {
+  const packed = table.take();
+  if (packed !== null) owner.take(entriesOf(packed.entries, packed.types), packed.complete);
 }
 
 const one = (value: Value): string =>
@@ -221,10 +227,10 @@ describe("ValueTable", () => {
         );
         const owner = new Owner(kinds.map(({ type }) => type));
         expect(ValueTable.takes(owner.types)).toBe(true);
-        const table = new ValueTable(kernels, owner, 200, alloc);
+        const table = new ValueTable(kernels, owner, alloc);
         const rows = [...values.keys()].filter((row) => chosen(row));
         expect(table.count(rowsAt(rows), columns)).toBe(true);
-        table.drain();
+        drain(table, owner);
         const texts = rows.map((row) => told(kinds.length === 1 ? (values[row]?.[0] ?? null) : (values[row] ?? null)));
         expect(sorted(owner.counts)).toEqual(sorted(tally(texts)));
         const hashes = rowHashes(columns, rows);
@@ -244,9 +250,9 @@ describe("ValueTable", () => {
     fc.assert(
       fc.property(fc.array(fc.option(texts, { nil: null }), { minLength: 1, maxLength: 60 }), (values) => {
         const owner = new Owner([types.utf8]);
-        const table = new ValueTable(kernels, owner, 200, alloc);
+        const table = new ValueTable(kernels, owner, alloc);
         expect(table.count(rowsAt([...values.keys()]), [textColumn(values)])).toBe(true);
-        table.drain();
+        drain(table, owner);
         const isPlain = (text: string | null) =>
           text === null ||
           Buffer.from(text)
@@ -273,12 +279,12 @@ describe("ValueTable", () => {
     const textOf = (value: number) => (what === "long texts" ? `${value}`.padStart(200, "0") : `v${value}`);
     const column = type.kind === "utf8" ? textColumn(values.map(textOf)) : fixedColumn(fixed[5] as Kind, values);
     const owner = new Owner([type]);
-    const table = new ValueTable(kernels, owner, 200, alloc);
+    const table = new ValueTable(kernels, owner, alloc);
     for (let from = 0; from < values.length; from += 17_000) {
       const rows = [...values.keys()].slice(from, from + 17_000);
       expect(table.count(rowsAt(rows), [column])).toBe(true);
     }
-    table.drain();
+    drain(table, owner);
     const hashOf = (value: number) =>
       type.kind === "utf8" ? hashOfText(textOf(value)) : rowHashes([column], [values.indexOf(value)])?.[0];
     const least = [...new Set(values)]
@@ -294,9 +300,27 @@ describe("ValueTable", () => {
     clear();
   });
 
+  it("gives the texts of the values of least hash of several tables", () => {
+    const values = Array.from({ length: 3_000 }, (_, i) => i * 3 - 500);
+    const column = fixedColumn(fixed[5] as Kind, values);
+    const packs = [0, 1, 2].flatMap((part) => {
+      const table = new ValueTable(kernels, new Owner([types.int32]), alloc);
+      table.count(rowsAt([...values.keys()].filter((row) => row % 3 === part || row % 7 === 0)), [column]);
+      return table.take() ?? [];
+    });
+    const texts = mostFrequent(mergeTallies(unpacked(packs)), 1_000);
+    const hashes = rowHashes([column], [...values.keys()]) ?? [];
+    const least = [...values.keys()].sort((a, b) => (hashes[a] ?? 0) - (hashes[b] ?? 0)).slice(0, 256);
+    const expected = least.map((row) => ({ value: String(values[row]), count: row % 7 === 0 ? 3 : 1 }));
+    const order = (a: { value: string | null }, b: { value: string | null }) => Number(a.value) - Number(b.value);
+    expect([...texts.values].sort(order)).toEqual(expected.sort(order));
+    expect(texts.complete).toBe(false);
+    clear();
+  });
+
   it("leaves alone what lies elsewhere", () => {
     const owner = new Owner([types.int32]);
-    const table = new ValueTable(kernels, owner, 200, alloc);
+    const table = new ValueTable(kernels, owner, alloc);
     const elsewhere: Column = { layout: "fixed", type: types.int32, length: 2, values: Int32Array.of(1, 5), valid: null };
     expect(table.count(rowsAt([0]), [elsewhere])).toBe(false);
     expect(table.count(Uint32Array.of(0), [fixedColumn(fixed[5] as Kind, [1, 2])])).toBe(false);
