@@ -31,6 +31,8 @@ export let failed: Run;
 export let spillSeen = 0;
 export let explained = "";
 export let killedTasks = 0;
+/** Records that the process that was killed had rejected, in tasks that it had finished. */
+export let killedRejects = 0;
 
 const columns = { id: "int32", store: "utf8", quantity: "int32", price: "float64", note: "utf8" } as const;
 /** Every hundredth quantity is no number, some stores are blank or unknown, some ids come twice, some notes hold line breaks. */
@@ -117,20 +119,21 @@ async function runResumed(): Promise<void> {
   const script = join(folder, "killed.mjs");
   const index = pathToFileURL(join(root, "dist/index.js")).href;
   const build = (name: string) =>
-    `read.csv(${JSON.stringify(join(folder, "a.csv"))}, { schema: ${JSON.stringify(columns)}, onReject: "skip" }).groupBy("${name}").agg(() => ({ n: count() })).sort("n").write.csv(${JSON.stringify(join(folder, "resumed.csv"))}, { mode: "overwrite" })`;
+    `read.csv(${JSON.stringify(join(folder, "a.csv"))}, { schema: ${JSON.stringify(columns)}, onReject: "skip" }).groupBy("${name}").agg((c) => ({ n: count(), pieces: sum(c.quantity) })).sort("n").write.csv(${JSON.stringify(join(folder, "resumed.csv"))}, { mode: "overwrite" })`;
   const state = join(folder, "state-resumed");
   writeFileSync(
     script,
-    `import { count, Engine, read } from ${JSON.stringify(index)};
+    `import { count, Engine, read, sum } from ${JSON.stringify(index)};
 const engine = await Engine.create({ workers: 2, stateDir: ${JSON.stringify(state)}, partitionBytes: "40KiB" });
 await engine.run(${build("store")}, { job: "resumed", resume: "auto" });
 await engine.close();`,
   );
-  const env = { ...process.env, MILLRACE_KILL_AT: "task-done:9" };
+  const env = { ...process.env, MILLRACE_KILL_AT: "task-done:4" };
   expect(spawnSync(process.execPath, [script], { env }).signal).toBe("SIGKILL");
   const [runId = ""] = readdirSync(join(state, "runs"));
   const left = journalOf("state-resumed", runId);
   killedTasks = left.tasks.length;
+  killedRejects = left.tasks.reduce((sum, { result }) => sum + result.rejects.count, 0);
   const before = now();
   expect(spawnSync(process.execPath, [script]).status).toBe(0);
   const { data } = await openReport({ stateDir: state, runId });
