@@ -1,17 +1,14 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Column } from "../batch/column.js";
-import { TextSink } from "../batch/text.js";
 import { BlockFileWriter } from "../exchange/blockFile.js";
 import { columnParts } from "../exchange/blockParts.js";
 import type { RejectedRecords, RejectReason, RejectReasons } from "../io/rejectedRecords.js";
-import { type DataType, types } from "../schema/types.js";
+import { types } from "../schema/types.js";
 import { rejectTexts, taskRejectSchema } from "../task/rejectColumns.js";
 import type { RejectRecord } from "../task/protocol.js";
+import { mostHeld, mostHeldBytes, ofTexts, RejectMemory, type RejectText } from "./rejectMemory.js";
 
-/** Rejects and raw bytes that are held before they go to the file. */
-const mostHeld = 4096;
-const mostHeldBytes = 1 << 20;
 /** Messages that are told by number. */
 const mostMessages = 1024;
 /** What stands behind the bytes of a record; see `taskRejectSchema`. */
@@ -25,59 +22,6 @@ export interface RejectRaw {
 
 /** Which step, and in which attempt, rejected a record. */
 export type RejectedBy = Pick<RejectRecord, "stage" | "attempt">;
-
-/** Byte strings one behind the other. Its memory serves block after block. */
-class BytesColumn {
-  readonly sink = new TextSink(1 << 12);
-  private readonly bounds = new Int32Array(mostHeld + 1);
-  private readonly valid = new Uint8Array(mostHeld);
-  private nulls = 0;
-
-  constructor(private readonly type: DataType) {}
-
-  /** Row `row` is what the sink took since the row before. */
-  end(row: number, isNull = false): void {
-    this.valid[row] = isNull ? 0 : 1;
-    if (isNull) this.nulls++;
-    this.bounds[row + 1] = this.sink.length;
-  }
-
-  /** Rows [from, to) are empty. */
-  skip(from: number, to: number): void {
-    this.valid.fill(1, from, to);
-    this.bounds.fill(this.sink.length, from + 1, to + 1);
-  }
-
-  /** Appends byte strings from row `row` on; the first begins at `bounds[0]`. */
-  appendAll(row: number, bytes: Uint8Array, bounds: Int32Array): void {
-    const { sink } = this;
-    const rows = bounds.length - 1;
-    const [first = 0, last = 0] = [bounds[0], bounds[rows]];
-    shift(bounds.subarray(1), sink.length - first, this.bounds, row + 1);
-    this.valid.fill(1, row, row + rows);
-    sink.reserve(last - first);
-    sink.bytes.set(bytes.subarray(first, last), sink.length);
-    sink.length += last - first;
-  }
-
-  column(length: number): Column {
-    const { bounds, nulls, type } = this;
-    const valid = nulls === 0 ? null : this.valid.subarray(0, length);
-    const bytes = this.sink.bytes.subarray(0, this.sink.length);
-    const [starts, ends] = [bounds.subarray(0, length), bounds.subarray(1, length + 1)];
-    return { layout: "bytes", type, length, bytes, starts, ends, valid };
-  }
-
-  clear(): void {
-    this.sink.length = 0;
-    this.nulls = 0;
-  }
-}
-
-type RejectText = (typeof rejectTexts)[number];
-
-const ofTexts = <T>(make: () => T): { readonly [column in RejectText]: T } =>
-  Object.fromEntries(rejectTexts.map((column) => [column, make()])) as { [column in RejectText]: T };
 
 /** Texts of which a task has few are given numbers; of its messages, which may all be different, only the first ones. */
 class Texts {
@@ -146,10 +90,6 @@ function look(table: Int32Array, numbers: Int32Array, out: Int32Array, at: numbe
   for (let i = 0; i < numbers.length; i++) out[at + i] = table[numbers[i] as number] as number;
 }
 
-function shift(numbers: Int32Array, by: number, out: Int32Array, at: number): void {
-  for (let i = 0; i < numbers.length; i++) out[at + i] = (numbers[i] as number) + by;
-}
-
 /** Writes the rejects of one task as they occur, a block at a time, so that memory does not grow with their number. */
 export class RejectFile {
   private readonly known = new Texts();
@@ -157,15 +97,9 @@ export class RejectFile {
   private readonly last = ofTexts(() => ({ text: null as string | null, number: -1 }));
   private reasons: ReasonTexts | null = null;
   private readonly writer: BlockFileWriter;
-  private readonly lines = new Float64Array(mostHeld);
-  private readonly bytes = new Float64Array(mostHeld);
-  private readonly lengths = new Float64Array(mostHeld);
-  private readonly rows = new Float64Array(mostHeld);
-  private readonly codes = ofTexts(() => new Int32Array(mostHeld));
-  private readonly attempts = new Int32Array(mostHeld);
-  private readonly messages = new BytesColumn(types.utf8);
-  private readonly raws = new BytesColumn(types.binary);
+  private readonly memory = RejectMemory.take();
   private held = 0;
+  private isReleased = false;
 
   constructor(path: string) {
     mkdirSync(dirname(path), { recursive: true });
@@ -180,24 +114,25 @@ export class RejectFile {
   /** Copies `raw`. */
   add(reject: RejectRecord, raw: RejectRaw | null, by: RejectedBy): void {
     const { held } = this;
+    const { lines, bytes, lengths, rows, attempts, raws } = this.memory;
     // Written out in the order of the columns: a list for each reject costs more than all of its values.
-    this.lines[held] = reject.line ?? -1;
-    this.bytes[held] = reject.byte ?? -1;
-    this.lengths[held] = reject.length ?? -1;
-    this.rows[held] = reject.row ?? -1;
+    lines[held] = reject.line ?? -1;
+    bytes[held] = reject.byte ?? -1;
+    lengths[held] = reject.length ?? -1;
+    rows[held] = reject.row ?? -1;
     this.text("file", reject.file);
     this.text("stage", by.stage);
     this.text("function", reject.functionName);
     this.text("function_hash", reject.functionHash);
     this.text("raw_kind", raw === null ? null : raw.kind);
-    this.attempts[held] = by.attempt;
+    attempts[held] = by.attempt;
     this.addReason(held, reject);
     if (raw !== null) {
-      const { sink } = this.raws;
+      const { sink } = raws;
       sink.writeBytes(raw.bytes, 0, raw.bytes.length);
       sink.writeBytes(oneByte, 0, 1);
     }
-    this.raws.end(held, raw === null);
+    raws.end(held, raw === null);
     this.held++;
     this.flushIfFull();
   }
@@ -216,36 +151,40 @@ export class RejectFile {
   finish(): { readonly bytes: number; readonly checksum: string } {
     this.flush();
     const { bytes, checksum } = this.writer.finish();
+    this.release();
     return { bytes, checksum };
   }
 
   abort(): void {
+    this.release();
     this.writer.abort();
   }
 
   private addSome(records: RejectedRecords, from: number, to: number, by: RejectedBy): void {
-    const { held, lines, bytes, lengths, rows } = this;
+    const { held } = this;
+    const { lines, bytes, lengths, rows, codes, attempts, raws } = this.memory;
     const end = held + to - from;
     lines.set(records.lines.subarray(from, to), held);
     bytes.set(records.bytes.subarray(from, to), held);
     lengths.set(records.lengths.subarray(from, to), held);
     rows.fill(-1, held, end);
     const fill = (column: Int32Array, text: string | null) => column.fill(this.known.numberOf(text), held, end);
-    const { file, stage, function: functions, function_hash: hashes, raw_kind: kinds } = this.codes;
+    const { file, stage, function: functions, function_hash: hashes, raw_kind: kinds } = codes;
     fill(file, records.file);
     fill(stage, by.stage);
     fill(functions, null);
     fill(hashes, null);
     fill(kinds, "bytes");
-    this.attempts.fill(by.attempt, held, end);
+    attempts.fill(by.attempt, held, end);
     this.addReasons(records.reasons.subarray(from, to), records.why);
-    this.raws.appendAll(held, records.raw, records.bounds.subarray(from, to + 1));
+    raws.appendAll(held, records.raw, records.bounds.subarray(from, to + 1));
     this.held = end;
   }
 
   private addReasons(reasons: Int32Array, why: RejectReasons): void {
     if (this.reasons?.why !== why) this.reasons = new ReasonTexts(why, this.known);
-    const { held, reasons: lasting, codes } = this;
+    const { held, reasons: lasting } = this;
+    const { codes, messages } = this.memory;
     lasting.update();
     if (why.passing > 0 || !lasting.hasAll) {
       reasons.forEach((reason, i) => {
@@ -256,17 +195,17 @@ export class RejectFile {
     look(lasting.columns, reasons, codes.column, held);
     look(lasting.codes, reasons, codes.code, held);
     look(lasting.messages, reasons, codes.message, held);
-    this.messages.skip(held, held + reasons.length);
+    messages.skip(held, held + reasons.length);
   }
 
   private addReason(at: number, { column, code, message }: RejectReason): void {
-    const { codes } = this;
+    const { codes, messages } = this.memory;
     codes.column[at] = this.known.numberOf(column);
     codes.code[at] = this.known.numberOf(code);
     const number = this.known.messageNumber(message);
     codes.message[at] = number;
-    if (number < 0) this.messages.sink.writeText(message);
-    this.messages.end(at);
+    if (number < 0) messages.sink.writeText(message);
+    messages.end(at);
   }
 
   private text(column: RejectText, text: string | null): void {
@@ -275,11 +214,11 @@ export class RejectFile {
       last.text = text;
       last.number = this.known.numberOf(text);
     }
-    this.codes[column][this.held] = last.number;
+    this.memory.codes[column][this.held] = last.number;
   }
 
   private flushIfFull(): void {
-    if (this.held >= mostHeld || this.raws.sink.length + this.messages.sink.length >= mostHeldBytes) this.flush();
+    if (this.held >= mostHeld || this.memory.heldBytes >= mostHeldBytes) this.flush();
   }
 
   private flush(): void {
@@ -288,16 +227,21 @@ export class RejectFile {
     const fixed = (type: typeof types.int32 | typeof types.float64, values: Int32Array | Float64Array): Column => {
       return { layout: "fixed", type, length, values: values.subarray(0, length), valid: null };
     };
+    const { lines, bytes, lengths, rows, codes, attempts, messages, raws } = this.memory;
     const columns = [
-      ...[this.lines, this.bytes, this.lengths, this.rows].map((values) => fixed(types.float64, values)),
-      ...rejectTexts.map((column) => fixed(types.int32, this.codes[column])),
-      fixed(types.int32, this.attempts),
-      this.messages.column(length),
-      this.raws.column(length),
+      ...[lines, bytes, lengths, rows].map((values) => fixed(types.float64, values)),
+      ...rejectTexts.map((column) => fixed(types.int32, codes[column])),
+      fixed(types.int32, attempts),
+      messages.column(length),
+      raws.column(length),
     ];
     this.writer.write(taskRejectSchema, length, [0, length], columns.map(columnParts));
-    this.messages.clear();
-    this.raws.clear();
+    this.memory.clear();
     this.held = 0;
+  }
+
+  private release(): void {
+    if (!this.isReleased) this.memory.give();
+    this.isReleased = true;
   }
 }
