@@ -1,17 +1,14 @@
 import { rmSync } from "node:fs";
-import { join } from "node:path";
 import { required } from "../../common/assert.js";
 import { internalError, MillraceError } from "../../common/errors.js";
 import { blockSource, planParts } from "../../exchange/openPart.js";
 import { resolveSource } from "../../io/sources.js";
 import type { ResolvedSource } from "../../plan/bound.js";
-import type { PlannedStep, WorkerStage } from "../../planner/stages.js";
+import type { WorkerStage } from "../../planner/stages.js";
 import type { StageMetrics } from "../../report/model.js";
-import { splitMemory } from "../../runtime/memory.js";
-import { writesExchange } from "../../task/fileSteps.js";
-import type { FileWritten, PartitionSpec, RowsBuild, ScanSpec, Step, TaskResult, TaskSpec } from "../../task/protocol.js";
+import type { FileWritten, PartitionSpec, TaskResult } from "../../task/protocol.js";
 import { ofScratch } from "../../worker/scratchError.js";
-import type { AttemptOptions } from "../attempts/attemptParts.js";
+import type { AttemptParts } from "../attempts/attemptParts.js";
 import type { StageAttempts } from "../attempts/attempts.js";
 import { attemptsOf, placeOf, placeWithKey } from "../attempts/attemptWiring.js";
 import { type RunContext, raise } from "../context.js";
@@ -19,6 +16,7 @@ import { StageIdentities, type TaskIdentity } from "../journal/taskIdentity.js";
 import { checkAccounts } from "../rejects/rejectAccounts.js";
 import { addLines, errorWithLines } from "../rejects/rejectLines.js";
 import { joinBuilds } from "./joinBuilds.js";
+import { besideOf, readsSource, StageTasks } from "./stageTasks.js";
 import { type AttemptedTask, hasEnough, workerStageMetrics } from "./workerMetrics.js";
 
 /** What a worker stage leaves: files of its exchanges and fragments of its outputs, both in partition order. */
@@ -50,6 +48,9 @@ const largeRows = 10_000;
 /** What came of a partition. A failure of the data is doubtful until the partitions before it are settled. */
 type Slot = { readonly kind: "done"; readonly result: TaskResult } | { readonly kind: "failed"; readonly error: unknown };
 
+type JoinBuilds = Awaited<ReturnType<typeof joinBuilds>>;
+type MakeTask = AttemptParts["task"];
+
 /** Where the last settled partition of a text file ended. */
 interface Border {
   readonly file: number;
@@ -72,7 +73,7 @@ class StageRun {
   private readonly settled: AttemptedTask[] = [];
   private parts: readonly PartitionSpec[] = [];
   private source: ResolvedSource | null = null;
-  private builds: ReadonlyMap<PlannedStep, readonly RowsBuild[]> = new Map();
+  private tasks: StageTasks | null = null;
   /** null where no journal is kept. */
   private identities: StageIdentities | null = null;
   private next = 0;
@@ -92,7 +93,8 @@ class StageRun {
     private readonly receiver: RowsReceiver | null,
   ) {
     this.cancel = run.newCancelFlag();
-    const task = this.task.bind(this);
+    const task: MakeTask = (partition, attempt, part, options) =>
+      required(this.tasks, "tasks").task(partition, attempt, part, part !== this.parts[partition], options);
     this.tries = attemptsOf(run, stage.name, this.cancel, task, (part) => this.whereLarge(part));
   }
 
@@ -100,10 +102,11 @@ class StageRun {
     const { stage, run } = this;
     const source = await this.resolve();
     this.source = source;
-    this.builds = await joinBuilds(stage, run);
-    this.identities = run.journal === null ? null : this.identitiesOf(source);
+    const builds = await joinBuilds(stage, run);
+    this.tasks = new StageTasks(stage, run, this.cancel, source, builds);
+    this.identities = run.journal === null ? null : this.identitiesOf(source, builds);
     const layout = stage.input.kind === "exchange" ? (stage.input.layout ?? null) : null;
-    const build = this.beside().beside;
+    const build = besideOf(stage, run).beside;
     const besides = build?.how.kind === "build" ? build.paths : [];
     this.parts = await planParts(source, layout, run.settings.partitionBytes, besides);
     run.pool.warm(this.parts.length);
@@ -151,11 +154,11 @@ class StageRun {
   }
 
   private get fromSource(): boolean {
-    return this.stage.input.kind === "source";
+    return readsSource(this.stage);
   }
 
-  private identitiesOf(source: ResolvedSource): StageIdentities {
-    const { stage, run, builds } = this;
+  private identitiesOf(source: ResolvedSource, builds: JoinBuilds): StageIdentities {
+    const { stage, run } = this;
     const filesOf = (exchange: number) => run.exchangeFiles(exchange);
     const exchange = stage.input.kind === "exchange" ? filesOf(stage.input.exchange) : null;
     return new StageIdentities(stage, { source, exchange, builds, filesOf });
@@ -364,70 +367,9 @@ class StageRun {
     return result;
   }
 
-  private task(partition: number, attempt: number, part: PartitionSpec, options: AttemptOptions): TaskSpec {
-    const { run, stage } = this;
-    const name = `p${String(partition).padStart(6, "0")}-a${attempt}`;
-    const whole = required(this.source, "source");
-    const source = readsAllFiles(part) || whole.files.length === 0 ? whole : sourceOfTask(whole, part.file);
-    const steps = stage.steps.map((planned): Step => {
-      const { step, exchange, output } = planned;
-      if (writesExchange(step)) {
-        const extension = step.op === "exchange" && step.format !== "blocks" ? "parquet" : "blocks";
-        return { ...step, file: join(run.scratch, `x${required(exchange, "exchange")}`, `${name}.${extension}`) };
-      }
-      if (step.op === "sink") return { ...step, directory: join(run.staging(required(output, "output")), name) };
-      if (step.op === "join") return { ...step, build: required(this.builds.get(planned)?.[0], "right side") };
-      if (step.op === "expect" && planned.verdicts !== undefined) {
-        return { ...step, verdicts: required(this.builds.get(planned), "verdicts") };
-      }
-      return step;
-    });
-    return {
-      protocol: 1,
-      runId: run.runId,
-      stage: stage.id,
-      stageName: stage.name,
-      partition,
-      attempt: part === this.parts[partition] ? 1 : 2,
-      scan: { source, schema: stage.input.schema, ...this.beside() },
-      fromSource: this.fromSource,
-      part: { ...part, file: 0 },
-      steps,
-      ...this.again(),
-      rejectFile: join(run.folder, "rejects", `s${stage.id}-${name}`),
-      options: {
-        interpreted: run.settings.interpreted,
-        batchRows: 65_536,
-        kernelBytes: splitMemory(run.settings.memoryBytes, run.settings.workers).workerKernels,
-        cancel: this.cancel,
-        ...this.held(source),
-        ...options,
-      },
-    };
-  }
-
-  /** What an earlier stage computed of the rows that are read. */
-  private beside(): Pick<ScanSpec, "beside"> {
-    const { input } = this.stage;
-    if (input.kind !== "exchange" || input.beside === undefined) return {};
-    const { exchange, how } = input.beside;
-    return { beside: { paths: this.run.exchangeFiles(exchange).map(({ path }) => path), how } };
-  }
-
-  private again(): Pick<TaskSpec, "again"> {
-    const { again, steps } = this.stage;
-    const marked = steps.flatMap((planned, i) => (planned.again === true ? [i] : []));
-    return again === true || marked.length > 0 ? { again: { scan: again === true, steps: marked } } : {};
-  }
-
   /** Whether the records that it reads count as the run's. */
   private get counts(): boolean {
     return this.fromSource && this.stage.again !== true;
-  }
-
-  private held(source: ResolvedSource): ReturnType<RunContext["heldOptions"]> {
-    if (this.fromSource) return this.run.heldOptions([]);
-    return this.run.heldOptions([...source.files.map(({ path }) => path), ...(this.beside().beside?.paths ?? [])]);
   }
 
   private files(results: readonly TaskResult[], of: "exchange" | "output"): Map<number, FileWritten[]> {
@@ -442,15 +384,6 @@ class StageRun {
     });
     return files;
   }
-}
-
-const readsAllFiles = ({ kind }: PartitionSpec): boolean => kind === "buckets" || kind === "runs" || kind === "keyed";
-
-/** A task is told of its own file only: a message that lists all of them would cost as much as the task where there are thousands. */
-function sourceOfTask(source: ResolvedSource, index: number): ResolvedSource {
-  const file = required(source.files[index], `file ${index} of the source`);
-  const { spec } = source;
-  return { ...source, files: [file], spec: "paths" in spec ? { ...spec, paths: [file.path] } : spec };
 }
 
 function discard(result: TaskResult, run: RunContext): void {
