@@ -42,6 +42,16 @@ export const crc32Before = (both: number, second: number, secondLength: number):
 /** The crc32 of the second of two byte strings, from that of both together, that of the first and the second's length. */
 export const crc32After = (both: number, first: number, secondLength: number): number => joinedCrc32(first, both, secondLength);
 
+/** For each combination of the values, as the bits of its place, their sum. */
+function sumsOf(values: readonly number[]): Uint32Array {
+  const sums = new Uint32Array(2 ** values.length);
+  values.forEach((value, bit) => {
+    const half = 2 ** bit;
+    for (let i = 0; i < half; i++) sums[half + i] = (sums[i] as number) ^ value;
+  });
+  return sums;
+}
+
 /**
  * Joins checksums of pages of one size. What moving a value past a page gives is the sum of what it gives for each of the value's bytes, which four
  * tables hold: a hundred times as fast as `joinedCrc32`.
@@ -52,13 +62,7 @@ export class PageJoiner {
   constructor(readonly pageBytes: number) {
     const exponent = (pageBytes * 8) % order;
     const bits = Array.from({ length: 32 }, (_, bit) => moved((1 << bit) >>> 0, exponent));
-    this.#tables = [0, 8, 16, 24].map((shift) =>
-      Uint32Array.from({ length: 256 }, (_, byte) => {
-        let value = 0;
-        for (let bit = 0; bit < 8; bit++) if ((byte >>> bit) & 1) value ^= bits[shift + bit] as number;
-        return value;
-      }),
-    );
+    this.#tables = [0, 8, 16, 24].map((shift) => sumsOf(bits.slice(shift, shift + 8)));
   }
 
   /** The crc32 of two byte strings together, the second of which is a whole page. */
