@@ -15,7 +15,7 @@ export { openRejects, type RawRejects, type Reject, type RejectsOf, type RunReje
 export { type OutputDifference, type OutputVerification, type VerifyOptions, verifyOutputs } from "./engine/runs/verify.js";
 export type { HistoryOptions } from "./history/history.js";
 export { openReport, pastRuns, type ReportOf, type RunsOf } from "./history/reports.js";
-export { type CsvColumnGuess, type CsvInspection, inspectCsv } from "./io/csvInspect.js";
+export { type CsvColumnGuess, type CsvInspection, inspectCsv } from "./io/csv/csvInspect.js";
 export { type DataFiles, dataFiles } from "./io/dataFiles.js";
 export {
   argMax,

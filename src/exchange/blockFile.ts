@@ -3,7 +3,7 @@ import { codedColumn } from "../batch/coded.js";
 import type { BytesColumn, Column } from "../batch/column.js";
 import { stridedColumn, strideOf } from "../batch/strided.js";
 import { required } from "../common/assert.js";
-import { OutputFile, type OutputOptions } from "../io/sinkOutput.js";
+import { OutputFile, type OutputOptions } from "../io/sink/sinkOutput.js";
 import { fixedView } from "../kernels/fixedView.js";
 import type { ColumnParts } from "../kernels/valueBuffer.js";
 import { crc32 } from "../runtime/safety.js";

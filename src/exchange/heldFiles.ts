@@ -1,4 +1,4 @@
-import { OutputFile, type OutputOptions } from "../io/sinkOutput.js";
+import { OutputFile, type OutputOptions } from "../io/sink/sinkOutput.js";
 import type { FileWritten, HeldChunk, HeldFile } from "../task/protocol.js";
 
 /** Block files that this thread may read from memory, by path. */

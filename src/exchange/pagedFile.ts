@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { externalError, type MillraceError } from "../common/errors.js";
-import { joinerOf } from "../io/sinkChecksum.js";
+import { joinerOf } from "../io/sink/sinkChecksum.js";
 import { patiently, reading } from "../io/fileErrors.js";
 import { checksums, crc32 } from "../runtime/safety.js";
 import type { ReadMemory } from "./readMemory.js";

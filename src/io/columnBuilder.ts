@@ -1,7 +1,7 @@
 import type { Column } from "../batch/column.js";
 import { internalError } from "../common/errors.js";
 import { type DataType, typeName, type Value } from "../schema/types.js";
-import { fixedArray, storeFixed, storeWide } from "./textValues.js";
+import { fixedArray, storeFixed, storeWide } from "./text/textValues.js";
 
 /** Collects the values of one column of one batch. */
 export interface ColumnBuilder {

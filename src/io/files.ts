@@ -5,7 +5,7 @@ import { didYouMean, nearestNames } from "../common/nearest.js";
 import type { SourceFile } from "../plan/bound.js";
 import type { Schema } from "../schema/types.js";
 import { globToRegExp, isGlob, literalPrefix } from "./glob.js";
-import { TypeGuess } from "./textInfer.js";
+import { TypeGuess } from "./text/textInfer.js";
 
 /** The files of a source, sorted, with the columns that their `key=value` folders name. */
 export interface FoundFiles {

@@ -2,7 +2,7 @@ import type { Batch, Column } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import type { ScanSpec } from "../task/protocol.js";
 import type { BatchReader } from "./contracts.js";
-import { constantColumn } from "./textValues.js";
+import { constantColumn } from "./text/textValues.js";
 
 /**
  * Adds the columns of `key=value` folders to a reader that delivers the file's own. `open` gets the scan without them.

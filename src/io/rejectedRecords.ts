@@ -1,5 +1,5 @@
 import type { RejectRecord } from "../task/protocol.js";
-import { readRecord } from "./textReject.js";
+import { readRecord } from "./text/textReject.js";
 
 /** Why a record is rejected: what many of them share. */
 export interface RejectReason {

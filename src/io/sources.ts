@@ -4,19 +4,19 @@ import type { ResolvedSource } from "../plan/bound.js";
 import type { SourceSpec } from "../plan/nodes.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
 import type { BatchReader } from "./contracts.js";
-import { openCsv, planCsv, type ReaderOptions, resolveCsv } from "./csvSource.js";
-import { checkRequired } from "./csvFields.js";
+import { openCsv, planCsv, type ReaderOptions, resolveCsv } from "./csv/csvSource.js";
+import { checkRequired } from "./csv/csvFields.js";
 import { findFiles } from "./files.js";
 import { withFolderColumns } from "./folderColumns.js";
 
 // Loaded when a plan first needs them: start-up is a good part of a short job, and Arrow alone takes a tenth of a second.
-const arrow = () => import("./arrowRead.js");
-const jsonl = () => import("./jsonlSource.js");
-const parquet = () => import("./parquetRead.js");
+const arrow = () => import("./arrow/arrowRead.js");
+const jsonl = () => import("./json/jsonlSource.js");
+const parquet = () => import("./parquet/parquetRead.js");
 
-type ResolveFiles = typeof import("./parquetRead.js")["resolveParquet"];
+type ResolveFiles = typeof import("./parquet/parquetRead.js")["resolveParquet"];
 
-export type { ReaderOptions } from "./csvSource.js";
+export type { ReaderOptions } from "./csv/csvSource.js";
 
 /**
  * Finds a source's files and learns its schema from headers, metadata or a sample.

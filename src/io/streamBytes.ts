@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { externalError } from "../common/errors.js";
-import type { ByteSource } from "./textBytes.js";
+import type { ByteSource } from "./text/textBytes.js";
 
 /** The bytes of a Node stream: first those that are held for looking at, then the rest as it is asked for. */
 export class StreamBytes {

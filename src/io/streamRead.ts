@@ -5,13 +5,13 @@ import type { SourceSpec } from "../plan/nodes.js";
 import type { StreamInput } from "../plan/stream.js";
 import type { Schema } from "../schema/types.js";
 import type { BatchReader, RejectSink } from "./contracts.js";
-import { guessCsv } from "./csvGuess.js";
-import { headLengths, holdsHead, readCsvHead } from "./csvHead.js";
-import { openCsv, resolveCsv } from "./csvSource.js";
-import { openJsonl, resolveJsonl } from "./jsonlSource.js";
+import { guessCsv } from "./csv/csvGuess.js";
+import { headLengths, holdsHead, readCsvHead } from "./csv/csvHead.js";
+import { openCsv, resolveCsv } from "./csv/csvSource.js";
+import { openJsonl, resolveJsonl } from "./json/jsonlSource.js";
 import { StreamBytes } from "./streamBytes.js";
-import { type HeldText, readHeadBytes } from "./textBytes.js";
-import { pieceBytes } from "./textPartitions.js";
+import { type HeldText, readHeadBytes } from "./text/textBytes.js";
+import { pieceBytes } from "./text/textPartitions.js";
 
 /** What the program says of a stream's rows. */
 type RowsSpec = Extract<SourceSpec, { readonly format: "rows" }>;

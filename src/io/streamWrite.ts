@@ -3,10 +3,10 @@ import { finished } from "node:stream/promises";
 import type { Batch } from "../batch/column.js";
 import type { StreamTarget } from "../plan/stream.js";
 import type { Schema } from "../schema/types.js";
-import { CsvFileWriter } from "./sinkCsv.js";
-import { JsonlFileWriter } from "./sinkJsonl.js";
+import { CsvFileWriter } from "./sink/sinkCsv.js";
+import { JsonlFileWriter } from "./sink/sinkJsonl.js";
 import { streamFailed } from "./streamBytes.js";
-import type { OutputTarget } from "./sinkOutput.js";
+import type { OutputTarget } from "./sink/sinkOutput.js";
 
 /** Collects what a text writer gives, to be passed on. */
 class Chunks implements OutputTarget {

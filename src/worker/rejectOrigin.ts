@@ -1,6 +1,6 @@
 import type { Batch } from "../batch/column.js";
 import { columnReader } from "../batch/reader.js";
-import { jsonText } from "../io/sinkJsonl.js";
+import { jsonText } from "../io/sink/sinkJsonl.js";
 import { boundChildren } from "../expr/walk.js";
 import type { Bound, FunctionRef } from "../expr/nodes.js";
 import type { PartitionSpec, RejectRecord, Step } from "../task/protocol.js";

@@ -1,6 +1,6 @@
 import type { Batch } from "../batch/column.js";
-import { missing } from "../io/csvGuards.js";
-import { hiddenFields } from "../io/csvSource.js";
+import { missing } from "../io/csv/csvGuards.js";
+import { hiddenFields } from "../io/csv/csvSource.js";
 import type { ScanSpec } from "../task/protocol.js";
 import { dropRows } from "./rowSelection.js";
 

@@ -151,7 +151,7 @@ class TaskRun {
       writer = exchangeWriter(schema, step.file, step.format, this.holding);
     } else if (step.op === "sink") {
       mkdirSync(step.directory, { recursive: true });
-      const { openWriter } = await import("../io/sinks.js");
+      const { openWriter } = await import("../io/sink/sinks.js");
       writer = openWriter(step.sink, schema, step.directory, spec.partition);
     } else {
       const { part, scan } = spec;

@@ -187,7 +187,7 @@ export class Trial {
   private async memory(): Promise<Memory> {
     if (this.runId === null) return null;
     const { readMemory } = (await built("engine/journal/journal.js")) as typeof import("../../dist/engine/journal/journal.js");
-    const { nodeFileSystem } = (await built("io/sinkFileSystem.js")) as typeof import("../../dist/io/sinkFileSystem.js");
+    const { nodeFileSystem } = (await built("io/fileSystem.js")) as typeof import("../../dist/io/fileSystem.js");
     const folder = this.lane.runFolder(this.runId);
     return existsSync(join(folder, "journal")) ? readMemory(nodeFileSystem, folder) : null;
   }

@@ -1,4 +1,4 @@
-import { parseHead, readCsvHead } from "../../src/io/csvHead.js";
+import { parseHead, readCsvHead } from "../../src/io/csv/csvHead.js";
 import type { PartitionSpec } from "../../src/task/protocol.js";
 import type { CsvOptions } from "../../src/plan/csvSpec.js";
 import { types, type Schema } from "../../src/schema/types.js";

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "vitest";
 import type { RowOrigin } from "../../src/batch/column.js";
-import { openCsv } from "../../src/io/csvSource.js";
+import { openCsv } from "../../src/io/csv/csvSource.js";
 import type { PartitionSpec } from "../../src/task/protocol.js";
 import { types } from "../../src/schema/types.js";
 import { csvDefaults, readAll, resolveOne, tempFolder, writeText } from "../unit/csv/support.js";

@@ -3,7 +3,7 @@ import { afterAll, expect, test } from "vitest";
 import type { Column } from "../../src/batch/column.js";
 import { parseText } from "../../src/functions/cast.js";
 import { RowFailure } from "../../src/functions/definition.js";
-import { openCsv, planCsv } from "../../src/io/csvSource.js";
+import { openCsv, planCsv } from "../../src/io/csv/csvSource.js";
 import type { CsvKernels } from "../../src/kernels/csvKernels.js";
 import { createKernels } from "../../src/kernels/wasm.js";
 import type { CsvOptions } from "../../src/plan/csvSpec.js";

@@ -1,9 +1,9 @@
 import { checksums } from "../../runtime/safety.js";
 import { externalError } from "../../common/errors.js";
 import { scratchDamaged } from "../../exchange/pagedFile.js";
-import { checksumOfFile } from "../../io/commitAssemble.js";
+import { checksumOfFile } from "../../io/commit/commitAssemble.js";
 import { isGone } from "../../io/fileErrors.js";
-import { nodeFileSystem } from "../../io/sinkFileSystem.js";
+import { nodeFileSystem } from "../../io/fileSystem.js";
 import type { FileWritten } from "../../task/protocol.js";
 
 /** Size and crc32 (8 hex digits) of a file; null where there is none. @throws MillraceError External/FILE_IO */

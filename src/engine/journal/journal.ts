@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { ErrorData } from "../../common/errors.js";
 import type { JsonValue } from "../../expr/nodes.js";
-import type { Staged, Target } from "../../io/commit.js";
+import type { Staged, Target } from "../../io/commit/commit.js";
 import { killPoint } from "../../io/killPoint.js";
-import type { FileSystem } from "../../io/sinkFileSystem.js";
+import type { FileSystem } from "../../io/fileSystem.js";
 import type { SinkSpec } from "../../plan/nodes.js";
 import type { RunStatus, StageFlow } from "../../report/model.js";
 import type { Schema } from "../../schema/types.js";

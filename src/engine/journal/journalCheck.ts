@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { dataError, type MillraceError } from "../../common/errors.js";
-import { nodeFileSystem, writeTextAtomically } from "../../io/sinkFileSystem.js";
+import { nodeFileSystem, writeTextAtomically } from "../../io/fileSystem.js";
 import type { RunMemory } from "./journal.js";
 
 const tablesFile = (runFolder: string): string => join(runFolder, "tables");

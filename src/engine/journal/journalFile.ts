@@ -3,7 +3,7 @@ import type * as MessagePack from "msgpackr";
 import { dataError } from "../../common/errors.js";
 import { requireLibrary } from "../../common/library.js";
 import { fileError } from "../../io/fileErrors.js";
-import type { FileSystem } from "../../io/sinkFileSystem.js";
+import type { FileSystem } from "../../io/fileSystem.js";
 
 /**
  * A file of records that only grows. Layout: the magic bytes, then for each record its length and the crc32 of its bytes (unsigned 32-bit,

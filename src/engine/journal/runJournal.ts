@@ -1,5 +1,5 @@
-import { nodeFileSystem } from "../../io/sinkFileSystem.js";
-import { thisProcess } from "../../io/commitOwner.js";
+import { nodeFileSystem } from "../../io/fileSystem.js";
+import { thisProcess } from "../../io/commit/commitOwner.js";
 import { killPoint } from "../../io/killPoint.js";
 import type { ResumeMetrics } from "../../report/model.js";
 import type { FileWritten, TaskResult } from "../../task/protocol.js";

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { dataError } from "../../common/errors.js";
-import { nodeFileSystem, writeTextAtomically } from "../../io/sinkFileSystem.js";
+import { nodeFileSystem, writeTextAtomically } from "../../io/fileSystem.js";
 import { planFromJson, planToJson } from "../../plan/json.js";
 import type { Plan } from "../../plan/nodes.js";
 

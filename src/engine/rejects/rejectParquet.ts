@@ -1,8 +1,8 @@
 import type { Batch, Column, FixedValues } from "../../batch/column.js";
 import { required } from "../../common/assert.js";
 import { internalError } from "../../common/errors.js";
-import { parquetDefaults, ParquetFileWriter, type ParquetOptions } from "../../io/parquetWrite.js";
-import { OutputFile } from "../../io/sinkOutput.js";
+import { parquetDefaults, ParquetFileWriter, type ParquetOptions } from "../../io/parquet/parquetWrite.js";
+import { OutputFile } from "../../io/sink/sinkOutput.js";
 import { types } from "../../schema/types.js";
 import { rejectNumbers, rejectSchema, rejectTexts, taskRejectSchema } from "../../task/rejectColumns.js";
 

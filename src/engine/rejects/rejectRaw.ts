@@ -2,12 +2,12 @@ import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { BytesColumn, Column } from "../../batch/column.js";
 import { internalError } from "../../common/errors.js";
-import { readCsvHead } from "../../io/csvHead.js";
-import { Transcoder } from "../../io/encoding.js";
-import { transcodeHead } from "../../io/encodingSource.js";
+import { readCsvHead } from "../../io/csv/csvHead.js";
+import { Transcoder } from "../../io/text/encoding.js";
+import { transcodeHead } from "../../io/text/encodingSource.js";
 import { fileError } from "../../io/fileErrors.js";
-import { nodeFileSystem } from "../../io/sinkFileSystem.js";
-import { readHeadBytes } from "../../io/textBytes.js";
+import { nodeFileSystem } from "../../io/fileSystem.js";
+import { readHeadBytes } from "../../io/text/textBytes.js";
 import type { ResolvedSource, SourceFile } from "../../plan/bound.js";
 import type { RawFileEntry } from "./rejectIndex.js";
 

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { configError, type MillraceError } from "../../common/errors.js";
-import { readManifest } from "../../io/manifest.js";
-import { nodeFileSystem } from "../../io/sinkFileSystem.js";
-import { isFileTarget } from "../../io/commit.js";
+import { readManifest } from "../../io/commit/manifest.js";
+import { nodeFileSystem } from "../../io/fileSystem.js";
+import { isFileTarget } from "../../io/commit/commit.js";
 import { type BoundNode, boundInputs, type ResolvedSource } from "../../plan/bound.js";
 import type { Plan, SinkSpec } from "../../plan/nodes.js";
 import type { RejectIndex } from "../rejects/rejectIndex.js";

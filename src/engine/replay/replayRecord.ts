@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { dataError } from "../../common/errors.js";
-import { nodeFileSystem, writeTextAtomically } from "../../io/sinkFileSystem.js";
+import { nodeFileSystem, writeTextAtomically } from "../../io/fileSystem.js";
 import { rejectFolder } from "../rejects/rejectIndex.js";
 
 /**

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { folderOfRun } from "../../history/runFolders.js";
-import { nodeFileSystem } from "../../io/sinkFileSystem.js";
+import { nodeFileSystem } from "../../io/fileSystem.js";
 import { readMemory, type RunMemory, type TaskRecord } from "../journal/journal.js";
 import { listRuns, type RunSummary } from "./runs.js";
 

@@ -1,8 +1,8 @@
 import type { Resumption } from "../execution.js";
 import { configError, MillraceError } from "../../common/errors.js";
 import { folderOfRun } from "../../history/runFolders.js";
-import { supersededBy } from "../../io/commit.js";
-import { nodeFileSystem } from "../../io/sinkFileSystem.js";
+import { supersededBy } from "../../io/commit/commit.js";
+import { nodeFileSystem } from "../../io/fileSystem.js";
 import type { Plan } from "../../plan/nodes.js";
 import { canonicalJson } from "../../plan/canonical.js";
 import type { RunReport } from "../../report/report.js";

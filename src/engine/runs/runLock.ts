@@ -1,7 +1,7 @@
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { configError } from "../../common/errors.js";
-import { isRunning, type ProcessIdentity, thisProcess } from "../../io/commitOwner.js";
+import { isRunning, type ProcessIdentity, thisProcess } from "../../io/commit/commitOwner.js";
 import { killPoint } from "../../io/killPoint.js";
 import { fileError, patiently } from "../../io/fileErrors.js";
 

@@ -3,8 +3,8 @@ import { join, resolve } from "node:path";
 import { MillraceError } from "../../common/errors.js";
 import type { JsonValue } from "../../expr/nodes.js";
 import { folderOfRun, runIds } from "../../history/runFolders.js";
-import { supersededBy } from "../../io/commit.js";
-import { nodeFileSystem } from "../../io/sinkFileSystem.js";
+import { supersededBy } from "../../io/commit/commit.js";
+import { nodeFileSystem } from "../../io/fileSystem.js";
 import { readMemory, type RunMemory } from "../journal/journal.js";
 import { ownerOfRun } from "./runLock.js";
 

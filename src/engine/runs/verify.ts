@@ -2,8 +2,8 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { configError } from "../../common/errors.js";
 import { openReport } from "../../history/reports.js";
-import { type Manifest, type ManifestFile, readManifest } from "../../io/manifest.js";
-import { nodeFileSystem } from "../../io/sinkFileSystem.js";
+import { type Manifest, type ManifestFile, readManifest } from "../../io/commit/manifest.js";
+import { nodeFileSystem } from "../../io/fileSystem.js";
 import { fileChecksum } from "../journal/fileCheck.js";
 
 /** How a file differs from what was published: not there, of another size, of the same size with other bytes, or there without having been published. */

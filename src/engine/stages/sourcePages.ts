@@ -1,4 +1,4 @@
-import { checkPagesRead, type PagesRead } from "../../io/parquetPageCheck.js";
+import { checkPagesRead, type PagesRead } from "../../io/parquet/parquetPageCheck.js";
 import { topological } from "../../optimize/rewrite.js";
 import { type BoundNode, boundInputs } from "../../plan/bound.js";
 import { checksums } from "../../runtime/safety.js";

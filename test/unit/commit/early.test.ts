@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { assemble, discard, EarlyFile, prepareTarget, publish, type Target } from "../../../src/io/commit.js";
+import { assemble, discard, EarlyFile, prepareTarget, publish, type Target } from "../../../src/io/commit/commit.js";
 import { fileError } from "../../../src/io/fileErrors.js";
-import { type FileSystem, nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
-import { openWriter } from "../../../src/io/sinks.js";
+import { type FileSystem, nodeFileSystem } from "../../../src/io/fileSystem.js";
+import { openWriter } from "../../../src/io/sink/sinks.js";
 import { batchFromRows } from "../../../src/kernels/rows.js";
 import type { SinkSpec } from "../../../src/plan/nodes.js";
 import { type Schema, types } from "../../../src/schema/types.js";

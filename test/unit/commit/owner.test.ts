@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { assemble, completePublish, discard, prepareTarget, publish, runFoldersAt } from "../../../src/io/commit.js";
+import { assemble, completePublish, discard, prepareTarget, publish, runFoldersAt } from "../../../src/io/commit/commit.js";
 import { externalError } from "../../../src/common/errors.js";
-import { type FileSystem, nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
+import { type FileSystem, nodeFileSystem } from "../../../src/io/fileSystem.js";
 import type { SinkSpec } from "../../../src/plan/nodes.js";
 import { type Schema, types } from "../../../src/schema/types.js";
 

@@ -2,7 +2,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { type FileSystem, nodeFileSystem, readText } from "../../../src/io/sinkFileSystem.js";
+import { type FileSystem, nodeFileSystem, readText } from "../../../src/io/fileSystem.js";
 
 /** Another process takes away or replaces a small file just after it was looked at. */
 const folder = mkdtempSync(join(tmpdir(), "millrace-read-text-"));

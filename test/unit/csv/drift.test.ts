@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { resolveCsv } from "../../../src/io/csvSource.js";
+import { resolveCsv } from "../../../src/io/csv/csvSource.js";
 import type { CsvOptions } from "../../../src/plan/csvSpec.js";
 import { parseSchema } from "../../../src/plan/schemaSpec.js";
 import type { Schema } from "../../../src/schema/types.js";

@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
-import { Transcoder, type TextEncoding } from "../../../src/io/encoding.js";
-import { planCsv } from "../../../src/io/csvSource.js";
+import { Transcoder, type TextEncoding } from "../../../src/io/text/encoding.js";
+import { planCsv } from "../../../src/io/csv/csvSource.js";
 import type { CsvOptions } from "../../../src/plan/csvSpec.js";
 import { readAll, resolveOne, tempFolder, writeText } from "./support.js";
 

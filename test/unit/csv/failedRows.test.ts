@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Column } from "../../../src/batch/column.js";
-import { Failures } from "../../../src/io/csvFailures.js";
+import { Failures } from "../../../src/io/csv/csvFailures.js";
 import { Gaps, withoutRows } from "../../../src/io/failedRows.js";
 import type { CsvKernels } from "../../../src/kernels/csvKernels.js";
 import { createKernels } from "../../../src/kernels/wasm.js";

@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
-import { inspectCsv } from "../../../src/io/csvInspect.js";
+import { inspectCsv } from "../../../src/io/csv/csvInspect.js";
 import { readAll, resolveOne, tempFolder, writeText } from "./support.js";
 
 const folder = tempFolder();

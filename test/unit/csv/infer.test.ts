@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "vitest";
-import { TypeGuess } from "../../../src/io/textInfer.js";
+import { TypeGuess } from "../../../src/io/text/textInfer.js";
 import { typeName } from "../../../src/schema/types.js";
 import { fuzzSeed, randomFrom } from "../../fuzz/random.js";
 import { readAll, resolveOne, tempFolder, writeText } from "./support.js";

@@ -1,7 +1,7 @@
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, describe, expect, test } from "vitest";
-import { planJsonl, openJsonl, resolveJsonl } from "../../../src/io/jsonlSource.js";
-import { resolveCsv } from "../../../src/io/csvSource.js";
+import { planJsonl, openJsonl, resolveJsonl } from "../../../src/io/json/jsonlSource.js";
+import { resolveCsv } from "../../../src/io/csv/csvSource.js";
 import type { SourceSpec } from "../../../src/plan/nodes.js";
 import { type DataType, types } from "../../../src/schema/types.js";
 import { read } from "../../../src/plan/read.js";

@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
-import { parseHead } from "../../../src/io/csvHead.js";
+import { parseHead } from "../../../src/io/csv/csvHead.js";
 import { openReader, planPartitions, resolveSource } from "../../../src/io/sources.js";
 import { type Schema, typeName, types } from "../../../src/schema/types.js";
 import { batchRows, csvDefaults, csvSpec, readAll, resolveOne, tempFolder, writeText } from "./support.js";

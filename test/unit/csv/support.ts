@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Batch, Column } from "../../../src/batch/column.js";
-import { openCsv, planCsv, resolveCsv } from "../../../src/io/csvSource.js";
+import { openCsv, planCsv, resolveCsv } from "../../../src/io/csv/csvSource.js";
 import type { ResolvedSource } from "../../../src/plan/bound.js";
 import type { CsvOptions } from "../../../src/plan/csvSpec.js";
 import type { SourceSpec } from "../../../src/plan/nodes.js";

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { quickSumSql, type SumBounds, unsureSum } from "../../../src/duckdb/quickSum.js";
 import type { DuckDbSession } from "../../../src/duckdb/session.js";
 import { runDuckDbStage } from "../../../src/duckdb/stage.js";
-import { resolveParquet } from "../../../src/io/parquetRead.js";
+import { resolveParquet } from "../../../src/io/parquet/parquetRead.js";
 import type { BoundAggregate } from "../../../src/expr/nodes.js";
 import type { BoundNode } from "../../../src/plan/bound.js";
 import { type Schema, types } from "../../../src/schema/types.js";

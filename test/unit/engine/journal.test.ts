@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Journal, readMemory, type RunHeader } from "../../../src/engine/journal/journal.js";
 import { ownerOfRun, RunLock } from "../../../src/engine/runs/runLock.js";
 import { type RunBefore, type TaskIdentity, whyChanged, withoutFunctions } from "../../../src/engine/journal/taskIdentity.js";
-import { nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
+import { nodeFileSystem } from "../../../src/io/fileSystem.js";
 import type { TaskResult } from "../../../src/task/protocol.js";
 
 let folder = "";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { JournalWriter, readJournalFile } from "../../../src/engine/journal/journalFile.js";
-import { type FileSystem, nodeFileSystem } from "../../../src/io/sinkFileSystem.js";
+import { type FileSystem, nodeFileSystem } from "../../../src/io/fileSystem.js";
 
 const records = [
   { kind: "run", runId: "20260101T000000-00000000", bytes: 2 ** 40, ratio: 0.1 },

@@ -1,5 +1,5 @@
 import { builderFor } from "../../../src/batch/builder.js";
-import { openFile } from "../../../src/io/sinks.js";
+import { openFile } from "../../../src/io/sink/sinks.js";
 import { type Schema, types } from "../../../src/schema/types.js";
 
 const schema: Schema = [{ name: "id", type: types.int64, nullable: false }];

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openJsonl, resolveJsonl } from "../../../src/io/jsonlSource.js";
+import { openJsonl, resolveJsonl } from "../../../src/io/json/jsonlSource.js";
 import { parseType, type Schema } from "../../../src/schema/types.js";
 import type { RejectRecord } from "../../../src/task/protocol.js";
 import { batchRows } from "../csv/support.js";

@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { ExactLines } from "../../../src/io/jsonlExact.js";
-import { openJsonl, resolveJsonl } from "../../../src/io/jsonlSource.js";
+import { ExactLines } from "../../../src/io/json/jsonlExact.js";
+import { openJsonl, resolveJsonl } from "../../../src/io/json/jsonlSource.js";
 import { parseType, type Schema, type Value } from "../../../src/schema/types.js";
 import { batchRows, tempFolder, writeText } from "../csv/support.js";
 

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
-import { ExactLines } from "../../../src/io/jsonlExact.js";
-import { openJsonl, resolveJsonl } from "../../../src/io/jsonlSource.js";
+import { ExactLines } from "../../../src/io/json/jsonlExact.js";
+import { openJsonl, resolveJsonl } from "../../../src/io/json/jsonlSource.js";
 import { parseType, type Schema } from "../../../src/schema/types.js";
 import { batchRows, tempFolder, writeText } from "../csv/support.js";
 

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import { MillraceError } from "../../../src/common/errors.js";
-import { checkPages } from "../../../src/io/parquetChecksum.js";
-import { openParquet, planParquet, resolveParquet } from "../../../src/io/parquetRead.js";
-import { encodeThrift, i32, struct } from "../../../src/io/parquetThrift.js";
+import { checkPages } from "../../../src/io/parquet/parquetChecksum.js";
+import { openParquet, planParquet, resolveParquet } from "../../../src/io/parquet/parquetRead.js";
+import { encodeThrift, i32, struct } from "../../../src/io/parquet/parquetThrift.js";
 import { duckRows } from "./readers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "parquet-damage-"));

@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
 import type { Batch, BytesColumn, Column } from "../../../src/batch/column.js";
-import { ParquetFileWriter, type ParquetOptions, parquetDefaults } from "../../../src/io/parquetWrite.js";
-import { OutputFile } from "../../../src/io/sinkOutput.js";
+import { ParquetFileWriter, type ParquetOptions, parquetDefaults } from "../../../src/io/parquet/parquetWrite.js";
+import { OutputFile } from "../../../src/io/sink/sinkOutput.js";
 import { type DataType, type Schema, types, type Value } from "../../../src/schema/types.js";
 import { duckRows, hyparquetRows, wasmRows } from "./readers.js";
 

@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { columnReader } from "../../../src/batch/reader.js";
-import { openArrow, planArrow, resolveArrow } from "../../../src/io/arrowRead.js";
-import { openParquet, planParquet, resolveParquet } from "../../../src/io/parquetRead.js";
+import { openArrow, planArrow, resolveArrow } from "../../../src/io/arrow/arrowRead.js";
+import { openParquet, planParquet, resolveParquet } from "../../../src/io/parquet/parquetRead.js";
 import type { ResolvedSource, SourceFile } from "../../../src/plan/bound.js";
 import type { FileSource, SourceSpec } from "../../../src/plan/nodes.js";
 import { type Schema, types, typeName, type Value } from "../../../src/schema/types.js";
-import { openWriter } from "../../../src/io/sinks.js";
+import { openWriter } from "../../../src/io/sink/sinks.js";
 import { duckRows } from "./readers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "parquet-read-"));

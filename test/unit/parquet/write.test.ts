@@ -6,10 +6,10 @@ import { afterAll, describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
 import type { Batch } from "../../../src/batch/column.js";
 import { sliceBatch } from "../../../src/batch/gather.js";
-import { NestedParquetWriter } from "../../../src/io/parquetNested.js";
-import { compressions } from "../../../src/io/parquetPages.js";
-import { ParquetFileWriter, type ParquetOptions, parquetDefaults, parquetOptions } from "../../../src/io/parquetWrite.js";
-import { OutputFile } from "../../../src/io/sinkOutput.js";
+import { NestedParquetWriter } from "../../../src/io/parquet/parquetNested.js";
+import { compressions } from "../../../src/io/parquet/parquetPages.js";
+import { ParquetFileWriter, type ParquetOptions, parquetDefaults, parquetOptions } from "../../../src/io/parquet/parquetWrite.js";
+import { OutputFile } from "../../../src/io/sink/sinkOutput.js";
 import { type Schema, types, type Value } from "../../../src/schema/types.js";
 import { duckRows, duckTexts, hyparquetRows, wasmRows } from "./readers.js";
 

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { crc32After, crc32Before, joinedCrc32, PageChecksums, PageJoiner } from "../../../src/io/sinkChecksum.js";
+import { crc32After, crc32Before, joinedCrc32, PageChecksums, PageJoiner } from "../../../src/io/sink/sinkChecksum.js";
 
 const bytes = fc.uint8Array({ maxLength: 3000 });
 

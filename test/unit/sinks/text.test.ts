@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { TextOut } from "../../../src/io/sinkText.js";
+import { TextOut } from "../../../src/io/sink/sinkText.js";
 
 const written = (value: number): string | null => {
   const out = new TextOut();

@@ -1,0 +1,378 @@
+import type { Column } from "../../batch/column.js";
+import { internalError } from "../../common/errors.js";
+import { parseText } from "../../functions/cast.js";
+import { RowFailure } from "../../functions/definition.js";
+import { type CsvKernels, contextBytes, slot } from "../../kernels/csvKernels.js";
+import { type JsonKernels, jsonMarksStep, jsonQuick } from "../../kernels/jsonKernels.js";
+import type { KernelMemory } from "../../kernels/wasm.js";
+import type { DataType, Field, Value } from "../../schema/types.js";
+import { kernelOf } from "../csv/csvColumns.js";
+import { riskyNumber } from "./jsonlExact.js";
+import { isBase64, jsonValue, NeedsExactNumbers, needsDigits } from "./jsonlValues.js";
+import type { JsonlWalk } from "./jsonlWalk.js";
+import type { TextBlock } from "../text/textBlock.js";
+import { fixedView, storeFixed, storeWide, widthOf } from "../text/textValues.js";
+
+/** How a column's values are made: by a kernel, or value by value from their JSON text. */
+type Way = "fixed" | "text" | "wide" | "object" | "null";
+
+interface Planned {
+  readonly field: Field;
+  readonly way: Way;
+  readonly index: number;
+  readonly values: number;
+  readonly ends: number;
+  readonly valid: number;
+  readonly objects: Value[];
+  nulls: number;
+  /** The walker converts plain numbers. */
+  quick: boolean;
+  /** Batches that it did so for, and those of them whose numbers were not all plain. */
+  walked: number;
+  missed: number;
+}
+
+/** Past so many batches, a column most of whose batches need its kernel is left to that alone. */
+const triedBatches = 8;
+
+/** Entries of a pair that is null: an empty span at the block's begin. */
+const nullStart = 0xffffffff;
+
+/** Column buffers of one reader, filled anew for every batch. */
+export class JsonlColumns {
+  readonly #memory: KernelMemory;
+  readonly #kernels: CsvKernels & JsonKernels;
+  readonly #walk: JsonlWalk;
+  readonly #owned: number[] = [];
+  readonly #context: number;
+  readonly #slow: number;
+  readonly #limit: number;
+  readonly #columns: readonly Planned[];
+  #block: TextBlock | undefined;
+  #scratch = 0;
+
+  constructor(memory: KernelMemory, kernels: CsvKernels & JsonKernels, walk: JsonlWalk, fields: readonly Field[]) {
+    this.#memory = memory;
+    this.#kernels = kernels;
+    this.#walk = walk;
+    this.#context = this.#alloc(contextBytes);
+    this.#slow = this.#alloc(walk.capacity * 4);
+    this.#limit = this.#alloc(8);
+    this.#columns = fields.map((field, index) => this.#plan(field, index));
+  }
+
+  /**
+   * Converts the walked rows and answers the rows that need the exact reader (`exact` and those whose values the kernels leave alone),
+   * ascending; their values come by `put`.
+   */
+  read(block: TextBlock, count: number, exact: Uint32Array): readonly number[] {
+    this.#block = block;
+    this.#scratch = block.scratch;
+    const rows = new Set<number>(exact);
+    for (const column of this.#columns) this.#readColumn(column, count, rows);
+    // The exact reader brings the text of these rows; what the walker found would be unescaped in vain.
+    for (const row of rows) this.#forget(row);
+    for (const column of this.#columns) {
+      if (column.way !== "text") continue;
+      this.#readText(column, count);
+      // What is no base64 is told by the exact reader.
+      if (column.field.type.kind === "binary") for (const row of this.#decode(column, count)) rows.add(row);
+    }
+    return [...rows].sort((a, b) => a - b);
+  }
+
+  /** Sets a row's values, in the order of the fields. */
+  put(row: number, values: readonly Value[]): void {
+    const valid = this.#memory.u8();
+    this.#columns.forEach((column, i) => {
+      const value = values[i] ?? null;
+      const at = column.valid + row;
+      column.nulls += (valid[at] as number) - (value === null ? 0 : 1);
+      valid[at] = value === null ? 0 : 1;
+      if (value !== null) this.#store(column, row, value);
+    });
+  }
+
+  /** The columns of the batch, views on kernel memory. */
+  finish(count: number): Column[] {
+    return this.#columns.map((column) => this.#finish(column, count));
+  }
+
+  free(): void {
+    for (const address of this.#owned) this.#memory.free(address);
+  }
+
+  #plan(field: Field, index: number): Planned {
+    const way = wayOf(field.type);
+    const rows = this.#walk.capacity;
+    const values = this.#alloc(rows * widthOf(field.type));
+    const valid = this.#alloc(Math.ceil(rows / jsonMarksStep) * jsonMarksStep);
+    const ends = this.#alloc(way === "text" ? rows * 4 : 0);
+    const quick = quickOf(field.type);
+    this.#walk.takeNumbers(index, quick, values, valid);
+    return { field, way, index, values, ends, valid, objects: [], nulls: 0, quick: quick !== 0, walked: 0, missed: 0 };
+  }
+
+  #alloc(bytes: number): number {
+    const address = this.#memory.alloc(bytes);
+    this.#owned.push(address);
+    return address;
+  }
+
+  #at(): TextBlock {
+    if (this.#block === undefined) throw internalError("columns are read before a block is");
+    return this.#block;
+  }
+
+  #fillContext(column: Planned, count: number): void {
+    const u32 = this.#memory.u32();
+    const c = this.#context >>> 2;
+    const { base } = this.#at();
+    u32[c + slot.base] = base;
+    u32[c + slot.seps] = this.#walk.spans;
+    u32[c + slot.rows] = this.#walk.rows;
+    u32[c + slot.count] = count;
+    u32[c + slot.field] = column.index * 2 + 1;
+    u32[c + slot.strip] = 0;
+    u32[c + slot.quote] = 0xffffffff;
+    u32[c + slot.escape] = 0xffffffff;
+    u32[c + slot.marked] = 0;
+    u32[c + slot.values] = column.values;
+    u32[c + slot.valid] = column.valid;
+    u32[c + slot.slow] = this.#slow;
+    u32[c + slot.ends] = column.ends;
+    u32[c + slot.origin] = base;
+    u32[c + slot.scratch] = this.#scratch;
+    u32[c + slot.stride] = 0;
+    const { type } = column.field;
+    if (type.kind === "decimal" && type.precision <= 18) {
+      u32[c + slot.param] = type.scale;
+      u32[c + slot.limit] = this.#limit;
+      this.#memory.u64()[this.#limit >>> 3] = 10n ** BigInt(type.precision);
+    }
+  }
+
+  #out(index: number): number {
+    return this.#memory.u32()[(this.#context >>> 2) + index] as number;
+  }
+
+  #readColumn(column: Planned, count: number, slow: Set<number>): void {
+    switch (column.way) {
+      case "fixed": {
+        if (this.#tookNumbers(column, count)) return;
+        this.#fillContext(column, count);
+        kernelOf(this.#kernels, column.field.type)(this.#context);
+        column.nulls = this.#out(slot.nulls);
+        const first = this.#slow >>> 2;
+        for (const row of this.#memory.u32().subarray(first, first + this.#out(slot.slows))) slow.add(row);
+        return;
+      }
+      case "null":
+        this.#memory.u8().fill(0, column.valid, column.valid + count);
+        column.nulls = count;
+        return;
+      case "text":
+        return;
+      case "wide":
+      case "object":
+        this.#readValues(column, count, slow);
+        return;
+    }
+  }
+
+  /** Whether the walker converted every value of the column. */
+  #tookNumbers(column: Planned, count: number): boolean {
+    if (!column.quick) return false;
+    column.walked++;
+    column.nulls = this.#kernels.jsonMarks(column.valid, count);
+    if (column.nulls >= 0) return true;
+    column.missed++;
+    if (column.walked >= triedBatches && column.missed * 2 > column.walked) {
+      column.quick = false;
+      this.#walk.takeNumbers(column.index, 0, column.values, column.valid);
+    }
+    return false;
+  }
+
+  #readText(column: Planned, count: number): void {
+    this.#fillContext(column, count);
+    this.#memory.u32()[(this.#context >>> 2) + slot.param] = this.#at().length;
+    this.#kernels.jsonTextColumn(this.#context);
+    column.nulls = this.#out(slot.nulls);
+    this.#scratch = this.#out(slot.scratch);
+  }
+
+  /** Turns texts in base64 into what they say, which is shorter; answers the rows whose text is none. */
+  #decode(column: Planned, count: number): number[] {
+    const wrong: number[] = [];
+    const { base, scratch } = this.#at();
+    const memory = Buffer.from(this.#memory.memory.buffer);
+    const valid = this.#memory.u8();
+    const places = this.#memory.u32();
+    const [starts, ends] = [column.values >>> 2, column.ends >>> 2];
+    for (let row = 0; row < count; row++) {
+      if (valid[column.valid + row] === 0) continue;
+      const from = base + (places[starts + row] as number);
+      const text = memory.toString("latin1", from, base + (places[ends + row] as number));
+      if (!isBase64(text)) {
+        wrong.push(row);
+        continue;
+      }
+      // The block itself must stay as it is: a reject shows its bytes.
+      const to = from >= scratch ? from : this.#scratch;
+      const length = memory.write(text, to, "base64");
+      if (to !== from) this.#scratch += length;
+      places[starts + row] = to - base;
+      places[ends + row] = to - base + length;
+    }
+    return wrong;
+  }
+
+  /** Converts value by value; a value that does not go in simply makes its row slow. */
+  #readValues(column: Planned, count: number, slow: Set<number>): void {
+    const u32 = this.#memory.u32();
+    const bytes = this.#memory.u8();
+    const { base } = this.#at();
+    const block = Buffer.from(bytes.buffer, base, this.#at().length);
+    const risky = needsDigits(column.field.type);
+    column.nulls = 0;
+    let at = (this.#walk.spans >>> 2) + column.index * 2;
+    for (let row = 0; row < count; row++, at += this.#walk.stride) {
+      const end = u32[at + 1] as number;
+      bytes[column.valid + row] = end === 0 ? 0 : 1;
+      if (end === 0) {
+        column.nulls++;
+        if (column.way === "object") column.objects[row] = null;
+        continue;
+      }
+      const text = block.toString("utf8", ((u32[at] as number) + 1) >>> 0, end);
+      const value = readValue(text, column, risky);
+      if (value === undefined) slow.add(row);
+      else this.#store(column, row, value);
+    }
+  }
+
+  #forget(row: number): void {
+    const u32 = this.#memory.u32();
+    let at = (this.#walk.spans >>> 2) + row * this.#walk.stride;
+    for (const end = at + this.#columns.length * 2; at < end; at += 2) {
+      u32[at] = nullStart;
+      u32[at + 1] = 0;
+    }
+  }
+
+  #store(column: Planned, row: number, value: Value): void {
+    const { type } = column.field;
+    const memory = this.#memory;
+    switch (column.way) {
+      case "fixed":
+        storeFixed(fixedView(memory, type, column.values, row + 1), type, row, value);
+        return;
+      case "wide":
+        storeWide(memory.i64().subarray(column.values >>> 3, (column.values >>> 3) + row * 2 + 2), row, value);
+        return;
+      case "object":
+        column.objects[row] = value;
+        return;
+      case "text":
+        this.#storeText(column, row, value);
+        return;
+      case "null":
+        throw internalError("a column of nulls takes no value");
+    }
+  }
+
+  /** Behind the texts that the kernels unescaped; a row's texts together are never longer than its line, so the space suffices. */
+  #storeText(column: Planned, row: number, value: Value): void {
+    const { base, capacity, scratch } = this.#at();
+    const bytes = this.#memory.u8();
+    const text = typeof value === "string" ? Buffer.from(value, "utf8") : value;
+    if (!(text instanceof Uint8Array)) throw internalError(`a text cannot be ${typeof value}`);
+    if (this.#scratch + text.length > scratch + capacity) throw internalError("a line's texts are longer than the line");
+    bytes.set(text, this.#scratch);
+    const u32 = this.#memory.u32();
+    u32[(column.values >>> 2) + row] = this.#scratch - base;
+    this.#scratch += text.length;
+    u32[(column.ends >>> 2) + row] = this.#scratch - base;
+  }
+
+  #finish(column: Planned, count: number): Column {
+    const memory = this.#memory;
+    const { type } = column.field;
+    const valid = column.nulls === 0 ? null : memory.u8().subarray(column.valid, column.valid + count);
+    const common = { type, length: count, valid } as const;
+    switch (column.way) {
+      case "text": {
+        const { base, scratch, capacity } = this.#at();
+        const [starts, ends] = [column.values >>> 2, column.ends >>> 2];
+        return {
+          layout: "bytes",
+          ...common,
+          bytes: memory.u8().subarray(base, scratch + capacity),
+          starts: memory.i32().subarray(starts, starts + count),
+          ends: memory.i32().subarray(ends, ends + count),
+        };
+      }
+      case "wide": {
+        const at = column.values >>> 3;
+        return { layout: "wide", ...common, values: memory.i64().subarray(at, at + count * 2) };
+      }
+      case "object":
+        return { layout: "object", ...common, values: column.objects.slice(0, count) };
+      case "fixed":
+      case "null":
+        return { layout: "fixed", ...common, values: fixedView(memory, type, column.values, count) };
+    }
+  }
+}
+
+function wayOf(type: DataType): Way {
+  switch (type.kind) {
+    case "utf8":
+    case "binary":
+      return "text";
+    case "list":
+    case "struct":
+      return "object";
+    case "null":
+      return "null";
+    case "decimal":
+      return type.precision > 18 ? "wide" : "fixed";
+    default:
+      return "fixed";
+  }
+}
+
+/** How the walker stores plain numbers of the type; 0 when it leaves them to the column's kernel. */
+function quickOf(type: DataType): number {
+  const { taken, wide, float, unsigned } = jsonQuick;
+  switch (type.kind) {
+    case "int32":
+      return taken;
+    case "uint32":
+      return taken | unsigned;
+    case "int64":
+      return taken | wide;
+    case "uint64":
+      return taken | wide | unsigned;
+    case "float32":
+      return taken | float;
+    case "float64":
+      return taken | wide | float;
+    default:
+      return 0;
+  }
+}
+
+/** The value of a JSON text, or undefined when only the whole line says what it means. */
+function readValue(text: string, column: Planned, risky: boolean): Value | undefined {
+  const { type } = column.field;
+  try {
+    if (column.way === "wide") return parseText(text, type);
+    if (risky && riskyNumber.test(text)) return undefined;
+    return jsonValue(JSON.parse(text), type, false);
+  } catch (error) {
+    if (error instanceof RowFailure || error instanceof NeedsExactNumbers) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,164 @@
+import { internalError } from "../../common/errors.js";
+import { type Gather, type ParquetKernels, parquetKernels, Region } from "../../kernels/parquet.js";
+import type { DataType, Field } from "../../schema/types.js";
+import { isOptional } from "./parquetSchema.js";
+import { loadValues, type SliceColumn } from "./parquetSlice.js";
+
+/** The values of a column in one row group, in kernel memory: nulls left out, as the bytes that a plain page holds. */
+export type PlainValues =
+  /** `width` 32-bit words a value, low word first. */
+  | { readonly kind: "words"; readonly region: Region; readonly width: number; readonly count: number }
+  /** One byte of 0 or 1 a value. */
+  | { readonly kind: "bits"; readonly region: Region; readonly count: number }
+  /** A length of 4 bytes before each value, `used` bytes in all; `ends` holds where each value ends (u32). */
+  | { readonly kind: "bytes"; readonly region: Region; readonly used: number; readonly ends: Region; readonly count: number };
+
+/** A column of a row group, ready to encode. It stays good until the buffer is reset. */
+export interface ColumnData {
+  readonly field: Field;
+  readonly rows: number;
+  /** One byte a row; null when there are no nulls. */
+  readonly valid: Region | null;
+  readonly values: PlainValues;
+}
+
+/** Words that a value takes in a plain page; 0 for bits and byte strings. Wide decimals are held as 4 words until they are encoded. */
+export function wordsPerValue(type: DataType): number {
+  switch (type.kind) {
+    case "bool":
+    case "utf8":
+    case "binary":
+    case "list":
+    case "struct":
+      return 0;
+    case "int64":
+    case "uint64":
+    case "float64":
+    case "timestamp":
+      return 2;
+    case "decimal":
+      return type.precision <= 9 ? 1 : type.precision <= 18 ? 2 : 4;
+    default:
+      return 1;
+  }
+}
+
+/** How the elements of a column become plain values. */
+interface FixedCopy {
+  readonly gather: Gather;
+  /** Elements a row. */
+  readonly each: number;
+  /** The elements are the plain values as they stand. */
+  readonly same: boolean;
+}
+
+function fixedCopy(column: SliceColumn["column"], width: number): FixedCopy {
+  const kernels = parquetKernels().functions<ParquetKernels>();
+  if (column.layout === "wide") return { gather: kernels.gather128, each: 2, same: true };
+  if (column.layout !== "fixed") throw internalError(`a ${column.layout} column holds no fixed values`);
+  const { values } = column;
+  if (width === 0) return { gather: kernels.gatherBytes, each: 1, same: true };
+  if (values.BYTES_PER_ELEMENT === 8) {
+    return width === 1
+      ? { gather: kernels.gatherLow32, each: 1, same: false }
+      : { gather: kernels.gather64, each: 1, same: true };
+  }
+  if (values.BYTES_PER_ELEMENT === 4) return { gather: kernels.gather32, each: 1, same: true };
+  if (values instanceof Int8Array) return { gather: kernels.gatherInt8, each: 1, same: false };
+  if (values instanceof Int16Array) return { gather: kernels.gatherInt16, each: 1, same: false };
+  return { gather: values instanceof Uint16Array ? kernels.gatherUint16 : kernels.gatherUint8, each: 1, same: false };
+}
+
+/** Collects a column of a row group slice by slice. Its memory is used again for the next row group. */
+export class ColumnBuffer {
+  readonly #field: Field;
+  readonly #width: number;
+  readonly #isBytes: boolean;
+  readonly #valid = new Region();
+  readonly #values = new Region();
+  readonly #ends = new Region();
+  #hasNulls = false;
+  #rows = 0;
+  #count = 0;
+  #used = 0;
+
+  constructor(field: Field) {
+    this.#field = field;
+    this.#width = wordsPerValue(field.type);
+    this.#isBytes = field.type.kind === "utf8" || field.type.kind === "binary";
+  }
+
+  /** Appends a slice of `rows` rows; `bytes` is the address that a text column's starts count from. */
+  append(slice: SliceColumn, rows: number, bytes: number): void {
+    this.#appendValidity(slice, rows);
+    if (this.#isBytes) this.#appendTexts(slice, bytes);
+    else this.#appendFixed(slice);
+    this.#rows += rows;
+    this.#count += slice.live;
+  }
+
+  #appendValidity({ valid }: SliceColumn, rows: number): void {
+    if (valid !== 0 && !isOptional(this.#field)) {
+      throw internalError(`column ${JSON.stringify(this.#field.name)} is declared without nulls and has one`);
+    }
+    if (valid === 0 && !this.#hasNulls) return;
+    const at = this.#valid.reserve(this.#rows + rows, this.#hasNulls ? this.#rows : 0);
+    const memory = parquetKernels().memory.u8();
+    if (!this.#hasNulls) memory.fill(1, at, at + this.#rows);
+    this.#hasNulls = true;
+    const end = at + this.#rows;
+    if (valid === 0) memory.fill(1, end, end + rows);
+    else memory.copyWithin(end, valid, valid + rows);
+  }
+
+  #appendFixed(slice: SliceColumn): void {
+    const size = this.#width === 0 ? 1 : this.#width * 4;
+    const { gather, each, same } = fixedCopy(slice.column, this.#width);
+    const from = this.#count * size;
+    const to = this.#values.reserve(from + slice.live * size, from) + from;
+    if (slice.rows === 0 && same) {
+      const { column, low, live } = slice;
+      if (column.layout !== "fixed" && column.layout !== "wide") throw internalError("not a fixed column");
+      const part = column.values.subarray(low * each, (low + live) * each);
+      parquetKernels()
+        .memory.u8()
+        .set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), to);
+    } else {
+      const source = loadValues(slice, each);
+      gather(source, slice.rows, slice.live, to);
+    }
+  }
+
+  #appendTexts({ column, text, rows, live }: SliceColumn, bytes: number): void {
+    if (text === null) throw internalError(`a ${column.layout} column holds no byte strings`);
+    const to = this.#values.reserve(this.#used + text.total + live * 4, this.#used);
+    const toEnds = this.#ends.reserve((this.#count + live) * 4, this.#count * 4) + this.#count * 4;
+    const { gatherText } = parquetKernels().functions<ParquetKernels>();
+    this.#used = gatherText(bytes, text.starts, text.ends, rows, live, to, this.#used, toEnds) >>> 0;
+  }
+
+  /** What was collected. */
+  data(): ColumnData {
+    return { field: this.#field, rows: this.#rows, valid: this.#hasNulls ? this.#valid : null, values: this.#plain() };
+  }
+
+  #plain(): PlainValues {
+    const region = this.#values;
+    const count = this.#count;
+    if (this.#width > 0) return { kind: "words", region, width: this.#width, count };
+    return this.#isBytes ? { kind: "bytes", region, used: this.#used, ends: this.#ends, count } : { kind: "bits", region, count };
+  }
+
+  reset(): void {
+    this.#rows = 0;
+    this.#count = 0;
+    this.#used = 0;
+    this.#hasNulls = false;
+  }
+
+  /** Gives the memory back; the buffer is empty then. */
+  free(): void {
+    this.reset();
+    for (const region of [this.#valid, this.#values, this.#ends]) region.free();
+  }
+}

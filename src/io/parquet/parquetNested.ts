@@ -1,0 +1,104 @@
+import { builderFor, type ColumnBuilder } from "../../batch/builder.js";
+import type { Batch, Column } from "../../batch/column.js";
+import { rowCount } from "../../batch/column.js";
+import { encodeIpcStream } from "../../batch/ipc.js";
+import { columnReader } from "../../batch/reader.js";
+import type { Schema } from "../../schema/types.js";
+import { encodeFooterLike, type Footer, magic, parseFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
+import type { Compression } from "./parquetPages.js";
+import { parquetWasm } from "./parquetWasm.js";
+import type { ParquetOptions } from "./parquetWrite.js";
+import type { OutputFile, OutputSummary } from "../sink/sinkOutput.js";
+
+/** Numbers of parquet-wasm's own enumeration. */
+const wasmCompression: { readonly [C in Compression]: number } = { uncompressed: 0, snappy: 1, gzip: 2, zstd: 5 };
+
+/**
+ * Writes a Parquet file with lists and structs. Every row group is encoded by parquet-wasm as a file of its own, whose pages are then
+ * copied: memory stays at one row group, and the bytes depend on the rows and the options alone.
+ */
+export class NestedParquetWriter {
+  readonly #output: OutputFile;
+  readonly #schema: Schema;
+  readonly #options: ParquetOptions;
+  readonly #groups: RowGroup[] = [];
+  #builders: readonly ColumnBuilder[];
+  #first: Footer | null = null;
+  #rows = 0;
+  #bufferedRows = 0;
+
+  constructor(output: OutputFile, schema: Schema, options: ParquetOptions) {
+    this.#output = output;
+    this.#schema = schema;
+    this.#options = options;
+    this.#builders = this.#newBuilders();
+    output.write([magic]);
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** A rough figure: values of nested types have no known size. */
+  get bufferedBytes(): number {
+    return this.#bufferedRows * this.#schema.length * 32;
+  }
+
+  #newBuilders(): ColumnBuilder[] {
+    return this.#schema.map((field) => builderFor(field.type));
+  }
+
+  write(batch: Batch): void {
+    const readers = batch.columns.map(columnReader);
+    const count = rowCount(batch);
+    for (let i = 0; i < count; i++) {
+      const row = batch.selection === null ? i : (batch.selection[i] as number);
+      readers.forEach((read, c) => {
+        this.#builders[c]?.append(read(row));
+      });
+      this.#rows++;
+      if (++this.#bufferedRows === this.#options.rowGroupRows) this.flushRowGroup();
+    }
+  }
+
+  flushRowGroup(): void {
+    if (this.#bufferedRows > 0) this.#encode();
+  }
+
+  #encode(): void {
+    const columns: readonly Column[] = this.#builders.map((builder) => builder.finish());
+    const batch: Batch = { schema: this.#schema, length: this.#bufferedRows, columns, selection: null, origin: null };
+    this.#builders = this.#newBuilders();
+    this.#bufferedRows = 0;
+    const { Table, WriterPropertiesBuilder, writeParquet } = parquetWasm();
+    const properties = new WriterPropertiesBuilder()
+      .setCompression(wasmCompression[this.#options.compression])
+      .setDictionaryEnabled(this.#options.dictionary)
+      .setCreatedBy("millrace version 1")
+      .setMaxRowGroupSize(this.#options.rowGroupRows)
+      .build();
+    const bytes = writeParquet(Table.fromIPCStream(encodeIpcStream(this.#schema, [batch])), properties);
+    const footer = parseFooter(this.#output.path, bytes.length, (from, to) => bytes.subarray(from, to));
+    this.#first ??= footer;
+    const shift = this.#output.bytes - magic.length;
+    this.#output.write([bytes.subarray(magic.length, footer.dataEnd)]);
+    for (const group of footer.rowGroups) this.#groups.push(shiftRowGroup(group, shift));
+  }
+
+  finish(): OutputSummary {
+    this.flushRowGroup();
+    if (this.#first === null) this.#encode();
+    const like = this.#first as Footer | null;
+    this.#output.write([
+      encodeFooterLike(
+        like?.metadata ?? new Map(),
+        this.#groups.filter((group) => group.rows > 0),
+      ),
+    ]);
+    return this.#output.finish();
+  }
+
+  abort(): void {
+    this.#output.abort();
+  }
+}

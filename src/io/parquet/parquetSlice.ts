@@ -1,0 +1,236 @@
+import { type Batch, type BytesColumn, type Column, rowCount } from "../../batch/column.js";
+import { gatherColumn } from "../../batch/gather.js";
+import { internalError } from "../../common/errors.js";
+import { type ParquetKernels, parquetKernels, Region } from "../../kernels/parquet.js";
+
+/** Rows that are brought into kernel memory at a time: with their texts they fit a second-level cache. */
+export const sliceRows = 16_384;
+/** A range with so many times more rows, or bytes, than are wanted is not copied whole. */
+const sparseRows = 4;
+const sparseBytes = 16;
+const smallRange = 65_536;
+/** Scratch memory of one region that is kept from slice to slice. */
+const keptBytes = 16 << 20;
+
+/** Rows of one column in kernel memory. */
+export interface SliceColumn {
+  /** The column's rows from the slice's first physical row on: row r of the list is physical row `low + r`. */
+  readonly column: Column;
+  readonly low: number;
+  /** Physical rows that the slice reaches over. */
+  readonly reach: number;
+  /** Address of the rows that hold a value; 0 for all rows that the slice reaches over. */
+  readonly rows: number;
+  /** Rows that hold a value. */
+  readonly live: number;
+  /** Address of one byte a row, 0 at a null; 0 where there are no nulls. */
+  readonly valid: number;
+  readonly text: SliceText | null;
+}
+
+/** Addresses of a text column. */
+export interface SliceText {
+  readonly starts: number;
+  readonly ends: number;
+  /** Bytes of all texts together. */
+  readonly total: number;
+  /** The part of the column's bytes that the texts lie in. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Live rows of a batch in kernel memory, until the next slice is loaded. */
+export interface Slice {
+  readonly rows: number;
+  readonly columns: readonly SliceColumn[];
+  /** Plain bytes of all texts together, lengths included. */
+  readonly textBytes: number;
+}
+
+/** Scratch memory: what is taken stays good until `begin`. */
+class Arena {
+  readonly #regions: Region[] = [];
+  #next = 0;
+
+  begin(): void {
+    for (const region of this.#regions) region.trim(keptBytes);
+    this.#next = 0;
+  }
+
+  take(bytes: number): number {
+    const region = this.#regions[this.#next] ?? new Region();
+    this.#regions[this.#next++] = region;
+    return region.reserve(bytes);
+  }
+
+  /** A copy of an array's bytes. */
+  put(values: ArrayBufferView): number {
+    const at = this.take(values.byteLength);
+    parquetKernels()
+      .memory.u8()
+      .set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), at);
+    return at;
+  }
+}
+
+// One slice is in work at a time: writing is synchronous.
+const arena = new Arena();
+
+/** Brings the live rows `from..to` (at most `sliceRows`) of a batch into kernel memory; of texts only where they lie, see `loadTexts`. */
+export function loadSlice(batch: Batch, from: number, to: number): Slice {
+  arena.begin();
+  const n = to - from;
+  const { selection } = batch;
+  const kernels = parquetKernels().functions<ParquetKernels>();
+  const loader = new ColumnLoader(kernels, n);
+  if (selection === null) return loader.slice(batch.columns, from, null);
+  const rows = selection.subarray(from, to);
+  const low = rows[0] ?? 0;
+  const reach = (rows[n - 1] ?? 0) + 1 - low;
+  if (reach > n * sparseRows)
+    return loader.slice(
+      batch.columns.map((column) => gatherColumn(column, rows)),
+      0,
+      null,
+    );
+  return loader.slice(batch.columns, low, rows);
+}
+
+class ColumnLoader {
+  readonly #kernels: ParquetKernels;
+  readonly #n: number;
+
+  constructor(kernels: ParquetKernels, n: number) {
+    this.#kernels = kernels;
+    this.#n = n;
+  }
+
+  slice(columns: readonly Column[], low: number, list: Int32Array | null): Slice {
+    const reach = list === null ? this.#n : (list[list.length - 1] ?? low) + 1 - low;
+    let rows = 0;
+    if (list !== null && reach > this.#n) {
+      rows = arena.put(list);
+      this.#kernels.shiftRows(rows, this.#n, low);
+    }
+    const whole = columns.map((column) => this.#load(column, low, reach, rows));
+    const thin = thinTexts(whole);
+    // Texts that are few among many bytes are packed first.
+    const every = thin.size === 0 ? null : (list ?? everyRow(low, this.#n));
+    const loaded = whole.map((one) =>
+      every !== null && thin.has(one) ? this.#load(gatherColumn(one.column, every), 0, this.#n, 0) : one,
+    );
+    const textBytes = loaded.reduce((sum, { text, live }) => sum + (text === null ? 0 : text.total + live * 4), 0);
+    return { rows: this.#n, columns: loaded, textBytes };
+  }
+
+  #load(column: Column, low: number, reach: number, rows: number): SliceColumn {
+    const valid = column.valid === null ? null : arena.put(column.valid.subarray(low, low + reach));
+    let live = this.#n;
+    let liveRows = rows;
+    let validAt = 0;
+    if (valid !== null) {
+      const toValid = arena.take(this.#n);
+      const toRows = arena.take(this.#n * 4);
+      live = this.#kernels.liveRows(rows, valid, this.#n, toValid, toRows);
+      if (live < this.#n) {
+        liveRows = toRows;
+        validAt = toValid;
+      }
+    }
+    const base = { column, low, reach, rows: liveRows, live, valid: validAt };
+    if (column.layout !== "bytes") return { ...base, text: null };
+    return { ...base, text: this.#locate(column, low, reach, liveRows, live) };
+  }
+
+  #locate({ starts, ends }: BytesColumn, low: number, reach: number, rows: number, live: number): SliceText {
+    const startsAt = arena.put(starts.subarray(low, low + reach));
+    const endsAt = arena.put(ends.subarray(low, low + reach));
+    if (live === 0) return { starts: startsAt, ends: endsAt, total: 0, from: 0, to: 0 };
+    const out = arena.take(8);
+    const total = this.#kernels.textSpan(startsAt, endsAt, rows, live, out);
+    const [from = 0, to = 0] = parquetKernels()
+      .memory.u32()
+      .subarray(out >>> 2, (out >>> 2) + 2);
+    return { starts: startsAt, ends: endsAt, total, from, to };
+  }
+}
+
+function everyRow(from: number, n: number): Int32Array {
+  const rows = new Int32Array(n);
+  for (let i = 0; i < n; i++) rows[i] = from + i;
+  return rows;
+}
+
+/** A range of bytes that several columns lie in. */
+interface Span {
+  from: number;
+  to: number;
+  /** Bytes of the texts themselves. */
+  wanted: number;
+  readonly columns: SliceColumn[];
+}
+
+/** The text columns by the bytes that they lie in: those of a text file share theirs. */
+function spansOf(columns: readonly SliceColumn[]): Span[] {
+  const byBuffer = new Map<ArrayBufferLike, Map<number, Span>>();
+  for (const one of columns) {
+    const { column, text } = one;
+    if (text === null || text.total === 0 || column.layout !== "bytes") continue;
+    const { buffer, byteOffset } = column.bytes;
+    const byOffset = byBuffer.get(buffer) ?? new Map<number, Span>();
+    byBuffer.set(buffer, byOffset);
+    const span = byOffset.get(byteOffset) ?? { from: text.from, to: text.to, wanted: 0, columns: [] };
+    byOffset.set(byteOffset, span);
+    span.from = Math.min(span.from, text.from);
+    span.to = Math.max(span.to, text.to);
+    span.wanted += text.total;
+    span.columns.push(one);
+  }
+  return [...byBuffer.values()].flatMap((byOffset) => [...byOffset.values()]);
+}
+
+/** The text columns whose texts are too few to copy all the bytes that they lie among. */
+function thinTexts(columns: readonly SliceColumn[]): Set<SliceColumn> {
+  const thin = new Set<SliceColumn>();
+  for (const span of spansOf(columns)) {
+    if (span.to - span.from > smallRange + span.wanted * sparseBytes) for (const one of span.columns) thin.add(one);
+  }
+  return thin;
+}
+
+/** Copies the bytes of the texts, once for all columns over the same bytes. Gives for each column the address that its starts count from. */
+export function loadTexts(slice: Slice): readonly number[] {
+  const addresses = new Map<SliceColumn, number>();
+  for (const { from, to, columns } of spansOf(slice.columns)) {
+    const bytes = columns[0]?.column;
+    if (bytes?.layout !== "bytes") throw internalError("a text column has no bytes");
+    const at = arena.put(bytes.bytes.subarray(from, to)) - from;
+    for (const one of columns) addresses.set(one, at);
+  }
+  return slice.columns.map((one) => addresses.get(one) ?? 0);
+}
+
+/** The address of a copy of a column's elements for the rows that the slice reaches over, `each` elements a row. */
+export function loadValues(column: SliceColumn, each: number): number {
+  if (column.column.layout !== "fixed" && column.column.layout !== "wide") {
+    throw internalError(`a ${column.column.layout} column holds no fixed values`);
+  }
+  const { values } = column.column;
+  return arena.put(values.subarray(column.low * each, (column.low + column.reach) * each));
+}
+
+/** Of the live rows `from..to`, those up to and with the one at which `bytes` (a row's fixed bytes and texts) reach `room`. */
+export function rowsWithin(batch: Batch, from: number, to: number, fixedBytes: number, room: number): number {
+  const texts = batch.columns.filter((column) => column.layout === "bytes");
+  let bytes = 0;
+  let i = from;
+  while (i < Math.min(to, rowCount(batch)) && bytes < room) {
+    const row = batch.selection === null ? i : (batch.selection[i] as number);
+    bytes += fixedBytes;
+    for (const { starts, ends, valid } of texts) {
+      if (valid === null || valid[row] !== 0) bytes += (ends[row] as number) - (starts[row] as number) + 4;
+    }
+    i++;
+  }
+  return i;
+}

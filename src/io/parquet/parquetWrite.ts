@@ -1,0 +1,164 @@
+import { type Batch, rowCount } from "../../batch/column.js";
+import { configError } from "../../common/errors.js";
+import type { JsonValue } from "../../expr/nodes.js";
+import { checksums } from "../../runtime/safety.js";
+import { isNested, type Schema } from "../../schema/types.js";
+import { ColumnBuffer, wordsPerValue } from "./parquetColumn.js";
+import { describeRowGroup, encodeFooter, magic, type RowGroup } from "./parquetFooter.js";
+import { type Compression, checkCompression, compressions, encodeChunk } from "./parquetPages.js";
+import { loadSlice, loadTexts, rowsWithin, type Slice, type SliceColumn, sliceRows } from "./parquetSlice.js";
+import type { OutputFile, OutputSummary } from "../sink/sinkOutput.js";
+
+export interface ParquetOptions {
+  readonly compression: Compression;
+  /** Rows of a row group; the last one may have fewer. */
+  readonly rowGroupRows: number;
+  /** A row group ends earlier, after the first row with which its values reach so many bytes. */
+  readonly rowGroupBytes: number;
+  readonly dictionary: boolean;
+  readonly pageChecksum: boolean;
+}
+
+export const parquetDefaults: ParquetOptions = {
+  compression: "snappy",
+  rowGroupRows: 122_880,
+  rowGroupBytes: 64 << 20,
+  dictionary: true,
+  pageChecksum: checksums,
+};
+
+/** Options as a sink has them, with defaults filled in. @throws MillraceError Config/INVALID_OPTION, UNSUPPORTED_COMPRESSION */
+export function parquetOptions(given: { readonly [name: string]: JsonValue }): ParquetOptions {
+  const compression = given.compression ?? parquetDefaults.compression;
+  if (!(compressions as readonly unknown[]).includes(compression)) {
+    throw configError("INVALID_OPTION", `compression is ${JSON.stringify(compression)}; it can be ${compressions.join(", ")}`);
+  }
+  const rowGroupRows = given.rowGroupRows ?? parquetDefaults.rowGroupRows;
+  if (typeof rowGroupRows !== "number" || !Number.isInteger(rowGroupRows) || rowGroupRows < 1) {
+    throw configError("INVALID_OPTION", `rowGroupRows is ${JSON.stringify(rowGroupRows)}; it is a whole number of at least 1`);
+  }
+  checkCompression(compression as Compression);
+  const dictionary = given.dictionary !== false;
+  return { ...parquetDefaults, compression: compression as Compression, rowGroupRows, dictionary };
+}
+
+/** Whether our own pages can hold the schema; lists and structs need `NestedParquetWriter`. */
+export const isFlat = (schema: Schema): boolean => schema.every((field) => !isNested(field.type));
+
+/** Buffers of this thread's last file. The next task writes the same columns: what has grown to the size of a row group need not grow again. */
+let idle: { readonly columns: string; readonly buffers: readonly ColumnBuffer[] } | null = null;
+
+function takeBuffers(schema: Schema): readonly ColumnBuffer[] {
+  const last = idle;
+  idle = null;
+  if (last?.columns === JSON.stringify(schema)) return last.buffers;
+  for (const buffer of last?.buffers ?? []) buffer.free();
+  return schema.map((field) => new ColumnBuffer(field));
+}
+
+function leaveBuffers(schema: Schema, buffers: readonly ColumnBuffer[]): void {
+  for (const buffer of buffers) {
+    if (idle === null) buffer.reset();
+    else buffer.free();
+  }
+  idle ??= { columns: JSON.stringify(schema), buffers };
+}
+
+/**
+ * Writes a Parquet file of flat columns. The bytes depend on the rows and the options alone, not on how rows were cut into batches.
+ * Synchronous; memory is one row group.
+ */
+export class ParquetFileWriter {
+  readonly #output: OutputFile;
+  readonly #schema: Schema;
+  readonly #options: ParquetOptions;
+  readonly #buffers: readonly ColumnBuffer[];
+  /** Bytes a row whose columns are of fixed width; byte strings add their own. */
+  readonly #fixedBytes: number;
+  readonly #groups: RowGroup[] = [];
+  #rows = 0;
+  #bufferedRows = 0;
+  #bufferedBytes = 0;
+
+  constructor(output: OutputFile, schema: Schema, options: ParquetOptions = parquetDefaults) {
+    this.#output = output;
+    this.#schema = schema;
+    this.#options = options;
+    this.#buffers = takeBuffers(schema);
+    this.#fixedBytes = schema.reduce((sum, field) => sum + wordsPerValue(field.type) * 4, 0);
+    output.write([magic]);
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Bytes of the rows that are not written yet. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  write(batch: Batch): void {
+    const count = rowCount(batch);
+    for (let from = 0; from < count; ) {
+      const room = Math.min(sliceRows, this.#options.rowGroupRows - this.#bufferedRows, count - from);
+      const slice = this.#sliceThatFits(batch, from, from + room);
+      const texts = loadTexts(slice);
+      this.#buffers.forEach((buffer, i) => {
+        buffer.append(slice.columns[i] as SliceColumn, slice.rows, texts[i] as number);
+      });
+      this.#bufferedRows += slice.rows;
+      this.#bufferedBytes += this.#bytesOf(slice);
+      this.#rows += slice.rows;
+      from += slice.rows;
+      const full = this.#bufferedRows >= this.#options.rowGroupRows || this.#bufferedBytes >= this.#options.rowGroupBytes;
+      if (full) this.#writeRowGroup();
+    }
+  }
+
+  /** The live rows `from..to`, or those up to and with the first one that fills the row group. */
+  #sliceThatFits(batch: Batch, from: number, to: number): Slice {
+    const slice = loadSlice(batch, from, to);
+    const room = this.#options.rowGroupBytes - this.#bufferedBytes;
+    if (this.#bytesOf(slice) < room) return slice;
+    const end = rowsWithin(batch, from, to, this.#fixedBytes, room);
+    return end === to ? slice : loadSlice(batch, from, end);
+  }
+
+  #bytesOf(slice: Slice): number {
+    return slice.rows * this.#fixedBytes + slice.textBytes;
+  }
+
+  /** Ends the row group here. Its memory is given back: whoever asks has many files open and writes to another one next. */
+  flushRowGroup(): void {
+    this.#writeRowGroup();
+    for (const buffer of this.#buffers) buffer.free();
+  }
+
+  #writeRowGroup(): void {
+    if (this.#bufferedRows === 0) return;
+    const offset = this.#output.bytes;
+    const chunks = this.#buffers.map((buffer) => {
+      const chunk = encodeChunk(buffer.data(), this.#options);
+      this.#output.writeParts(chunk.parts);
+      return chunk;
+    });
+    this.#groups.push(describeRowGroup(this.#schema, chunks, this.#bufferedRows, offset, this.#options.compression));
+    for (const buffer of this.#buffers) buffer.reset();
+    this.#bufferedRows = 0;
+    this.#bufferedBytes = 0;
+  }
+
+  /** Writes what is left and the footer, and closes the file. */
+  finish(): OutputSummary {
+    this.#writeRowGroup();
+    leaveBuffers(this.#schema, this.#buffers);
+    this.#output.write([encodeFooter(this.#schema, this.#groups)]);
+    return this.#output.finish();
+  }
+
+  abort(): void {
+    for (const buffer of this.#buffers) buffer.free();
+    this.#output.abort();
+  }
+}

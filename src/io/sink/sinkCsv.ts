@@ -1,0 +1,189 @@
+import { type Batch, type BytesColumn, type Column, rowCount } from "../../batch/column.js";
+import { columnReader } from "../../batch/reader.js";
+import type { JsonValue } from "../../expr/nodes.js";
+import type { Schema } from "../../schema/types.js";
+import { jsonText } from "./sinkJsonl.js";
+import type { OutputSummary, OutputTarget } from "./sinkOutput.js";
+import { type CellWriter, scalarWriter, TextOut } from "./sinkText.js";
+
+export interface CsvSinkOptions {
+  readonly delimiter: string;
+  readonly quote: string;
+  readonly header: boolean;
+  /** What stands for null; an equal text is quoted, so that the two stay apart. */
+  readonly nullValue: string;
+}
+
+export function csvSinkOptions(given: { readonly [name: string]: JsonValue }): CsvSinkOptions {
+  const { delimiter, quote, header, nullValue } = given;
+  return {
+    delimiter: typeof delimiter === "string" ? delimiter : ",",
+    quote: typeof quote === "string" ? quote : '"',
+    header: header !== false,
+    nullValue: typeof nullValue === "string" ? nullValue : "",
+  };
+}
+
+const flushBytes = 1 << 20;
+const lineFeed = 10;
+const carriageReturn = 13;
+
+/** The header line as bytes; none without a header. */
+export function csvHeader(schema: Schema, options: CsvSinkOptions): Uint8Array {
+  const out = new TextOut();
+  if (!options.header) return new Uint8Array(0);
+  const quoting = new Quoting(options, out);
+  schema.forEach((field, i) => {
+    if (i > 0) out.byte(quoting.delimiter);
+    const name = Buffer.from(field.name);
+    quoting.cell(name, 0, name.length);
+  });
+  out.byte(lineFeed);
+  return out.bytes.slice(0, out.length);
+}
+
+/** Puts quotes around a cell where RFC 4180 asks for them, and where it would read as null. */
+class Quoting {
+  readonly delimiter: number;
+  readonly #quote: number;
+  readonly #nullBytes: Uint8Array;
+  readonly #out: TextOut;
+
+  constructor(options: CsvSinkOptions, out: TextOut) {
+    this.delimiter = options.delimiter.charCodeAt(0);
+    this.#quote = options.quote.charCodeAt(0);
+    this.#nullBytes = Buffer.from(options.nullValue);
+    this.#out = out;
+  }
+
+  cell(bytes: Uint8Array, start: number, end: number): void {
+    if (!this.#needsQuotes(bytes, start, end)) {
+      this.#out.raw(bytes, start, end);
+      return;
+    }
+    this.#out.byte(this.#quote);
+    let from = start;
+    for (let at = start; at < end; at++) {
+      if (bytes[at] !== this.#quote) continue;
+      this.#out.raw(bytes, from, at + 1);
+      from = at;
+    }
+    this.#out.raw(bytes, from, end);
+    this.#out.byte(this.#quote);
+  }
+
+  #needsQuotes(bytes: Uint8Array, start: number, end: number): boolean {
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at];
+      if (byte === this.delimiter || byte === this.#quote || byte === lineFeed || byte === carriageReturn) return true;
+    }
+    return this.#readsAsNull(bytes, start, end);
+  }
+
+  #readsAsNull(bytes: Uint8Array, start: number, end: number): boolean {
+    const nullBytes = this.#nullBytes;
+    // The empty text is quoted whatever stands for null: readers commonly take an empty cell as null.
+    if (start === end) return true;
+    if (end - start !== nullBytes.length) return false;
+    for (let i = 0; i < nullBytes.length; i++) if (bytes[start + i] !== nullBytes[i]) return false;
+    return true;
+  }
+}
+
+/**
+ * Writes CSV by RFC 4180 with line feeds: quotes only where needed, null as `nullValue` (nothing by default) and the empty text as `""`.
+ * Numbers and times are written as a cast to utf8 writes them; binary as its bytes; lists and structs as JSON.
+ */
+export class CsvFileWriter {
+  readonly #output: OutputTarget;
+  readonly #options: CsvSinkOptions;
+  readonly #out = new TextOut();
+  readonly #quoting: Quoting;
+  readonly #null: string;
+  #rows = 0;
+
+  constructor(output: OutputTarget, schema: Schema, options: CsvSinkOptions) {
+    this.#output = output;
+    this.#options = options;
+    this.#quoting = new Quoting(options, this.#out);
+    this.#null = options.nullValue;
+    output.write([csvHeader(schema, options)]);
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  get bufferedBytes(): number {
+    return this.#out.length;
+  }
+
+  write(batch: Batch): void {
+    const cells = batch.columns.map((column) => this.#cellWriter(column));
+    const delimiter = this.#options.delimiter.charCodeAt(0);
+    const out = this.#out;
+    const count = rowCount(batch);
+    for (let i = 0; i < count; i++) {
+      const row = batch.selection === null ? i : (batch.selection[i] as number);
+      for (let c = 0; c < cells.length; c++) {
+        if (c > 0) out.byte(delimiter);
+        (cells[c] as CellWriter)(row);
+      }
+      out.byte(lineFeed);
+      if (out.length >= flushBytes) this.#flush();
+    }
+    this.#rows += count;
+  }
+
+  #cellWriter(column: Column): CellWriter {
+    const write = this.#valueWriter(column);
+    const { valid } = column;
+    if (valid === null) return write;
+    const nullText = this.#null;
+    return (row) => {
+      if (valid[row] !== 0) write(row);
+      else if (nullText !== "") this.#out.text(nullText);
+    };
+  }
+
+  #valueWriter(column: Column): CellWriter {
+    if (column.layout === "bytes") {
+      const { bytes, starts, ends }: BytesColumn = column;
+      return (row) => this.#quoting.cell(bytes, starts[row] as number, ends[row] as number);
+    }
+    const scalar = scalarWriter(column, this.#out);
+    if (scalar !== null && !this.#clashes()) return scalar;
+    const read = columnReader(column);
+    const shadow = new TextOut();
+    const plain = scalarWriter(column, shadow);
+    return (row) => {
+      shadow.clear();
+      if (plain === null) shadow.text(jsonText(read(row), column.type));
+      else plain(row);
+      this.#quoting.cell(shadow.bytes, 0, shadow.length);
+    };
+  }
+
+  /** Whether the text of a number or a time could hold a special character of this dialect. */
+  #clashes(): boolean {
+    return this.#null !== "" || /[-+.0-9a-z: ]/i.test(this.#options.delimiter + this.#options.quote);
+  }
+
+  #flush(): void {
+    this.#output.write([this.#out.bytes.subarray(0, this.#out.length)]);
+    this.#out.clear();
+  }
+
+  flushRowGroup(): void {
+    this.#flush();
+  }
+
+  finish(): OutputSummary {
+    this.#flush();
+    return this.#output.finish();
+  }
+
+  abort(): void {
+    this.#output.abort();
+  }
+}

@@ -1,0 +1,182 @@
+import { checksums, crc32 } from "../../runtime/safety.js";
+import { fileError, fragmentDamaged } from "../fileErrors.js";
+import { joinedCrc32, PageChecksums } from "./sinkChecksum.js";
+import { type FileSystem, nodeFileSystem } from "../fileSystem.js";
+
+/** What an `OutputFile` wrote. */
+export interface OutputSummary {
+  readonly bytes: number;
+  /** crc32 of the whole file, 8 hex digits. */
+  readonly checksum: string;
+  /** The file's state at its end, see `FileSystem.stamp`; only where `stamped` was asked for. */
+  readonly stamp?: string;
+}
+
+/** Bytes to write, with their crc32 where it is known already. */
+export interface OutputPart {
+  readonly bytes: Uint8Array;
+  readonly crc: number | null;
+}
+
+/** Where a text writer's bytes go. */
+export interface OutputTarget {
+  write(chunks: readonly Uint8Array[]): void;
+  finish(): OutputSummary;
+  abort(): void;
+}
+
+export interface OutputOptions {
+  readonly files?: FileSystem;
+  /** Whether `finish` waits until the bytes are on the disk; true unless said otherwise. */
+  readonly fsync?: boolean;
+  /** Whether `finish` tells the file's stamp. */
+  readonly stamped?: boolean;
+  /** Keeps the crc32 of every so many bytes, for `pageChecksums`. A power of two. */
+  readonly pageBytes?: number;
+}
+
+interface Copy {
+  readonly from: string;
+  readonly start: number;
+  readonly end: number;
+  readonly position: number;
+  readonly crc: number;
+  readonly stamp: string | null;
+}
+
+/** A file that is written from front to back, with its length and checksum kept along the way. Errors are typed. */
+export class OutputFile {
+  readonly path: string;
+  readonly #files: FileSystem;
+  readonly #fsync: boolean;
+  readonly #stamped: boolean;
+  readonly #pages: PageChecksums | null;
+  #fd: number | null;
+  readonly #copies: Copy[] = [];
+  #bytes = 0;
+  #crc = 0;
+
+  constructor(file: string, options: OutputOptions = {}) {
+    this.path = file;
+    this.#files = options.files ?? nodeFileSystem;
+    this.#fsync = options.fsync ?? true;
+    this.#stamped = options.stamped ?? false;
+    this.#pages = options.pageBytes === undefined || !checksums ? null : new PageChecksums(options.pageBytes);
+    this.#fd = this.#files.open(file, "create");
+  }
+
+  /** The crc32 of every page written so far, the last of which may not be full; of a file with `pageBytes` that nothing is appended to. */
+  get pageChecksums(): readonly number[] {
+    return this.#pages?.all ?? [];
+  }
+
+  /** Bytes written so far: the offset of the next one. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  write(chunks: readonly Uint8Array[]): void {
+    this.writeParts(chunks.map((bytes) => ({ bytes, crc: null })));
+  }
+
+  /** Writes bytes, and takes checksums that were computed before instead of going over the bytes again. */
+  writeParts(parts: readonly OutputPart[]): void {
+    const filled = parts.filter(({ bytes }) => bytes.length > 0);
+    const position = this.#bytes;
+    for (const { bytes, crc } of filled) {
+      if (this.#pages !== null) this.#crc = this.#pages.add(bytes);
+      else this.#crc = crc === null ? crc32(bytes, this.#crc) : joinedCrc32(this.#crc, crc, bytes.length);
+      this.#bytes += bytes.length;
+    }
+    this.#attempt("write", (fd) =>
+      this.#files.write(
+        fd,
+        filled.map(({ bytes }) => bytes),
+        position,
+      ),
+    );
+  }
+
+  /**
+   * Takes the bytes `start..end` of another file, whose crc32 is known, as the next ones. They are copied by `settle`, and compared with the crc32 unless the
+   * file still has this stamp.
+   */
+  append(from: string, start: number, end: number, crc: number, stamp: string | null = null): void {
+    const position = this.#bytes;
+    this.#crc = joinedCrc32(this.#crc, crc, end - start);
+    this.#bytes += end - start;
+    this.#copies.push({ from, start, end, position, crc, stamp });
+  }
+
+  /** Copies what was appended. Before `finish`. */
+  async settle(): Promise<void> {
+    const copies = this.#copies.splice(0);
+    const fd = this.#fd;
+    if (fd === null) return;
+    try {
+      for (const { from, start, end, position, crc, stamp } of copies) {
+        const found = await this.#files.copy(from, start, end, fd, position, stamp);
+        if (found !== null && found !== crc) throw fragmentDamaged(from, "its bytes have another checksum");
+      }
+    } catch (thrown) {
+      throw fileError(thrown, "write", this.path);
+    }
+  }
+
+  /** Sends what was written so far to the disk, so that `finish` finds little to wait for. */
+  async startSync(): Promise<void> {
+    if (this.#fsync && this.#fd !== null) await this.#files.startSync(this.#fd);
+  }
+
+  finish(): OutputSummary {
+    let stamp: string | null = null;
+    try {
+      this.#attempt("sync", (fd) => {
+        if (this.#fsync) this.#files.fsync(fd);
+      });
+      this.#attempt("look at", (fd) => {
+        if (this.#stamped) stamp = this.#files.stamp(fd);
+      });
+    } finally {
+      this.#close();
+    }
+    return { ...this.#summary(), ...(stamp === null ? {} : { stamp }) };
+  }
+
+  /** As `finish`, while the thread goes on. */
+  async finishSoon(): Promise<OutputSummary> {
+    try {
+      await this.startSync();
+    } catch (thrown) {
+      throw fileError(thrown, "sync", this.path);
+    } finally {
+      this.#close();
+    }
+    return this.#summary();
+  }
+
+  #summary(): OutputSummary {
+    return { bytes: this.#bytes, checksum: this.#crc.toString(16).padStart(8, "0") };
+  }
+
+  /** Closes and removes the file. */
+  abort(): void {
+    this.#close();
+    this.#files.removeFile(this.path);
+  }
+
+  #close(): void {
+    const fd = this.#fd;
+    this.#fd = null;
+    if (fd !== null) this.#files.close(fd);
+  }
+
+  #attempt(doing: string, run: (fd: number) => void): void {
+    try {
+      if (this.#fd === null) throw new Error("the file is closed");
+      run(this.#fd);
+    } catch (thrown) {
+      throw fileError(thrown, doing, this.path);
+    }
+  }
+}

@@ -1,0 +1,261 @@
+import path from "node:path";
+import { type Batch, type Column, rowCount } from "../../batch/column.js";
+import { assertNever, required } from "../../common/assert.js";
+import { configError, internalError } from "../../common/errors.js";
+import type { SinkSpec } from "../../plan/nodes.js";
+import { requireField, type Schema } from "../../schema/types.js";
+import type { FileWritten } from "../../task/protocol.js";
+import type { BatchWriter } from "../contracts.js";
+import { NestedParquetWriter } from "../parquet/parquetNested.js";
+import { isFlat, ParquetFileWriter, parquetOptions } from "../parquet/parquetWrite.js";
+import { ArrowFileWriter } from "./sinkArrow.js";
+import { CsvFileWriter, csvSinkOptions } from "./sinkCsv.js";
+import { type FileSystem, nodeFileSystem } from "../fileSystem.js";
+import { JsonlFileWriter } from "./sinkJsonl.js";
+import { OutputFile, type OutputSummary } from "./sinkOutput.js";
+import { comparePartitions, PartitionKeys } from "./sinkPartition.js";
+
+/** Writes one file of a format. */
+export interface FileWriter {
+  readonly rows: number;
+  readonly bufferedBytes: number;
+  write(batch: Batch): void;
+  /** Writes out what is buffered. */
+  flushRowGroup(): void;
+  finish(): OutputSummary;
+  abort(): void;
+}
+
+export interface WriterOptions {
+  readonly files?: FileSystem;
+  /**
+   * Whether finished files wait for the disk. False by default: fragments are read again by the same run, and the commit waits for what it
+   * publishes. A run that takes fragments over after the machine itself went down must compare their checksums first.
+   */
+  readonly fsync?: boolean;
+  /** Whether finished files tell their stamp; true unless said otherwise. */
+  readonly stamped?: boolean;
+  /** Fragments of a partitioned sink that may be open at once; the least recently used one is finished first. */
+  readonly openFiles?: number;
+  /** Bytes that the open fragments of a partitioned sink may hold in memory together. */
+  readonly bufferBytes?: number;
+}
+
+export type FileFormat = Exclude<SinkSpec["format"], "duckdb">;
+
+export const extensions: { readonly [F in FileFormat]: string } = {
+  parquet: "parquet",
+  csv: "csv",
+  jsonl: "jsonl",
+  arrow: "arrow",
+};
+
+/** The columns that stand in the files: all but those in folder names. @throws MillraceError Plan/UNKNOWN_COLUMN, Config/INVALID_OPTION */
+export function fileSchema(sink: SinkSpec, schema: Schema): Schema {
+  for (const name of sink.partitionBy) requireField(schema, name, "partitionBy");
+  const left = schema.filter((field) => !sink.partitionBy.includes(field.name));
+  if (left.length === 0 && sink.partitionBy.length > 0) {
+    throw configError("INVALID_OPTION", "partitionBy names every column, so that nothing is left to write into the files", {
+      hint: "Leave at least one column out of partitionBy.",
+    });
+  }
+  return left;
+}
+
+/** A writer of one file in the sink's format. */
+export function openFile(sink: SinkSpec, schema: Schema, file: string, options: WriterOptions = {}): FileWriter {
+  const { format } = sink;
+  if (format === "duckdb") throw internalError("a duckdb sink has no files");
+  // Before there is a file: options may be wrong.
+  if (format === "parquet") parquetOptions(sink.options);
+  const output = new OutputFile(file, { fsync: false, stamped: true, ...options });
+  try {
+    return writerOf(format, output, schema, sink);
+  } catch (thrown) {
+    // The first bytes of a file are written as its writer is made.
+    output.abort();
+    throw thrown;
+  }
+}
+
+function writerOf(format: FileFormat, output: OutputFile, schema: Schema, sink: SinkSpec): FileWriter {
+  switch (format) {
+    case "parquet": {
+      const parquet = parquetOptions(sink.options);
+      return isFlat(schema) ? new ParquetFileWriter(output, schema, parquet) : new NestedParquetWriter(output, schema, parquet);
+    }
+    case "csv":
+      return new CsvFileWriter(output, schema, csvSinkOptions(sink.options));
+    case "jsonl":
+      return new JsonlFileWriter(output);
+    case "arrow":
+      return new ArrowFileWriter(output, schema);
+    default:
+      return assertNever(format, "sink format");
+  }
+}
+
+/**
+ * A writer of a task's rows as fragments `<partition>-<n>.<ext>.part` in `directory` (which exists). `schema` is that of the rows, with the
+ * `partitionBy` columns. Fragments of a task are numbered in the order they were begun; `finish` gives them by partition values, then by
+ * number, which keeps the order of rows within a partition. The name's end keeps fragments out of `**` globs that look into hidden folders.
+ */
+export function openWriter(
+  sink: SinkSpec,
+  schema: Schema,
+  directory: string,
+  partition: number,
+  options: WriterOptions = {},
+): BatchWriter {
+  if (sink.format === "duckdb") throw internalError("a duckdb sink has no files");
+  const extension = extensions[sink.format];
+  const columns = fileSchema(sink, schema);
+  const name = (n: number) => path.join(directory, `${String(partition).padStart(6, "0")}-${n}.${extension}.part`);
+  const open = (n: number): Fragment => ({ n, file: name(n), writer: openFile(sink, columns, name(n), options) });
+  return sink.partitionBy.length === 0 ? new SingleWriter(open(0)) : new PartitionedWriter(sink, schema, open, options);
+}
+
+interface Fragment {
+  readonly n: number;
+  readonly file: string;
+  readonly writer: FileWriter;
+}
+
+const written = ({ file, writer }: Fragment, partitionValues: readonly (string | null)[]): FileWritten => {
+  const { bytes, checksum, stamp } = writer.finish();
+  return { path: file, rows: writer.rows, bytes, partitionValues, checksum, ...(stamp === undefined ? {} : { stamp }) };
+};
+
+class SingleWriter implements BatchWriter {
+  readonly #fragment: Fragment;
+
+  constructor(fragment: Fragment) {
+    this.#fragment = fragment;
+  }
+
+  write(batch: Batch): void {
+    this.#fragment.writer.write(batch);
+  }
+
+  finish(): FileWritten[] {
+    return [written(this.#fragment, [])];
+  }
+
+  abort(): void {
+    this.#fragment.writer.abort();
+  }
+}
+
+interface OpenPartition {
+  readonly key: number;
+  readonly fragment: Fragment;
+  /** Rows of the current window, not yet given to the writer. */
+  pending: number[];
+  /** Number of the last row that came here. */
+  lastRow: number;
+}
+
+/** Open fragments of a task. Values that come in turns and exceed it would begin a new fragment with almost every row. */
+const mostOpenFiles = 1024;
+/** Memory is looked at after so many rows, counted over the whole task: the cuts must not depend on the sizes of batches. */
+const windowRows = 8192;
+
+class PartitionedWriter implements BatchWriter {
+  readonly #keys: PartitionKeys;
+  readonly #kept: readonly number[];
+  readonly #schema: Schema;
+  readonly #openFragment: (n: number) => Fragment;
+  readonly #files: FileSystem;
+  readonly #mostOpen: number;
+  readonly #mostBytes: number;
+  readonly #open = new Map<number, OpenPartition>();
+  readonly #done: { readonly n: number; readonly file: FileWritten }[] = [];
+  #fragments = 0;
+  #row = 0;
+
+  constructor(sink: SinkSpec, schema: Schema, openFragment: (n: number) => Fragment, options: WriterOptions) {
+    const columns = sink.partitionBy.map((name) => ({ name, index: schema.findIndex((field) => field.name === name) }));
+    this.#keys = new PartitionKeys(
+      columns.map(({ index }) => ({ index, type: required(schema[index], "partition column").type })),
+    );
+    this.#kept = schema.flatMap((field, i) => (sink.partitionBy.includes(field.name) ? [] : [i]));
+    this.#schema = fileSchema(sink, schema);
+    this.#openFragment = openFragment;
+    this.#files = options.files ?? nodeFileSystem;
+    this.#mostOpen = Math.max(1, options.openFiles ?? mostOpenFiles);
+    this.#mostBytes = options.bufferBytes ?? 128 << 20;
+  }
+
+  write(batch: Batch): void {
+    const keyOf = this.#keys.of(batch);
+    const columns = this.#kept.map((index) => batch.columns[index] as Column);
+    const own: Batch = { schema: this.#schema, length: batch.length, columns, selection: null, origin: null };
+    const count = rowCount(batch);
+    for (let i = 0; i < count; i++) {
+      const row = batch.selection === null ? i : (batch.selection[i] as number);
+      const key = keyOf(row);
+      const partition = this.#open.get(key) ?? this.#begin(key, own);
+      partition.pending.push(row);
+      partition.lastRow = this.#row++;
+      if (this.#row % windowRows === 0) {
+        this.#writePending(own);
+        this.#limitMemory();
+      }
+    }
+    this.#writePending(own);
+  }
+
+  #begin(key: number, batch: Batch): OpenPartition {
+    if (this.#open.size >= this.#mostOpen) {
+      let oldest: OpenPartition | null = null;
+      for (const partition of this.#open.values()) if (oldest === null || partition.lastRow < oldest.lastRow) oldest = partition;
+      if (oldest !== null) {
+        this.#give(oldest, batch);
+        this.#end(oldest);
+      }
+    }
+    const begun = { key, fragment: this.#openFragment(this.#fragments++), pending: [], lastRow: this.#row };
+    this.#open.set(key, begun);
+    return begun;
+  }
+
+  #writePending(batch: Batch): void {
+    for (const partition of this.#open.values()) this.#give(partition, batch);
+  }
+
+  #give(partition: OpenPartition, batch: Batch): void {
+    if (partition.pending.length === 0) return;
+    partition.fragment.writer.write({ ...batch, selection: Int32Array.from(partition.pending) });
+    partition.pending = [];
+  }
+
+  #limitMemory(): void {
+    const bySize = [...this.#open.values()];
+    let bytes = bySize.reduce((sum, { fragment }) => sum + fragment.writer.bufferedBytes, 0);
+    if (bytes <= this.#mostBytes) return;
+    bySize.sort((a, b) => b.fragment.writer.bufferedBytes - a.fragment.writer.bufferedBytes || a.fragment.n - b.fragment.n);
+    for (const { fragment } of bySize) {
+      if (bytes <= this.#mostBytes / 2) break;
+      bytes -= fragment.writer.bufferedBytes;
+      fragment.writer.flushRowGroup();
+    }
+  }
+
+  #end(partition: OpenPartition): void {
+    this.#open.delete(partition.key);
+    this.#done.push({ n: partition.fragment.n, file: written(partition.fragment, this.#keys.values(partition.key)) });
+  }
+
+  finish(): FileWritten[] {
+    for (const partition of [...this.#open.values()]) this.#end(partition);
+    return this.#done
+      .sort((a, b) => comparePartitions(a.file.partitionValues, b.file.partitionValues) || a.n - b.n)
+      .map(({ file }) => file);
+  }
+
+  abort(): void {
+    for (const { fragment } of this.#open.values()) fragment.writer.abort();
+    for (const { file } of this.#done) this.#files.removeFile(file.path);
+    this.#open.clear();
+  }
+}
