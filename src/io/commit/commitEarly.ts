@@ -15,7 +15,7 @@ export interface BegunFile {
 }
 
 /** So much goes to the disk at a time: every flush has the file system write its own journal, too. */
-const syncBytes = 32 << 20;
+const syncBytes = 8 << 20;
 
 /**
  * A sink's only file, put together and sent to the disk while later fragments are still written. Nothing depends on it: where something fails, or
