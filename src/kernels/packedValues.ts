@@ -125,7 +125,7 @@ function entryValue(entries: DataView, entry: number, types: readonly DataType[]
   const key = entry + entryHead;
   if (types.length === 1 && only?.kind === "utf8") {
     const size = entries.getUint32(entry + 8, true);
-    return size === nullSize ? null : Buffer.from(entries.buffer, key, size).toString("latin1");
+    return size === nullSize ? null : Buffer.from(entries.buffer, entries.byteOffset + key, size).toString("latin1");
   }
   const nulls = entries.getUint32(key, true);
   const values: Value[] = [];

@@ -318,6 +318,17 @@ describe("ValueTable", () => {
     clear();
   });
 
+  it("reads entries that are a part of larger memory, as a journal gives them", () => {
+    const journal = new Uint8Array(64).fill(0x78);
+    const head = new DataView(journal.buffer, 24);
+    head.setInt32(0, 7, true);
+    head.setUint32(4, 3, true);
+    head.setUint32(8, 2, true);
+    journal.set(Buffer.from("ab"), 36);
+    const pack = { types: [types.utf8], entries: journal.subarray(24, 40), complete: true };
+    expect(unpacked([pack])).toEqual([{ values: [{ value: "ab", count: 3, hash: 7 }], complete: true }]);
+  });
+
   it("leaves alone what lies elsewhere", () => {
     const owner = new Owner([types.int32]);
     const table = new ValueTable(kernels, owner, alloc);
