@@ -102,7 +102,10 @@ async function assembleFile(
   begun: BegunFile | null,
 ): Promise<OutputSummary> {
   const [only] = parts;
-  if (only === undefined) return openFile(sink, schema, file, { files, fsync: true, stamped: false }).finish();
+  if (only === undefined) {
+    const { bytes, checksum } = openFile(sink, schema, file, { files, fsync: true }).finish();
+    return { bytes, checksum };
+  }
   if (parts.length === 1) {
     files.link(only.path, file);
     await syncFile(files, file, only);

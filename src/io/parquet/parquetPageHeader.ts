@@ -1,3 +1,5 @@
+import { putZigzag } from "./parquetThrift.js";
+
 /** What the header of a page says. */
 export interface PageHeader {
   readonly kind: "data" | "dictionary";
@@ -24,12 +26,7 @@ let length = 0;
 
 function int32(value: number): void {
   bytes[length++] = nextI32;
-  let rest = ((value << 1) ^ (value >> 31)) >>> 0;
-  while (rest >= 128) {
-    bytes[length++] = (rest & 127) | 128;
-    rest >>>= 7;
-  }
-  bytes[length++] = rest;
+  length = putZigzag(bytes, length, value);
 }
 
 /**

@@ -43,6 +43,22 @@ export function struct(fields: { readonly [id: number]: ThriftValue | undefined 
   return { kind: "struct", fields: map };
 }
 
+/** Writes an unsigned number of up to 32 bits at `at`, in up to five bytes; answers where they end. */
+export function putVarint(bytes: Uint8Array, at: number, value: number): number {
+  let end = at;
+  let rest = value;
+  while (rest >= 128) {
+    bytes[end++] = (rest & 127) | 128;
+    rest >>>= 7;
+  }
+  bytes[end++] = rest;
+  return end;
+}
+
+/** The same for a signed number of 32 bits. */
+export const putZigzag = (bytes: Uint8Array, at: number, value: number): number =>
+  putVarint(bytes, at, ((value << 1) ^ (value >> 31)) >>> 0);
+
 class Writer {
   #bytes = new Uint8Array(1024);
   #length = 0;
@@ -59,19 +75,14 @@ class Writer {
     this.#bytes[this.#length++] = value;
   }
 
-  /** A number of up to 32 bits, unsigned. */
   #varint(value: number): void {
     this.#reserve(5);
-    let rest = value;
-    while (rest >= 128) {
-      this.#bytes[this.#length++] = (rest & 127) | 128;
-      rest >>>= 7;
-    }
-    this.#bytes[this.#length++] = rest;
+    this.#length = putVarint(this.#bytes, this.#length, value);
   }
 
   #zigzag(value: number): void {
-    this.#varint(((value << 1) ^ (value >> 31)) >>> 0);
+    this.#reserve(5);
+    this.#length = putZigzag(this.#bytes, this.#length, value);
   }
 
   #wideZigzag(value: bigint): void {

@@ -51,17 +51,16 @@ let idle: { readonly columns: string; readonly buffers: readonly ColumnBuffer[] 
 function takeBuffers(schema: Schema): readonly ColumnBuffer[] {
   const last = idle;
   idle = null;
-  if (last?.columns === JSON.stringify(schema)) return last.buffers;
+  if (last !== null && last.columns === JSON.stringify(schema)) return last.buffers;
   for (const buffer of last?.buffers ?? []) buffer.free();
   return schema.map((field) => new ColumnBuffer(field));
 }
 
 function leaveBuffers(schema: Schema, buffers: readonly ColumnBuffer[]): void {
-  for (const buffer of buffers) {
-    if (idle === null) buffer.reset();
-    else buffer.free();
-  }
-  idle ??= { columns: JSON.stringify(schema), buffers };
+  if (idle === null) {
+    for (const buffer of buffers) buffer.reset();
+    idle = { columns: JSON.stringify(schema), buffers };
+  } else for (const buffer of buffers) buffer.free();
 }
 
 /**
@@ -72,7 +71,8 @@ export class ParquetFileWriter {
   readonly #output: OutputFile;
   readonly #schema: Schema;
   readonly #options: ParquetOptions;
-  readonly #buffers: readonly ColumnBuffer[];
+  /** None once it is finished: they may be another file's then. */
+  #buffers: readonly ColumnBuffer[];
   /** Bytes a row whose columns are of fixed width; byte strings add their own. */
   readonly #fixedBytes: number;
   readonly #groups: RowGroup[] = [];
@@ -153,6 +153,7 @@ export class ParquetFileWriter {
   finish(): OutputSummary {
     this.#writeRowGroup();
     leaveBuffers(this.#schema, this.#buffers);
+    this.#buffers = [];
     this.#output.write([encodeFooter(this.#schema, this.#groups)]);
     return this.#output.finish();
   }

@@ -33,8 +33,6 @@ export interface WriterOptions {
    * publishes. A run that takes fragments over after the machine itself went down must compare their checksums first.
    */
   readonly fsync?: boolean;
-  /** Whether finished files tell their stamp; true unless said otherwise. */
-  readonly stamped?: boolean;
   /** Fragments of a partitioned sink that may be open at once; the least recently used one is finished first. */
   readonly openFiles?: number;
   /** Bytes that the open fragments of a partitioned sink may hold in memory together. */
