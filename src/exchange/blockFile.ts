@@ -3,6 +3,7 @@ import { codedColumn } from "../batch/coded.js";
 import type { BytesColumn, Column } from "../batch/column.js";
 import { stridedColumn, strideOf } from "../batch/strided.js";
 import { required } from "../common/assert.js";
+import { internalError } from "../common/errors.js";
 import { OutputFile, type OutputOptions } from "../io/sink/sinkOutput.js";
 import { fixedView } from "../kernels/fixedView.js";
 import type { ColumnParts } from "../kernels/valueBuffer.js";
@@ -14,6 +15,8 @@ import {
   blockOf,
   blockTexts,
   type ColumnPlace,
+  type EvenBlocks,
+  evenBlocks,
   type Footer,
   footerBytes,
   footerOfBytes,
@@ -254,6 +257,17 @@ export class BlockFile {
   /** Fills `target` with bytes from a position in the file on, all of one part of a column. */
   copy(position: number, target: Uint8Array): void {
     this.#source.readInto(target, position);
+  }
+
+  /** The blocks, where they are even and in memory; null otherwise. */
+  get even(): EvenBlocks | null {
+    return this.#source instanceof HeldBytes ? evenBlocks(this.#footer) : null;
+  }
+
+  /** See `HeldBytes.gather`; for files that have `even` blocks. */
+  gather(target: Uint8Array, at: number, positions: Float64Array, lengths: Int32Array, count: number): void {
+    if (!(this.#source instanceof HeldBytes)) throw internalError("only files in memory are gathered from");
+    this.#source.gather(target, at, positions, lengths, count);
   }
 
   close(): void {

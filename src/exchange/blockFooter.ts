@@ -61,8 +61,26 @@ export interface Footer extends Head {
   readonly blocks: (Block | undefined)[];
   /** Keys that searches in a sorted file have looked at, by row, as latin1. */
   readonly pivots: Map<number, string>;
+  /** Its blocks as `EvenBlocks`, if they are such; undefined until somebody asks. */
+  even?: EvenBlocks | null;
   /** Bytes that this takes in memory, about. */
   cost: number;
+}
+
+/**
+ * Blocks of one schema whose columns have no nulls and values of one width: then it takes a few numbers to find some buckets of all of them, and no
+ * object for each block.
+ */
+export interface EvenBlocks {
+  readonly schema: Schema;
+  readonly blocks: number;
+  readonly buckets: number;
+  /** The columns, as they stand in each block. */
+  readonly columns: readonly ColumnPlace[];
+  /** Where each bucket of each block begins, and the end of the last: `buckets + 1` numbers a block. */
+  readonly bounds: Int32Array;
+  /** Where the values of each column of each block stand in the file. */
+  readonly positions: Float64Array;
 }
 
 /** A parsed block takes this many times the bytes of its text. */
@@ -133,6 +151,29 @@ export function footerOfHeld(json: string): Footer {
     pivots: new Map(),
     cost: json.length * parsedCost,
   };
+}
+
+/** Not texts of different lengths, no codes, and nothing that was written narrower than it is. */
+export const hasWidth = ({ offsets, coded, narrow, stride, valid }: ColumnPlace): boolean =>
+  offsets === null && coded === undefined && narrow === undefined && (stride === undefined || valid === null);
+
+/** The blocks of a file in memory as `EvenBlocks`; null where they are not such. */
+export function evenBlocks(footer: Footer): EvenBlocks | null {
+  if (footer.even !== undefined) return footer.even;
+  const blocks = footer.blocks as readonly Block[];
+  const [first] = blocks;
+  const isEven = (block: Block): boolean =>
+    block.schema === first?.schema &&
+    block.bounds.length === first.bounds.length &&
+    block.columns.every((place, i) => hasWidth(place) && place.valid === null && place.stride === first.columns[i]?.stride);
+  footer.even = null;
+  if (first === undefined || !blocks.every(isEven)) return null;
+  const { columns } = first;
+  const bounds = Int32Array.from(blocks.flatMap((block) => block.bounds));
+  const positions = Float64Array.from(blocks.flatMap((block) => block.columns.map(({ values }) => values)));
+  const schema = required(footer.schemas[first.schema], "schema of a block");
+  footer.even = { schema, blocks: blocks.length, buckets: first.bounds.length - 1, columns, bounds, positions };
+  return footer.even;
 }
 
 /** Block `index`, whose text `read` gives the first time. */

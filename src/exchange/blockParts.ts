@@ -43,13 +43,13 @@ export function evenParts(column: ColumnParts): ColumnParts {
 }
 
 /**
- * The columns of a block that is read by `BlockFile.read` alone: 64-bit integers in fewer bytes where those are enough, and texts that are columns twice
- * once.
+ * The columns of a block that is read by `BlockFile.read` alone: 64-bit integers in fewer bytes where those are enough, unless they are to be `wide`, and
+ * texts that are columns twice once.
  */
-export function blockParts(columns: readonly Column[]): ColumnParts[] {
+export function blockParts(columns: readonly Column[], wide = false): ColumnParts[] {
   const texts: { readonly column: BytesColumn; readonly parts: ColumnParts }[] = [];
   return columns.map((column) => {
-    if (column.layout !== "bytes") return narrowParts(column);
+    if (column.layout !== "bytes") return wide ? columnParts(column) : narrowParts(column);
     const { bytes, starts, ends, valid } = column;
     const same = texts.find(({ column: one }) => one.bytes === bytes && one.starts === starts && one.ends === ends);
     const parts = same === undefined ? columnParts(column) : { ...same.parts, valid };

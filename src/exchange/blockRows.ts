@@ -8,7 +8,7 @@ import { Region } from "../kernels/groupMemory.js";
 import type { Kernels } from "../kernels/wasm.js";
 import type { DataType, Schema } from "../schema/types.js";
 import type { BlockFile } from "./blockFile.js";
-import type { Block, ColumnPlace } from "./blockFooter.js";
+import { type Block, type ColumnPlace, type EvenBlocks, hasWidth } from "./blockFooter.js";
 
 /** A column of a batch is not larger than this. */
 const mostPartBytes = 2 ** 25;
@@ -45,12 +45,38 @@ export class BlockRows {
     const length = to - from;
     const schema = file.schemaOf(block);
     if (length > this.room || !block.columns.every((place) => hasWidth(place) && this.#hasRoom(place))) return false;
-    if (this.rows === 0) this.#begin(schema, block);
-    else if (!this.#fits(schema, block)) return false;
+    if (this.rows === 0) this.#begin(schema, block.columns);
+    else if (!this.#fits(schema, block.columns)) return false;
     for (let i = 0; i < this.#parts.length; i++)
       (this.#parts[i] as Part).append(file, block.columns[i] as ColumnPlace, from, length, this.rows);
     this.rows += length;
     return true;
+  }
+
+  /**
+   * Appends buckets [from, to) of blocks from `first` on, as many as there is room for, and gives the number of the next; `first` where its rows do
+   * not go behind those that are there.
+   */
+  appendBuckets(file: BlockFile, even: EvenBlocks, from: number, to: number, first: number): number {
+    const { columns, schema, bounds, buckets, blocks } = even;
+    if (!columns.every((place) => this.#hasRoom(place))) return first;
+    if (this.rows > 0 && !this.#fits(schema, columns)) return first;
+    const [begin, end] = [Math.min(from, buckets), Math.min(to, buckets)];
+    const { room } = this;
+    let rows = 0;
+    let next = first;
+    for (; next < blocks; next++) {
+      const at = next * (buckets + 1);
+      const more = (bounds[at + end] as number) - (bounds[at + begin] as number);
+      if (rows + more > room) break;
+      rows += more;
+    }
+    if (rows === 0) return next;
+    if (this.rows === 0) this.#begin(schema, columns);
+    for (let i = 0; i < columns.length; i++)
+      (this.#parts[i] as Part).appendBuckets(file, even, i, { begin, end, first, next }, this.rows, rows);
+    this.rows += rows;
+    return next;
   }
 
   /** The rows that wait; then there are none. */
@@ -72,8 +98,8 @@ export class BlockRows {
   }
 
   /** The parts of the batch before are used again where they are of the same kind. */
-  #begin(schema: Schema, block: Block): void {
-    const isSame = this.#schema !== null && this.#parts.length === schema.length && this.#fits(schema, block);
+  #begin(schema: Schema, columns: readonly ColumnPlace[]): void {
+    const isSame = this.#schema !== null && this.#parts.length === schema.length && this.#fits(schema, columns);
     this.#schema = schema;
     if (isSame) {
       for (const part of this.#parts) part.clear();
@@ -82,28 +108,34 @@ export class BlockRows {
     this.free();
     const { memory } = this.#kernels;
     this.#parts = schema.map(({ type }, i) => {
-      const { stride } = block.columns[i] as ColumnPlace;
+      const { stride } = columns[i] as ColumnPlace;
       return new Part(memory, type, stride ?? widthOfType(type), stride !== undefined, this.#most);
     });
   }
 
   /** Blocks of one step have schemas of their own in every file. */
-  #fits(schema: Schema, block: Block): boolean {
+  #fits(schema: Schema, columns: readonly ColumnPlace[]): boolean {
     const mine = this.#schema;
     if (schema !== mine && !schema.every(({ name }, i) => name === mine?.[i]?.name)) return false;
-    return this.#parts.every((part, i) => part.takes(block.columns[i] as ColumnPlace));
+    return this.#parts.every((part, i) => part.takes(columns[i] as ColumnPlace));
   }
 }
 
-/** Not texts of different lengths, no codes, and nothing that was written narrower than it is. */
-const hasWidth = ({ offsets, coded, narrow, stride, valid }: ColumnPlace): boolean =>
-  offsets === null && coded === undefined && narrow === undefined && (stride === undefined || valid === null);
+/** Buckets [begin, end) of blocks [first, next). */
+interface Buckets {
+  readonly begin: number;
+  readonly end: number;
+  readonly first: number;
+  readonly next: number;
+}
 
 /** One column. */
 class Part {
   readonly #values: Region;
   readonly #valid: Region;
   #hasNulls = false;
+  #from = new Float64Array(64);
+  #lengths = new Int32Array(64);
 
   constructor(
     private readonly memory: Kernels["memory"],
@@ -133,6 +165,27 @@ class Part {
     const at = this.#valid.address + rows;
     if (valid === null) this.memory.u8().fill(1, at, at + length);
     else this.#read(file, valid + from, at, length);
+  }
+
+  /** Buckets of some blocks, of which this is column `index`, behind `rows` rows; `more` rows in all. */
+  appendBuckets(file: BlockFile, even: EvenBlocks, index: number, which: Buckets, rows: number, more: number): void {
+    const { width } = this;
+    const { begin, end, first, next } = which;
+    const { bounds, positions } = even;
+    const perBlock = even.buckets + 1;
+    const columns = even.columns.length;
+    const count = next - first;
+    if (this.#from.length < count) [this.#from, this.#lengths] = [new Float64Array(count * 2), new Int32Array(count * 2)];
+    for (let i = 0; i < count; i++) {
+      const at = (first + i) * perBlock;
+      const row = bounds[at + begin] as number;
+      this.#from[i] = (positions[(first + i) * columns + index] as number) + row * width;
+      this.#lengths[i] = ((bounds[at + end] as number) - row) * width;
+    }
+    file.gather(this.memory.u8(), this.#values.address + rows * width, this.#from, this.#lengths, count);
+    if (!this.#hasNulls) return;
+    const at = this.#valid.address + rows;
+    this.memory.u8().fill(1, at, at + more);
   }
 
   column(length: number): Column {

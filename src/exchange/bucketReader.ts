@@ -4,7 +4,7 @@ import type { BatchReader } from "../io/contracts.js";
 import { giveReaderKernels, takeReaderKernels } from "../kernels/taskKernels.js";
 import type { PartitionSpec, ScanResult } from "../task/protocol.js";
 import { BlockFile } from "./blockFile.js";
-import type { Block } from "./blockFooter.js";
+import type { Block, EvenBlocks } from "./blockFooter.js";
 import { BlockRows } from "./blockRows.js";
 import { bucketRuns } from "./bucketRuns.js";
 import { giveReadMemory, type ReadMemory, takeReadMemory } from "./readMemory.js";
@@ -68,13 +68,32 @@ export class BucketReader implements BatchReader {
     for (const path of this.#paths) {
       const file = new BlockFile(path);
       this.#open = file;
-      for (const block of file.blocks) {
-        const end = block.bounds[this.#part.to] ?? block.rows;
-        yield* this.#rowsOf(file, block, block.bounds[this.#part.from] ?? end, end);
-      }
+      const { even } = file;
+      if (even === null) for (const block of file.blocks) yield* this.#bucketsOf(file, block);
+      else yield* this.#evenBuckets(file, even);
       this.#closeFile();
     }
     yield* this.#waiting();
+  }
+
+  *#bucketsOf(file: BlockFile, block: Block): Generator<Batch> {
+    const end = block.bounds[this.#part.to] ?? block.rows;
+    yield* this.#rowsOf(file, block, block.bounds[this.#part.from] ?? end, end);
+  }
+
+  *#evenBuckets(file: BlockFile, even: EvenBlocks): Generator<Batch> {
+    const { from, to } = this.#part;
+    const together = this.#together;
+    for (let block = 0; block < even.blocks; ) {
+      let next = together.appendBuckets(file, even, from, to, block);
+      if (next === block && together.rows > 0) {
+        yield* this.#waiting();
+        next = together.appendBuckets(file, even, from, to, block);
+      }
+      // More rows of one block than a batch has.
+      if (next === block) yield* this.#bucketsOf(file, file.block(next++));
+      block = next;
+    }
   }
 
   /** Short stretches of rows go behind one another where they can. */

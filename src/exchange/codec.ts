@@ -58,11 +58,12 @@ export const blockExchange: ExchangeCodec = {
   },
 };
 
-function blockWriter(writer: BlockFileWriter, schema: Schema): BatchWriter {
+/** `inMemory`: the file may stay there, where to write numbers narrower costs more than the bytes do. */
+function blockWriter(writer: BlockFileWriter, schema: Schema, inMemory = false): BatchWriter {
   return {
     write(batch: Batch) {
       const { columns, length } = compactBatch(batch);
-      writer.write(schema, length, [0, length], blockParts(columns));
+      writer.write(schema, length, [0, length], blockParts(columns, inMemory));
     },
     finish: () => [writer.finish()],
     abort: () => writer.abort(),
@@ -76,4 +77,6 @@ export const exchangeWriter = (
   format: "parquet" | "blocks" = "parquet",
   holding: HoldingBudget | null = null,
 ): BatchWriter =>
-  format === "blocks" ? blockWriter(new BlockFileWriter(file, {}, holding), schema) : parquetExchange.writer(schema, file);
+  format === "blocks"
+    ? blockWriter(new BlockFileWriter(file, {}, holding), schema, holding !== null)
+    : parquetExchange.writer(schema, file);

@@ -5,6 +5,7 @@ import { internalError } from "../common/errors.js";
 import { compareValues } from "../functions/compare.js";
 import { type DataType, isFloat, type Value } from "../schema/types.js";
 import { bytesOf } from "./groupMemory.js";
+import { fixedView } from "./fixedView.js";
 import { elementKind, KernelStates } from "./aggregateKernels.js";
 import { type Accumulator, Seen } from "./aggregateState.js";
 
@@ -95,6 +96,19 @@ class FixedExtreme implements Accumulator {
 
   finish(count: number): Column[] {
     return [this.result(count)];
+  }
+
+  ordered(order: Int32Array): Column | null {
+    const states = this.#inKernels;
+    if (this.#isHere) return null;
+    const width = this.#values.BYTES_PER_ELEMENT;
+    const made = states.ordered(order, width, 1, ({ functions, order: at, rows, to }) => {
+      functions.permuteFixed(states.address(0), width, at, rows, to);
+      return 1;
+    });
+    if (made === null) return null;
+    const { values, valid } = made;
+    return { layout: "fixed", type: this.#type, length: order.length, values: fixedView(this.#type, values), valid };
   }
 
   result(count: number): Column {

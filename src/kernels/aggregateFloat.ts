@@ -82,6 +82,18 @@ export class FloatSumState implements Accumulator {
     return { layout: "fixed", type: types.float64, length: count, values, valid: this.#seen.valid(count) };
   }
 
+  ordered(order: Int32Array): Column | null {
+    const states = this.#inKernels;
+    if (this.#isHere) return null;
+    const made = states.ordered(order, 8, 2, ({ functions, order: at, rows, to }) => {
+      functions.orderedFloats(states.address(0), states.address(1), at, rows, to);
+      return 1;
+    });
+    if (made === null) return null;
+    const { values, valid } = made;
+    return { layout: "fixed", type: types.float64, length: order.length, values: new Float64Array(values.buffer), valid };
+  }
+
   at(group: number): number {
     const sum = this.#sums.values[group] as number;
     const careful = sum + (this.#lost.values[group] as number);

@@ -1,5 +1,5 @@
 import type { FixedColumn, FixedValues } from "../batch/column.js";
-import { padding } from "./groupKernels.js";
+import { type GroupKernels, padding } from "./groupKernels.js";
 import { bytesOf, Region } from "./groupMemory.js";
 import { type Kernels, kernelsOf } from "./wasm.js";
 
@@ -38,6 +38,20 @@ export interface AggregateKernels {
     kept: number,
     seen: number,
   ): void;
+  orderedCounts(counts: number, order: number, rows: number, to: number): void;
+  orderedSums(sums: number, bits: number, order: number, rows: number, to: number): number;
+  orderedFloats(sums: number, lost: number, order: number, rows: number, to: number): void;
+  orderedSeen(seen: number, order: number, rows: number, to: number): number;
+  permuteFixed: GroupKernels["permuteFixed"];
+}
+
+/** States of the groups that `order` lists, as the kernels write them. */
+export interface OrderedStates {
+  readonly functions: AggregateKernels;
+  readonly order: number;
+  readonly rows: number;
+  /** Room for 8 bytes a row. */
+  readonly to: number;
 }
 
 /** Where the rows of one call lie in kernel memory; 0 for what there is not. */
@@ -133,6 +147,32 @@ export class KernelStates {
   view(array: number, count: number): Uint8Array {
     const address = this.address(array);
     return (this.#kernels as Kernels).memory.u8().subarray(address, address + count * (this.#widths[array] as number));
+  }
+
+  /**
+   * What `write` makes of the states of all groups, in an order of theirs and in memory of its own: `width` bytes a group. `seen`: the array that says
+   * which groups have a value, if there is one. Null where the states are not here, or `write` says 0. They stay where they are.
+   */
+  ordered(
+    order: Int32Array,
+    width: number,
+    seen: number | null,
+    write: (states: OrderedStates) => number,
+  ): { readonly values: Uint8Array<ArrayBuffer>; readonly valid: Uint8Array<ArrayBuffer> | null } | null {
+    const kernels = this.#kernels;
+    const rows = order.length;
+    const [to, placed] = this.#staged;
+    if (kernels === null || to === undefined || placed === undefined || rows > this.#groups) return null;
+    const { memory } = kernels;
+    const functions = kernels.functions<AggregateKernels>();
+    placed.reserve(rows * 4 + padding);
+    to.reserve(rows * 8 + padding);
+    memory.u8().set(bytesOf(order), placed.address);
+    const copy = (bytes: number) => memory.u8().slice(to.address, to.address + bytes) as Uint8Array<ArrayBuffer>;
+    let valid: Uint8Array<ArrayBuffer> | null = null;
+    if (seen !== null && functions.orderedSeen(this.address(seen), placed.address, rows, to.address) === 0) valid = copy(rows);
+    if (write({ functions, order: placed.address, rows, to: to.address }) === 0) return null;
+    return { values: copy(rows * width), valid };
   }
 
   free(): void {

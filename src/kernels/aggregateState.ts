@@ -14,6 +14,8 @@ export interface Accumulator {
   finish(count: number): Column[];
   /** The aggregate itself, `count` rows. @throws MillraceError Data/SUM_OVERFLOW, INVALID_INPUT */
   result(count: number): Column;
+  /** As `result`, row i that of group `order[i]`, for an order of all groups; null where only `result` has it. The states stay. */
+  ordered?(order: Int32Array): Column | null;
   /** Gives kernel memory back; `finish` and `result` do so too. */
   free?(): void;
 }

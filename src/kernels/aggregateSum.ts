@@ -83,6 +83,23 @@ export class CountState implements Accumulator {
     return { layout: "fixed", type: types.int64, length: count, values, valid: null };
   }
 
+  ordered(order: Int32Array): Column | null {
+    const states = this.#inKernels;
+    if (this.#isHere) return null;
+    const made = states.ordered(order, 8, null, ({ functions, order: at, rows, to }) => {
+      functions.orderedCounts(states.address(0), at, rows, to);
+      return 1;
+    });
+    if (made === null) return null;
+    return {
+      layout: "fixed",
+      type: types.int64,
+      length: order.length,
+      values: new BigInt64Array(made.values.buffer),
+      valid: null,
+    };
+  }
+
   /** Counts that are read once are read where the kernels have them. */
   #countsOf(count: number): Float64Array {
     const states = this.#inKernels;
@@ -239,6 +256,17 @@ export class ExactSumState implements Accumulator {
 
   result(count: number): Column {
     return this.#column(count, this.#returns);
+  }
+
+  ordered(order: Int32Array): Column | null {
+    const states = this.#inKernels;
+    if (this.#isHere || this.#returns.kind !== "int64") return null;
+    const made = states.ordered(order, 8, 1, ({ functions, order: at, rows, to }) =>
+      functions.orderedSums(states.address(0), this.#bits, at, rows, to),
+    );
+    if (made === null) return null;
+    const { values, valid } = made;
+    return { layout: "fixed", type: this.#returns, length: order.length, values: new BigInt64Array(values.buffer), valid };
   }
 
   /** The sum of a group as a double, rounded once; null without values. `scale`: digits after the point. */

@@ -52,6 +52,7 @@ export interface GroupKernels {
   orderOfPlaces(places: number, rows: number, order: number): void;
   placeFixed(values: number, width: number, places: number, rows: number, out: number): void;
   placeWords(words: number, count: number, places: number, rows: number, out: number): void;
+  areEven(offsets: number, rows: number, each: number): number;
   permuteFixed(values: number, width: number, order: number, rows: number, out: number): void;
   permuteBytes(bytes: number, offsets: number, order: number, rows: number, out: number, outOffsets: number): void;
   appendTexts(

@@ -185,9 +185,6 @@ export class RowBuckets {
     const { rows, wordCount, offsets } = this.#keys;
     const each = rows === 0 ? 0 : wordCount / rows;
     if (!Number.isInteger(each) || each === 0) return 0;
-    const u32 = this.#kernels.memory.u32();
-    const first = offsets.address >>> 2;
-    for (let i = 0; i <= rows; i++) if (u32[first + i] !== i * each) return 0;
-    return each;
+    return this.#functions.areEven(offsets.address, rows, each) === 0 ? 0 : each;
   }
 }

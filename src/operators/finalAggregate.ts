@@ -86,10 +86,11 @@ export class FinalAggregateOperator implements Operator {
     const { count } = table;
     this.counts.rowsOut += count;
     const { order, keys } = table.sorted();
-    const results = this.#states.map((state) => gatherColumn(state.result(count), order));
+    const results = this.#states.map((state) => state.ordered?.(order) ?? gatherColumn(state.result(count), order));
     const groupKeys = [...table.keyColumns(order), ...followers.columns(order)];
     const strings = this.#step.sortKey ? [keys ?? textOrder(required(groupKeys[0], "key"))] : [];
     const columns: Column[] = [...strings, ...groupKeys, ...results];
+    for (const state of this.#states) state.free?.();
     this.#end();
     return count === 0 ? null : { schema: this.#step.schema, length: count, columns, selection: null, origin: null };
   }

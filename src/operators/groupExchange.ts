@@ -8,6 +8,7 @@ import type { KeyType } from "../kernels/groupKeys.js";
 import { WordGroupTable } from "../kernels/groupTable.js";
 import { KernelViews } from "../kernels/kernelViews.js";
 import { type BucketedRows, RowBuckets } from "../kernels/rowBuckets.js";
+import type { Schema } from "../schema/types.js";
 import { forceSpill } from "../runtime/forceSpill.js";
 import type { FileWritten, Step } from "../task/protocol.js";
 import { FollowerLayout } from "./followerColumns.js";
@@ -52,6 +53,7 @@ export class GroupExchangeOperator implements Operator {
   readonly #following: number;
   readonly #bits: number;
   readonly #writer: BlockFileWriter;
+  readonly #schemas: { [F in GroupForm]?: Schema } = {};
   #grouped: PartitionGroups | null;
   #rows: KeptRows | null = null;
   #seen = 0;
@@ -192,7 +194,10 @@ export class GroupExchangeOperator implements Operator {
   #writeTaken(form: GroupForm, { rows, bounds, columns }: BucketedRows, layout: FollowerLayout): void {
     const slots = 1 + layout.types.length;
     const parts = [...columns.slice(0, 1), ...layout.parts(columns.slice(1, slots)), ...columns.slice(slots)];
-    this.#writer.write(formSchema(this.#step, form, this.#following), rows, bounds, parts);
+    // Blocks of one form say that they have one schema.
+    const schema = this.#schemas[form] ?? formSchema(this.#step, form, this.#following);
+    this.#schemas[form] = schema;
+    this.#writer.write(schema, rows, bounds, parts);
     this.counts.rowsOut += rows;
   }
 }

@@ -190,3 +190,41 @@ export function addExtremes(
       return extremesOf<f64>(greatest, values, valid, groups, selection, n, kept, seen);
   }
 }
+
+/** Counts as whole numbers of 64 bits, row i that of group `order[i]`. */
+export function orderedCounts(counts: usize, order: usize, n: u32, to: usize): void {
+  for (let i: u32 = 0; i < n; i++) store<i64>(to + (<usize>i << 3), <i64>load<f64>(counts + (groupAt(order, i) << 3)));
+}
+
+/** Sums of `addIntegers` as whole numbers of 64 bits, in an order as above; 0 where one of them, of which all 128 bits were kept (`bits`), has more. */
+export function orderedSums(sums: usize, bits: u32, order: usize, n: u32, to: usize): u32 {
+  let lost: i64 = 0;
+  for (let i: u32 = 0; i < n; i++) {
+    const at = sums + (groupAt(order, i) << 4);
+    const low = load<i64>(at);
+    lost |= (low >> 63) ^ load<i64>(at, 8);
+    store<i64>(to + (<usize>i << 3), low);
+  }
+  return bits == 64 || lost == 0 ? 1 : 0;
+}
+
+/** Sums of `addFloats` with what they lost, in an order as above. An infinite sum makes the error NaN; the sum itself is right then. */
+export function orderedFloats(sums: usize, lost: usize, order: usize, n: u32, to: usize): void {
+  for (let i: u32 = 0; i < n; i++) {
+    const group = groupAt(order, i);
+    const sum = load<f64>(sums + (group << 3));
+    const careful = sum + load<f64>(lost + (group << 3));
+    store<f64>(to + (<usize>i << 3), careful != careful ? sum : careful);
+  }
+}
+
+/** Bytes that are 0 or 1, in an order as above; whether all are 1. */
+export function orderedSeen(seen: usize, order: usize, n: u32, to: usize): u32 {
+  let all: u8 = 1;
+  for (let i: u32 = 0; i < n; i++) {
+    const one = load<u8>(seen + groupAt(order, i));
+    all &= one;
+    store<u8>(to + <usize>i, one);
+  }
+  return all;
+}

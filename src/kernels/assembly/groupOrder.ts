@@ -132,3 +132,10 @@ export function appendTexts(
   }
   store<u32>(offsets + (<usize>n << 2), at);
 }
+
+/** Whether offset i is `each` * i, for i from 0 up to `n`. */
+export function areEven(offsets: usize, n: u32, each: u32): u32 {
+  let other: u32 = 0;
+  for (let i: u32 = 0; i <= n; i++) other |= load<u32>(offsets + (<usize>i << 2)) ^ (i * each);
+  return other == 0 ? 1 : 0;
+}

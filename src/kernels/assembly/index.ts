@@ -24,6 +24,7 @@ export {
   orderOfPlaces,
   placeFixed,
   placeWords,
+  areEven,
   permuteFixed,
   permuteBytes,
   appendTexts,
