@@ -19,6 +19,8 @@ const boolFalse = 2;
 const setType = 10;
 /** Deeper than any metadata; keeps a crafted file from exhausting the stack. */
 const maxDepth = 64;
+/** Structs from this depth on wait to be asked for: those in row groups, but neither these nor what a schema consists of. */
+const unreadDepth = 2;
 
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder();
@@ -268,8 +270,12 @@ class Reader {
       case wireTypes.list:
       case setType:
         return this.#list(depth);
-      case wireTypes.struct:
-        return { kind: "struct", fields: this.struct(depth + 1) };
+      case wireTypes.struct: {
+        if (depth + 1 < unreadDepth) return { kind: "struct", fields: this.struct(depth + 1) };
+        const from = this.#at;
+        this.#at = endOfStruct(this.#bytes, from, depth + 1);
+        return new UnreadStruct(this.#bytes, from, depth + 1);
+      }
       default:
         throw corrupt(`unknown field type ${type}`);
     }
@@ -277,11 +283,10 @@ class Reader {
 
   #list(depth: number): ThriftValue {
     const head = this.#byte();
-    const type = head & 15;
     const count = head >> 4 === 15 ? Number(this.#varint()) : head >> 4;
     if (count > this.#bytes.length - this.#at) throw corrupt("a list is longer than the metadata");
     const values: ThriftValue[] = [];
-    for (let i = 0; i < count; i++) values.push(this.#value(type, depth));
+    for (let i = 0; i < count; i++) values.push(this.#value(head & 15, depth));
     return { kind: "list", values };
   }
 
@@ -297,6 +302,102 @@ class Reader {
       const isBool = type === boolTrue || type === boolFalse;
       fields.set(id, isBool ? { kind: "bool", value: type === boolTrue } : this.#value(type, depth));
     }
+  }
+}
+
+const cutOff = () => corrupt("it ends in the middle of a value");
+
+/**
+ * Where a struct ends, with all the errors that reading it has. Here and below plain loops: of a footer that is read once nothing else is compiled in
+ * time.
+ */
+function endOfStruct(bytes: Uint8Array, from: number, depth: number): number {
+  if (depth > maxDepth) throw corrupt("it is nested too deeply");
+  let at = from;
+  for (;;) {
+    const head = bytes[at++];
+    if (head === undefined) throw cutOff();
+    if (head === 0) return at;
+    if (head < 16) at = endOfVarint(bytes, at);
+    const type = head & 15;
+    if (type !== boolTrue && type !== boolFalse) at = endOfValue(bytes, at, type, depth);
+  }
+}
+
+function endOfValue(bytes: Uint8Array, from: number, type: number, depth: number): number {
+  switch (type) {
+    case wireTypes.i16:
+    case wireTypes.i32:
+    case wireTypes.i64:
+      return endOfVarint(bytes, from);
+    case wireTypes.binary: {
+      const at = endOfVarint(bytes, from);
+      const length = lengthAt(bytes, from, at);
+      if (length > bytes.length - at) throw corrupt("a text is longer than the metadata");
+      return at + length;
+    }
+    case wireTypes.list:
+    case setType: {
+      const head = bytes[from];
+      if (head === undefined) throw cutOff();
+      const isLong = head >> 4 === 15;
+      let at = isLong ? endOfVarint(bytes, from + 1) : from + 1;
+      const count = isLong ? lengthAt(bytes, from + 1, at) : head >> 4;
+      if (count > bytes.length - at) throw corrupt("a list is longer than the metadata");
+      for (let i = 0; i < count; i++) at = endOfValue(bytes, at, head & 15, depth);
+      return at;
+    }
+    case wireTypes.struct:
+      return endOfStruct(bytes, from, depth + 1);
+    case boolTrue:
+    case boolFalse:
+    case wireTypes.i8:
+    case wireTypes.double: {
+      const at = from + (type === wireTypes.double ? 8 : 1);
+      if (at > bytes.length) throw cutOff();
+      return at;
+    }
+    default:
+      throw corrupt(`unknown field type ${type}`);
+  }
+}
+
+function endOfVarint(bytes: Uint8Array, from: number): number {
+  for (let at = from; at < from + 10; at++) {
+    const byte = bytes[at];
+    if (byte === undefined) throw cutOff();
+    if (byte < 128) return at + 1;
+  }
+  throw corrupt("an integer is longer than 10 bytes");
+}
+
+/** The varint from `from` to `end`, which is the length of something that is there. */
+function lengthAt(bytes: Uint8Array, from: number, end: number): number {
+  let length = 0;
+  for (let at = end - 1; at >= from; at--) length = length * 128 + ((bytes[at] as number) & 127);
+  return length;
+}
+
+/**
+ * A struct that is read when somebody asks for it: of a footer with some thousand column chunks most are not looked at. That it can be read is known,
+ * since `endOfStruct` went over it.
+ */
+class UnreadStruct {
+  readonly kind = "struct";
+  readonly #bytes: Uint8Array;
+  readonly #from: number;
+  readonly #depth: number;
+  #fields: ThriftStruct | null = null;
+
+  constructor(bytes: Uint8Array, from: number, depth: number) {
+    this.#bytes = bytes;
+    this.#from = from;
+    this.#depth = depth;
+  }
+
+  get fields(): ThriftStruct {
+    this.#fields ??= new Reader(this.#bytes, this.#from).struct(this.#depth);
+    return this.#fields;
   }
 }
 
