@@ -1,3 +1,4 @@
+import { codesOf } from "../batch/coded.js";
 import { gatherColumn } from "../batch/gather.js";
 import type { BytesColumn, Column } from "../batch/column.js";
 import { internalError } from "../common/errors.js";
@@ -50,6 +51,9 @@ export function blockParts(columns: readonly Column[], wide = false): ColumnPart
   const texts: { readonly column: BytesColumn; readonly parts: ColumnParts }[] = [];
   return columns.map((column) => {
     if (column.layout !== "bytes") return wide ? columnParts(column) : narrowParts(column);
+    const coded = codesOf(column);
+    if (coded !== null)
+      return { values: bytesOf(coded.codes.subarray(0, column.length)), offsets: null, valid: null, texts: coded.texts };
     const { bytes, starts, ends, valid } = column;
     const same = texts.find(({ column: one }) => one.bytes === bytes && one.starts === starts && one.ends === ends);
     const parts = same === undefined ? columnParts(column) : { ...same.parts, valid };

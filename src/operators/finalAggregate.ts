@@ -49,7 +49,7 @@ export class FinalAggregateOperator implements Operator {
     views.setGroups(table.assignPacked(keys));
     const { count } = table;
     let from = 1 + following;
-    if (following > 0) followers.add(views.columns(1, from), views.groups());
+    if (following > 0) followers.add(views.columns(1, from), views.groups(), count);
     columnCounts(this.#step, form).forEach((columns, i) => {
       const values = views.columns(from, from + columns);
       from += columns;
