@@ -1,7 +1,7 @@
 import type { FixedColumn, FixedValues } from "../batch/column.js";
 import { type GroupKernels, padding } from "./groupKernels.js";
 import { bytesOf, Region } from "./groupMemory.js";
-import { type Kernels, kernelsOf } from "./wasm.js";
+import { type KernelMemory, type Kernels, kernelsOf } from "./wasm.js";
 
 /** The aggregate kernels as JavaScript calls them; see `assembly/aggregate.ts`. */
 export interface AggregateKernels {
@@ -118,18 +118,14 @@ export class KernelStates {
     const values = column === null ? null : bytesOf(column.values);
     const chosen = selection === null ? null : bytesOf(selection);
     // A view's address must be taken before anything is put into the memory, which may grow and detach the view.
-    const parts = [values, valid, chosen].map((part) =>
-      part === null ? 0 : part.buffer === memory.memory.buffer ? part.byteOffset : -1,
-    );
-    const placed = [values, valid, chosen].map((part, i) => {
-      if (part === null || parts[i] !== -1) return parts[i] as number;
-      const address = (this.#staged[i] as Region).reserve(part.length + padding);
-      memory.u8().set(part, address);
-      return address;
-    });
+    let v = placeIn(memory, values);
+    let b = placeIn(memory, valid);
+    let s = placeIn(memory, chosen);
+    if (v < 0) v = this.#stage(0, values);
+    if (b < 0) b = this.#stage(1, valid);
+    if (s < 0) s = this.#stage(2, chosen);
     this.#reserve(count);
     const functions = kernels.functions<AggregateKernels>();
-    const [v = 0, b = 0, s = 0] = placed;
     return { functions, values: v, valid: b, groups: at, selection: s, rows };
   }
 
@@ -189,6 +185,13 @@ export class KernelStates {
     this.#staged = [0, 1, 2].map(() => new Region(kernels.memory));
   }
 
+  #stage(part: number, bytes: Uint8Array | null): number {
+    if (bytes === null) return 0;
+    const address = (this.#staged[part] as Region).reserve(bytes.length + padding);
+    (this.#kernels as Kernels).memory.u8().set(bytes, address);
+    return address;
+  }
+
   #reserve(count: number): void {
     if (count <= this.#groups) return;
     const more = Math.max(count, this.#groups * 2, 512);
@@ -201,4 +204,10 @@ export class KernelStates {
     }
     this.#groups = more;
   }
+}
+
+/** Where bytes lie in this memory: 0 for none, -1 for those that lie elsewhere. */
+function placeIn({ memory }: KernelMemory, bytes: Uint8Array | null): number {
+  if (bytes === null) return 0;
+  return bytes.buffer === memory.buffer ? bytes.byteOffset : -1;
 }

@@ -1,5 +1,8 @@
+import type { GroupKernels } from "./groupKernels.js";
+
 /** The join kernels as JavaScript calls them. Addresses and lengths are bytes in the kernels' memory; see `assembly/join.ts`. */
 export interface JoinKernels {
+  keySpan: GroupKernels["keySpan"];
   joinInsert(
     bytes: number,
     offsets: number,

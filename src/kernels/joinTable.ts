@@ -104,9 +104,9 @@ export class JoinTable {
     const live = selection === null ? length : selection.length;
     const keys = keySpans(columns, selection, length);
     const select = keys.dense ? null : selection;
-    const { base, starts, ends, width } = this.#putKeys(keys, select, live);
     const valid = keys.valid === null ? 0 : this.#load("valid", keys.valid);
     const selected = select === null ? 0 : this.#load("selection", bytesOf(select));
+    const { base, starts, ends, width } = this.#putKeys(keys, select, live, valid, selected);
     if (this.#codes.size > 0) {
       this.#reserve("codes", length * 2);
       this.#reserve("selection", live * 4);
@@ -165,20 +165,21 @@ export class JoinTable {
     new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(u8.subarray(room, room + out.byteLength));
   }
 
-  #putKeys(keys: KeySpans, selection: Int32Array | null, live: number) {
+  /** `valid` and `selected`: what is known of the rows, where the kernels see it. */
+  #putKeys(keys: KeySpans, selection: Int32Array | null, live: number, valid: number, selected: number): ProbeKeys {
     const { place, bytes } = keys;
     if ("width" in place) return { base: this.#load("bytes", bytes), starts: 0, ends: 0, width: place.width };
-    const span = spanOf(place.starts, place.ends, keys.valid, selection, live);
-    const { starts, ends } = {
-      starts: this.#load("starts", bytesOf(place.starts)),
-      ends: this.#load("ends", bytesOf(place.ends)),
-    };
-    if (span.high - span.low <= 4096 + span.total * sparseBlock) {
+    const starts = this.#load("starts", bytesOf(place.starts));
+    const ends = this.#load("ends", bytesOf(place.ends));
+    const answer = this.#reserve("span", 8);
+    const total = this.#kernels.keySpan(starts, ends, valid, selected, live, answer);
+    const [least = 0, high = 0] = this.#memory.u32().subarray(answer >>> 2, (answer >>> 2) + 2);
+    const low = Math.min(least, high);
+    if (high - low <= 4096 + total * sparseBlock) {
       // Addresses wrap around in 32 bits: the base may lie below the block, even below zero.
-      const base = this.#load("bytes", bytes.subarray(span.low, span.high)) - span.low;
-      return { base, starts, ends, width: 0 };
+      return { base: this.#load("bytes", bytes.subarray(low, high)) - low, starts, ends, width: 0 };
     }
-    return { base: this.#gather(keys, place, selection, live, span.total), starts, ends, width: 0 };
+    return { base: this.#gather(keys, place, selection, live, total), starts, ends, width: 0 };
   }
 
   /** Copies the keys of live rows alone and says where they are now. */
@@ -246,26 +247,3 @@ function uniformLength(offsets: Int32Array): number {
 }
 
 const bytesOf = (values: Int32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-
-/** The part of a block that keys of live rows lie in. */
-function spanOf(
-  starts: Int32Array,
-  ends: Int32Array,
-  valid: Uint8Array | null,
-  selection: Int32Array | null,
-  live: number,
-): { readonly low: number; readonly high: number; readonly total: number } {
-  let low = 0x7fff_ffff;
-  let high = 0;
-  let total = 0;
-  for (let j = 0; j < live; j++) {
-    const row = selection === null ? j : (selection[j] as number);
-    if (valid !== null && valid[row] === 0) continue;
-    const start = starts[row] as number;
-    const end = ends[row] as number;
-    if (start < low) low = start;
-    if (end > high) high = end;
-    total += end - start;
-  }
-  return low > high ? { low: 0, high: 0, total: 0 } : { low, high, total };
-}

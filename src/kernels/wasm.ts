@@ -68,6 +68,8 @@ interface FreeRange {
   readonly end: number;
 }
 
+const sizeOf = (range: FreeRange | undefined): number => (range === undefined ? 0 : range.end - range.start);
+
 /**
  * An allocator over a linear memory: first fit from a sorted free list, 64-byte aligned, grows the memory when nothing fits.
  * Views from `u8()`, `i32()`… cover the whole memory and are made anew after growth: ask for them again after every `alloc`.
@@ -105,7 +107,8 @@ export class KernelMemory {
   /** The address of `bytes` fresh bytes (content unspecified). @throws MillraceError Resource/OUT_OF_MEMORY */
   alloc(bytes: number): number {
     const size = align(Math.max(bytes, 1));
-    const at = this.#free.findIndex((range) => range.end - range.start >= size);
+    let at = 0;
+    while (at < this.#free.length && sizeOf(this.#free[at]) < size) at++;
     const found = this.#free[at];
     if (found === undefined) return this.#extend(size);
     if (found.end - found.start === size) this.#free.splice(at, 1);
@@ -121,8 +124,8 @@ export class KernelMemory {
     this.#sizes.delete(address);
     let start = address;
     let end = address + size;
-    let at = this.#free.findIndex((range) => range.start > address);
-    if (at < 0) at = this.#free.length;
+    let at = 0;
+    while (at < this.#free.length && (this.#free[at] as FreeRange).start <= address) at++;
     const next = this.#free[at];
     if (next !== undefined && next.start === end) {
       end = next.end;

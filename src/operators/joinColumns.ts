@@ -113,11 +113,15 @@ function concatBytes(type: DataType, parts: readonly BytesColumn[], length: numb
   let row = 0;
   for (const part of parts) {
     bytes.set(part.bytes, at);
-    for (let i = 0; i < part.length; i++, row++) {
-      starts[row] = (part.starts[i] as number) + at;
-      ends[row] = (part.ends[i] as number) + at;
-    }
+    moved(part.starts, part.length, at, starts, row);
+    moved(part.ends, part.length, at, ends, row);
+    row += part.length;
     at += part.bytes.length;
   }
   return { layout: "bytes", type, length, bytes, starts, ends, valid };
+}
+
+/** A loop over many rows is a function of its own: what is compiled for a long loop is the whole function around it. */
+function moved(places: Int32Array, length: number, by: number, out: Int32Array, at: number): void {
+  for (let i = 0; i < length; i++) out[at + i] = (places[i] as number) + by;
 }

@@ -132,13 +132,11 @@ function bytesOf(type: DataType, pages: readonly FlatPage[], rows: number): Colu
     } else places = placesOf(page, words?.starts.length ?? 0);
     if (found === null || (page.form === "dictionary" && places === null)) return null;
     if (page.kind === "dictionary") continue;
-    for (let i = 0, next = 0; i < page.rows; i++) {
-      if (page.valid !== null && page.valid[i] === 0) continue;
-      const place = places === null ? next : (places[next] as number);
-      next++;
-      starts[at + i] = found.starts[place] as number;
-      ends[at + i] = found.ends[place] as number;
-    }
+    if (places === null) {
+      starts.set(found.starts, at);
+      ends.set(found.ends, at);
+    } else lookUp(found, places, starts, ends, at);
+    if (page.valid !== null) spreadTexts(starts, ends, page.valid, at, page.live);
     nulls.add(page, at);
     at += page.rows;
   }
@@ -150,32 +148,69 @@ interface Texts {
   readonly ends: Int32Array;
 }
 
+// Loops over many rows are functions of their own: what is compiled for a long loop is the whole function around it.
+
+function lookUp(found: Texts, places: Int32Array, starts: Int32Array, ends: Int32Array, at: number): void {
+  const { starts: from, ends: to } = found;
+  for (let i = 0; i < places.length; i++) {
+    const place = places[i] as number;
+    starts[at + i] = from[place] as number;
+    ends[at + i] = to[place] as number;
+  }
+}
+
+/** As `spread`; a null row is an empty text. */
+function spreadTexts(starts: Int32Array, ends: Int32Array, valid: Uint8Array, at: number, live: number): void {
+  let from = at + live;
+  for (let i = valid.length - 1; i >= 0; i--) {
+    const isThere = valid[i] !== 0;
+    if (isThere) from--;
+    starts[at + i] = isThere ? (starts[from] as number) : 0;
+    ends[at + i] = isThere ? (ends[from] as number) : 0;
+  }
+}
+
 /** Where the plain byte strings of a page stand, counted from `base` on; null where they do not fit, or are no text where that is wanted. */
 function textsOf({ bytes, at, live }: FlatPage, base: number, text: boolean): Texts | null {
   const [starts, ends] = [new Int32Array(live), new Int32Array(live)];
-  let from = at;
+  const longest = plainTexts(bytes, at, base, starts, ends);
+  if (longest < 0) return null;
+  if (!text || live === 0) return { starts, ends };
+  if (!beginCharacters(bytes, base, starts, ends)) return null;
   // Lengths below 128 look like text themselves, so that a page of short texts can be checked as a whole.
-  let areShort = true;
-  let begins = true;
-  for (let i = 0; i < live; i++) {
-    if (from + 4 > bytes.length) return null;
+  const from = (ends[live - 1] as number) - base;
+  if (longest < 128) return isUtf8(bytes.subarray(at, from)) ? { starts, ends } : null;
+  for (let i = 0; i < live; i++)
+    if (!isUtf8(bytes.subarray((starts[i] as number) - base, (ends[i] as number) - base))) return null;
+  return { starts, ends };
+}
+
+/** Finds byte strings that stand behind their lengths from `at` on; the length of the longest, or -1 where one does not fit. */
+function plainTexts(bytes: Uint8Array, at: number, base: number, starts: Int32Array, ends: Int32Array): number {
+  let from = at;
+  let longest = 0;
+  for (let i = 0; i < starts.length; i++) {
+    if (from + 4 > bytes.length) return -1;
     const low = bytes[from] as number;
     const size =
       (low | ((bytes[from + 1] as number) << 8) | ((bytes[from + 2] as number) << 16)) + (bytes[from + 3] as number) * 2 ** 24;
     from += 4;
-    if (size > bytes.length - from) return null;
-    areShort &&= size < 128;
-    if (size > 0) begins &&= ((bytes[from] as number) & 0xc0) !== 0x80;
+    if (size > bytes.length - from) return -1;
+    if (size > longest) longest = size;
     starts[i] = base + from;
     from += size;
     ends[i] = base + from;
   }
-  if (!text) return { starts, ends };
-  if (!begins) return null;
-  if (areShort) return isUtf8(bytes.subarray(at, from)) ? { starts, ends } : null;
-  for (let i = 0; i < live; i++)
-    if (!isUtf8(bytes.subarray((starts[i] as number) - base, (ends[i] as number) - base))) return null;
-  return { starts, ends };
+  return longest;
+}
+
+/** Whether no text begins in the middle of a UTF-8 character. */
+function beginCharacters(bytes: Uint8Array, base: number, starts: Int32Array, ends: Int32Array): boolean {
+  for (let i = 0; i < starts.length; i++) {
+    const start = starts[i] as number;
+    if (start < (ends[i] as number) && ((bytes[start - base] as number) & 0xc0) === 0x80) return false;
+  }
+  return true;
 }
 
 /** Which rows are there, once a page has nulls. */
