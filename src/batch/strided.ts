@@ -22,9 +22,15 @@ export const strideOf = (column: object): number | null => known.get(column) ?? 
 function boundsOf(stride: number, length: number): Int32Array {
   const made = multiples.get(stride);
   if (made !== undefined && made.length > length) return made;
-  const bounds = new Int32Array(length + 1);
-  for (let i = 0; i <= length; i++) bounds[i] = i * stride;
+  // With room for the next ones, which mostly are longer by a little.
+  const bounds = new Int32Array(Math.max(length + 1, (made?.length ?? 0) * 2));
+  fillMultiples(bounds, stride);
   if (multiples.size >= mostStrides) multiples.clear();
   multiples.set(stride, bounds);
   return bounds;
+}
+
+/** A loop over many rows is a function of its own: what is compiled for a long loop is the whole function around it. */
+function fillMultiples(bounds: Int32Array, stride: number): void {
+  for (let i = 0; i < bounds.length; i++) bounds[i] = i * stride;
 }

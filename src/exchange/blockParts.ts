@@ -39,8 +39,13 @@ export function evenParts(column: ColumnParts): ColumnParts {
   const rows = bounds.length - 1;
   const stride = values.length / rows;
   if (bounds[0] !== 0 || stride === 0 || !Number.isInteger(stride)) return column;
-  for (let row = 1; row <= rows; row++) if (bounds[row] !== row * stride) return column;
-  return { values, offsets: null, stride, valid };
+  return areMultiples(bounds, stride) ? { values, offsets: null, stride, valid } : column;
+}
+
+/** A loop over many rows is a function of its own: what is compiled for a long loop is the whole function around it. */
+function areMultiples(bounds: Int32Array, stride: number): boolean {
+  for (let row = 1; row < bounds.length; row++) if (bounds[row] !== row * stride) return false;
+  return true;
 }
 
 /**

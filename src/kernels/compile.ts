@@ -94,6 +94,8 @@ type Result =
 /** Past this many loops for a chain, batches no longer get one for just the sizes of their numbers. */
 const mostExact = 64;
 
+/** Calls with no row, which take a tenth of a millisecond. */
+const warmCalls = 64;
 const cannotFail = (): never => {
   throw new TypeError("a loop over no rows has failed");
 };
@@ -162,8 +164,10 @@ class CompiledRows implements RowsKernel {
       for (const output of this.#outputs) output.prepare(length);
       for (const sink of sinks) sink.length = 0;
       const views = this.#viewsOf(columns, shape);
-      // What stands behind the loop must have run once: code that the JIT made inside the first loop would be thrown away at its end.
-      if (isNew) loop(columns, views, this.#outputs, selection, 0, this.#selected, counts, cannotFail);
+      // What stands behind the loop must have run: code that the JIT made inside the first loop would be thrown away at its end. It takes notice of
+      // what runs only once a function has run for a while.
+      for (let k = 0; isNew && k < warmCalls; k++)
+        loop(columns, views, this.#outputs, selection, 0, this.#selected, counts, cannotFail);
       loop(columns, views, this.#outputs, selection, live, this.#selected, counts, (row, site, thrown) => {
         fail(row, failureOf(thrown, required(sites[site], "failure site")));
       });

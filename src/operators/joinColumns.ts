@@ -27,9 +27,7 @@ export function keptBatch(batch: Batch): Batch {
 
 /** Whether the block that byte strings lie in is not much larger than they are. */
 function fillsBlock({ bytes, starts, ends, length }: BytesColumn): boolean {
-  let total = 0;
-  for (let i = 0; i < length; i++) total += (ends[i] as number) - (starts[i] as number);
-  return bytes.length <= 4096 + total * 2;
+  return bytes.length <= 4096 + totalOf(starts, ends, length) * 2;
 }
 
 /** null where a copy of the block would be mostly of other rows. */
@@ -121,7 +119,14 @@ function concatBytes(type: DataType, parts: readonly BytesColumn[], length: numb
   return { layout: "bytes", type, length, bytes, starts, ends, valid };
 }
 
-/** A loop over many rows is a function of its own: what is compiled for a long loop is the whole function around it. */
+// Loops over many rows are functions of their own: what is compiled for a long loop is the whole function around it.
+
+function totalOf(starts: Int32Array, ends: Int32Array, length: number): number {
+  let total = 0;
+  for (let i = 0; i < length; i++) total += (ends[i] as number) - (starts[i] as number);
+  return total;
+}
+
 function moved(places: Int32Array, length: number, by: number, out: Int32Array, at: number): void {
   for (let i = 0; i < length; i++) out[at + i] = (places[i] as number) + by;
 }

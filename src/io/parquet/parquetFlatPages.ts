@@ -1,4 +1,5 @@
 import { gunzipSync } from "node:zlib";
+import { countValid } from "../../batch/validity.js";
 import { decodeHybrid } from "./parquetRle.js";
 import { boolField, decodeThriftAt, numberField, structField, type ThriftStruct } from "./parquetThrift.js";
 import { snappyDecode } from "./snappyDecode.js";
@@ -106,8 +107,7 @@ function withLevels(
   const found = new Int32Array(rows);
   if (!decodeHybrid(levels, from, to, 1, rows, found)) return null;
   const valid = Uint8Array.from(found);
-  let live = 0;
-  for (let i = 0; i < rows; i++) live += valid[i] as number;
+  const live = countValid(valid);
   return { kind: "data", rows, form, valid: live === rows ? null : valid, live, at, bytes };
 }
 

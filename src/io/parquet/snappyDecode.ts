@@ -11,7 +11,13 @@ export function snappyDecode(bytes: Uint8Array, out: Uint8Array): boolean {
     length += (byte & 127) * 2 ** shift;
     if (byte < 128) break;
   }
-  if (length !== out.length) return false;
+  return length === out.length && stretches(bytes, at, out) === length;
+}
+
+/** What follows the length: how many bytes it was, or -1. Nothing stands behind the loop, so that what is compiled inside the first one stays good. */
+function stretches(bytes: Uint8Array, from: number, out: Uint8Array): number {
+  const { length } = out;
+  let at = from;
   let to = 0;
   while (at < bytes.length) {
     const tag = bytes[at++] as number;
@@ -19,12 +25,12 @@ export function snappyDecode(bytes: Uint8Array, out: Uint8Array): boolean {
       let size = tag >> 2;
       if (size >= 60) {
         const width = size - 59;
-        if (at + width > bytes.length) return false;
+        if (at + width > bytes.length) return -1;
         size = 0;
         for (let i = 0; i < width; i++) size += (bytes[at++] as number) * 2 ** (8 * i);
       }
       size++;
-      if (at + size > bytes.length || to + size > length) return false;
+      if (at + size > bytes.length || to + size > length) return -1;
       if (size > 32) out.set(bytes.subarray(at, at + size), to);
       else for (let i = 0; i < size; i++) out[to + i] = bytes[at + i] as number;
       at += size;
@@ -47,9 +53,9 @@ export function snappyDecode(bytes: Uint8Array, out: Uint8Array): boolean {
         (bytes[at + 3] as number) * 2 ** 24;
       at += 4;
     }
-    if (at > bytes.length || back === 0 || back > to || to + size > length) return false;
+    if (at > bytes.length || back === 0 || back > to || to + size > length) return -1;
     // What is copied may be what was just written.
     for (let i = 0; i < size; i++, to++) out[to] = out[to - back] as number;
   }
-  return to === length;
+  return to;
 }

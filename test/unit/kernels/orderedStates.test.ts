@@ -24,8 +24,9 @@ const quarter = fc.integer({ min: -(2 ** 40), max: 2 ** 40 }).map((n) => n / 4);
 const total = (values: readonly Value[]) => values.reduce<bigint>((sum, value) => sum + BigInt(value as number), 0n);
 const orNull = (of: (values: readonly Value[]) => unknown) => (values: readonly Value[]) =>
   values.length === 0 ? null : of(values);
-const least = (values: readonly Value[]) => values.reduce((a, b) => ((a as number) <= (b as number) ? a : b));
-const most = (values: readonly Value[]) => values.reduce((a, b) => ((a as number) >= (b as number) ? a : b));
+const ascending = (values: readonly Value[]) => values.toSorted((a, b) => ((a as number) < (b as number) ? -1 : 1));
+const least = (values: readonly Value[]) => ascending(values).at(0);
+const most = (values: readonly Value[]) => ascending(values).at(-1);
 const { int8, int32, int64, float64 } = types;
 
 const cases: readonly Case[] = [
