@@ -5,7 +5,7 @@ import { arrow } from "./arrowLibrary.js";
 import { arrowSchema, arrowType } from "./arrowSchema.js";
 import { builderFor } from "./builder.js";
 import type { Batch, BytesColumn, Column, FixedColumn, FixedValues, ObjectColumn, WideColumn } from "./column.js";
-import { compactBatch, copyBatch, gatherColumn } from "./gather.js";
+import { compactBatch, copyBatch, everyRow, gatherColumn } from "./gather.js";
 import { countValid } from "./validity.js";
 
 /**
@@ -93,7 +93,7 @@ function fixedData(column: FixedColumn): Arrow.Data {
 const wordsOf = (column: WideColumn): BigInt64Array => settled(column.values.slice(0, column.length * 2), column.valid, 2);
 
 function bytesData(column: BytesColumn): Arrow.Data {
-  const contiguous = isContiguous(column) ? column : (gatherColumn(column, allRows(column.length)) as BytesColumn);
+  const contiguous = isContiguous(column) ? column : (gatherColumn(column, everyRow(column.length)) as BytesColumn);
   const { starts, ends, length } = contiguous;
   const shared = length > 0 && ends.buffer === starts.buffer && ends.byteOffset === starts.byteOffset + 4;
   const offsets = shared ? new Int32Array(starts.buffer, starts.byteOffset, length + 1) : offsetsOf(contiguous);
@@ -111,8 +111,6 @@ function offsetsOf({ starts, ends, length }: BytesColumn): Int32Array {
   offsets.set(ends.subarray(0, length), 1);
   return offsets;
 }
-
-const allRows = (length: number): Int32Array => Int32Array.from({ length }, (_, i) => i);
 
 function listData(column: ObjectColumn): Arrow.Data {
   if (column.type.kind !== "list") throw new TypeError("not a list column");

@@ -84,11 +84,12 @@ function gatherBytes(column: BytesColumn, rows: Int32Array): BytesColumn {
   return { ...column, length, bytes, starts: offsets.subarray(0, length), ends: offsets.subarray(1, length + 1) };
 }
 
-const everyRow = (length: number): Int32Array => {
+/** The numbers from 0 on, of `length` rows. */
+export function everyRow(length: number): Int32Array {
   const rows = new Int32Array(length);
   for (let i = 0; i < length; i++) rows[i] = i;
   return rows;
-};
+}
 
 /** The live rows as a batch without a selection. Without a selection it is the batch itself; otherwise it owns its memory. */
 export function compactBatch(batch: Batch): Batch {

@@ -1,5 +1,5 @@
 import { codesOf } from "../batch/coded.js";
-import { gatherColumn } from "../batch/gather.js";
+import { everyRow, gatherColumn } from "../batch/gather.js";
 import type { BytesColumn, Column } from "../batch/column.js";
 import { internalError } from "../common/errors.js";
 import { bytesOf } from "../kernels/groupMemory.js";
@@ -91,9 +91,7 @@ function isDense({ starts, ends, length }: BytesColumn): boolean {
 }
 
 function dense(column: BytesColumn): BytesColumn {
-  const rows = new Int32Array(column.length);
-  for (let row = 0; row < rows.length; row++) rows[row] = row;
-  const gathered = gatherColumn(column, rows);
+  const gathered = gatherColumn(column, everyRow(column.length));
   if (gathered.layout !== "bytes") throw internalError("a gathered column changed its layout");
   return gathered;
 }

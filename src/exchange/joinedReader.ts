@@ -1,5 +1,5 @@
 import type { Batch, Column } from "../batch/column.js";
-import { sliceColumn } from "../batch/gather.js";
+import { everyRow, sliceColumn } from "../batch/gather.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { BatchReader } from "../io/contracts.js";
@@ -302,7 +302,7 @@ class LoadedBlock {
       const bucket = this.#buckets.of(place);
       (this.#buckets.next[bucket] as number)++;
     }
-    return { leftRows: new Int32Array(size).fill(place), rightRows: Int32Array.from({ length: size }, (_, i) => i) };
+    return { leftRows: new Int32Array(size).fill(place), rightRows: everyRow(size) };
   }
 }
 

@@ -1,7 +1,7 @@
 import { fixedArrayOf, layoutOf } from "../batch/builder.js";
 import { type Coded, codesOf } from "../batch/coded.js";
 import type { BytesColumn, Column } from "../batch/column.js";
-import { gatherColumn } from "../batch/gather.js";
+import { everyRow, gatherColumn } from "../batch/gather.js";
 import { strideOf } from "../batch/strided.js";
 import { required } from "../common/assert.js";
 import { internalError, resourceError } from "../common/errors.js";
@@ -376,10 +376,7 @@ export class ColumnStaging {
     const [low = 0, high = 0] = this.#memory.u32().subarray(answer >>> 2, (answer >>> 2) + 2);
     const span = high - low;
     if (span > 2 ** 16 && span > textBytes * sparseBlock) {
-      const dense = gatherColumn(
-        column,
-        Int32Array.from({ length: column.length }, (_, row) => row),
-      );
+      const dense = gatherColumn(column, everyRow(column.length));
       if (dense.layout === "bytes" && dense.bytes.length < span) return this.stage(dense, selection, live);
     }
     const bytes = this.#bytes.reserve(span + textPadding);

@@ -192,7 +192,7 @@ export class ValueBuffer {
     const now = bits?.() ?? null;
     if (now === null) u8.fill(1, at + from, at + from + live);
     else if (rows === null) u8.set(now.subarray(0, live), at + from);
-    else for (let j = 0; j < live; j++) u8[at + from + j] = now[rows[j] as number] as number;
+    else pick(now, rows, u8.subarray(at + from, at + from + live));
   }
 
   #appendFixed(column: Extract<Column, { layout: "fixed" | "wide" }>, selection: number, live: number): void {
@@ -243,4 +243,9 @@ export function appendLive(
     if (borrows) buffer.borrow(column, selection, chosen, live);
     else buffer.append(column, selection, chosen, live);
   }
+}
+
+/** A loop over many rows is a function of its own: what is compiled for a long loop is the whole function around it. */
+function pick(from: Uint8Array, rows: Int32Array, out: Uint8Array): void {
+  for (let i = 0; i < out.length; i++) out[i] = from[rows[i] as number] as number;
 }

@@ -1,4 +1,5 @@
 import { type Batch, rowCount } from "../batch/column.js";
+import { everyRow } from "../batch/gather.js";
 import { required } from "../common/assert.js";
 import type { Bound } from "../expr/nodes.js";
 import { usesUserFunction } from "../expr/walk.js";
@@ -112,7 +113,7 @@ class PlainFinder implements Finder {
   }
 }
 
-const liveRows = ({ selection, length }: Batch): Int32Array => selection ?? Int32Array.from({ length }, (_, row) => row);
+const liveRows = ({ selection, length }: Batch): Int32Array => selection ?? everyRow(length);
 
 const cannotFail = (): never => {
   throw new TypeError("a condition that cannot fail did");

@@ -1,6 +1,6 @@
 import { builderFor, fixedArrayOf } from "../batch/builder.js";
 import { type Batch, type Column, rowCount } from "../batch/column.js";
-import { compactBatch } from "../batch/gather.js";
+import { compactBatch, everyRow } from "../batch/gather.js";
 import { columnReader } from "../batch/reader.js";
 import { toUser } from "../functions/border.js";
 import { failureOf, type RowFailureData } from "../kernels/compileFailure.js";
@@ -74,7 +74,7 @@ export class MapBatchesOperator implements Operator {
     const physical = (row: number): number => (batch.selection === null ? row : (batch.selection[row] as number));
     for (const [row, failure] of bad) this.#context.reject(batch, physical(row), failure);
     this.counts.rejected += bad.size;
-    const kept = bad.size === 0 ? null : Int32Array.from({ length }, (_, i) => i).filter((row) => !bad.has(row));
+    const kept = bad.size === 0 ? null : everyRow(length).filter((row) => !bad.has(row));
     const origin = keeps && batch.origin !== null ? batch.origin : null;
     return {
       schema: this.#output,

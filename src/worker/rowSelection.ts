@@ -1,4 +1,5 @@
 import type { Batch } from "../batch/column.js";
+import { everyRow } from "../batch/gather.js";
 
 /** The batch without these physical rows, and without moving any. */
 export const dropRows = (batch: Batch, gone: ReadonlySet<number>): Batch => ({
@@ -8,5 +9,5 @@ export const dropRows = (batch: Batch, gone: ReadonlySet<number>): Batch => ({
 
 /** The live rows that are to be kept. */
 export function liveRows({ selection, length }: Batch, keep: (row: number) => boolean): Int32Array {
-  return (selection ?? Int32Array.from({ length }, (_, row) => row)).filter(keep);
+  return (selection ?? everyRow(length)).filter(keep);
 }
