@@ -91,21 +91,17 @@ function textsOf(column: BytesColumn): ColumnTexts | null {
   // Rows that come from a dictionary stand at few places: a text that was met at one is known there without a look at it.
   const places = bytes.length <= mostPlaces ? new Int32Array(bytes.length + 1) : null;
   const values: (Uint8Array | null)[] = [];
+  const lengths = new Int32Array(mostTexts + 1);
   let none = -1;
   for (let row = 0; row < length; row++) {
+    if (places !== null) row = placedRows(column, places, lengths, codes, row);
+    if (row === length) break;
     if (valid !== null && valid[row] === 0) {
       if (none < 0) none = values.push(null) - 1;
       codes[row] = none;
       continue;
     }
     const [start, end] = [starts[row] as number, ends[row] as number];
-    if (places !== null) {
-      const known = (places[start] as number) - 1;
-      if (known >= 0 && values[known]?.length === end - start) {
-        codes[row] = known;
-        continue;
-      }
-    }
     let slot = hashOf(bytes, start, end) & mask;
     let code = (slots[slot] as number) - 1;
     while (code >= 0 && !isText(values[code] as Uint8Array, bytes, start, end)) {
@@ -114,6 +110,7 @@ function textsOf(column: BytesColumn): ColumnTexts | null {
     }
     if (code < 0) {
       code = values.push(bytes.subarray(start, end)) - 1;
+      lengths[code] = end - start;
       slots[slot] = code + 1;
       if (values.length > mostTexts || (row < sampleRows && values.length > mostTexts / 4)) return null;
     }
@@ -121,6 +118,22 @@ function textsOf(column: BytesColumn): ColumnTexts | null {
     if (places !== null) places[start] = code + 1;
   }
   return { column, codes, values };
+}
+
+/**
+ * Codes of rows from `from` on whose text was met at the same place, up to the first other one, whose number it gives. A loop over many rows is a function
+ * of its own: what is compiled for a long loop is the whole function around it.
+ */
+function placedRows(column: BytesColumn, places: Int32Array, lengths: Int32Array, codes: Uint16Array, from: number): number {
+  const { starts, ends, valid, length } = column;
+  for (let row = from; row < length; row++) {
+    if (valid !== null && valid[row] === 0) return row;
+    const start = starts[row] as number;
+    const known = (places[start] as number) - 1;
+    if (known < 0 || lengths[known] !== (ends[row] as number) - start) return row;
+    codes[row] = known;
+  }
+  return length;
 }
 
 function hashOf(bytes: Uint8Array, start: number, end: number): number {
