@@ -16,7 +16,6 @@ import {
   blockTexts,
   type ColumnPlace,
   type EvenBlocks,
-  evenBlocks,
   type Footer,
   footerBytes,
   footerOfBytes,
@@ -261,7 +260,7 @@ export class BlockFile {
 
   /** The blocks, where they are even and in memory; null otherwise. */
   get even(): EvenBlocks | null {
-    return this.#source instanceof HeldBytes ? evenBlocks(this.#footer) : null;
+    return this.#footer.even ?? null;
   }
 
   /** See `HeldBytes.gather`; for files that have `even` blocks. */

@@ -1,5 +1,6 @@
 import { required } from "../common/assert.js";
 import type { Schema } from "../schema/types.js";
+import type { HeldFile } from "../task/protocol.js";
 import type { NarrowWidth } from "./narrowWords.js";
 
 /** Where the parts of a column stand in the file; null where there is none. */
@@ -42,6 +43,15 @@ interface Head {
 interface HeldFooter extends Head {
   readonly blocks: readonly Block[];
   readonly groups: readonly number[];
+  /** Instead of blocks that are even, whose numbers lie in shared memory. */
+  readonly even?: EvenHead;
+}
+
+interface EvenHead {
+  readonly schema: number;
+  readonly blocks: number;
+  readonly buckets: number;
+  readonly columns: readonly ColumnPlace[];
 }
 
 /**
@@ -61,8 +71,8 @@ export interface Footer extends Head {
   readonly blocks: (Block | undefined)[];
   /** Keys that searches in a sorted file have looked at, by row, as latin1. */
   readonly pivots: Map<number, string>;
-  /** Its blocks as `EvenBlocks`, if they are such; undefined until somebody asks. */
-  even?: EvenBlocks | null;
+  /** Its blocks, where they are even and in memory. */
+  readonly even?: EvenBlocks;
   /** Bytes that this takes in memory, about. */
   cost: number;
 }
@@ -73,6 +83,8 @@ export interface Footer extends Head {
  */
 export interface EvenBlocks {
   readonly schema: Schema;
+  /** Which of the file's schemas that is. */
+  readonly number: number;
   readonly blocks: number;
   readonly buckets: number;
   /** The columns, as they stand in each block. */
@@ -134,52 +146,84 @@ export function footerOfBytes(bytes: Buffer<ArrayBuffer>, pagedEnd: number): Foo
   };
 }
 
-/** The footer of a file in memory. */
-export const heldFooter = (head: Head, blocks: readonly Block[], groups: readonly number[]): string =>
-  JSON.stringify({ ...head, blocks, groups } satisfies HeldFooter);
+/** The footer of a file in memory. Of even blocks, which are many small ones, every task of a stage is told: their numbers are not copied for that. */
+export function heldFooter(
+  head: Head,
+  blocks: readonly Block[],
+  groups: readonly number[],
+): Pick<HeldFile, "footer" | "numbers"> {
+  const [first] = blocks;
+  if (first === undefined || !blocks.every((block) => areAlike(block, first)))
+    return { footer: JSON.stringify({ ...head, blocks, groups } satisfies HeldFooter) };
+  const { columns, bounds } = first;
+  const even = { schema: first.schema, blocks: blocks.length, buckets: bounds.length - 1, columns };
+  const numbers = new SharedArrayBuffer(8 * columns.length * blocks.length + 4 * bounds.length * blocks.length);
+  const places = numbersOf(even, numbers);
+  for (const [i, block] of blocks.entries()) {
+    places.bounds.set(block.bounds, i * bounds.length);
+    for (const [k, { values }] of block.columns.entries()) places.positions[i * columns.length + k] = values;
+  }
+  return { footer: JSON.stringify({ ...head, blocks: [], groups, even } satisfies HeldFooter), numbers };
+}
 
-export function footerOfHeld(json: string): Footer {
-  const { blocks, groups, ...head } = JSON.parse(json) as HeldFooter;
-  const none = new Uint32Array(0);
+const areAlike = (block: Block, first: Block): boolean =>
+  block.schema === first.schema &&
+  block.bounds.length === first.bounds.length &&
+  block.bounds.at(-1) === block.rows &&
+  block.columns.every((place, i) => hasWidth(place) && place.valid === null && place.stride === first.columns[i]?.stride);
+
+/** The positions of the columns of each block, then its bounds. */
+function numbersOf({ blocks, buckets, columns }: EvenHead, numbers: SharedArrayBuffer) {
+  const count = blocks * columns.length;
   return {
+    positions: new Float64Array(numbers, 0, count),
+    bounds: new Int32Array(numbers, count * 8, blocks * (buckets + 1)),
+  };
+}
+
+export function footerOfHeld({ footer, numbers }: Pick<HeldFile, "footer" | "numbers">): Footer {
+  const { blocks, groups, even, ...head } = JSON.parse(footer) as HeldFooter;
+  const none = new Uint32Array(0);
+  const common = {
     ...head,
     pagedEnd: head.dataEnd,
     pages: none,
     texted: none,
     groups: Uint32Array.from(groups),
-    blocks: [...blocks],
     pivots: new Map(),
-    cost: json.length * parsedCost,
+    cost: footer.length * parsedCost,
   };
+  if (even === undefined || numbers === undefined) return { ...common, blocks: [...blocks] };
+  const schema = required(head.schemas[even.schema], "schema of a block");
+  const { columns, buckets } = even;
+  const places = numbersOf(even, numbers);
+  return {
+    ...common,
+    blocks: new Array<Block | undefined>(even.blocks),
+    even: { schema, number: even.schema, blocks: even.blocks, buckets, columns, ...places },
+  };
+}
+
+/** A block of those, as one of any others. */
+function blockOfEven({ number, buckets, columns, bounds, positions }: EvenBlocks, index: number): Block {
+  const own = [...bounds.subarray(index * (buckets + 1), (index + 1) * (buckets + 1))];
+  const places = columns.map((place, i) => ({ ...place, values: positions[index * columns.length + i] as number }));
+  return { schema: number, rows: own.at(-1) ?? 0, bounds: own, columns: places };
 }
 
 /** Not texts of different lengths, no codes, and nothing that was written narrower than it is. */
 export const hasWidth = ({ offsets, coded, narrow, stride, valid }: ColumnPlace): boolean =>
   offsets === null && coded === undefined && narrow === undefined && (stride === undefined || valid === null);
 
-/** The blocks of a file in memory as `EvenBlocks`; null where they are not such. */
-export function evenBlocks(footer: Footer): EvenBlocks | null {
-  if (footer.even !== undefined) return footer.even;
-  const blocks = footer.blocks as readonly Block[];
-  const [first] = blocks;
-  const isEven = (block: Block): boolean =>
-    block.schema === first?.schema &&
-    block.bounds.length === first.bounds.length &&
-    block.columns.every((place, i) => hasWidth(place) && place.valid === null && place.stride === first.columns[i]?.stride);
-  footer.even = null;
-  if (first === undefined || !blocks.every(isEven)) return null;
-  const { columns } = first;
-  const bounds = Int32Array.from(blocks.flatMap((block) => block.bounds));
-  const positions = Float64Array.from(blocks.flatMap((block) => block.columns.map(({ values }) => values)));
-  const schema = required(footer.schemas[first.schema], "schema of a block");
-  footer.even = { schema, blocks: blocks.length, buckets: first.bounds.length - 1, columns, bounds, positions };
-  return footer.even;
-}
-
 /** Block `index`, whose text `read` gives the first time. */
 export function blockOf(footer: Footer, index: number, read: (position: number, bytes: number) => Buffer): Block {
   const known = footer.blocks[index];
   if (known !== undefined) return known;
+  if (footer.even !== undefined) {
+    const made = blockOfEven(footer.even, index);
+    footer.blocks[index] = made;
+    return made;
+  }
   const from = required(footer.texted[index], "block");
   const to = required(footer.texted[index + 1], "block");
   const block = JSON.parse(read(footer.dataEnd + from, to - from).toString("utf8")) as Block;

@@ -9,16 +9,16 @@ interface Chunk {
 
 /** A block file in memory. What it gives are views on that memory, which nobody may write to. */
 export class HeldBytes {
-  readonly footer: string;
+  readonly footer: Pick<HeldFile, "footer" | "numbers">;
   /** Where the last chunk ends. */
   readonly bytes: number;
   readonly #chunks: readonly Chunk[];
 
   /** `first`: the position of the first byte that is held. */
-  constructor({ footer, chunks }: HeldFile, first: number) {
-    this.footer = footer;
+  constructor(file: HeldFile, first: number) {
+    this.footer = file;
     let start = first;
-    this.#chunks = chunks.map(({ memory, bytes }) => {
+    this.#chunks = file.chunks.map(({ memory, bytes }) => {
       const placed = { start, bytes: new Uint8Array(memory, 0, bytes) };
       start += bytes;
       return placed;

@@ -128,14 +128,14 @@ export class HeldOutput {
   }
 
   /** What memory holds, with what says how it lies there. */
-  finish(rows: number, footer: string): FileWritten {
+  finish(rows: number, footer: Pick<HeldFile, "footer" | "numbers">): FileWritten {
     return {
       path: this.path,
       rows,
       bytes: this.#bytes,
       partitionValues: [],
       checksum: "",
-      held: { footer, chunks: this.#chunks },
+      held: { ...footer, chunks: this.#chunks },
     };
   }
 

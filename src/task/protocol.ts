@@ -322,6 +322,8 @@ export interface FileWritten {
 export interface HeldFile {
   /** As at the end of a file. */
   readonly footer: string;
+  /** What the footer says of blocks that are even, in memory that threads share; see `EvenBlocks`. */
+  readonly numbers?: SharedArrayBuffer;
   /** Its bytes from the first block on; no block is in two chunks. */
   readonly chunks: readonly HeldChunk[];
 }
