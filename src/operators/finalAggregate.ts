@@ -8,7 +8,7 @@ import { columnCounts, followersIn, formOf } from "../kernels/groupForms.js";
 import { textOrder, WordGroupTable } from "../kernels/groupTable.js";
 import { KernelViews } from "../kernels/kernelViews.js";
 import type { Step } from "../task/protocol.js";
-import { FirstValues } from "./followerColumns.js";
+import { FirstValues } from "./firstValues.js";
 import { noCounts, type Operator } from "./operator.js";
 
 export type FinalAggregateStep = Extract<Step, { op: "finalAggregate" }>;
