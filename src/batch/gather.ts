@@ -2,6 +2,7 @@ import { assertNever } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { Schema } from "../schema/types.js";
 import { newFixed } from "./builder.js";
+import { codedColumn, codesOf } from "./coded.js";
 import { type Batch, type BytesColumn, type Column, type FixedValues, type RowOrigin, rowCount } from "./column.js";
 import { copyBytes } from "./text.js";
 
@@ -167,6 +168,8 @@ export function sliceBatch(batch: Batch, from: number, to: number): Batch {
 /** Physical rows [from, to) of a column, as a view on it. */
 export function sliceColumn(column: Column, from: number, to: number): Column {
   const length = to - from;
+  const coded = codesOf(column);
+  if (coded !== null) return codedColumn({ ...coded, codes: coded.codes.subarray(from, to) }, length);
   const valid = column.valid === null ? null : column.valid.subarray(from, to);
   switch (column.layout) {
     case "fixed":

@@ -30,14 +30,17 @@ export interface JoinKernels {
     rowMask: number,
     out: number,
   ): number;
-  /** The three below: `assembly/joinWords.ts`. */
+  /** Those below: `assembly/joinWords.ts`. */
   joinInsertWords(
     bytes: number,
+    starts: number,
+    ends: number,
     width: number,
     valid: number,
+    first: number,
     rows: number,
     slots: number,
-    mask: number,
+    size: number,
     next: number,
     last: number,
   ): number;
@@ -50,8 +53,12 @@ export interface JoinKernels {
     selection: number,
     count: number,
     slots: number,
-    mask: number,
+    size: number,
     out: number,
+    codes: number,
+    none: number,
   ): void;
+  joinKeepCodes(slots: number, size: number, codes: number, wide: number): void;
+  joinSpreadCodes(codes: number, count: number, selection: number, wide: number, out: number): void;
   joinCodes(rows: number, count: number, selection: number, codes: number, wide: number, none: number, out: number): void;
 }

@@ -10,6 +10,13 @@ const padding = 8;
 /** Keys of one length up to this are held in the slots themselves, as long as the table has no more rows than that. */
 const wordBytes = 8;
 const mostWordRows = 2 ** 20;
+/** A slot that holds a key, and how many there are of them: fewer are nearer to the processor, more have shorter ways to a key. */
+const slotBytes = 12;
+/** Codes that a slot has room for. */
+const mostSlotCodes = 2 ** 11;
+const slotsPerRow = 1.5;
+/** Rows whose keys are inserted at once. */
+const insertRows = 2 ** 14;
 /** Past this many bytes of block for each byte of key, copying the block costs more than copying the keys. */
 const sparseBlock = 16;
 
@@ -26,14 +33,17 @@ export class JoinTable {
   /** The slots hold the keys. */
   readonly #words: boolean;
   readonly #slots: number;
-  readonly #mask: number;
-  /** Bits of a slot that hold a row; those above hold a part of its key's hash. */
+  /** How many slots there are: a power of two unless they hold the keys. */
+  readonly #size: number;
+  /** Bits of a slot that hold a row, where it holds no key; those above hold a part of its key's hash. */
   readonly #rowMask: number;
   readonly #next: number;
   readonly #scratch = new Map<string, { readonly address: number; readonly bytes: number }>();
   readonly #rows: number;
   /** Where codes of the rows were put. */
   readonly #codes = new Map<Codes, number>();
+  /** The codes that the slots hold beside the keys, and that of a row without a match. */
+  #slotCodes: { readonly codes: Codes; readonly none: number } | null = null;
   /** How many rows the last probe answered. */
   #answered = 0;
   /** No two rows have the same key. */
@@ -44,36 +54,82 @@ export class JoinTable {
    * the caller's again after `free`.
    */
   constructor(columns: readonly Column[], rows: number, kernels: Kernels = createKernels("the right side of a join")) {
-    const memory = kernels.memory;
-    this.#memory = memory;
+    this.#memory = kernels.memory;
     this.#kernels = kernels.functions<JoinKernels>();
     this.#rows = rows;
     const keys = keySpans(columns, null, rows);
+    const even = evenLength(keys, rows);
+    this.#words = even > 0 && even <= wordBytes && rows <= mostWordRows;
+    if (this.#words) {
+      this.#uniform = even;
+      [this.#bytes, this.#offsets, this.#rowMask] = [0, 0, 0];
+      this.#size = Math.max(16, Math.ceil(rows * slotsPerRow));
+      this.#slots = this.#zeros(this.#size * slotBytes);
+      this.#next = this.#insertWords(keys, null) ? 0 : this.#chainWords(keys);
+      this.unique = this.#next === 0;
+      return;
+    }
     const packed = packedKeys(keys, rows);
     this.#uniform = uniformLength(packed.offsets);
     let slots = 16;
     while (slots < rows * 2) slots *= 2;
-    this.#mask = slots - 1;
+    this.#size = slots;
     this.#rowMask = slots - 1;
-    this.#words = this.#uniform > 0 && this.#uniform <= wordBytes && rows <= mostWordRows;
     this.#bytes = this.#put(packed.bytes, padding);
-    this.#offsets = this.#words ? 0 : this.#put(bytesOf(packed.offsets));
-    const slotBytes = slots * (this.#words ? 16 : 4);
-    this.#slots = memory.alloc(slotBytes);
-    memory.u8().fill(0, this.#slots, this.#slots + slotBytes);
+    this.#offsets = this.#put(bytesOf(packed.offsets));
+    this.#slots = this.#zeros(slots * 4);
+    const memory = this.#memory;
     const next = memory.alloc(rows * 4);
     const last = memory.alloc(rows * 4);
     const valid = keys.valid === null ? 0 : this.#put(keys.valid);
-    const { joinInsert, joinInsertWords } = this.#kernels;
-    const chained = this.#words
-      ? joinInsertWords(this.#bytes, this.#uniform, valid, rows, this.#slots, this.#mask, next, last)
-      : joinInsert(this.#bytes, this.#offsets, valid, rows, this.#slots, this.#mask, this.#rowMask, next, last);
-    if (this.#words) memory.free(this.#bytes);
-    this.unique = chained === 0;
+    const { joinInsert } = this.#kernels;
+    this.unique = joinInsert(this.#bytes, this.#offsets, valid, rows, this.#slots, slots - 1, this.#rowMask, next, last) === 0;
     memory.free(valid);
     memory.free(last);
     if (this.unique) memory.free(next);
     this.#next = this.unique ? 0 : next;
+  }
+
+  /** Most right sides have no key twice, and need no memory for chains: those that do are inserted again. */
+  #chainWords(keys: KeySpans): number {
+    const memory = this.#memory;
+    memory.u8().fill(0, this.#slots, this.#slots + this.#size * slotBytes);
+    const next = memory.alloc(this.#rows * 4);
+    const last = memory.alloc(this.#rows * 4);
+    memory.u8().fill(0xff, next, next + this.#rows * 4);
+    this.#insertWords(keys, { next, last });
+    memory.free(last);
+    return next;
+  }
+
+  /** Inserts all rows, some at a time, so that their keys need little room. Without a chain it ends, with false, where a key is there twice. */
+  #insertWords(
+    { bytes, place, valid, dense }: KeySpans,
+    chain: { readonly next: number; readonly last: number } | null,
+  ): boolean {
+    const { joinInsertWords } = this.#kernels;
+    for (let from = 0; from < this.#rows; from += insertRows) {
+      const to = Math.min(this.#rows, from + insertRows);
+      const keys: KeySpans = {
+        bytes: "width" in place ? bytes.subarray(from * place.width, to * place.width) : bytes,
+        place: "width" in place ? place : { starts: place.starts.subarray(from, to), ends: place.ends.subarray(from, to) },
+        valid: valid === null ? null : valid.subarray(from, to),
+        dense,
+      };
+      const there = keys.valid === null ? 0 : this.#load("valid", keys.valid);
+      const { base, starts, ends } = this.#putKeys(keys, null, to - from, there, 0);
+      const { next, last } = chain ?? { next: 0, last: 0 };
+      const width = this.#uniform;
+      const known = joinInsertWords(base, starts, ends, width, there, from, to - from, this.#slots, this.#size, next, last);
+      if (known > 0 && chain === null) return false;
+    }
+    return true;
+  }
+
+  #zeros(bytes: number): number {
+    const address = this.#memory.alloc(bytes);
+    this.#memory.u8().fill(0, address, address + bytes);
+    return address;
   }
 
   /** Gives its memory back. */
@@ -107,7 +163,7 @@ export class JoinTable {
     const valid = keys.valid === null ? 0 : this.#load("valid", keys.valid);
     const selected = select === null ? 0 : this.#load("selection", bytesOf(select));
     const { base, starts, ends, width } = this.#putKeys(keys, select, live, valid, selected);
-    if (this.#codes.size > 0) {
+    if (this.#codes.size > 0 || this.#slotCodes !== null) {
       this.#reserve("codes", length * 2);
       this.#reserve("selection", live * 4);
     }
@@ -116,7 +172,9 @@ export class JoinTable {
     if (this.#words && width !== 0 && width !== this.#uniform) throw internalError("the keys of a join have two widths");
     if (this.#words) {
       const { joinProbeWords } = this.#kernels;
-      joinProbeWords(base, starts, ends, this.#uniform, valid, selected, live, this.#slots, this.#mask, out);
+      const codes = this.#slotCodes === null ? 0 : this.#reserve("found codes", live * 2);
+      const none = this.#slotCodes?.none ?? 0;
+      joinProbeWords(base, starts, ends, this.#uniform, valid, selected, live, this.#slots, this.#size, out, codes, none);
     } else this.#probeSpans({ base, starts, ends, width }, valid, selected, live, out);
     return this.#memory.i32().subarray(out >>> 2, (out >>> 2) + live);
   }
@@ -134,7 +192,7 @@ export class JoinTable {
       this.#offsets,
       this.#uniform,
       this.#slots,
-      this.#mask,
+      this.#size - 1,
       this.#rowMask,
       out,
     );
@@ -142,7 +200,14 @@ export class JoinTable {
 
   /** Takes codes, one of each row, for `codesOfMatches`. They must not change any more. */
   keepCodes(codes: Codes, none: number): void {
-    if (this.#codes.has(codes)) return;
+    if (this.#codes.has(codes) || this.#slotCodes?.codes === codes) return;
+    if (this.#words && this.#slotCodes === null && none < mostSlotCodes) {
+      this.#slotCodes = { codes, none };
+      const address = this.#put(new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength));
+      this.#kernels.joinKeepCodes(this.#slots, this.#size, address, codes.BYTES_PER_ELEMENT - 1);
+      this.#memory.free(address);
+      return;
+    }
     const all = codes instanceof Uint8Array ? new Uint8Array(this.#rows + 1) : new Uint16Array(this.#rows + 1);
     all.set(codes);
     all[this.#rows] = none;
@@ -154,14 +219,20 @@ export class JoinTable {
    * is no match. Other rows get the code 0.
    */
   codesOfMatches(codes: Codes, selection: Int32Array | null, out: Codes): void {
-    const address = required(this.#codes.get(codes), "codes of a join");
-    // Both have room since the probe, whose answer stays valid.
+    // All have room since the probe, whose answer stays valid.
     const selected = selection === null ? 0 : this.#load("selection", bytesOf(selection));
     const room = this.#reserve("codes", out.byteLength);
     const u8 = this.#memory.u8();
     if (selection !== null) u8.fill(0, room, room + out.byteLength);
-    const rows = required(this.#scratch.get("out"), "answer of a probe").address;
-    this.#kernels.joinCodes(rows, this.#answered, selected, address, codes.BYTES_PER_ELEMENT - 1, this.#rows, room);
+    const wide = codes.BYTES_PER_ELEMENT - 1;
+    if (this.#slotCodes?.codes === codes) {
+      const found = required(this.#scratch.get("found codes"), "codes of a probe").address;
+      this.#kernels.joinSpreadCodes(found, this.#answered, selected, wide, room);
+    } else {
+      const rows = required(this.#scratch.get("out"), "answer of a probe").address;
+      const address = required(this.#codes.get(codes), "codes of a join");
+      this.#kernels.joinCodes(rows, this.#answered, selected, address, wide, this.#rows, room);
+    }
     new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(u8.subarray(room, room + out.byteLength));
   }
 
@@ -237,6 +308,20 @@ interface ProbeKeys {
   readonly starts: number;
   readonly ends: number;
   readonly width: number;
+}
+
+/** The length of all keys that are there; 0 where they differ. */
+function evenLength({ place, valid }: KeySpans, rows: number): number {
+  if ("width" in place) return place.width;
+  const { starts, ends } = place;
+  let length = -1;
+  for (let i = 0; i < rows; i++) {
+    if (valid !== null && valid[i] === 0) continue;
+    const found = (ends[i] as number) - (starts[i] as number);
+    if (length < 0) length = found;
+    else if (found !== length) return 0;
+  }
+  return Math.max(0, length);
 }
 
 /** The length that all keys have; 0 where they differ, or are empty. */

@@ -1,4 +1,4 @@
-import { type Coded, textColumn } from "../batch/coded.js";
+import { type Coded, codesOf, textColumn } from "../batch/coded.js";
 import type { BytesColumn, Column } from "../batch/column.js";
 import { required } from "../common/assert.js";
 
@@ -23,7 +23,7 @@ export function buildColumns(columns: ReadonlyMap<number, Column>): ReadonlyMap<
   const built = new Map<number, BuildColumn>([...columns].map(([index, column]) => [index, { column, coded: null }]));
   const texts = new Map<number, ColumnTexts>();
   for (const [index, column] of columns) {
-    const found = column.layout === "bytes" && column.length >= sampleRows ? textsOf(column) : null;
+    const found = column.layout === "bytes" && column.length >= sampleRows ? (codedTexts(column) ?? textsOf(column)) : null;
     if (found !== null) texts.set(index, found);
   }
   for (const [index, coded] of combined([...texts])) {
@@ -35,7 +35,7 @@ export function buildColumns(columns: ReadonlyMap<number, Column>): ReadonlyMap<
 /** The different texts of a column, and which one each row has; null is one of them. */
 interface ColumnTexts {
   readonly column: BytesColumn;
-  readonly codes: Uint16Array;
+  readonly codes: Coded["codes"];
   readonly values: readonly (Uint8Array | null)[];
 }
 
@@ -54,14 +54,17 @@ function combined(all: readonly (readonly [number, ColumnTexts])[]): [number, Co
     taken.push(one);
   }
   tuples.push(taken.map(() => null));
-  const shared = tuples.length <= 256 ? Uint8Array.from(codes) : codes;
+  const shared = tuples.length <= 256 ? bytesOf(codes) : wordsOf(codes);
   return taken.map(([index, { column }], i) => {
     const values = tuples.map((tuple) => tuple[i] ?? null);
     return [index, { codes: shared, texts: textColumn(column.type, values) }];
   });
 }
 
-function product(codes: Uint16Array, tuples: readonly (readonly (Uint8Array | null)[])[], one: ColumnTexts) {
+const bytesOf = (codes: Coded["codes"]): Uint8Array => (codes instanceof Uint8Array ? codes : Uint8Array.from(codes));
+const wordsOf = (codes: Coded["codes"]): Uint16Array => (codes instanceof Uint16Array ? codes : Uint16Array.from(codes));
+
+function product(codes: Coded["codes"], tuples: readonly (readonly (Uint8Array | null)[])[], one: ColumnTexts) {
   const width = one.values.length;
   if (tuples.length * width > mostCodes * 16) return null;
   const numbers = new Int32Array(tuples.length * width).fill(-1);
@@ -80,6 +83,15 @@ function product(codes: Uint16Array, tuples: readonly (readonly (Uint8Array | nu
     out[row] = number;
   }
   return { codes: out, tuples: found };
+}
+
+/** What a column that has codes says itself. */
+function codedTexts(column: BytesColumn): ColumnTexts | null {
+  const coded = codesOf(column);
+  if (coded === null || coded.texts.length > mostTexts) return null;
+  const { bytes, starts, ends, valid, length } = coded.texts;
+  const values = Array.from({ length }, (_, i) => (valid?.[i] === 0 ? null : bytes.subarray(starts[i], ends[i])));
+  return { column, codes: coded.codes, values };
 }
 
 /** null where a column has too many different texts. */

@@ -1,4 +1,5 @@
 import { layoutOf, newFixed } from "../batch/builder.js";
+import { type Coded, codedColumn, codesOf, textColumn } from "../batch/coded.js";
 import { copyBatch } from "../batch/gather.js";
 import type { Batch, BytesColumn, Column, FixedColumn, ObjectColumn, WideColumn } from "../batch/column.js";
 import { assertNever, required } from "../common/assert.js";
@@ -18,7 +19,7 @@ export function ownBatch(batch: Batch): Batch {
 export function keptBatch(batch: Batch): Batch {
   if (batch.selection !== null) return copyBatch(batch);
   const columns = batch.columns.map((column, index) =>
-    column.layout !== "bytes" || fillsBlock(column)
+    column.layout !== "bytes" || codesOf(column) !== null || fillsBlock(column)
       ? column
       : required(copyBatch({ ...batch, columns: [column] }).columns[0], `column ${index}`),
   );
@@ -56,6 +57,8 @@ export function concatColumns(type: DataType, parts: readonly Column[]): Column 
   const [only] = parts;
   if (parts.length === 1 && only !== undefined) return only;
   const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const coded = concatCodes(parts, length);
+  if (coded !== null) return coded;
   const valid = concatValid(parts, length);
   const layout = layoutOf(type);
   switch (layout) {
@@ -84,6 +87,42 @@ export function concatColumns(type: DataType, parts: readonly Column[]): Column 
     default:
       return assertNever(layout, "layout");
   }
+}
+
+/** More different texts than this are not worth codes. */
+const mostTexts = 4096;
+
+/** Columns that all have codes, with one dictionary for all of them; null for any others. */
+function concatCodes(parts: readonly Column[], length: number): BytesColumn | null {
+  const all: Coded[] = [];
+  for (const part of parts) {
+    const coded = codesOf(part);
+    if (coded === null) return null;
+    all.push(coded);
+  }
+  const numbers = new Map<string | null, number>();
+  const texts: (Uint8Array | null)[] = [];
+  const tables = all.map(({ texts: own }) => {
+    const table = new Uint16Array(own.length);
+    for (let i = 0; i < own.length; i++) {
+      const text = own.valid?.[i] === 0 ? null : own.bytes.subarray(own.starts[i], own.ends[i]);
+      const name = text === null ? null : Buffer.from(text.buffer, text.byteOffset, text.length).toString("latin1");
+      const number = numbers.get(name) ?? texts.push(text) - 1;
+      numbers.set(name, number);
+      table[i] = number;
+    }
+    return table;
+  });
+  const [first] = all;
+  if (first === undefined || texts.length > mostTexts) return null;
+  const codes = texts.length <= 256 ? new Uint8Array(length) : new Uint16Array(length);
+  let at = 0;
+  for (const [i, { codes: own }] of all.entries()) {
+    const rows = parts[i]?.length ?? 0;
+    translated(own, rows, tables[i] as Uint16Array, codes, at);
+    at += rows;
+  }
+  return codedColumn({ codes, texts: textColumn(first.texts.type, texts) }, length);
 }
 
 function concatValid(parts: readonly Column[], length: number): Uint8Array | null {
@@ -125,6 +164,10 @@ function totalOf(starts: Int32Array, ends: Int32Array, length: number): number {
   let total = 0;
   for (let i = 0; i < length; i++) total += (ends[i] as number) - (starts[i] as number);
   return total;
+}
+
+function translated(codes: Coded["codes"], rows: number, table: Uint16Array, out: Coded["codes"], at: number): void {
+  for (let i = 0; i < rows; i++) out[at + i] = table[codes[i] as number] as number;
 }
 
 function moved(places: Int32Array, length: number, by: number, out: Int32Array, at: number): void {

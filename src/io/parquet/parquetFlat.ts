@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { newFixed } from "../../batch/builder.js";
+import { codedColumn } from "../../batch/coded.js";
 import type { Column, FixedValues } from "../../batch/column.js";
 import type { DataType } from "../../schema/types.js";
 import { leafType } from "./parquetLeafType.js";
@@ -110,7 +111,47 @@ function placesOf({ bytes, at, live }: FlatPage, size: number): Int32Array | nul
   return most < size ? places : null;
 }
 
+/** Dictionaries up to this are kept as such. */
+const mostTexts = 4096;
+
 function bytesOf(type: DataType, pages: readonly FlatPage[], rows: number): Column | null {
+  const [first, ...others] = pages;
+  const isCoded = first?.kind === "dictionary" && first.rows <= mostTexts && others.every(({ form }) => form === "dictionary");
+  return isCoded ? codedTexts(type, first, others, rows) : spanTexts(type, pages, rows);
+}
+
+/** Rows that all have a value of one dictionary; behind its texts stands null, for rows that are. */
+function codedTexts(type: DataType, words: FlatPage, pages: readonly FlatPage[], rows: number): Column | null {
+  const found = textsOf(words, 0, type.kind === "utf8");
+  if (found === null) return null;
+  const { live: size, bytes } = words;
+  const hasNulls = pages.some(({ valid }) => valid !== null);
+  const codes = size + (hasNulls ? 1 : 0) <= 256 ? new Uint8Array(rows) : new Uint16Array(rows);
+  let at = 0;
+  for (const page of pages) {
+    const places = placesOf(page, size);
+    if (places === null) return null;
+    codes.set(places, at);
+    if (page.valid !== null) spreadCodes(codes, page.valid, at, page.live, size);
+    at += page.rows;
+  }
+  if (!hasNulls)
+    return codedColumn({ codes, texts: { layout: "bytes", type, length: size, bytes, ...found, valid: null } }, rows);
+  const starts = new Int32Array(size + 1);
+  const ends = new Int32Array(size + 1);
+  starts.set(found.starts);
+  ends.set(found.ends);
+  const valid = new Uint8Array(size + 1).fill(1, 0, size);
+  return codedColumn({ codes, texts: { layout: "bytes", type, length: size + 1, bytes, starts, ends, valid } }, rows);
+}
+
+/** As `spread`; a null row gets the code `none`. */
+function spreadCodes(codes: Uint8Array | Uint16Array, valid: Uint8Array, at: number, live: number, none: number): void {
+  let from = at + live;
+  for (let i = valid.length - 1; i >= 0; i--) codes[at + i] = valid[i] === 0 ? none : (codes[--from] as number);
+}
+
+function spanTexts(type: DataType, pages: readonly FlatPage[], rows: number): Column | null {
   const plain = pages.filter((page) => page.form === "plain");
   const total = plain.reduce((sum, page) => sum + page.bytes.length, 0);
   if (total > 0x7fff_ffff) return null;

@@ -1,6 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import { countValid } from "../../batch/validity.js";
-import { decodeHybrid } from "./parquetRle.js";
+import { areOnes, decodeHybrid } from "./parquetRle.js";
 import { boolField, decodeThriftAt, numberField, structField, type ThriftStruct } from "./parquetThrift.js";
 import { snappyDecode } from "./snappyDecode.js";
 
@@ -104,6 +104,7 @@ function withLevels(
   to: number,
   at: number,
 ): FlatPage | null {
+  if (areOnes(levels, from, to, rows)) return { kind: "data", rows, form, valid: null, live: rows, at, bytes };
   const found = new Int32Array(rows);
   if (!decodeHybrid(levels, from, to, 1, rows, found)) return null;
   const valid = Uint8Array.from(found);

@@ -55,7 +55,9 @@ const query = `select (i * 7919) % 1000 - 500 as small, i::bigint * 1000003 * 10
   'key ' || i as key, case when i % 3 = 0 then null else 'region ' || (i % 7) end as region,
   case when i % 11 = 0 then null else i end as gaps, (date '2020-01-01' + (i % 400)::int) as "day",
   timestamp '2021-02-03 04:05:06.000007' + to_seconds(i) as "at", repeat('äé', (i % 90)::int) as long, ('b' || i)::blob as raw,
-  case when i < 25000 then null else 'late' end as late
+  case when i < 25000 then null else 'late' end as late,
+  case when i % 17 = 0 then null else 'one of many ' || (i * i % 1009) end as many, 'one of ' || (i % 256) as full,
+  case when i % 19 = 0 then null else 'one of ' || (i % 256) end as "over", 'of more ' || (i % 4500) as more
   from range(30000) r(i)`;
 
 describe("flat columns", () => {
@@ -69,10 +71,28 @@ describe("flat columns", () => {
         const groups = decoded(file);
         expect(groups.length).toBeGreaterThan(1);
         const rows = await duckRows(`select small, big::varchar as big, "real", few, key, region, gaps::varchar as gaps,
-          ("day" - date '1970-01-01') as "day", epoch_us("at")::varchar as "at", long, lower(hex(raw)) as raw, late from read_parquet('${file}')`);
+          ("day" - date '1970-01-01') as "day", epoch_us("at")::varchar as "at", long, lower(hex(raw)) as raw, late, many, "full", "over", more
+          from read_parquet('${file}')`);
         const text = (value: unknown) => (value === null ? null : String(value));
         // In the second version DuckDB writes some columns by deltas, which are not decoded here.
-        const names = ["small", "big", "real", "few", "key", "region", "gaps", "day", "at", "long", "raw", "late"];
+        const names = [
+          "small",
+          "big",
+          "real",
+          "few",
+          "key",
+          "region",
+          "gaps",
+          "day",
+          "at",
+          "long",
+          "raw",
+          "late",
+          "many",
+          "full",
+          "over",
+          "more",
+        ];
         let looked = 0;
         for (const [i, name] of names.entries()) {
           if (version === "V2" && groups.some((group) => group[i] === null)) continue;
