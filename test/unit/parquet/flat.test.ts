@@ -8,7 +8,7 @@ import type { Column } from "../../../src/batch/column.js";
 import { decodeFlat } from "../../../src/io/parquet/parquetFlat.js";
 import { readFooter } from "../../../src/io/parquet/parquetFooter.js";
 import { fileColumns } from "../../../src/io/parquet/parquetReadSchema.js";
-import { decodeHybrid } from "../../../src/io/parquet/parquetRle.js";
+import { areOnes, decodeHybrid } from "../../../src/io/parquet/parquetRle.js";
 import { numberField, structField, structsField } from "../../../src/io/parquet/parquetThrift.js";
 import { nodeFileSystem } from "../../../src/io/fileSystem.js";
 import { snappyDecode } from "../../../src/io/parquet/snappyDecode.js";
@@ -186,6 +186,32 @@ describe("runs and bit-packed groups", () => {
         expect([...out]).toEqual(expected);
         if (expected.length > 0)
           expect(decodeHybrid(Uint8Array.from(bytes), 0, bytes.length - 1, bits, expected.length, out)).toBe(false);
+      }),
+    );
+  });
+});
+
+describe("levels", () => {
+  it("are all ones where that is what they are", () => {
+    const group = fc.constantFrom(255, 255, 255, 255, 255, 255, 127, 254, 0);
+    const run = fc.oneof(
+      fc.array(group, { minLength: 1, maxLength: 5 }).map((groups) => ({ bytes: [(groups.length << 1) | 1, ...groups], groups })),
+      fc
+        .tuple(fc.integer({ min: 1, max: 60 }), fc.constantFrom(1, 1, 1, 1, 0))
+        .map(([size, value]) => ({ bytes: [size << 1, value], groups: [size, value] })),
+    );
+    fc.assert(
+      fc.property(fc.array(run, { minLength: 1, maxLength: 6 }), fc.nat(20), (runs, less) => {
+        const bytes = Uint8Array.from(runs.flatMap((one) => one.bytes));
+        const sizes = runs.map(({ bytes: [head = 0], groups }) => ((head & 1) === 1 ? groups.length * 8 : (groups[0] ?? 0)));
+        const count = sizes.reduce((sum, size) => sum + size, 0);
+        const levels = new Int32Array(count);
+        expect(decodeHybrid(bytes, 0, bytes.length, 1, count, levels)).toBe(true);
+        expect(areOnes(bytes, 0, bytes.length, count)).toBe(levels.every((level) => level === 1));
+        expect(areOnes(bytes, 0, bytes.length - 1, count)).toBe(false);
+        // Fewer may be left to the decoder, but not said to be what they are not.
+        const fewer = Math.max(1, count - less);
+        if (areOnes(bytes, 0, bytes.length, fewer)) expect(levels.subarray(0, fewer).every((level) => level === 1)).toBe(true);
       }),
     );
   });
