@@ -1,18 +1,25 @@
 import type { FixedValues } from "../batch/column.js";
 import { createKernels, type KernelMemory, type Kernels } from "./wasm.js";
 
-// A worker runs one partition after another: memory that has grown once is worth keeping, but not more of it than one task uses.
+// A worker runs one partition after another: memory that has grown once is worth keeping, but not more of it than one task uses. What is made
+// anew for each task must be cleared by the system first, and has V8 collect what was there before.
 const idle: Kernels[] = [];
-const mostIdle = 2;
+const mostIdle = 6;
 const mostKeptBytes = 256 * 2 ** 20;
 const usualBytes = 2 ** 25;
 
-/** Kernels with a memory for one grouping. */
-export const takeGroupKernels = (): Kernels => idle.pop() ?? createKernels("rows that are collected");
+const sizeOf = ({ memory }: Kernels): number => memory.byteLength;
+
+/** Kernels with a memory for one grouping: of those that wait, the largest, or the smallest for what is likely `small`. */
+export function takeGroupKernels(small = false): Kernels {
+  idle.sort((a, b) => sizeOf(a) - sizeOf(b));
+  return (small ? idle.shift() : idle.pop()) ?? createKernels("rows that are collected");
+}
 
 /** Gives kernels back whose memory is free again. */
 export function giveGroupKernels(kernels: Kernels): void {
-  if (idle.length < mostIdle && kernels.memory.byteLength <= mostKeptBytes) idle.push(kernels);
+  const kept = idle.reduce((sum, one) => sum + sizeOf(one), sizeOf(kernels));
+  if (idle.length < mostIdle && kept <= mostKeptBytes) idle.push(kernels);
   else kernels.memory.release();
 }
 

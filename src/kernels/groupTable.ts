@@ -41,7 +41,7 @@ export class WordGroupTable {
   /** `sharing`: the table lives in the memory of the task's reader; see `shareReaderKernels` for what that asks of the caller. */
   constructor(keys: readonly KeyType[], sharing = false) {
     this.#isSharing = sharing;
-    this.#kernels = sharing ? shareReaderKernels() : takeGroupKernels();
+    this.#kernels = sharing ? shareReaderKernels() : takeGroupKernels(true);
     const { memory } = this.#kernels;
     this.#layout = new KeyLayout(this.#kernels, keys);
     this.#rows = new PackedRows(this.#layout);

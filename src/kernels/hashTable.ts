@@ -64,7 +64,7 @@ class OneGroup {
 
   constructor(sharing: boolean) {
     this.#isSharing = sharing;
-    this.#kernels = sharing ? shareReaderKernels() : takeGroupKernels();
+    this.#kernels = sharing ? shareReaderKernels() : takeGroupKernels(true);
     this.#groups = new Region(this.#kernels.memory);
   }
 
