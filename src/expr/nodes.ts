@@ -21,6 +21,8 @@ export type FunctionRef =
       readonly captured: { readonly [name: string]: CapturedValue };
       /** sha256 of source and captured values, hex. */
       readonly hash: string;
+      /** Its source shows that its result depends on its arguments alone: it need not be called again for equal ones. */
+      readonly pure?: boolean;
     }
   | { readonly kind: "module"; readonly name: string; readonly url: string; readonly exportName: string; readonly hash: string };
 

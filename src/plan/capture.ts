@@ -29,7 +29,7 @@ export function shipFunction(fn: unknown, name: string, use: FunctionUse, captur
 function ship(fn: unknown, name: string, use: FunctionUse, captures: Captures, above: readonly unknown[]): FunctionRef {
   const ready = shippedRef(fn);
   if (ready !== undefined) return ready;
-  const { source, free } = readFunction(fn, name, use);
+  const { source, free, pure } = readFunction(fn, name, use);
   const captured: { [name: string]: CapturedValue } = {};
   let recursive: string | null = null;
   for (const variable of free) {
@@ -44,7 +44,8 @@ function ship(fn: unknown, name: string, use: FunctionUse, captures: Captures, a
   }
   // A function that calls itself by the name of the constant that holds it gets that constant back.
   const text = recursive === null ? source : `(() => { const ${recursive} = ${source}; return ${recursive}; })()`;
-  return { kind: "source", name, source: text, captured, hash: sha256(canonicalJson({ source: text, captured })) };
+  const hash = sha256(canonicalJson({ source: text, captured }));
+  return { kind: "source", name, source: text, captured, hash, ...(pure ? { pure } : {}) };
 }
 
 function freeVariable(name: string, variable: FreeName, given: readonly string[]): Error {

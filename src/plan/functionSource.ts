@@ -4,6 +4,8 @@ import type { Node } from "acorn";
 import { planError } from "../common/errors.js";
 import { type Analysis, analyseFunction, type FreeVariable, type Obstacle } from "./freeVariables.js";
 
+import { isPure } from "./purity.js";
+
 /** What a function is used for decides which forms it may have. */
 export type FunctionUse = "udf" | "map" | "flatMap" | "mapBatches" | "captured";
 
@@ -12,6 +14,8 @@ export interface FunctionSource {
   readonly source: string;
   /** Without the standard globals; each name once, at its first use. */
   readonly free: readonly FreeName[];
+  /** See `isPure`. */
+  readonly pure: boolean;
 }
 
 export interface FreeName {
@@ -50,7 +54,7 @@ export function readFunction(fn: unknown, name: string, use: FunctionUse): Funct
     refuseAssignment(variable, name, lineAt(variable.start));
     if (!free.has(variable.name)) free.set(variable.name, { name: variable.name, line: lineAt(variable.start) });
   }
-  return { source, free: [...free.values()] };
+  return { source, free: [...free.values()], pure: isPure(node, analysis.free) };
 }
 
 type FunctionNode = Node & { readonly async?: boolean; readonly generator?: boolean };
