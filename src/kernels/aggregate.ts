@@ -94,7 +94,7 @@ export async function compilePartialAggregate(
 }
 
 export interface KernelOptions {
-  /** The step alone uses the batches of the task's reader, so that it may group them in the reader's memory. */
+  /** The step may group in the memory of the task's reader; see `shareReaderKernels`. */
   readonly sharesReader?: boolean;
   readonly interpreted?: boolean;
   readonly loadFunction?: (ref: FunctionRef) => Promise<UserFunction>;

@@ -1,5 +1,5 @@
 import { codesOf } from "../batch/coded.js";
-import type { Column, FixedValues } from "../batch/column.js";
+import type { Batch, Column, FixedValues } from "../batch/column.js";
 import { stridedColumn, strideOf } from "../batch/strided.js";
 import { kernelsOf } from "./wasm.js";
 
@@ -28,6 +28,13 @@ export class KernelViews {
   groups(): Int32Array {
     return this.#groups();
   }
+}
+
+/** A batch whose views are made anew where the kernel memory that they lie in has grown since. */
+export function keptBatchViews(batch: Batch): () => Batch {
+  const columns = batch.columns.map(keptColumn);
+  const selection = batch.selection === null ? null : keptView(batch.selection);
+  return () => ({ ...batch, columns: columns.map((column) => column()), selection: selection === null ? null : selection() });
 }
 
 type MakeView<T> = new (buffer: ArrayBuffer, byteOffset: number, length: number) => T;

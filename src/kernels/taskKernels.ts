@@ -27,8 +27,8 @@ export function giveReaderKernels(kernels: Kernels): void {
 }
 
 /**
- * The kernels that the task's reader has or will have, for a step whose input comes straight from it. Only that step may use the reader's batches:
- * what it asks for may make the memory grow, which detaches every view that others hold.
+ * The kernels that the task's reader has or will have, for a step whose input comes straight from it. What it asks for may make the memory grow, which
+ * detaches every view that others hold: steps before it are done with a batch, and those after it get it with views made anew.
  */
 export function shareReaderKernels(): Kernels {
   sharers++;

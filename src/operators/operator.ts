@@ -50,7 +50,7 @@ export interface OperatorContext {
   readonly isUnique?: (step: number) => boolean;
   /** What block files may keep in memory; absent: nothing. */
   readonly holding?: HoldingBudget | null;
-  /** The step alone uses the batches of the task's reader; see `shareReaderKernels`. */
+  /** The step may group in the memory of the task's reader; see `shareReaderKernels`. */
   readonly sharesReader?: boolean;
 }
 

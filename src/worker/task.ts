@@ -8,6 +8,7 @@ import { exchangeWriter } from "../exchange/codec.js";
 import { HoldingBudget, holdFile, releaseFiles } from "../exchange/heldFiles.js";
 import { openPart } from "../exchange/openPart.js";
 import type { BatchReader, BatchWriter } from "../io/contracts.js";
+import { keptBatchViews } from "../kernels/kernelViews.js";
 import { createOperator } from "../operators/createOperator.js";
 import type { Operator } from "../operators/operator.js";
 import { threadReservations } from "../runtime/reservations.js";
@@ -164,7 +165,7 @@ class TaskRun {
           ? { buckets: { paths: scan.source.files.map(({ path }) => path), part, beside: scan.beside ?? null } }
           : {}),
         holding: this.holding,
-        sharesReader: this.isAlone(step.input),
+        sharesReader: this.isFromReader(step.input),
         isUnique: (join) => this.node(join).operator?.unique === true,
         reject: (batch: Batch, row: number, failure: RowFailureData) => this.rejectRow(index, batch, row, failure),
       });
@@ -174,15 +175,16 @@ class TaskRun {
     else this.node(step.input).readers.push(index);
   }
 
-  /** Whether an input is read by one step alone and comes from the reader through nothing but row-wise steps of which the same is true. */
-  private isAlone(input: number): boolean {
-    const { steps, options } = this.spec;
+  /** Whether an input comes from the reader through nothing but steps that are done with a batch before they give it on. */
+  private isFromReader(input: number): boolean {
+    const { options } = this.spec;
     // Parts of the reader's batches go to the steps, not the batches themselves.
     if (options.probe !== undefined || (options.poisoned?.length ?? 0) > 0) return false;
-    if (steps.filter((step) => step.input === input).length !== 1) return false;
-    const before = steps[input];
-    // A check is done with a batch before it gives it on.
-    return before === undefined || ((before.op === "rows" || before.op === "expect") && this.isAlone(before.input));
+    const before = this.nodes[input];
+    if (before === undefined) return true;
+    const { op } = before.step;
+    const isDone = op === "rows" || op === "expect" || (op === "join" && before.operator?.unique === true);
+    return isDone && this.isFromReader(before.step.input);
   }
 
   private node(index: number): Node {
@@ -214,12 +216,12 @@ class TaskRun {
     if (probe === undefined) {
       for (const { row, message } of gone) this.rejectPoisoned(batch, row - first, message);
       this.control.feeding(first, batch.length);
-      for (const root of this.roots) await this.feed(root, rest);
+      await this.feedAll(this.roots, rest);
       return;
     }
     for (const slice of probeSlices(rest, first, probe)) {
       this.control.feeding(slice.from, slice.rows);
-      for (const root of this.roots) await this.feed(root, slice.batch);
+      await this.feedAll(this.roots, slice.batch);
     }
   }
 
@@ -238,6 +240,15 @@ class TaskRun {
     this.rejects.take({ ...place, stage, column, code, message, functionName: null, functionHash: null, attempt }, raw);
   }
 
+  /** Each may make the memory grow that the batch lies in: the next one gets it as it is then. */
+  private async feedAll(readers: readonly number[], batch: Batch): Promise<void> {
+    const [first, ...others] = readers;
+    if (first === undefined) return;
+    const again = others.length === 0 ? null : keptBatchViews(batch);
+    await this.feed(first, batch);
+    for (const reader of others) await this.feed(reader, again?.() ?? batch);
+  }
+
   private async feed(index: number, batch: Batch): Promise<void> {
     const node = this.node(index);
     const before = performance.now();
@@ -250,7 +261,7 @@ class TaskRun {
     let out = await node.operator?.push(batch);
     this.timing.computeMs += performance.now() - before;
     while (out != null && rowCount(out) > 0) {
-      for (const reader of node.readers) await this.feed(reader, out);
+      await this.feedAll(node.readers, out);
       out = node.operator?.more?.();
     }
   }
@@ -261,7 +272,7 @@ class TaskRun {
       const before = performance.now();
       const out = await node.operator?.flush();
       this.timing.computeMs += performance.now() - before;
-      if (out != null && rowCount(out) > 0) for (const reader of node.readers) await this.feed(reader, out);
+      if (out != null && rowCount(out) > 0) await this.feedAll(node.readers, out);
     }
     for (const node of this.nodes) {
       const before = performance.now();
