@@ -71,7 +71,8 @@ type Loop = (
   views: readonly unknown[],
   outputs: readonly OutputColumn[],
   select: Int32Array | null,
-  live: number,
+  from: number,
+  to: number,
   selected: Int32Array,
   counts: Counts,
   fail: (row: number, site: number, thrown: unknown) => void,
@@ -96,6 +97,7 @@ const mostExact = 64;
 
 /** Calls with no row, which take a tenth of a millisecond. */
 const warmCalls = 64;
+const warmRows = 1024;
 const cannotFail = (): never => {
   throw new TypeError("a loop over no rows has failed");
 };
@@ -164,13 +166,12 @@ class CompiledRows implements RowsKernel {
       for (const output of this.#outputs) output.prepare(length);
       for (const sink of sinks) sink.length = 0;
       const views = this.#viewsOf(columns, shape);
-      // What stands behind the loop must have run: code that the JIT made inside the first loop would be thrown away at its end. It takes notice of
-      // what runs only once a function has run for a while.
-      for (let k = 0; isNew && k < warmCalls; k++)
-        loop(columns, views, this.#outputs, selection, 0, this.#selected, counts, cannotFail);
-      loop(columns, views, this.#outputs, selection, live, this.#selected, counts, (row, site, thrown) => {
+      const failed = (row: number, site: number, thrown: unknown) =>
         fail(row, failureOf(thrown, required(sites[site], "failure site")));
-      });
+      counts.kept = 0;
+      const each = isNew ? this.#warm(loop, views, batch) : live;
+      for (let from = 0; from < live; from += each)
+        loop(columns, views, this.#outputs, selection, from, Math.min(live, from + each), this.#selected, counts, failed);
     }
     const out = results.map((result) =>
       result.from === "input" ? required(columns[result.column], "input column") : this.#take(result, length),
@@ -181,6 +182,16 @@ class CompiledRows implements RowsKernel {
       filtered: counts.filtered,
       rejected: counts.rejected,
     };
+  }
+
+  /**
+   * Rows for each call of a new loop. One call over all of them would be compiled twice: inside the loop, and then for the next call. And what stands
+   * behind the loop must have run: the JIT throws away what it made without. It takes notice of what runs only once a function has run for a while.
+   */
+  #warm(loop: Loop, views: readonly unknown[], { columns, selection }: Batch): number {
+    for (let k = 0; k < warmCalls; k++)
+      loop(columns, views, this.#outputs, selection, 0, 0, this.#selected, this.#counts, cannotFail);
+    return warmRows;
   }
 
   #take(result: Exclude<Result, { readonly from: "input" }>, length: number): Column {
@@ -298,10 +309,10 @@ function loopText(constants: string, shape: InputShape, prologue: string, body: 
   const guarded = fallible ? `try {\n${step}\n} catch (thrown) { rejected++; fail(i, at, thrown); }` : step;
   return `"use strict";
 ${constants}
-return function rows(columns, views, outputs, select, live, selected, counts, fail) {
+return function rows(columns, views, outputs, select, from, to, selected, counts, fail) {
 ${prologue}
-let kept = 0, filtered = 0, rejected = 0, at = 0;
-for (let j = 0; j < live; j++) {
+let kept = counts.kept, filtered = counts.filtered, rejected = counts.rejected, at = 0;
+for (let j = from; j < to; j++) {
 const i = ${shape.selected ? "select[j]" : "j"};
 ${guarded}
 }
