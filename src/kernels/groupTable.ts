@@ -1,5 +1,7 @@
 import { layoutOf } from "../batch/builder.js";
+import { type Coded, codesOf } from "../batch/coded.js";
 import type { BytesColumn, Column, FixedValues } from "../batch/column.js";
+import { gatherColumn } from "../batch/gather.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import { fixedView } from "./fixedView.js";
@@ -8,6 +10,7 @@ import { KeyLayout, type KeyType, PackedRows, tooManyKeys, widthOfType } from ".
 import { giveGroupKernels, Region, takeGroupKernels } from "./groupMemory.js";
 import { endSharing, shareReaderKernels } from "./taskKernels.js";
 import { TextFront } from "./groupFront.js";
+import { keptView } from "./kernelViews.js";
 import type { Kernels } from "./wasm.js";
 
 const leastSlots = 1024;
@@ -35,6 +38,9 @@ export class WordGroupTable {
   readonly #groups: Region;
   readonly #missedGroups: Region;
   #slotCount = 0;
+  /** The dictionary of the last coded column, and the group of each of its texts, -1 where no row had it. */
+  #codedTexts: BytesColumn | null = null;
+  #codedGroups = new Int32Array(0);
   /** The live rows of the last call, which lie in kernel memory too. */
   #chosen: Int32Array | null = null;
 
@@ -69,6 +75,8 @@ export class WordGroupTable {
     if (this.#layout.keys.length === 0 && this.count === 1) {
       return this.#allFirst(selection === null ? length : selection.length);
     }
+    const coded = this.#front === null || columns[0] === undefined ? null : codesOf(columns[0]);
+    if (coded !== null && coded.texts.length <= mostCodedTexts) return this.#assignCodes(coded, selection, length);
     this.#rows.clear();
     const staged = this.#rows.stage(columns, selection, length, this.#front === null);
     this.#chosen = selection;
@@ -83,6 +91,28 @@ export class WordGroupTable {
       this.#assignRows(this.#groups);
     }
     return this.#assigned(staged.rows);
+  }
+
+  /** Texts by their codes: the group of each text is found once. */
+  #assignCodes({ codes, texts }: Coded, selection: Int32Array | null, length: number): Int32Array {
+    const [keptCodes, keptRows] = [keptView(codes), selection === null ? null : keptView(selection)];
+    if (this.#codedTexts !== texts) {
+      this.#codedTexts = texts;
+      this.#codedGroups = new Int32Array(texts.length).fill(-1);
+    }
+    const groupOf = this.#codedGroups;
+    // In the order in which they come, as groups are numbered.
+    const missing = newCodes(codes, selection, length, groupOf);
+    if (missing.length > 0) {
+      const found = this.assign([gatherColumn(texts, missing)], null, missing.length);
+      for (let i = 0; i < missing.length; i++) groupOf[missing[i] as number] = found[i] as number;
+    }
+    const live = selection === null ? length : selection.length;
+    this.#chosen = null;
+    this.#groups.reserve(Math.max(1, live) * 4);
+    const groups = this.#assigned(live);
+    groupsOfCodes(keptCodes(), keptRows?.() ?? null, groupOf, groups);
+    return groups;
   }
 
   /** The live rows that the last `assign` was given, as a view on kernel memory that is good until that grows; any others as they are. */
@@ -268,6 +298,29 @@ export class WordGroupTable {
   #set(name: keyof typeof tableSlot, value: number): void {
     this.#kernels.memory.u32()[(this.#table >>> 2) + tableSlot[name]] = value;
   }
+}
+
+/** Larger dictionaries may have more texts than a batch has rows. */
+const mostCodedTexts = 2 ** 16;
+
+// Loops over many rows are functions of their own: what is compiled for a long loop is the whole function around it.
+
+/** Codes without a group, each once, in the order in which rows have them. They are marked with -2. */
+function newCodes(codes: Coded["codes"], selection: Int32Array | null, length: number, groupOf: Int32Array): Int32Array {
+  const found: number[] = [];
+  const live = selection === null ? length : selection.length;
+  for (let j = 0; j < live; j++) {
+    const code = codes[selection === null ? j : (selection[j] as number)] as number;
+    if (groupOf[code] !== -1) continue;
+    groupOf[code] = -2;
+    found.push(code);
+  }
+  return Int32Array.from(found);
+}
+
+function groupsOfCodes(codes: Coded["codes"], selection: Int32Array | null, groupOf: Int32Array, groups: Int32Array): void {
+  if (selection === null) for (let j = 0; j < groups.length; j++) groups[j] = groupOf[codes[j] as number] as number;
+  else for (let j = 0; j < groups.length; j++) groups[j] = groupOf[codes[selection[j] as number] as number] as number;
 }
 
 const isOneText = (keys: readonly KeyType[]): boolean => keys.length === 1 && keys[0]?.type.kind === "utf8";

@@ -80,6 +80,44 @@ describe("groups of packed keys", () => {
       }
   });
 
+  it("of one text are the same by codes, batch after batch, whatever the dictionary", () => {
+    const text = fc.option(fc.string({ unit: fc.constantFrom("a", "b", "é"), maxLength: 10 }));
+    const batch = fc.record({
+      texts: fc.array(text, { minLength: 1, maxLength: 300 }),
+      rows: fc.array(fc.nat(1000), { minLength: 1, maxLength: 400 }),
+      selected: fc.boolean(),
+      form: fc.constantFrom("bytes", "words", "plain"),
+    });
+    fc.assert(
+      fc.property(fc.array(batch, { minLength: 1, maxLength: 4 }), (batches) => {
+        const found = ["coded", "plain"].map((way) => {
+          const table = new WordGroupTable(keys([types.utf8]));
+          const groups = batches.flatMap(({ texts, rows, selected, form }) => {
+            const values = texts.map((one) => (one === null ? null : Buffer.from(one)));
+            const most = Math.min(values.length, form === "bytes" ? 256 : values.length);
+            const numbers = rows.map((row) => row % most);
+            const codes = form === "bytes" ? Uint8Array.from(numbers) : Uint16Array.from(numbers);
+            const texted = textColumn(types.utf8, values);
+            const plain = columnOf(
+              types.utf8,
+              numbers.map((code) => texts[code] ?? null),
+            );
+            const column = way === "plain" || form === "plain" ? plain : codedColumn({ codes, texts: texted }, rows.length);
+            const selection = selected ? Int32Array.from(rows.flatMap((_, i) => (i % 3 === 0 ? [] : [i]))) : null;
+            // The same dictionary comes twice.
+            return [0, 1].flatMap(() => [...table.assign([column], selection, rows.length)]);
+          });
+          const [texts] = table.keyColumns(null);
+          const read = columnReader(texts as Column);
+          const names = Array.from({ length: table.count }, (_, i) => read(i));
+          table.free();
+          return { groups, names };
+        });
+        expect(found[0]).toEqual(found[1]);
+      }),
+    );
+  });
+
   it("come in the order that values compare in, nulls last", () => {
     fc.assert(
       fc.property(rowsCase, ([all, rows]) => {
