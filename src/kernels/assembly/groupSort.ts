@@ -1,5 +1,6 @@
 // Sorts the rows of every group by themselves.
-import { sharedPrefix, sortRecords, storeRecord } from "./sortRuns";
+import { sharedPrefix, storeRecord } from "./sortPrefixes";
+import { sortRecords } from "./sortRecords";
 
 /** The rows [0, n) group by group, stable: `order` gets the rows, `bounds` (u32, one more than groups) where each group begins. */
 export function groupRows(groups: usize, n: u32, count: u32, bounds: usize, order: usize): void {
