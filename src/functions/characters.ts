@@ -44,7 +44,8 @@ const upperExceptions: ReadonlyMap<string, string> = new Map([
   ["ῳ", "ῼ"],
 ]);
 
-function upperPoint(point: string): string {
+/** The capital of a code point, where that is one code point. */
+export function upperPoint(point: string): string {
   const exception = upperExceptions.get(point);
   if (exception !== undefined) return exception;
   const code = point.codePointAt(0) as number;
@@ -54,7 +55,8 @@ function upperPoint(point: string): string {
   return codePoints(mapped) === 1 ? mapped : point;
 }
 
-function lowerPoint(point: string): string {
+/** Likewise the small letter. */
+export function lowerPoint(point: string): string {
   if (point === "İ") return "i";
   const mapped = point.toLowerCase();
   return codePoints(mapped) === 1 ? mapped : point;
@@ -72,6 +74,10 @@ export const upper = (text: string): string => (isAscii(text) ? text.toUpperCase
 /** Small letters, letter by letter. */
 export const lower = (text: string): string => (isAscii(text) ? text.toLowerCase() : mapPoints(text, lowerPoint));
 
+/** No character of these goes with a neighbour: Latin but for carriage returns, Greek, Cyrillic, kana, Han. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the range is meant
+const standAlone = /^[\0-\f\x0e-\u02ff\u0370-\u0482\u048a-\u052f\u3041-\u3096\u30a0-\u30ff\u3400-\u4dbf\u4e00-\u9fff]*$/;
+
 let segmenter: Intl.Segmenter | null = null;
 
 /** Made at its first use: it reads tables of the system that take longer than the rest of a worker's start. */
@@ -80,6 +86,7 @@ const graphemes = (): Intl.Segmenter => (segmenter ??= new Intl.Segmenter("en", 
 /** Backwards, with what a reader sees as one character kept whole. */
 export function reverse(text: string): string {
   if (isAscii(text)) return text.split("").reverse().join("");
+  if (standAlone.test(text)) return Array.from(text).reverse().join("");
   const parts: string[] = [];
   for (const { segment } of graphemes().segment(text)) parts.push(segment);
   return parts.reverse().join("");

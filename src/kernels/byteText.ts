@@ -1,8 +1,7 @@
 import type { TextSink } from "../batch/text.js";
 
 /**
- * Text functions on UTF-8 bytes [start, end) of an array. Those that depend on what a character is work on ASCII alone and say so when
- * they meet anything else; the caller then takes the way over a string, which defines the meaning.
+ * Text functions on UTF-8 bytes [start, end) of an array. Some of those that depend on what a character is say so when they meet anything but ASCII; the caller then takes the way over a string, which defines the meaning.
  */
 
 /** Answer of a function that met a byte it cannot judge. */
@@ -79,58 +78,40 @@ export function sliceLike(bytes: Uint8Array, start: number, end: number, parts: 
   return true;
 }
 
-/** Whether a slice is ASCII. */
-export function sliceIsAscii(bytes: Uint8Array, start: number, end: number): boolean {
-  let any = 0;
-  for (let i = start; i < end; i++) any |= bytes[i] as number;
-  return any < 128;
+/** Number of code points. */
+export function slicePoints(bytes: Uint8Array, start: number, end: number): number {
+  let count = 0;
+  for (let i = start; i < end; i++) count += ((bytes[i] as number) & 0xc0) === 0x80 ? 0 : 1;
+  return count;
 }
 
-/** The start of a slice without the spaces in front; -1 where a byte beyond ASCII follows, which may be a space of another kind. */
+/** Where in a slice of `size` code points the one after so many others begins. */
+export function placeOfPoint(bytes: Uint8Array, start: number, end: number, size: number, after: number): number {
+  if (size === end - start) return start + after;
+  let at = start;
+  for (let left = after; at < end; at++) if (((bytes[at] as number) & 0xc0) !== 0x80 && left-- === 0) break;
+  return at;
+}
+
+/** The start of a slice without the spaces in front; -1 where one of another kind may follow. */
 export function trimmedStart(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   while (at < end && bytes[at] === 32) at++;
-  return at < end && (bytes[at] as number) > 127 ? -1 : at;
+  return at < end && beginsSpace[bytes[at] as number] === 1 ? -1 : at;
 }
 
 /** The end of a slice without the spaces behind, likewise. */
 export function trimmedEnd(bytes: Uint8Array, start: number, end: number): number {
   let at = end;
   while (at > start && bytes[at - 1] === 32) at--;
-  return at > start && (bytes[at - 1] as number) > 127 ? -1 : at;
+  let first = at - 1;
+  while (first > start && ((bytes[first] as number) & 0xc0) === 0x80) first--;
+  return at > start && beginsSpace[bytes[first] as number] === 1 ? -1 : at;
 }
 
-/** Appends the small letters of a slice to a sink; false, with nothing appended, where it is not ASCII. */
-export function lowerSlice(sink: TextSink, bytes: Uint8Array, start: number, end: number): boolean {
-  sink.reserve(end - start);
-  const out = sink.bytes;
-  let at = sink.length;
-  let any = 0;
-  for (let i = start; i < end; i++) {
-    const c = bytes[i] as number;
-    any |= c;
-    out[at++] = c >= 65 && c <= 90 ? c | 32 : c;
-  }
-  if (any > 127) return false;
-  sink.length = at;
-  return true;
-}
-
-/** The same with capitals. */
-export function upperSlice(sink: TextSink, bytes: Uint8Array, start: number, end: number): boolean {
-  sink.reserve(end - start);
-  const out = sink.bytes;
-  let at = sink.length;
-  let any = 0;
-  for (let i = start; i < end; i++) {
-    const c = bytes[i] as number;
-    any |= c;
-    out[at++] = c >= 97 && c <= 122 ? c & 0xdf : c;
-  }
-  if (any > 127) return false;
-  sink.length = at;
-  return true;
-}
+/** Bytes that a space beyond ASCII begins with: U+00A0, U+1680, U+2000 to U+205F, U+3000. */
+const beginsSpace = new Uint8Array(256);
+for (const byte of [0xc2, 0xe1, 0xe2, 0xe3]) beginsSpace[byte] = 1;
 
 /** Appends a slice with each `wanted` replaced; an empty one is never found. */
 export function replaceSlice(
@@ -177,13 +158,13 @@ export function partEnd(bytes: Uint8Array, from: number, end: number, separator:
   return at < 0 ? end : at;
 }
 
-/** How far into an ASCII text of `size` characters a part starts, of a length that may be infinite; see `substring`. */
+/** How many code points of `size` stand before a part of a length that may be infinite; see `substring`. */
 export function substringFrom(size: number, start: number, length: number): number {
   const first = start > 0 ? start - 1 : start < 0 ? size + start : -1;
   return Math.min(size, Math.max(0, Math.min(first, first + length)));
 }
 
-/** How far into an ASCII text the part ends. */
+/** How many stand before its end. */
 export function substringTo(size: number, start: number, length: number): number {
   const first = start > 0 ? start - 1 : start < 0 ? size + start : -1;
   return Math.max(substringFrom(size, start, length), Math.min(size, Math.max(first, first + length)));

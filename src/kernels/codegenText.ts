@@ -1,30 +1,30 @@
 import { Buffer } from "node:buffer";
-import { codePoints, lower, substring, upper } from "../functions/characters.js";
+import type { Bound } from "../expr/nodes.js";
+import { lower, upper } from "../functions/characters.js";
 import { literalToValue } from "../functions/literal.js";
 import { scalarFunction } from "../functions/registry.js";
-import type { Bound } from "../expr/nodes.js";
 import type { Value } from "../schema/types.js";
+import { lowerSlice, upperSlice } from "./byteCase.js";
+import { bytePattern, sliceMatches } from "./bytePattern.js";
+import { ByteSet, sliceInSet } from "./byteSet.js";
 import {
-  lowerSlice,
   partEnd,
   partStart,
+  placeOfPoint,
   replaceSlice,
   sliceAmong,
   sliceContains,
   sliceEnds,
   sliceEquals,
-  sliceIsAscii,
   sliceLike,
+  slicePoints,
   sliceStarts,
   substringFrom,
   substringTo,
   trimmedEnd,
   trimmedStart,
   undecided,
-  upperSlice,
 } from "./byteText.js";
-import { bytePattern, sliceMatches } from "./bytePattern.js";
-import { ByteSet, sliceInSet } from "./byteSet.js";
 import { decodedText } from "./codegenMerge.js";
 import { anyNull, type Call, type Piece, type RowStatements, type TextPiece } from "./codegenPiece.js";
 
@@ -112,11 +112,8 @@ function textTestOf(row: RowStatements, call: Call, wanted: readonly Uint8Array[
   const parts = call.fn === "like" ? likeParts(call.args[1]) : null;
   if (parts !== null) return (text) => `${scope.constant("sliceLike", sliceLike)}(${place(text)}, ${scope.parameter(parts)})`;
   if (call.fn !== "length") return null;
-  const [ascii, count] = [scope.constant("sliceIsAscii", sliceIsAscii), scope.constant("codePoints", codePoints)];
-  return (text, piece) => {
-    const guard = piece.isNull === null ? "" : `${piece.isNull} ? 0 : `;
-    return `${guard}${ascii}(${place(text)}) ? ${text.end} - ${text.start} : ${count}(${piece.value})`;
-  };
+  const count = scope.constant("slicePoints", slicePoints);
+  return (text, { isNull }) => `${isNull === null ? "" : `${isNull} ? 0 : `}${count}(${place(text)})`;
 }
 
 /** Up to so many texts are compared one after the other. */
@@ -234,19 +231,16 @@ function whole(row: RowStatements, call: Call, args: readonly (Piece | undefined
   return `${run}(${args.map((arg) => arg?.value ?? "null").join(", ")})`;
 }
 
-function cut(row: RowStatements, output: Output, args: readonly Piece[]): boolean {
+function cut(row: RowStatements, { bytes, start, end }: Output, args: readonly Piece[]): boolean {
   const { scope } = row;
-  const { bytes, start, end } = output;
   const [subject, from, length] = args;
   const text = subject?.text;
-  const size = row.name(`${text?.end} - ${text?.start}`);
+  const size = row.name(`${scope.constant("slicePoints", slicePoints)}(${place(text)})`);
   const parameters = `${size}, ${from?.value}, ${length?.value ?? "Infinity"}`;
-  row.line(`if (${scope.constant("sliceIsAscii", sliceIsAscii)}(${place(text)})) {`);
+  const at = scope.constant("placeOfPoint", placeOfPoint);
   row.line(`${bytes} = ${text?.bytes};`);
-  row.line(`${start} = ${text?.start} + ${scope.constant("substringFrom", substringFrom)}(${parameters});`);
-  row.line(`${end} = ${text?.start} + ${scope.constant("substringTo", substringTo)}(${parameters});`);
-  const slow = `${scope.constant("substring", substring)}(${subject?.value}, ${from?.value}, ${length?.value ?? "null"})`;
-  row.line(`} else { ${sinkString(output, slow)} }`);
+  row.line(`${start} = ${at}(${place(text)}, ${size}, ${scope.constant("substringFrom", substringFrom)}(${parameters}));`);
+  row.line(`${end} = ${at}(${place(text)}, ${size}, ${scope.constant("substringTo", substringTo)}(${parameters}));`);
   return false;
 }
 
