@@ -14,8 +14,8 @@ import { noCounts, type Operator } from "./operator.js";
 export type FinalAggregateStep = Extract<Step, { op: "finalAggregate" }>;
 
 /**
- * Merges what all partitions have of some buckets, in partition order, and gives the groups sorted by their keys. Sums of floats are added in that
- * order, so they depend on the partitions but on nothing else.
+ * Merges what all partitions have of some buckets, in partition order, and gives the groups, sorted by their keys where the step says so. Sums of
+ * floats are added in that order, so they depend on the partitions but on nothing else.
  */
 export class FinalAggregateOperator implements Operator {
   readonly counts = noCounts();
@@ -85,14 +85,25 @@ export class FinalAggregateOperator implements Operator {
     if (this.#step.keys.length === 0) table.assignPacked(oneEmptyKey);
     const { count } = table;
     this.counts.rowsOut += count;
-    const { order, keys } = table.sorted();
-    const results = this.#states.map((state) => state.ordered?.(order) ?? gatherColumn(state.result(count), order));
-    const groupKeys = [...table.keyColumns(order), ...followers.columns(order)];
-    const strings = this.#step.sortKey ? [keys ?? textOrder(required(groupKeys[0], "key"))] : [];
-    const columns: Column[] = [...strings, ...groupKeys, ...results];
+    const columns = this.#step.order === "met" ? this.#asMet(table, followers) : this.#sorted(table, followers);
     for (const state of this.#states) state.free?.();
     this.#end();
     return count === 0 ? null : { schema: this.#step.schema, length: count, columns, selection: null, origin: null };
+  }
+
+  #sorted(table: WordGroupTable, followers: FirstValues): Column[] {
+    const { count } = table;
+    const { order, keys } = table.sorted();
+    const results = this.#states.map((state) => state.ordered?.(order) ?? gatherColumn(state.result(count), order));
+    const groupKeys = [...table.keyColumns(order), ...followers.columns(order)];
+    const strings = this.#step.order === "mergeable" ? [keys ?? textOrder(required(groupKeys[0], "key"))] : [];
+    return [...strings, ...groupKeys, ...results];
+  }
+
+  #asMet(table: WordGroupTable, followers: FirstValues): Column[] {
+    const { count } = table;
+    const order = new Int32Array(count).map((_, group) => group);
+    return [...table.keyColumns(null), ...followers.columns(order), ...this.#states.map((state) => state.result(count))];
   }
 }
 

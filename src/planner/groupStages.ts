@@ -54,7 +54,8 @@ export function bucketsFor(bytes: number, partitionBytes: number): number {
 
 /**
  * Partitions write their rows or partial states in buckets of the keys' hash; then each run of buckets is aggregated and sorted; then the sorted
- * runs are merged, so that groups come in the order of their keys. One bucket is in that order by itself.
+ * runs are merged, so that groups come in the order of their keys. One bucket is in that order by itself, and where nobody sees it (`ordered`), the
+ * rest of the plan goes on with each run.
  */
 export function aggregateInWorkers(
   draft: StageDraft,
@@ -62,6 +63,7 @@ export function aggregateInWorkers(
   node: AggregateNode,
   reason: string,
   partitionBytes: number,
+  ordered: boolean,
 ): Pipe {
   const { keys, aggregates, schema } = node;
   const source = input.stage.input.kind === "source" ? input.stage.input.source : null;
@@ -76,19 +78,19 @@ export function aggregateInWorkers(
     grouped.id,
   );
   const merge = draft.newStage("aggregate", reason, readBlocks(grouped.id, grouped.schema, "buckets"));
-  const sortKey = buckets > 1;
-  const sorted = sortKey ? sortedSchema(schema) : schema;
+  const order = !ordered ? "met" : buckets > 1 ? "mergeable" : "sorted";
+  const sorted = order === "mergeable" ? sortedSchema(schema) : schema;
   const step: Step = {
     op: "finalAggregate",
     input: -1,
     name: "aggregate buckets",
     keys,
     aggregates,
-    sortKey,
+    order,
     schema: sorted,
   };
   const final = draft.addStep(merge.stage, step);
-  if (!sortKey) return final;
+  if (order !== "mergeable") return final;
   const runs = draft.writeExchange(final, sorted, "blocks");
   return draft.newStage("merge groups", "groups come in the order of their keys", readBlocks(runs, schema, "runs"));
 }

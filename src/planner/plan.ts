@@ -11,6 +11,7 @@ import type { RowOp, Step } from "../task/protocol.js";
 import { broadcastHow, exchangeSource, type JoinNode } from "./broadcast.js";
 import { joinInBuckets } from "./bucketJoin.js";
 import { type Pipe, StageDraft } from "./draft.js";
+import { unorderedGroups } from "./groupOrder.js";
 import { aggregateInWorkers, mergesInDuckDb, partialInWorkers } from "./groupStages.js";
 import { hoistComputed } from "./hoist.js";
 import { defaultBroadcastBytes, placeNodes, type RowFailures } from "./placement.js";
@@ -41,6 +42,8 @@ export function planStages(
 class StagePlanner {
   private readonly placed: ReadonlyMap<BoundNode, Placement>;
   private readonly consumers: ReadonlyMap<BoundNode, number>;
+  /** Groups of which nobody sees the order. */
+  private readonly unordered: ReadonlySet<BoundNode>;
   private readonly draft = new StageDraft();
   private readonly pipes = new Map<BoundNode, Pipe>();
   private readonly materialised = new Map<BoundNode, number>();
@@ -60,6 +63,7 @@ class StagePlanner {
     this.again = separate.again;
     this.placed = placeNodes(outputs, failures, broadcastBytes);
     this.consumers = consumerCounts(outputs);
+    this.unordered = unorderedGroups(outputs, this.consumers, (node) => this.where(node).where === "worker");
   }
 
   plan(): PhysicalPlan {
@@ -160,7 +164,14 @@ class StagePlanner {
         return this.draft.addStep(input.stage, { op, input: input.step, name: "sample", fraction, seed, columns, schema });
       }
       case "aggregate":
-        return aggregateInWorkers(this.draft, this.pipe(node.input), node, this.where(node).reason, this.partitionBytes);
+        return aggregateInWorkers(
+          this.draft,
+          this.pipe(node.input),
+          node,
+          this.where(node).reason,
+          this.partitionBytes,
+          !this.unordered.has(node),
+        );
       case "sort":
         return sortInWorkers(this.draft, this.pipe(node.input), node);
       case "window":

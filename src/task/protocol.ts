@@ -156,8 +156,9 @@ export type Step =
       readonly file: string;
     }
   /**
-   * Reads what `groupExchange` wrote. Output: one row a group, ordered by its keys (ascending, nulls last): keys, then aggregates. With `sortKey`
-   * the first column holds byte strings that compare as the keys do, so that files of several tasks can be merged.
+   * Reads what `groupExchange` wrote. Output: one row a group: keys, then aggregates. Groups come "sorted" by their keys (ascending, nulls last), or as
+   * they were "met" first. "mergeable": sorted, and the first column holds byte strings that compare as the keys do, so that files of several tasks
+   * can be merged.
    */
   | {
       readonly op: "finalAggregate";
@@ -165,7 +166,7 @@ export type Step =
       readonly name: string;
       readonly keys: readonly BoundNamed[];
       readonly aggregates: readonly BoundAggregate[];
-      readonly sortKey: boolean;
+      readonly order: "sorted" | "mergeable" | "met";
       readonly schema: Schema;
     }
   /**

@@ -234,6 +234,37 @@ describe("aggregation in workers", () => {
     expectRows(await runToText(dataset, { workers: 2, partitionBytes: 20_000 }), expected);
   }, 60_000);
 
+  it("of groups gives the same, in whatever order those were made", async () => {
+    const path = writeRows("twice.csv", 20_000, (random) => Math.floor(random * 4000));
+    const half = udf((sum: number | null) => (sum === null ? null : sum / 2), { returns: "float64" });
+    const inner = source(path)
+      .groupBy("name", "kind")
+      .agg((c) => ({ s: sum(c.price), n: count(), m: max(c.amount) }))
+      .filter((c) => c.n.gt(1n))
+      .withColumns((c) => ({ h: half(c.s) }));
+    const from = `(SELECT name, kind, sum(price) / 2 AS h, count(*) AS n, max(amount) AS m FROM t GROUP BY ALL HAVING count(*) > 1)`;
+    const select = (columns: string) => `kind, ${columns} FROM ${from} GROUP BY kind ORDER BY kind NULLS LAST`;
+    await duckdb.run(
+      `CREATE OR REPLACE TEMP TABLE t AS FROM read_csv('${path}', header = true, auto_detect = false, delim = ',', quote = '"', nullstr = '', columns = ${duckColumns})`,
+    );
+    const rowsOf = async (sql: string) =>
+      (await duckdb.runAndReadAll(`SELECT ${sql}`))
+        .getRows()
+        .map((row) => row.map((cell) => (cell === null ? "" : String(cell))));
+    const plain = inner
+      .groupBy("kind")
+      .agg((c) => ({ groups: count(), total: sum(c.h), rows: sum(c.n), low: min(c.m) })) as unknown as Dataset<never>;
+    const texts = [];
+    for (const workers of [1, 2, 3]) texts.push(await runToText(plain, { workers, partitionBytes: 50_000 }));
+    expectRows(texts[0] ?? "", await rowsOf(select("count(*), sum(h), sum(n), min(m)")));
+    expect(texts[1]).toBe(texts[0]);
+    expect(texts[2]).toBe(texts[0]);
+    // The order of their keys is seen by what asks for the first.
+    const ordered = inner.groupBy("kind").agg((c) => ({ name: first(c.name), groups: count() })) as unknown as Dataset<never>;
+    const expected = await rowsOf(select("first(name ORDER BY name NULLS LAST), count(*)"));
+    expectRows(await runToText(ordered, { workers: 2, partitionBytes: 50_000 }), expected);
+  }, 60_000);
+
   it("takes more than a million groups", async () => {
     const path = join(folder, "million.csv");
     const stream = createWriteStream(path);
