@@ -4,7 +4,7 @@ import type { AggregateNode } from "./groupStages.js";
 
 /** Aggregates whose result is the same whichever of their rows comes first, but for the last digit of floats. */
 const orderFree: ReadonlySet<string> = new Set([
-  ...["sum", "avg", "count", "min", "max", "boolAnd", "boolOr"],
+  ...["sum", "avg", "count", "countDistinct", "min", "max", "boolAnd", "boolOr"],
   ...["stddev", "variance", "stddevPop", "variancePop"],
 ]);
 

@@ -5,6 +5,7 @@ import { isFallible } from "../functions/bind.js";
 import { topological } from "../optimize/rewrite.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { BroadcastRule } from "./broadcast.js";
+import { splitDistinct } from "./distinctCounts.js";
 import { aggregateReason, groupsInWorkers } from "./groupStages.js";
 import { distinctInWorkers, windowsInWorkers } from "./keyedStages.js";
 import { sortsInWorkers } from "./sortStages.js";
@@ -152,8 +153,10 @@ function place(
     case "sink":
       return below ?? { where: "duckdb", reason: "writes rows" };
     case "aggregate":
-      return below?.where === "worker" && groupsInWorkers(node)
-        ? { where: "worker", reason: aggregateReason(node.aggregates) }
+      if (below?.where !== "worker") return { where: "duckdb", reason: "aggregate needs more than one row" };
+      if (groupsInWorkers(node)) return { where: "worker", reason: aggregateReason(node.aggregates) };
+      return splitDistinct(node) !== null
+        ? { where: "worker", reason: "different values are grouped, then counted" }
         : { where: "duckdb", reason: "aggregate needs more than one row" };
     case "sort":
       return below?.where === "worker" && leaving.has(node) && sortsInWorkers(node)

@@ -11,8 +11,9 @@ import type { RowOp, Step } from "../task/protocol.js";
 import { broadcastHow, exchangeSource, type JoinNode } from "./broadcast.js";
 import { joinInBuckets } from "./bucketJoin.js";
 import { type Pipe, StageDraft } from "./draft.js";
+import { splitDistinct } from "./distinctCounts.js";
 import { unorderedGroups } from "./groupOrder.js";
-import { aggregateInWorkers, mergesInDuckDb, partialInWorkers } from "./groupStages.js";
+import { type AggregateNode, aggregateInWorkers, mergesInDuckDb, partialInWorkers } from "./groupStages.js";
 import { hoistComputed } from "./hoist.js";
 import { defaultBroadcastBytes, placeNodes, type RowFailures } from "./placement.js";
 import { distinctInBuckets, windowInWorkers } from "./keyedStages.js";
@@ -164,14 +165,7 @@ class StagePlanner {
         return this.draft.addStep(input.stage, { op, input: input.step, name: "sample", fraction, seed, columns, schema });
       }
       case "aggregate":
-        return aggregateInWorkers(
-          this.draft,
-          this.pipe(node.input),
-          node,
-          this.where(node).reason,
-          this.partitionBytes,
-          !this.unordered.has(node),
-        );
+        return this.aggregate(node);
       case "sort":
         return sortInWorkers(this.draft, this.pipe(node.input), node);
       case "window":
@@ -183,6 +177,16 @@ class StagePlanner {
       default:
         throw new TypeError(`a ${node.kind} does not run in workers`);
     }
+  }
+
+  private aggregate(node: AggregateNode): Pipe {
+    const { reason } = this.where(node);
+    const rows = this.pipe(node.input);
+    const add = (input: Pipe, one: AggregateNode, ordered: boolean): Pipe =>
+      aggregateInWorkers(this.draft, input, one, reason, this.partitionBytes, ordered);
+    const split = splitDistinct(node);
+    const ordered = !this.unordered.has(node);
+    return split === null ? add(rows, node, ordered) : add(add(rows, split.inner, false), split.outer, ordered);
   }
 
   /** The exchange with the rows that come before the passes over a check of many rows. */

@@ -9,6 +9,7 @@ import {
   boolAnd,
   boolOr,
   count,
+  countDistinct,
   type Dataset,
   Engine,
   first,
@@ -263,6 +264,65 @@ describe("aggregation in workers", () => {
     const ordered = inner.groupBy("kind").agg((c) => ({ name: first(c.name), groups: count() })) as unknown as Dataset<never>;
     const expected = await rowsOf(select("first(name ORDER BY name NULLS LAST), count(*)"));
     expectRows(await runToText(ordered, { workers: 2, partitionBytes: 50_000 }), expected);
+  }, 60_000);
+
+  it("counts different values, beside other aggregates and without keys", async () => {
+    const path = writeRows("different.csv", 20_000, (random) => Math.floor(random * 3000));
+    const odd = join(folder, "odd.csv");
+    // Zeros and NaNs of either sign, and nulls.
+    writeFileSync(
+      odd,
+      `${header}${["0.0", "-0.0", "nan", "-nan", "", "1", "1.0", "inf", ""].map((price) => `1,a,,,${price},,,\n`).join("")}`,
+    );
+    type Counts = Parameters<ReturnType<Input["groupBy"]>["agg"]>[0];
+    const cases: readonly [string, readonly (keyof typeof schema)[], Counts, string][] = [
+      [
+        path,
+        ["kind"],
+        (c) => ({ d: countDistinct(c.name), e: countDistinct(c.name) }),
+        "count(DISTINCT name), count(DISTINCT name)",
+      ],
+      [
+        path,
+        ["kind", "flag"],
+        (c) => ({ n: count(), d: countDistinct(c.day), p: count(c.price) }),
+        "count(*), count(DISTINCT day), count(price)",
+      ],
+      [
+        path,
+        ["day"],
+        (c) => ({ s: sum(c.kind), d: countDistinct(c.price), m: max(c.amount) }),
+        "sum(kind), count(DISTINCT price), max(amount)",
+      ],
+      [path, [], (c) => ({ d: countDistinct(c.id), m: min(c.day) }), "count(DISTINCT id), min(day)"],
+      [path, [], (c) => ({ d: countDistinct(c.id), n: count() }), "count(DISTINCT id), count(*)"],
+      // What is counted twice, or summed to more than parts may hold, goes another way.
+      [
+        path,
+        ["kind"],
+        (c) => ({ d: countDistinct(c.id), e: countDistinct(c.name), s: sum(c.id) }),
+        "count(DISTINCT id), count(DISTINCT name), sum(id)::BIGINT",
+      ],
+      [odd, ["name"], (c) => ({ d: countDistinct(c.price), n: count() }), "count(DISTINCT price), count(*)"],
+      [odd, ["name"], (c) => ({ d: countDistinct(c.seen) }), "count(DISTINCT seen)"],
+    ];
+    for (const [file, keys, counts, sql] of cases) {
+      const build = () =>
+        source(file)
+          .groupBy(...keys)
+          .agg(counts) as unknown as Dataset<never>;
+      const texts = [];
+      for (const workers of [1, 2, 3]) texts.push(await runToText(build(), { workers, partitionBytes: 60_000 }));
+      const by = keys.length === 0 ? "" : `GROUP BY ${keys} ORDER BY ${keys.map((key) => `${key} NULLS LAST`).join(", ")}`;
+      expectRows(texts[0] ?? "", await oracle(file, [...keys, sql].join(", "), by));
+      expect(texts.slice(1)).toEqual([texts[0], texts[0]]);
+    }
+    const empty = join(folder, "empty-different.csv");
+    writeFileSync(empty, header);
+    const none = source(empty)
+      .groupBy()
+      .agg((c) => ({ d: countDistinct(c.id), m: min(c.day) })) as unknown as Dataset<never>;
+    expect(cellsOf(await runToText(none, { workers: 2 }))).toEqual([["0", ""]]);
   }, 60_000);
 
   it("takes more than a million groups", async () => {
