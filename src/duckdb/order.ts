@@ -1,3 +1,4 @@
+import { isWholeRow } from "../optimize/rowOrder.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { outerOrder } from "./userSql.js";
 
@@ -95,11 +96,4 @@ function asks(node: BoundNode, input: BoundNode, wanted: boolean, ordered: (node
     default:
       return false;
   }
-}
-
-/** Whether all columns decide, and equal rows look the same (which -0 and 0 do not), so that any of them may be kept. */
-export function isWholeRow(node: BoundNode & { readonly kind: "distinct" }): boolean {
-  if (node.keep !== undefined) return false;
-  const plain = node.schema.every((field) => !["float32", "float64", "list", "struct"].includes(field.type.kind));
-  return plain && new Set(node.columns).size === node.schema.length;
 }

@@ -1,5 +1,6 @@
 import { assertNever, required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
+import { isWholeRow } from "../optimize/rowOrder.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import type { Schema } from "../schema/types.js";
 import { carryOrder, QueryBuilder, type QueryContext, type Rel, type Selected, selectList } from "./builder.js";
@@ -10,7 +11,6 @@ import {
   comesInOrder,
   consumers,
   isCheap,
-  isWholeRow,
   type OrderTerm,
   orderedNodes,
   orderSql,

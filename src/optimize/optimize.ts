@@ -3,8 +3,10 @@ import type { BoundNode } from "../plan/bound.js";
 import { sameType } from "../schema/types.js";
 import { dropDependentKeys } from "./rules/dropDependentKeys.js";
 import { dropIdentityProjects } from "./rules/dropIdentityProjects.js";
+import { groupDistinct } from "./rules/groupDistinct.js";
 import { pruneColumns } from "./rules/pruneColumns.js";
 import { pushFilters } from "./rules/pushFilters.js";
+import { sortGroups } from "./rules/sortGroups.js";
 
 export interface OptimizerRule {
   readonly name: string;
@@ -19,6 +21,10 @@ export const rules: readonly OptimizerRule[] = [
   { name: "dropDependentKeys", apply: dropDependentKeys },
   // Then carry only what is used; it leaves projections behind that do nothing.
   { name: "pruneColumns", apply: pruneColumns },
+  // After it, because a distinct over columns that nobody reads may be one over all that are left.
+  { name: "groupDistinct", apply: groupDistinct },
+  // After it, because those groups are sorted, too.
+  { name: "sortGroups", apply: sortGroups },
   // Last, to clean up after the others.
   { name: "dropIdentityProjects", apply: dropIdentityProjects },
 ];

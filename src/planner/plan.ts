@@ -4,6 +4,7 @@ import type { Bound } from "../expr/nodes.js";
 import { usesUserFunction } from "../expr/walk.js";
 import { isFallible } from "../functions/bind.js";
 import { consumerCounts, topological, withInputs } from "../optimize/rewrite.js";
+import { seenInOrder } from "../optimize/rowOrder.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { sourceKey } from "../plan/walk.js";
 import type { Schema } from "../schema/types.js";
@@ -12,7 +13,6 @@ import { broadcastHow, exchangeSource, type JoinNode } from "./broadcast.js";
 import { joinInBuckets } from "./bucketJoin.js";
 import { type Pipe, StageDraft } from "./draft.js";
 import { splitDistinct } from "./distinctCounts.js";
-import { unorderedGroups } from "./groupOrder.js";
 import { type AggregateNode, aggregateInWorkers, mergesInDuckDb, partialInWorkers } from "./groupStages.js";
 import { hoistComputed } from "./hoist.js";
 import { defaultBroadcastBytes, placeNodes, type RowFailures } from "./placement.js";
@@ -43,8 +43,7 @@ export function planStages(
 class StagePlanner {
   private readonly placed: ReadonlyMap<BoundNode, Placement>;
   private readonly consumers: ReadonlyMap<BoundNode, number>;
-  /** Groups of which nobody sees the order. */
-  private readonly unordered: ReadonlySet<BoundNode>;
+  private readonly seenInOrder: ReadonlySet<BoundNode>;
   private readonly draft = new StageDraft();
   private readonly pipes = new Map<BoundNode, Pipe>();
   private readonly materialised = new Map<BoundNode, number>();
@@ -64,7 +63,7 @@ class StagePlanner {
     this.again = separate.again;
     this.placed = placeNodes(outputs, failures, broadcastBytes);
     this.consumers = consumerCounts(outputs);
-    this.unordered = unorderedGroups(outputs, this.consumers, (node) => this.where(node).where === "worker");
+    this.seenInOrder = seenInOrder(outputs);
   }
 
   plan(): PhysicalPlan {
@@ -185,7 +184,7 @@ class StagePlanner {
     const add = (input: Pipe, one: AggregateNode, ordered: boolean): Pipe =>
       aggregateInWorkers(this.draft, input, one, reason, this.partitionBytes, ordered);
     const split = splitDistinct(node);
-    const ordered = !this.unordered.has(node);
+    const ordered = this.seenInOrder.has(node);
     return split === null ? add(rows, node, ordered) : add(add(rows, split.inner, false), split.outer, ordered);
   }
 

@@ -2,9 +2,11 @@ import { describe, expect, it } from "vitest";
 import { describeSql } from "../../../src/duckdb/stage.js";
 import { optimize, type OptimizerRule, rules } from "../../../src/optimize/optimize.js";
 import { topological } from "../../../src/optimize/rewrite.js";
+import { count, first } from "../../../src/plan/aggregates.js";
 import { plan } from "../../../src/plan/all.js";
 import { bindPlan } from "../../../src/plan/bind.js";
 import type { BoundNode } from "../../../src/plan/bound.js";
+import { desc } from "../../../src/plan/expressions.js";
 import type { Plan } from "../../../src/plan/nodes.js";
 import { read } from "../../../src/plan/read.js";
 import { explain } from "../../../src/planner/explain.js";
@@ -137,6 +139,60 @@ describe("pruneColumns", () => {
   it("a user's function of whole rows needs all of them", async () => {
     const mapped = sales(read).map((row) => ({ id: row.id }), { schema: { id: "int64" } });
     expect(await columnsRead(out(mapped))).toEqual(["id,store,customer,quantity,price,sold_at"]);
+  });
+});
+
+describe("groupDistinct", () => {
+  const grouped = async (given: Plan) => (await after(given, "pruneColumns", "groupDistinct")).join("\n");
+
+  it("makes groups of different rows that are only aggregated", async () => {
+    const pairs = sales(read).distinct("store", "quantity");
+    const counted = pairs.filter((c) => c.quantity.gt(1)).groupBy("store");
+    expect(await grouped(out(counted.agg(() => ({ n: count() }))))).toContain("aggregate by store, quantity:");
+    // Whoever asks for the first of them, or writes them, sees their order.
+    expect(await grouped(out(counted.agg((c) => ({ q: first(c.quantity) }))))).toContain("distinct store, quantity");
+    expect(await grouped(out(pairs.select("store", "quantity")))).toContain("distinct store, quantity");
+    // One output sees it, so none may lose it.
+    const both = sales(read).select("store", "quantity").distinct();
+    const two = plan.all(
+      both.write.csv("a.csv"),
+      both
+        .groupBy("store")
+        .agg(() => ({ n: count() }))
+        .write.csv("b.csv"),
+    );
+    expect(await grouped(two)).toContain("distinct store, quantity");
+  });
+
+  it("leaves floats, of which the first zero stays", async () => {
+    const prices = sales(read).select("store", "price").distinct().groupBy("price");
+    expect(await grouped(out(prices.agg(() => ({ n: count() }))))).toContain("distinct store, price");
+  });
+});
+
+describe("sortGroups", () => {
+  const sorted = async (given: Plan) => (await after(given, "sortGroups")).find((line) => line.startsWith("sort"));
+
+  it("sorts groups by their keys last, wherever their columns stand", async () => {
+    const groups = sales(read)
+      .groupBy("store", "quantity")
+      .agg(() => ({ n: count() }));
+    expect(await sorted(out(groups.sort((c) => desc(c.n))))).toBe(
+      "sort n desc nulls last, store nulls last, quantity nulls last",
+    );
+    const moved = groups.filter((c) => c.n.gt(1n)).select("n", "quantity", "store");
+    expect(await sorted(out(moved.sort("quantity", "n")))).toBe("sort quantity nulls last, n nulls last, store nulls last");
+  });
+
+  it("leaves sorts of other rows, and of groups that lost a key", async () => {
+    expect(await sorted(out(sales(read).sort("store")))).toBe("sort store nulls last");
+    const groups = sales(read)
+      .groupBy("store", "quantity")
+      .agg(() => ({ n: count() }))
+      .select("n", "store");
+    expect(await sorted(out(groups.sort("n")))).toBe("sort n nulls last");
+    const raised = groups.select((c) => ({ n: c.n, store: c.store.upper() }));
+    expect(await sorted(out(raised.sort("n")))).toBe("sort n nulls last");
   });
 });
 

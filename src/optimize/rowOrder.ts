@@ -1,0 +1,68 @@
+import { aggregateFunction } from "../functions/registry.js";
+import { type BoundNode, boundInputs } from "../plan/bound.js";
+
+/** The nodes whose order of rows somebody above them, or an output, may see. The last digit of a sum of floats is nothing to see it by. */
+export function seenInOrder(outputs: readonly BoundNode[]): ReadonlySet<BoundNode> {
+  const seen = new Set<BoundNode>();
+  const visited = new Set<BoundNode>();
+  const visit = (node: BoundNode, wanted: boolean): void => {
+    if (visited.has(node) && (!wanted || seen.has(node))) return;
+    visited.add(node);
+    if (wanted) seen.add(node);
+    const asks = asksForOrder(node, wanted);
+    for (const input of boundInputs(node)) visit(input, asks);
+  };
+  for (const output of outputs) visit(output, true);
+  return seen;
+}
+
+function asksForOrder(node: BoundNode, wanted: boolean): boolean {
+  switch (node.kind) {
+    case "filter":
+    case "project":
+    case "union":
+    case "join":
+      return wanted;
+    case "sort":
+      return wanted && !isTotal(node);
+    case "distinct":
+      return wanted || !isWholeRow(node);
+    case "aggregate":
+      return node.aggregates.some(({ fn }) => aggregateFunction(fn).ordered === true);
+    default:
+      return true;
+  }
+}
+
+/** Whether all columns decide, and equal rows look the same (which -0 and 0 do not), so that any of them may be kept. */
+export function isWholeRow(node: BoundNode & { readonly kind: "distinct" }): boolean {
+  if (node.keep !== undefined) return false;
+  const plain = node.schema.every((field) => !["float32", "float64", "list", "struct"].includes(field.type.kind));
+  return plain && new Set(node.columns).size === node.schema.length;
+}
+
+type Sort = Extract<BoundNode, { kind: "sort" }>;
+
+/** Whether a sort's keys tell all rows apart, because those of their groups are among them. */
+function isTotal({ input, keys }: Sort): boolean {
+  const sorted = new Set(keys.map(({ expr }) => (expr.kind === "column" ? expr.index : -1)));
+  return groupKeys(input)?.every((key) => sorted.has(key)) === true;
+}
+
+/** The columns of a node's rows that are the keys of groups, of which each has one row; null where there are none such, or not all of them. */
+export function groupKeys(node: BoundNode): readonly number[] | null {
+  switch (node.kind) {
+    case "aggregate":
+      return node.keys.map((_, i) => i);
+    case "filter":
+      return groupKeys(node.input);
+    case "project": {
+      const columns = groupKeys(node.input)?.map((key) =>
+        node.columns.findIndex(({ expr }) => expr.kind === "column" && expr.index === key),
+      );
+      return columns === undefined || columns.includes(-1) ? null : columns;
+    }
+    default:
+      return null;
+  }
+}

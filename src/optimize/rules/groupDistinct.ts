@@ -1,0 +1,27 @@
+import type { BoundNamed } from "../../expr/nodes.js";
+import { type BoundNode, boundInputs } from "../../plan/bound.js";
+import { topological, withInputs } from "../rewrite.js";
+import { isWholeRow, seenInOrder } from "../rowOrder.js";
+
+/**
+ * Different rows of which nobody sees the order are groups without aggregates: partitions leave most of them out at once, and rows need not be brought
+ * back to their places.
+ */
+export function groupDistinct(outputs: readonly BoundNode[]): BoundNode[] {
+  const seen = seenInOrder(outputs);
+  const done = new Map<BoundNode, BoundNode>();
+  for (const node of topological(outputs)) {
+    const inputs = boundInputs(node).map((input) => done.get(input) as BoundNode);
+    const same = withInputs(node, inputs);
+    done.set(node, same.kind === "distinct" && !seen.has(node) && isWholeRow(same) ? groupsOf(same.input) : same);
+  }
+  return outputs.map((output) => done.get(output) as BoundNode);
+}
+
+function groupsOf(input: BoundNode): BoundNode {
+  const { schema } = input;
+  const keys = schema.map(({ name, type, nullable }, index): BoundNamed => {
+    return { name, expr: { kind: "column", index, name, type, nullable } };
+  });
+  return { kind: "aggregate", input, keys, aggregates: [], schema };
+}
