@@ -13,9 +13,20 @@ export function decodeText(bytes: Uint8Array, start: number, end: number): strin
   return bufferOver(bytes).toString("utf8", start, end);
 }
 
+/** Longer texts seldom repeat. */
+const mostKept = 32;
+const keptTexts = 256;
+
+/** Where texts begin in the bytes, how long they are, and what they are; by a hash of some of their bytes. */
+interface KeptTexts {
+  readonly starts: Int32Array;
+  readonly sizes: Int32Array;
+  readonly texts: string[];
+}
+
 /**
  * Strings of a utf8 column, decoded when asked for. A block that is all ASCII is decoded once and rows are substrings of it,
- * which is several times cheaper than a decode a row.
+ * which is several times cheaper than a decode a row. Of other blocks the last short texts are kept, for as long as they repeat.
  */
 export class TextView {
   readonly #bytes: Uint8Array;
@@ -24,6 +35,9 @@ export class TextView {
   #buffer: Buffer | null = null;
   #block: string | null = null;
   #base = 0;
+  #kept: KeptTexts | null = null;
+  /** Texts that were kept already, less those that were not. */
+  #luck = keptTexts;
 
   constructor(column: BytesColumn) {
     this.#bytes = column.bytes;
@@ -37,11 +51,37 @@ export class TextView {
     const end = this.#ends[row] as number;
     if (this.#buffer === null) this.#open();
     if (this.#block !== null) return this.#block.substring(start - this.#base, end - this.#base);
+    return end - start > mostKept || this.#kept === null ? this.#decoded(start, end) : this.#fromKept(this.#kept, start, end);
+  }
+
+  #decoded(start: number, end: number): string {
     return (this.#buffer as Buffer).toString("utf8", start, end);
+  }
+
+  #fromKept({ starts, sizes, texts }: KeptTexts, start: number, end: number): string {
+    const bytes = this.#bytes;
+    const size = end - start;
+    if (size <= 0) return "";
+    const middle = bytes[(start + end) >> 1] as number;
+    const slot = ((bytes[start] as number) + (bytes[end - 1] as number) * 37 + middle * 5 + size * 11) & (keptTexts - 1);
+    const from = starts[slot] as number;
+    let i = sizes[slot] === size ? 0 : -1;
+    while (i >= 0 && i < size) i = bytes[from + i] === bytes[start + i] ? i + 1 : -1;
+    if (i === size) {
+      if (this.#luck < keptTexts) this.#luck++;
+      return texts[slot] as string;
+    }
+    if (--this.#luck < 0) this.#kept = null;
+    const text = this.#decoded(start, end);
+    starts[slot] = start;
+    sizes[slot] = size;
+    texts[slot] = text;
+    return text;
   }
 
   #open(): void {
     this.#buffer = bufferOver(this.#bytes);
+    this.#kept = { starts: new Int32Array(keptTexts), sizes: new Int32Array(keptTexts), texts: [] };
     const { low, high, total } = spanOf(this.#starts, this.#ends, this.#bytes.length);
     const span = high - low;
     if (span > 4096 && span / sparseBlock > total) return;
