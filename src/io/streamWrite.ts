@@ -51,7 +51,7 @@ export class StreamWriter {
     onFailure: (error: unknown) => void,
   ) {
     this.writer =
-      target.format === "csv" ? new CsvFileWriter(this.chunks, schema, target.options) : new JsonlFileWriter(this.chunks);
+      target.format === "csv" ? new CsvFileWriter(this.chunks, schema, target.options) : new JsonlFileWriter(this.chunks, schema);
     const fail = (error: unknown): void => {
       if (this.failure !== null) return;
       this.failure = { error };

@@ -19,6 +19,8 @@ export interface SliceColumn {
   readonly low: number;
   /** Physical rows that the slice reaches over. */
   readonly reach: number;
+  /** Address of the rows of the slice; 0 for all that it reaches over. */
+  readonly list: number;
   /** Address of the rows that hold a value; 0 for all rows that the slice reaches over. */
   readonly rows: number;
   /** Rows that hold a value. */
@@ -137,7 +139,7 @@ class ColumnLoader {
         validAt = toValid;
       }
     }
-    const base = { column, low, reach, rows: liveRows, live, valid: validAt };
+    const base = { column, low, reach, list: rows, rows: liveRows, live, valid: validAt };
     if (column.layout !== "bytes") return { ...base, text: null };
     return { ...base, text: this.#locate(column, low, reach, liveRows, live) };
   }

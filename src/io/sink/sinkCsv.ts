@@ -1,9 +1,10 @@
-import { type Batch, type BytesColumn, type Column, rowCount } from "../../batch/column.js";
+import type { BytesColumn, Column } from "../../batch/column.js";
 import { columnReader } from "../../batch/reader.js";
 import type { JsonValue } from "../../expr/nodes.js";
 import type { Schema } from "../../schema/types.js";
 import { jsonText } from "./sinkJsonl.js";
-import type { OutputSummary, OutputTarget } from "./sinkOutput.js";
+import { LineFileWriter } from "./sinkLines.js";
+import type { OutputTarget } from "./sinkOutput.js";
 import { type CellWriter, scalarWriter, TextOut } from "./sinkText.js";
 
 export interface CsvSinkOptions {
@@ -24,7 +25,6 @@ export function csvSinkOptions(given: { readonly [name: string]: JsonValue }): C
   };
 }
 
-const flushBytes = 1 << 20;
 const lineFeed = 10;
 const carriageReturn = 13;
 
@@ -94,96 +94,44 @@ class Quoting {
  * Writes CSV by RFC 4180 with line feeds: quotes only where needed, null as `nullValue` (nothing by default) and the empty text as `""`.
  * Numbers and times are written as a cast to utf8 writes them; binary as its bytes; lists and structs as JSON.
  */
-export class CsvFileWriter {
-  readonly #output: OutputTarget;
-  readonly #options: CsvSinkOptions;
-  readonly #out = new TextOut();
-  readonly #quoting: Quoting;
-  readonly #null: string;
-  #rows = 0;
-
+export class CsvFileWriter extends LineFileWriter {
   constructor(output: OutputTarget, schema: Schema, options: CsvSinkOptions) {
-    this.#output = output;
-    this.#options = options;
-    this.#quoting = new Quoting(options, this.#out);
-    this.#null = options.nullValue;
+    const delimiter = options.delimiter.charCodeAt(0);
+    const clashing = clashes(options);
+    super(output, {
+      heads: schema.map((_, i) => (i === 0 ? new Uint8Array(0) : Uint8Array.of(delimiter))),
+      tail: Uint8Array.of(lineFeed),
+      none: Buffer.from(options.nullValue),
+      json: false,
+      delimiter,
+      quote: options.quote.charCodeAt(0),
+      isKnown: () => !clashing,
+      cell: (column, out) => cellWriter(column, out, options, clashing),
+    });
     output.write([csvHeader(schema, options)]);
   }
+}
 
-  get rows(): number {
-    return this.#rows;
-  }
+/** Whether the text of a number or a time could hold a special character of this dialect, or some text stands for null. */
+function clashes({ nullValue, delimiter, quote }: CsvSinkOptions): boolean {
+  return nullValue !== "" || /[^ -\x7f]|[-+.0-9a-z: ]/i.test(delimiter + quote);
+}
 
-  get bufferedBytes(): number {
-    return this.#out.length;
+function cellWriter(column: Column, out: TextOut, options: CsvSinkOptions, clashing: boolean): CellWriter {
+  const quoting = new Quoting(options, out);
+  if (column.layout === "bytes") {
+    const { bytes, starts, ends }: BytesColumn = column;
+    return (row) => quoting.cell(bytes, starts[row] as number, ends[row] as number);
   }
-
-  write(batch: Batch): void {
-    const cells = batch.columns.map((column) => this.#cellWriter(column));
-    const delimiter = this.#options.delimiter.charCodeAt(0);
-    const out = this.#out;
-    const count = rowCount(batch);
-    for (let i = 0; i < count; i++) {
-      const row = batch.selection === null ? i : (batch.selection[i] as number);
-      for (let c = 0; c < cells.length; c++) {
-        if (c > 0) out.byte(delimiter);
-        (cells[c] as CellWriter)(row);
-      }
-      out.byte(lineFeed);
-      if (out.length >= flushBytes) this.#flush();
-    }
-    this.#rows += count;
-  }
-
-  #cellWriter(column: Column): CellWriter {
-    const write = this.#valueWriter(column);
-    const { valid } = column;
-    if (valid === null) return write;
-    const nullText = this.#null;
-    return (row) => {
-      if (valid[row] !== 0) write(row);
-      else if (nullText !== "") this.#out.text(nullText);
-    };
-  }
-
-  #valueWriter(column: Column): CellWriter {
-    if (column.layout === "bytes") {
-      const { bytes, starts, ends }: BytesColumn = column;
-      return (row) => this.#quoting.cell(bytes, starts[row] as number, ends[row] as number);
-    }
-    const scalar = scalarWriter(column, this.#out);
-    if (scalar !== null && !this.#clashes()) return scalar;
-    const read = columnReader(column);
-    const shadow = new TextOut();
-    const plain = scalarWriter(column, shadow);
-    return (row) => {
-      shadow.clear();
-      if (plain === null) shadow.text(jsonText(read(row), column.type));
-      else plain(row);
-      this.#quoting.cell(shadow.bytes, 0, shadow.length);
-    };
-  }
-
-  /** Whether the text of a number or a time could hold a special character of this dialect. */
-  #clashes(): boolean {
-    return this.#null !== "" || /[-+.0-9a-z: ]/i.test(this.#options.delimiter + this.#options.quote);
-  }
-
-  #flush(): void {
-    this.#output.write([this.#out.bytes.subarray(0, this.#out.length)]);
-    this.#out.clear();
-  }
-
-  flushRowGroup(): void {
-    this.#flush();
-  }
-
-  finish(): OutputSummary {
-    this.#flush();
-    return this.#output.finish();
-  }
-
-  abort(): void {
-    this.#output.abort();
-  }
+  const scalar = scalarWriter(column, out);
+  if (scalar !== null && !clashing) return scalar;
+  const read = columnReader(column);
+  const shadow = new TextOut();
+  const plain = scalarWriter(column, shadow);
+  return (row) => {
+    shadow.clear();
+    if (plain === null) shadow.text(jsonText(read(row), column.type));
+    else plain(row);
+    quoting.cell(shadow.bytes, 0, shadow.length);
+  };
 }

@@ -1,12 +1,11 @@
-import { type Batch, type Column, rowCount } from "../../batch/column.js";
+import type { Column } from "../../batch/column.js";
 import { columnReader } from "../../batch/reader.js";
 import { assertNever } from "../../common/assert.js";
 import { formatDate, formatDecimal, formatTimestamp } from "../../functions/format.js";
-import type { DataType, Value } from "../../schema/types.js";
-import type { OutputSummary, OutputTarget } from "./sinkOutput.js";
-import { type CellWriter, dateWriter, scalarWriter, TextOut, timestampWriter } from "./sinkText.js";
-
-const flushBytes = 1 << 20;
+import type { DataType, Schema, Value } from "../../schema/types.js";
+import { LineFileWriter } from "./sinkLines.js";
+import type { OutputTarget } from "./sinkOutput.js";
+import { type CellWriter, dateWriter, scalarWriter, type TextOut, timestampWriter } from "./sinkText.js";
 
 /** A finite number as JSON has it; NaN and the infinities as the strings "NaN", "Infinity" and "-Infinity", so that none is lost. */
 function jsonNumber(value: number): string {
@@ -71,103 +70,58 @@ export function jsonText(value: Value, type: DataType): string {
 }
 
 /** Writes one JSON object a line, with every column of the schema in order; see `jsonText` for the values. */
-export class JsonlFileWriter {
-  readonly #output: OutputTarget;
-  readonly #out = new TextOut();
-  #rows = 0;
-
-  constructor(output: OutputTarget) {
-    this.#output = output;
+export class JsonlFileWriter extends LineFileWriter {
+  constructor(output: OutputTarget, schema: Schema) {
+    super(output, {
+      heads: schema.map((field, i) => Buffer.from(`${i === 0 ? "{" : ","}${JSON.stringify(field.name)}:`)),
+      tail: Buffer.from(schema.length === 0 ? "{}\n" : "}\n"),
+      none: Buffer.from("null"),
+      json: true,
+      delimiter: 0,
+      quote: 0,
+      isKnown: ({ type }) => type.kind !== "binary",
+      cell: cellWriter,
+    });
   }
+}
 
-  get rows(): number {
-    return this.#rows;
-  }
-
-  get bufferedBytes(): number {
-    return this.#out.length;
-  }
-
-  write(batch: Batch): void {
-    const out = this.#out;
-    const cells = batch.columns.map((column) => this.#cellWriter(column));
-    const heads = batch.schema.map((field, i) => Buffer.from(`${i === 0 ? "{" : ","}${JSON.stringify(field.name)}:`));
-    const count = rowCount(batch);
-    for (let i = 0; i < count; i++) {
-      const row = batch.selection === null ? i : (batch.selection[i] as number);
-      if (cells.length === 0) out.byte(123);
-      for (let c = 0; c < cells.length; c++) {
-        const head = heads[c] as Uint8Array;
-        out.raw(head, 0, head.length);
-        (cells[c] as CellWriter)(row);
+function cellWriter(column: Column, out: TextOut): CellWriter {
+  const { type } = column;
+  const read = columnReader(column);
+  if (column.layout === "bytes" && type.kind === "utf8") {
+    const { bytes, starts, ends } = column;
+    return (row) => {
+      const start = starts[row] as number;
+      const end = ends[row] as number;
+      if (needsEscape(bytes, start, end)) out.text(jsonText(read(row), type));
+      else {
+        out.byte(34);
+        out.raw(bytes, start, end);
+        out.byte(34);
       }
-      out.byte(125);
-      out.byte(10);
-      if (out.length >= flushBytes) this.flushRowGroup();
-    }
-    this.#rows += count;
+    };
   }
-
-  #cellWriter(column: Column): CellWriter {
-    const out = this.#out;
-    const { valid } = column;
-    const write = this.#valueWriter(column);
-    return valid === null ? write : (row) => (valid[row] === 0 ? out.ascii("null") : write(row));
+  if (/^(bool|u?int\d+)$/.test(type.kind)) {
+    const scalar = scalarWriter(column, out);
+    if (scalar !== null) return scalar;
   }
-
-  #valueWriter(column: Column): CellWriter {
-    const out = this.#out;
-    const { type } = column;
-    const read = columnReader(column);
-    if (column.layout === "bytes" && type.kind === "utf8") {
-      const { bytes, starts, ends } = column;
-      return (row) => {
-        const start = starts[row] as number;
-        const end = ends[row] as number;
-        if (needsEscape(bytes, start, end)) out.text(jsonText(read(row), type));
-        else {
-          out.byte(34);
-          out.raw(bytes, start, end);
-          out.byte(34);
-        }
-      };
-    }
-    if (/^(bool|u?int\d+)$/.test(type.kind)) {
-      const scalar = scalarWriter(column, out);
-      if (scalar !== null) return scalar;
-    }
-    if (type.kind === "float64" && column.layout === "fixed") {
-      const { values } = column;
-      return (row) => {
-        const value = values[row] as number;
-        if (!out.amount(value, "")) out.ascii(jsonNumber(value));
-      };
-    }
-    const time =
-      type.kind === "timestamp" ? timestampWriter(column, out, "T") : type.kind === "date" ? dateWriter(column, type, out) : null;
-    if (time !== null) {
-      return (row) => {
-        out.byte(34);
-        time(row);
-        out.byte(34);
-      };
-    }
-    return (row) => out.text(jsonText(read(row), type));
+  if (type.kind === "float64" && column.layout === "fixed") {
+    const { values } = column;
+    return (row) => {
+      const value = values[row] as number;
+      if (!out.amount(value, "")) out.ascii(jsonNumber(value));
+    };
   }
-
-  flushRowGroup(): void {
-    this.#output.write([this.#out.bytes.subarray(0, this.#out.length)]);
-    this.#out.clear();
+  const time =
+    type.kind === "timestamp" ? timestampWriter(column, out, "T") : type.kind === "date" ? dateWriter(column, type, out) : null;
+  if (time !== null) {
+    return (row) => {
+      out.byte(34);
+      time(row);
+      out.byte(34);
+    };
   }
-
-  finish(): OutputSummary {
-    this.flushRowGroup();
-    return this.#output.finish();
-  }
-
-  abort(): void {
-    this.#output.abort();
-  }
+  return (row) => out.text(jsonText(read(row), type));
 }
 
 /** Control characters, the quote and the backslash. */

@@ -85,7 +85,7 @@ function writerOf(format: FileFormat, output: OutputFile, schema: Schema, sink: 
     case "csv":
       return new CsvFileWriter(output, schema, csvSinkOptions(sink.options));
     case "jsonl":
-      return new JsonlFileWriter(output);
+      return new JsonlFileWriter(output, schema);
     case "arrow":
       return new ArrowFileWriter(output, schema);
     default:

@@ -12,6 +12,7 @@ export { jsonLines, jsonMemoBytes, jsonReset, jsonRows } from "./jsonLines";
 export { jsonMarks } from "./jsonNumbers";
 export * from "./jsonColumns";
 export * from "./snappy";
+export { writeLines } from "./lines";
 export * from "./join";
 export * from "./joinWords";
 export * from "./parquetRows";
