@@ -16,14 +16,13 @@ export const lineSlot = {
   start: 5,
   row: 6,
   column: 7,
-  need: 8,
-  tail: 9,
-  tailBytes: 10,
-  none: 11,
-  noneBytes: 12,
-  json: 13,
-  delimiter: 14,
-  quote: 15,
+  tail: 8,
+  tailBytes: 9,
+  none: 10,
+  noneBytes: 11,
+  json: 12,
+  delimiter: 13,
+  quote: 14,
 } as const;
 
 /** Bytes of a context of `writeLines`. */
@@ -42,6 +41,7 @@ export const cellSlot = {
   scale: 8,
   bare: 9,
   power: 10,
+  powerHigh: 11,
 } as const;
 
 /** Bytes of the description of a column. */

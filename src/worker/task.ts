@@ -153,7 +153,7 @@ class TaskRun {
     } else if (step.op === "sink") {
       mkdirSync(step.directory, { recursive: true });
       const { openWriter } = await import("../io/sink/sinks.js");
-      writer = openWriter(step.sink, schema, step.directory, spec.partition);
+      writer = openWriter(step.sink, schema, step.directory, spec.partition, { sharesReader: true });
     } else {
       const { part, scan } = spec;
       operator = await createOperator(step, schema, {

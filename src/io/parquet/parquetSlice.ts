@@ -21,6 +21,8 @@ export interface SliceColumn {
   readonly reach: number;
   /** Address of the rows of the slice; 0 for all that it reaches over. */
   readonly list: number;
+  /** Address of one byte for each row that the slice reaches over, 0 at a null; 0 for a column without nulls. */
+  readonly present: number;
   /** Address of the rows that hold a value; 0 for all rows that the slice reaches over. */
   readonly rows: number;
   /** Rows that hold a value. */
@@ -139,7 +141,7 @@ class ColumnLoader {
         validAt = toValid;
       }
     }
-    const base = { column, low, reach, list: rows, rows: liveRows, live, valid: validAt };
+    const base = { column, low, reach, list: rows, present: valid ?? 0, rows: liveRows, live, valid: validAt };
     if (column.layout !== "bytes") return { ...base, text: null };
     return { ...base, text: this.#locate(column, low, reach, liveRows, live) };
   }

@@ -3,7 +3,7 @@ import { columnReader } from "../../batch/reader.js";
 import type { JsonValue } from "../../expr/nodes.js";
 import type { Schema } from "../../schema/types.js";
 import { jsonText } from "./sinkJsonl.js";
-import { LineFileWriter } from "./sinkLines.js";
+import { LineFileWriter, type LineFormat } from "./sinkLines.js";
 import type { OutputTarget } from "./sinkOutput.js";
 import { type CellWriter, scalarWriter, TextOut } from "./sinkText.js";
 
@@ -95,10 +95,12 @@ class Quoting {
  * Numbers and times are written as a cast to utf8 writes them; binary as its bytes; lists and structs as JSON.
  */
 export class CsvFileWriter extends LineFileWriter {
-  constructor(output: OutputTarget, schema: Schema, options: CsvSinkOptions) {
+  constructor(output: OutputTarget, schema: Schema, options: CsvSinkOptions, sharing = false) {
     const delimiter = options.delimiter.charCodeAt(0);
     const clashing = clashes(options);
-    super(output, {
+    const format: LineFormat = {
+      schema,
+      header: csvHeader(schema, options),
       heads: schema.map((_, i) => (i === 0 ? new Uint8Array(0) : Uint8Array.of(delimiter))),
       tail: Uint8Array.of(lineFeed),
       none: Buffer.from(options.nullValue),
@@ -107,8 +109,8 @@ export class CsvFileWriter extends LineFileWriter {
       quote: options.quote.charCodeAt(0),
       isKnown: () => !clashing,
       cell: (column, out) => cellWriter(column, out, options, clashing),
-    });
-    output.write([csvHeader(schema, options)]);
+    };
+    super(output, format, sharing);
   }
 }
 

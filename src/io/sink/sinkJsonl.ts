@@ -3,7 +3,7 @@ import { columnReader } from "../../batch/reader.js";
 import { assertNever } from "../../common/assert.js";
 import { formatDate, formatDecimal, formatTimestamp } from "../../functions/format.js";
 import type { DataType, Schema, Value } from "../../schema/types.js";
-import { LineFileWriter } from "./sinkLines.js";
+import { LineFileWriter, type LineFormat } from "./sinkLines.js";
 import type { OutputTarget } from "./sinkOutput.js";
 import { type CellWriter, dateWriter, scalarWriter, type TextOut, timestampWriter } from "./sinkText.js";
 
@@ -71,8 +71,10 @@ export function jsonText(value: Value, type: DataType): string {
 
 /** Writes one JSON object a line, with every column of the schema in order; see `jsonText` for the values. */
 export class JsonlFileWriter extends LineFileWriter {
-  constructor(output: OutputTarget, schema: Schema) {
-    super(output, {
+  constructor(output: OutputTarget, schema: Schema, sharing = false) {
+    const format: LineFormat = {
+      schema,
+      header: null,
       heads: schema.map((field, i) => Buffer.from(`${i === 0 ? "{" : ","}${JSON.stringify(field.name)}:`)),
       tail: Buffer.from(schema.length === 0 ? "{}\n" : "}\n"),
       none: Buffer.from("null"),
@@ -81,7 +83,8 @@ export class JsonlFileWriter extends LineFileWriter {
       quote: 0,
       isKnown: ({ type }) => type.kind !== "binary",
       cell: cellWriter,
-    });
+    };
+    super(output, format, sharing);
   }
 }
 

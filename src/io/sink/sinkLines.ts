@@ -1,5 +1,7 @@
 import { type Batch, type Column, rowCount } from "../../batch/column.js";
-import { LineSlices } from "./sinkLineSlice.js";
+import { LineBatch } from "./sinkLineBatch.js";
+import { LineRoom } from "./sinkLineRoom.js";
+import type { Schema } from "../../schema/types.js";
 import type { OutputSummary, OutputTarget } from "./sinkOutput.js";
 import { type CellWriter, TextOut } from "./sinkText.js";
 
@@ -9,6 +11,9 @@ const fewRows = 64;
 
 /** How a format writes rows as lines. */
 export interface LineFormat {
+  readonly schema: Schema;
+  /** What a file begins with; null for nothing. */
+  readonly header: Uint8Array | null;
   /** What stands before each value. */
   readonly heads: readonly Uint8Array[];
   /** What ends a line; at most 16 bytes. */
@@ -30,11 +35,16 @@ export class LineFileWriter {
   readonly #output: OutputTarget;
   readonly #format: LineFormat;
   readonly #out = new TextOut();
+  /** Memory that batches of the task's reader lie in. */
+  #shared: LineRoom | null;
   #rows = 0;
 
-  constructor(output: OutputTarget, format: LineFormat) {
+  /** `sharing`: the writer is made before the task's reader has given a batch, and may take some of its memory. */
+  constructor(output: OutputTarget, format: LineFormat, sharing: boolean) {
     this.#output = output;
     this.#format = format;
+    if (format.header !== null) output.write([format.header]);
+    this.#shared = sharing ? LineRoom.shared(format) : null;
   }
 
   get rows(): number {
@@ -47,28 +57,33 @@ export class LineFileWriter {
 
   write(batch: Batch): void {
     const count = rowCount(batch);
-    if (count < fewRows || !batch.columns.some((column) => this.#format.isKnown(column))) this.#writeFew(batch, count);
-    else new LineSlices(batch, this.#format, (bytes) => this.#take(bytes)).write();
+    const writeRow = this.#rowWriter(batch);
+    if (count < fewRows || !batch.columns.some((column) => this.#format.isKnown(column))) {
+      for (let i = 0; i < count; i++) writeRow(batch.selection === null ? i : (batch.selection[i] as number));
+    } else {
+      const target = { take: (bytes: Uint8Array) => this.#take(bytes), writeRow };
+      new LineBatch(batch, this.#format, target, this.#shared).write();
+    }
     this.#rows += count;
   }
 
-  /** Row by row, without the kernel. */
-  #writeFew(batch: Batch, count: number): void {
+  /** Writes a row without the kernel. */
+  #rowWriter({ columns }: Batch): (row: number) => void {
     const { heads, tail, none } = this.#format;
     const out = this.#out;
-    const cells = batch.columns.map((column) => this.#format.cell(column, out));
-    for (let i = 0; i < count; i++) {
-      const row = batch.selection === null ? i : (batch.selection[i] as number);
+    let cells: readonly CellWriter[] | null = null;
+    return (row) => {
+      cells ??= columns.map((column) => this.#format.cell(column, out));
       for (let c = 0; c < cells.length; c++) {
         const head = heads[c] as Uint8Array;
         out.raw(head, 0, head.length);
-        const valid = (batch.columns[c] as Column).valid;
+        const valid = (columns[c] as Column).valid;
         if (valid !== null && valid[row] === 0) out.raw(none, 0, none.length);
         else (cells[c] as CellWriter)(row);
       }
       out.raw(tail, 0, tail.length);
       if (out.length >= flushBytes) this.flushRowGroup();
-    }
+    };
   }
 
   /** Much at a time is written as it stands; the rest waits for more. */
@@ -88,11 +103,18 @@ export class LineFileWriter {
   }
 
   finish(): OutputSummary {
+    this.#freeShared();
     this.flushRowGroup();
     return this.#output.finish();
   }
 
   abort(): void {
+    this.#freeShared();
     this.#output.abort();
+  }
+
+  #freeShared(): void {
+    this.#shared?.free();
+    this.#shared = null;
   }
 }

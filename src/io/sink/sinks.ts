@@ -35,6 +35,8 @@ export interface WriterOptions {
   readonly fsync?: boolean;
   /** Fragments of a partitioned sink that may be open at once; the least recently used one is finished first. */
   readonly openFiles?: number;
+  /** The writer is made before the task's reader has given a batch, and may take some of its memory; see `LineFileWriter`. */
+  readonly sharesReader?: boolean;
   /** Bytes that the open fragments of a partitioned sink may hold in memory together. */
   readonly bufferBytes?: number;
 }
@@ -68,7 +70,7 @@ export function openFile(sink: SinkSpec, schema: Schema, file: string, options: 
   if (format === "parquet") parquetOptions(sink.options);
   const output = new OutputFile(file, { fsync: false, stamped: true, ...options });
   try {
-    return writerOf(format, output, schema, sink);
+    return writerOf(format, output, schema, sink, options.sharesReader === true);
   } catch (thrown) {
     // The first bytes of a file are written as its writer is made.
     output.abort();
@@ -76,16 +78,16 @@ export function openFile(sink: SinkSpec, schema: Schema, file: string, options: 
   }
 }
 
-function writerOf(format: FileFormat, output: OutputFile, schema: Schema, sink: SinkSpec): FileWriter {
+function writerOf(format: FileFormat, output: OutputFile, schema: Schema, sink: SinkSpec, sharing: boolean): FileWriter {
   switch (format) {
     case "parquet": {
       const parquet = parquetOptions(sink.options);
       return isFlat(schema) ? new ParquetFileWriter(output, schema, parquet) : new NestedParquetWriter(output, schema, parquet);
     }
     case "csv":
-      return new CsvFileWriter(output, schema, csvSinkOptions(sink.options));
+      return new CsvFileWriter(output, schema, csvSinkOptions(sink.options), sharing);
     case "jsonl":
-      return new JsonlFileWriter(output, schema);
+      return new JsonlFileWriter(output, schema, sharing);
     case "arrow":
       return new ArrowFileWriter(output, schema);
     default:
@@ -109,8 +111,10 @@ export function openWriter(
   const extension = extensions[sink.format];
   const columns = fileSchema(sink, schema);
   const name = (n: number) => path.join(directory, `${String(partition).padStart(6, "0")}-${n}.${extension}.part`);
-  const open = (n: number): Fragment => ({ n, file: name(n), writer: openFile(sink, columns, name(n), options) });
-  return sink.partitionBy.length === 0 ? new SingleWriter(open(0)) : new PartitionedWriter(sink, schema, open, options);
+  const isSingle = sink.partitionBy.length === 0;
+  const own = isSingle ? options : { ...options, sharesReader: false };
+  const open = (n: number): Fragment => ({ n, file: name(n), writer: openFile(sink, columns, name(n), own) });
+  return isSingle ? new SingleWriter(open(0)) : new PartitionedWriter(sink, schema, open, options);
 }
 
 interface Fragment {

@@ -1,8 +1,8 @@
 // Rows of a slice as lines of text: JSON lines and CSV.
 //
 // The kernel writes cell after cell to `OUT` and stops where the host has to do something: it answers 0 at the end of the rows, 1 where there is no room
-// for the next cell (`NEED` says for how much) and 2 where the host has to write the value of a cell, whose head stands already. The host changes what
-// it must and calls again.
+// for the next cell and 2 where the host has to write the value of a cell, whose head stands behind `OUT` already. The host changes what it must and
+// calls again.
 import { doubleText } from "./lineDoubles";
 import { decimalText, signed, unsigned } from "./lineNumbers";
 import { escapedMore, escapedText, plainCell, quotedCell, quotedText } from "./lineTexts";
@@ -17,14 +17,13 @@ const OUT: usize = 16; // where the next byte goes
 const START: usize = 20; // where the row begins
 const ROW: usize = 24; // next cell
 const COLUMN: usize = 28;
-const NEED: usize = 32; // bytes, after a stop for want of room
-const TAIL: usize = 36; // what ends a line: address, bytes
-const TAIL_BYTES: usize = 40;
-const NONE: usize = 44; // what stands for null: address, bytes
-const NONE_BYTES: usize = 48;
-const JSON: usize = 52; // 1: JSON lines; 0: CSV
-const DELIMITER: usize = 56; // of CSV
-const QUOTE: usize = 60;
+const TAIL: usize = 32; // what ends a line: address, bytes
+const TAIL_BYTES: usize = 36;
+const NONE: usize = 40; // what stands for null: address, bytes
+const NONE_BYTES: usize = 44;
+const JSON: usize = 48; // 1: JSON lines; 0: CSV
+const DELIMITER: usize = 52; // of CSV
+const QUOTE: usize = 56;
 
 // The description of a column: u32 each.
 const CELL: usize = 48;
@@ -156,11 +155,6 @@ function stop(context: usize, why: u32, out: usize, row: u32, column: u32): u32 
   return why;
 }
 
-function full(context: usize, need: usize, out: usize, row: u32, column: u32): u32 {
-  store<u32>(context, <u32>need, NEED);
-  return stop(context, FULL, out, row, column);
-}
-
 export function writeLines(context: usize): u32 {
   const rows = load<u32>(context, ROWS);
   const count = load<u32>(context, COUNT);
@@ -181,31 +175,30 @@ export function writeLines(context: usize): u32 {
     for (; column < count; column++) {
       const cell = columns + <usize>column * CELL;
       const headBytes = <usize>load<u32>(cell, HEAD_BYTES);
-      const room = headBytes + around;
-      if (out + room > limit) return full(context, room, out, i, column);
+      if (out + headBytes + around > limit) return stop(context, FULL, out, i, column);
       const to = copy(out, <usize>load<u32>(cell, HEAD), headBytes);
+      const list = <usize>load<u32>(cell, LIST);
+      const row = list != 0 ? <usize>load<u32>(list + (<usize>i << 2)) : <usize>i;
       const valid = <usize>load<u32>(cell, VALID);
-      if (valid != 0 && load<u8>(valid + i) == 0) {
+      if (valid != 0 && load<u8>(valid + row) == 0) {
         out = copy(to, none, noneBytes);
         continue;
       }
-      const list = <usize>load<u32>(cell, LIST);
-      const row = list != 0 ? <usize>load<u32>(list + (<usize>i << 2)) : <usize>i;
       let end: usize;
       if (load<u32>(cell, KIND) != TEXT) end = valueText(cell, to, row, json);
       else {
         const start = <usize>load<u32>(<usize>load<u32>(cell, VALUES) + (row << 2));
         const length = <usize>load<u32>(<usize>load<u32>(cell, ENDS) + (row << 2)) - start;
         const text = <usize>load<u32>(cell, BYTES) + start;
-        if (to + length + around > limit) return full(context, room + length, out, i, column);
+        if (to + length + around > limit) return stop(context, FULL, out, i, column);
         end = json ? quotedText(to, text, length) : plainCell(to, text, length, delimiter, quote);
         if (end == 0) {
           const more = json ? escapedMore(text, length) : length;
-          if (to + length + more + around > limit) return full(context, room + length + more, out, i, column);
+          if (to + length + more + around > limit) return stop(context, FULL, out, i, column);
           end = json ? escapedText(to, text, length) : quotedCell(to, text, length, quote);
         }
       }
-      if (end == 0) return stop(context, HOST, to, i, column);
+      if (end == 0) return stop(context, HOST, out, i, column);
       out = end;
     }
     column = 0;

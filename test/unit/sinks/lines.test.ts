@@ -1,31 +1,67 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
-import { type Batch, type Column, rowCount } from "../../../src/batch/column.js";
+import { type Batch, type Column, type FixedValues, rowCount } from "../../../src/batch/column.js";
 import { CsvFileWriter } from "../../../src/io/sink/sinkCsv.js";
 import { JsonlFileWriter, jsonText } from "../../../src/io/sink/sinkJsonl.js";
 import type { LineFileWriter } from "../../../src/io/sink/sinkLines.js";
 import type { OutputTarget } from "../../../src/io/sink/sinkOutput.js";
+import { giveReaderKernels, takeReaderKernels } from "../../../src/kernels/taskKernels.js";
+import type { KernelMemory } from "../../../src/kernels/wasm.js";
 import { type DataType, type Schema, types, type Value } from "../../../src/schema/types.js";
 
-type Open = (output: OutputTarget, schema: Schema) => LineFileWriter;
-const jsonl: Open = (output, schema) => new JsonlFileWriter(output, schema);
-const csv: Open = (output, schema) =>
-  new CsvFileWriter(output, schema, { delimiter: ";", quote: "'", header: true, nullValue: "" });
+type Open = (output: OutputTarget, schema: Schema, sharing?: boolean) => LineFileWriter;
+const jsonl: Open = (output, schema, sharing) => new JsonlFileWriter(output, schema, sharing);
+const csvOptions = { delimiter: ";", quote: "'", header: true, nullValue: "" };
+const csv: Open = (output, schema, sharing) => new CsvFileWriter(output, schema, csvOptions, sharing);
 
-/** What a writer makes of batches. */
-function written(open: Open, schema: Schema, batches: readonly Batch[]): Buffer {
+/** What a writer makes of batches. `sharing`: they lie in the memory of a task's reader, as far as they can. */
+function written(open: Open, schema: Schema, batches: readonly Batch[], sharing = false): Buffer {
   const chunks: Buffer[] = [];
   const output: OutputTarget = {
     write: (given) => void chunks.push(...given.map((chunk) => Buffer.from(chunk))),
     finish: () => ({ bytes: 0, checksum: "" }),
     abort: () => undefined,
   };
-  const writer = open(output, schema);
-  for (const batch of batches) writer.write(batch);
+  const writer = open(output, schema, sharing);
+  const reader = sharing ? takeReaderKernels() : null;
+  const owned: number[] = [];
+  for (const batch of batches) writer.write(reader === null ? batch : inMemory(batch, reader.memory, owned));
+  for (const address of owned) reader?.memory.free(address);
+  if (reader !== null) giveReaderKernels(reader);
   writer.finish();
   expect(writer.rows).toBe(batches.reduce((sum, batch) => sum + rowCount(batch), 0));
   return Buffer.concat(chunks);
+}
+
+/** The batch with its arrays in a kernel's memory. */
+function inMemory(batch: Batch, memory: KernelMemory, owned: number[]): Batch {
+  const copies = new Map<FixedValues, number>();
+  const put = (values: FixedValues | null): void => {
+    if (values === null || copies.has(values)) return;
+    const address = memory.alloc(values.byteLength + 64);
+    owned.push(address);
+    memory.u8().set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), address);
+    copies.set(values, address);
+  };
+  for (const column of batch.columns) {
+    put(column.valid);
+    if (column.layout === "bytes") for (const part of [column.bytes, column.starts, column.ends]) put(part);
+    else if (column.layout !== "object") put(column.values);
+  }
+  // Memory that grew has moved: views come last.
+  const view = <T extends FixedValues>(values: T): T => {
+    const make = values.constructor as new (buffer: ArrayBuffer, at: number, length: number) => T;
+    return new make(memory.memory.buffer, copies.get(values) as number, values.length);
+  };
+  const columns = batch.columns.map((column): Column => {
+    const valid = column.valid === null ? null : view(column.valid);
+    if (column.layout === "bytes")
+      return { ...column, bytes: view(column.bytes), starts: view(column.starts), ends: view(column.ends), valid };
+    if (column.layout === "wide") return { ...column, values: view(column.values), valid };
+    return column.layout === "fixed" ? { ...column, values: view(column.values), valid } : column;
+  });
+  return { ...batch, columns };
 }
 
 function columnOf(type: DataType, values: readonly Value[]): Column {
@@ -163,6 +199,8 @@ describe("lines", () => {
           return `{${fields.join(",")}}\n`;
         });
         expect(lines).toBe(expected.join(""));
+        expect(written(jsonl, schema, [batch], true).toString()).toBe(lines);
+        expect(written(csv, schema, [batch], true)).toEqual(written(csv, schema, [batch]));
         expect(written(csv, schema, [batch])).toEqual(written(csv, schema, fewAtATime(batch)));
       }),
       { numRuns: 150 },
@@ -246,6 +284,7 @@ describe("lines", () => {
     const expected = values.map((v, i) => `${JSON.stringify({ v, l: lists[i] })}\n`);
     const found = written(jsonl, schema, [batch]);
     expect(found.equals(Buffer.from(expected.join("")))).toBe(true);
+    expect(written(jsonl, schema, [batch], true).equals(found)).toBe(true);
     expect(written(csv, schema, [batch]).equals(written(csv, schema, fewAtATime(batch)))).toBe(true);
   });
 
