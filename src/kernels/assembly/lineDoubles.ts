@@ -1,7 +1,7 @@
 // Doubles as the shortest digits that read back as the same value, of those the nearest: R. Giulietti, "The Schubfach way to render doubles",
 // as A. Bolz has written it down.
 import { powersOfFive } from "./double";
-import { unsigned } from "./lineNumbers";
+import { twoDigits, unsigned } from "./lineNumbers";
 
 const HIDDEN: u64 = 0x10000000000000;
 /** The table of powers ends here; numbers that need a greater one are left to the host. */
@@ -87,17 +87,21 @@ function dropZeros(): void {
 }
 
 /**
- * Numbers of at most two decimals below 10^13, the common case of amounts. Two numbers of up to 15 digits are never the same double, so the digits
- * are the shortest that read back as the value.
+ * The text of a number of at most two decimals below ten million, the common case of amounts; 0 for any other. Two numbers of up to 15 digits are
+ * never the same double, so the digits are the shortest that read back as the value.
  */
 @inline
-function findAmount(size: f64): bool {
-  if (!(size < 1e13)) return false;
-  const hundredths = nearest(size * 100);
-  if (hundredths / 100 != size) return false;
-  digits = <u64>hundredths;
-  power = -2;
-  return true;
+function amountText(out: usize, size: f64, plain: bool): usize {
+  if (!(size < 10_000_000)) return 0;
+  const rounded = nearest(size * 100);
+  if (rounded / 100 != size) return 0;
+  const hundredths = <u32>rounded;
+  const whole = hundredths / 100;
+  const rest = hundredths - whole * 100;
+  const end = unsigned(out, whole);
+  store<u32>(end, 46 | (<u32>twoDigits(rest) << 8));
+  if (rest == 0) return plain ? end + 2 : end;
+  return end + 3 - <usize>(rest % 10 == 0);
 }
 
 @inline
@@ -127,7 +131,9 @@ export function doubleText(out: usize, value: f64, plain: bool): usize {
     store<u32>(out, 0x302e30);
     return out + (plain ? 3 : 1);
   }
-  if (!findAmount(size) && !findDigits(bits & 0x7fffffffffffffff)) return 0;
+  const amount = amountText(out, size, plain);
+  if (amount != 0) return amount;
+  if (!findDigits(bits & 0x7fffffffffffffff)) return 0;
   dropZeros();
   const end = unsigned(out, digits);
   const length = <i32>(end - out);

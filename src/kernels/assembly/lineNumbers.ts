@@ -31,6 +31,10 @@ function shortNumber(out: usize, value: u32): usize {
 }
 
 export function unsigned(out: usize, value: u64): usize {
+  if (value < 10) {
+    store<u8>(out, <u8>(value + 48));
+    return out + 1;
+  }
   if (value < 100_000_000) return shortNumber(out, <u32>value);
   const high = value / 100_000_000;
   const low = <u32>(value - high * 100_000_000);
