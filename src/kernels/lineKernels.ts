@@ -64,5 +64,6 @@ export const cellKind = {
   date: 12,
   timestamp: 13,
   float64: 14,
-  text: 15,
+  float32: 15,
+  text: 16,
 } as const;

@@ -71,11 +71,11 @@ const overrun = 64;
 let own: Kernels | undefined;
 
 /**
- * The instance of all Parquet writers of a thread. It holds the row groups that are being collected, and nobody else has views on its
+ * The instance of all writers of files of a thread. It holds the row groups that are being collected and lines of text, and nobody else has views on its
  * memory: a batch, whose memory is another's, stays valid however much this one grows.
  */
 export function parquetKernels(): Kernels {
-  own ??= createKernels("pages of Parquet");
+  own ??= createKernels("files that are written");
   return own;
 }
 

@@ -107,7 +107,7 @@ export class CsvFileWriter extends LineFileWriter {
       json: false,
       delimiter,
       quote: options.quote.charCodeAt(0),
-      isKnown: () => !clashing,
+      takes: () => !clashing,
       cell: (column, out) => cellWriter(column, out, options, clashing),
     };
     super(output, format, sharing);

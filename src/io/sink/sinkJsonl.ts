@@ -81,7 +81,7 @@ export class JsonlFileWriter extends LineFileWriter {
       json: true,
       delimiter: 0,
       quote: 0,
-      isKnown: ({ type }) => type.kind !== "binary",
+      takes: ({ type }) => type.kind !== "binary",
       cell: cellWriter,
     };
     super(output, format, sharing);

@@ -1,7 +1,7 @@
 import { type Batch, type Column, rowCount } from "../../batch/column.js";
 import { lineStop } from "../../kernels/lineKernels.js";
 import { loadSlice, loadTexts, loadValues, type SliceColumn } from "../parquet/parquetSlice.js";
-import { type CellPlaces, LineRoom, listRows } from "./sinkLineRoom.js";
+import { type CellPlaces, isKnown, LineRoom, listRows } from "./sinkLineRoom.js";
 import type { LineFormat } from "./sinkLines.js";
 import { type CellWriter, TextOut } from "./sinkText.js";
 
@@ -31,7 +31,7 @@ export class LineBatch {
     this.#batch = batch;
     this.#format = format;
     this.#target = target;
-    this.#isHere = shared !== null && batch.columns.every((column) => !format.isKnown(column) || liesIn(shared, column));
+    this.#isHere = shared !== null && batch.columns.every((column) => !isKnown(column, format) || liesIn(shared, column));
     this.#room = shared !== null && this.#isHere ? shared : LineRoom.own(format);
   }
 
@@ -147,7 +147,7 @@ const nowhere: CellPlaces = { list: 0, valid: 0, values: 0, ends: 0, bytes: 0 };
 
 /** Where a column lies from row `first` on. */
 function placesOf(column: Column, list: number, first: number, format: LineFormat): CellPlaces {
-  if (column.layout === "object" || !format.isKnown(column)) return nowhere;
+  if (column.layout === "object" || !isKnown(column, format)) return nowhere;
   const valid = column.valid === null ? 0 : column.valid.byteOffset + first;
   if (column.layout !== "bytes") {
     const { byteOffset, BYTES_PER_ELEMENT } = column.values;
@@ -166,7 +166,7 @@ function placesOf(column: Column, list: number, first: number, format: LineForma
 
 function loadedPlaces(one: SliceColumn, bytes: number, format: LineFormat): CellPlaces {
   const { column, list, present: valid, text } = one;
-  if (column.layout === "object" || !format.isKnown(column)) return nowhere;
+  if (column.layout === "object" || !isKnown(column, format)) return nowhere;
   if (text !== null) return { list, valid, values: text.starts, ends: text.ends, bytes };
   return { list, valid, values: loadValues(one, column.layout === "wide" ? 2 : 1), ends: 0, bytes: 0 };
 }

@@ -93,7 +93,7 @@ export class LineRoom {
 
   /** What a row's column is, and where its values lie. */
   setCell(index: number, column: Column, places: CellPlaces): void {
-    this.#setCell(index, "kind", this.#format.isKnown(column) ? kindOf(column) : cellKind.host);
+    this.#setCell(index, "kind", kindOf(column, this.#format));
     for (const name of placeNames) this.#setCell(index, name, places[name]);
   }
 
@@ -142,7 +142,12 @@ const placeNames = ["list", "valid", "values", "ends", "bytes"] as const;
 /** 10 to this power fits 64 bits. */
 const mostScale = 19;
 
-function kindOf({ layout, type }: Column): number {
+/** Whether the kernel writes values of a column. */
+export const isKnown = (column: Column, format: LineFormat): boolean => kindOf(column, format) !== cellKind.host;
+
+function kindOf(column: Column, format: LineFormat): number {
+  const { layout, type } = column;
+  if (!format.takes(column)) return cellKind.host;
   if (layout === "bytes") return cellKind.text;
   if (layout === "wide") return type.kind === "decimal" && type.scale <= mostScale ? cellKind.wide : cellKind.host;
   if (layout !== "fixed" || !(type.kind in cellKind)) return cellKind.host;

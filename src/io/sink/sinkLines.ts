@@ -1,6 +1,6 @@
 import { type Batch, type Column, rowCount } from "../../batch/column.js";
 import { LineBatch } from "./sinkLineBatch.js";
-import { LineRoom } from "./sinkLineRoom.js";
+import { isKnown, LineRoom } from "./sinkLineRoom.js";
 import type { Schema } from "../../schema/types.js";
 import type { OutputSummary, OutputTarget } from "./sinkOutput.js";
 import { type CellWriter, TextOut } from "./sinkText.js";
@@ -24,8 +24,8 @@ export interface LineFormat {
   /** Byte codes, of CSV. */
   readonly delimiter: number;
   readonly quote: number;
-  /** Whether the kernel may write the values of a column. */
-  isKnown(column: Column): boolean;
+  /** Whether the kernel may write the values of a column, where it can. */
+  takes(column: Column): boolean;
   /** A writer of the values of a column that are not null. */
   cell(column: Column, out: TextOut): CellWriter;
 }
@@ -58,7 +58,7 @@ export class LineFileWriter {
   write(batch: Batch): void {
     const count = rowCount(batch);
     const writeRow = this.#rowWriter(batch);
-    if (count < fewRows || !batch.columns.some((column) => this.#format.isKnown(column))) {
+    if (count < fewRows || !batch.columns.some((column) => isKnown(column, this.#format))) {
       for (let i = 0; i < count; i++) writeRow(batch.selection === null ? i : (batch.selection[i] as number));
     } else {
       const target = { take: (bytes: Uint8Array) => this.#take(bytes), writeRow };

@@ -86,16 +86,9 @@ function dropZeros(): void {
   }
 }
 
-/**
- * The text of a number of at most two decimals below ten million, the common case of amounts; 0 for any other. Two numbers of up to 15 digits are
- * never the same double, so the digits are the shortest that read back as the value.
- */
+/** A whole number of hundredths below 2^32. */
 @inline
-function amountText(out: usize, size: f64, plain: bool): usize {
-  if (!(size < 10_000_000)) return 0;
-  const rounded = nearest(size * 100);
-  if (rounded / 100 != size) return 0;
-  const hundredths = <u32>rounded;
+function amountText(out: usize, hundredths: u32, plain: bool): usize {
   const whole = hundredths / 100;
   const rest = hundredths - whole * 100;
   const end = unsigned(out, whole);
@@ -131,8 +124,9 @@ export function doubleText(out: usize, value: f64, plain: bool): usize {
     store<u32>(out, 0x302e30);
     return out + (plain ? 3 : 1);
   }
-  const amount = amountText(out, size, plain);
-  if (amount != 0) return amount;
+  // The common case of amounts. Two numbers of up to 15 digits are never the same double, so the digits are the shortest that read back as the value.
+  const hundredths = nearest(size * 100);
+  if (size < 10_000_000 && hundredths / 100 == size) return amountText(out, <u32>hundredths, plain);
   if (!findDigits(bits & 0x7fffffffffffffff)) return 0;
   dropZeros();
   const end = unsigned(out, digits);
@@ -154,6 +148,15 @@ export function doubleText(out: usize, value: f64, plain: bool): usize {
   zeros(out, shift);
   store<u8>(out, 46, 1);
   return end + shift;
+}
+
+/** The text of a 32-bit float of up to six digits, of which two are decimals: no other of so few digits is the same float. 0 for any other. */
+export function floatText(out: usize, value: f32, plain: bool): usize {
+  const size = abs(value);
+  const hundredths = nearest(<f64>size * 100);
+  if (!(size < 10_000) || <f32>(hundredths / 100) != size) return 0;
+  if (reinterpret<u32>(value) >> 31 != 0) store<u8>(out++, 45);
+  return amountText(out, <u32>hundredths, plain);
 }
 
 function scientific(out: usize, end: usize, length: i32, exponent: i32, plain: bool): usize {

@@ -3,7 +3,7 @@
 // The kernel writes cell after cell to `OUT` and stops where the host has to do something: it answers 0 at the end of the rows, 1 where there is no room
 // for the next cell and 2 where the host has to write the value of a cell, whose head stands behind `OUT` already. The host changes what it must and
 // calls again.
-import { doubleText } from "./lineDoubles";
+import { doubleText, floatText } from "./lineDoubles";
 import { decimalText, signed, unsigned } from "./lineNumbers";
 import { escapedMore, escapedText, plainCell, quotedCell, quotedText } from "./lineTexts";
 import { dateText, timestampText } from "./lineTimes";
@@ -60,7 +60,8 @@ const WIDE: u32 = 11;
 const DATE: u32 = 12;
 const TIMESTAMP: u32 = 13;
 const DOUBLE: u32 = 14;
-const TEXT: u32 = 15;
+const FLOAT: u32 = 15;
+const TEXT: u32 = 16;
 
 /** A copy of `length` bytes, and of up to 15 that follow. */
 @inline
@@ -143,6 +144,8 @@ function valueText(cell: usize, out: usize, row: usize, json: bool): usize {
     }
     case DOUBLE:
       return doubleText(out, load<f64>(values + (row << 3)), !json);
+    case FLOAT:
+      return floatText(out, load<f32>(values + (row << 2)), !json);
     default:
       return 0;
   }
