@@ -1,5 +1,5 @@
 import { type Batch, type Column, rowCount } from "../../batch/column.js";
-import { lineStop } from "../../kernels/lineKernels.js";
+import { lineSlot, lineStop } from "../../kernels/lineKernels.js";
 import { loadSlice, loadTexts, loadValues, type SliceColumn } from "../parquet/parquetSlice.js";
 import { type CellPlaces, isKnown, LineRoom, listRows } from "./sinkLineRoom.js";
 import type { LineFormat } from "./sinkLines.js";
@@ -49,7 +49,8 @@ export class LineBatch {
   #findRows(from: number, to: number): void {
     const { columns, selection } = this.#batch;
     const room = this.#room;
-    if (selection !== null) room.kernels.memory.i32().set(selection.subarray(from, to), room.list >>> 2);
+    room.open();
+    if (selection !== null) room.setList(selection.subarray(from, to));
     const list = selection === null ? 0 : room.list;
     columns.forEach((column, i) => {
       room.setCell(i, column, placesOf(column, list, selection === null ? from : 0, this.#format));
@@ -60,71 +61,81 @@ export class LineBatch {
   #loadRows(from: number, to: number): void {
     const slice = loadSlice(this.#batch, from, to);
     const texts = loadTexts(slice);
-    slice.columns.forEach((one, i) => {
-      this.#room.setCell(i, one.column, loadedPlaces(one, texts[i] as number, this.#format));
+    const places = slice.columns.map((one, i) => loadedPlaces(one, texts[i] as number, this.#format));
+    this.#room.open();
+    slice.columns.forEach(({ column }, i) => {
+      this.#room.setCell(i, column, places[i] as CellPlaces);
     });
   }
 
   #writeRows(from: number, count: number): void {
     const room = this.#room;
-    room.set("rows", count);
+    room.set(lineSlot.rows, count);
     this.#goOnAt(0);
     for (let stop = room.run(); stop !== 0; stop = room.run()) {
       if (stop === lineStop.full) this.#makeRoom(from);
       else this.#writeCell(from);
     }
-    this.#target.take(room.view(room.text, room.get("out")));
+    this.#target.take(room.view(room.text, room.get(lineSlot.out)));
   }
 
   #goOnAt(row: number): void {
     const room = this.#room;
-    room.set("row", row);
-    room.set("column", 0);
-    room.set("start", room.text);
-    room.set("out", room.text);
+    room.set(lineSlot.row, row);
+    room.set(lineSlot.column, 0);
+    room.set(lineSlot.start, room.text);
+    room.set(lineSlot.out, room.text);
   }
 
   /** Gives the lines on that are whole. */
   #makeRoom(from: number): void {
     const room = this.#room;
-    const [start, out] = [room.get("start"), room.get("out")];
+    const [start, out] = [room.get(lineSlot.start), room.get(lineSlot.out)];
     if (start === room.text) {
-      const row = room.get("row");
+      const row = room.get(lineSlot.row);
       this.#target.writeRow(this.#rowAt(from + row));
       this.#goOnAt(row + 1);
       return;
     }
     this.#target.take(room.view(room.text, start));
     room.view(room.text, out).copyWithin(0, start - room.text);
-    room.set("start", room.text);
-    room.set("out", room.text + out - start);
+    room.set(lineSlot.start, room.text);
+    room.set(lineSlot.out, room.text + out - start);
   }
 
   /** Writes the cell that the kernel stopped at. */
   #writeCell(from: number): void {
     const room = this.#room;
-    const c = room.get("column");
-    const cell = this.#cellText(c, this.#rowAt(from + room.get("row")));
-    const start = room.get("out") + (this.#format.heads[c] as Uint8Array).length;
-    const end = start + cell.length;
-    if (end + behind > room.get("limit")) {
+    const c = room.get(lineSlot.column);
+    const length = this.#setText(c, this.#rowAt(from + room.get(lineSlot.row)));
+    const start = room.get(lineSlot.out) + (this.#format.heads[c] as Uint8Array).length;
+    const end = start + length;
+    if (end + behind > room.get(lineSlot.limit)) {
       // The kernel stops here again, unless the row was written as a whole.
       this.#makeRoom(from);
       return;
     }
-    room.view(start, end).set(cell);
-    room.set("out", end);
-    room.set("column", c + 1);
+    room.put(this.#cell.bytes, length, start);
+    room.set(lineSlot.out, end);
+    room.set(lineSlot.column, c + 1);
   }
 
-  #cellText(index: number, row: number): Uint8Array {
-    const column = this.#batch.columns[index] as Column;
-    if (column.valid !== null && column.valid[row] === 0) return this.#format.none;
+  /** Puts the text of a cell into `#cell`; answers its length. */
+  #setText(index: number, row: number): number {
+    const { valid } = this.#batch.columns[index] as Column;
+    const { none } = this.#format;
     const cell = this.#cell;
     cell.clear();
-    this.#cells[index] ??= this.#format.cell(column, cell);
-    (this.#cells[index] as CellWriter)(row);
-    return cell.bytes.subarray(0, cell.length);
+    if (valid !== null && valid[row] === 0) cell.raw(none, 0, none.length);
+    else this.#writer(index)(row);
+    return cell.length;
+  }
+
+  #writer(index: number): CellWriter {
+    let writer = this.#cells[index];
+    writer ??= this.#format.cell(this.#batch.columns[index] as Column, this.#cell);
+    this.#cells[index] = writer;
+    return writer;
   }
 
   #rowAt(i: number): number {

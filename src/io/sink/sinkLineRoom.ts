@@ -1,4 +1,5 @@
 import type { Column } from "../../batch/column.js";
+import { copyBytes } from "../../batch/text.js";
 import { cellBytes, cellKind, cellSlot, type LineKernels, lineContextBytes, lineSlot } from "../../kernels/lineKernels.js";
 import { parquetKernels } from "../../kernels/parquet.js";
 import { endSharing, shareReaderKernels } from "../../kernels/taskKernels.js";
@@ -31,6 +32,11 @@ export class LineRoom {
   readonly #format: LineFormat;
   readonly #start: number;
   readonly #context: number;
+  /** Where the context begins in `#words`. */
+  readonly #slots: number;
+  // Asking a memory for its buffer takes longer than writing a cell.
+  #words: Uint32Array = new Uint32Array(0);
+  #bytes: Uint8Array = new Uint8Array(0);
 
   private constructor(kernels: Kernels, format: LineFormat) {
     this.kernels = kernels;
@@ -40,8 +46,11 @@ export class LineRoom {
     const cells = lineContextBytes + heads.length * cellBytes;
     this.#start = kernels.memory.alloc(listRows * 4 + cells + textBytes + frame + overrun);
     this.list = this.#start;
-    this.#context = this.list + listRows * 4;
-    this.text = this.#context + cells;
+    const context = this.list + listRows * 4;
+    this.#context = context;
+    this.#slots = context >>> 2;
+    this.text = context + cells;
+    this.open();
     this.#frameLines(this.text + textBytes);
   }
 
@@ -58,15 +67,17 @@ export class LineRoom {
 
   /** The one of this thread, into whose memory columns are copied; good until somebody asks for another format. */
   static own(format: LineFormat): LineRoom {
-    if (own?.isFor(format) !== true) {
-      own?.free();
-      own = new LineRoom(parquetKernels(), format);
-    }
+    if (own !== null && own.#format === format) return own;
+    own?.free();
+    own = null;
+    own = new LineRoom(parquetKernels(), format);
     return own;
   }
 
-  isFor(format: LineFormat): boolean {
-    return this.#format === format;
+  /** To be called when the memory may have grown, before anything else. */
+  open(): void {
+    this.#words = this.kernels.memory.u32();
+    this.#bytes = this.kernels.memory.u8();
   }
 
   free(): void {
@@ -80,58 +91,68 @@ export class LineRoom {
   }
 
   view(from: number, to: number): Uint8Array {
-    return this.kernels.memory.u8().subarray(from, to);
+    return this.#bytes.subarray(from, to);
   }
 
-  get(slot: keyof typeof lineSlot): number {
-    return this.kernels.memory.u32()[(this.#context >>> 2) + lineSlot[slot]] as number;
+  /** Copies the first `length` bytes to an address. */
+  put(bytes: Uint8Array, length: number, at: number): void {
+    copyBytes(bytes, 0, length, this.#bytes, at);
   }
 
-  set(slot: keyof typeof lineSlot, value: number): void {
-    this.kernels.memory.u32()[(this.#context >>> 2) + lineSlot[slot]] = value;
+  /** Sets the list of rows. */
+  setList(rows: Int32Array): void {
+    this.#words.set(rows, this.list >>> 2);
+  }
+
+  /** One of `lineSlot`. */
+  get(slot: number): number {
+    return this.#words[this.#slots + slot] as number;
+  }
+
+  set(slot: number, value: number): void {
+    this.#words[this.#slots + slot] = value;
   }
 
   /** What a row's column is, and where its values lie. */
   setCell(index: number, column: Column, places: CellPlaces): void {
-    this.#setCell(index, "kind", kindOf(column, this.#format));
-    for (const name of placeNames) this.#setCell(index, name, places[name]);
+    this.#setCell(index, cellSlot.kind, kindOf(column, this.#format));
+    for (const name of placeNames) this.#setCell(index, cellSlot[name], places[name]);
   }
 
   /** What stands around values, and what is the same for all of them. */
   #frameLines(at: number): void {
     const { heads, tail, none, json, delimiter, quote, schema } = this.#format;
-    const memory = this.kernels.memory.u8();
     let end = at;
     const put = (bytes: Uint8Array): number => {
-      memory.set(bytes, end);
+      this.put(bytes, bytes.length, end);
       end += bytes.length;
       return end - bytes.length;
     };
-    this.set("columns", this.#context + lineContextBytes);
-    this.set("count", heads.length);
-    this.set("limit", this.text + textBytes);
-    this.set("tail", put(tail));
-    this.set("tailBytes", tail.length);
-    this.set("none", put(none));
-    this.set("noneBytes", none.length);
-    this.set("json", json ? 1 : 0);
-    this.set("delimiter", delimiter);
-    this.set("quote", quote);
+    this.set(lineSlot.columns, this.#context + lineContextBytes);
+    this.set(lineSlot.count, heads.length);
+    this.set(lineSlot.limit, this.text + textBytes);
+    this.set(lineSlot.tail, put(tail));
+    this.set(lineSlot.tailBytes, tail.length);
+    this.set(lineSlot.none, put(none));
+    this.set(lineSlot.noneBytes, none.length);
+    this.set(lineSlot.json, json ? 1 : 0);
+    this.set(lineSlot.delimiter, delimiter);
+    this.set(lineSlot.quote, quote);
     for (const [i, head] of heads.entries()) {
-      this.#setCell(i, "head", put(head));
-      this.#setCell(i, "headBytes", head.length);
+      this.#setCell(i, cellSlot.head, put(head));
+      this.#setCell(i, cellSlot.headBytes, head.length);
       const type = schema[i]?.type;
       if (type?.kind !== "decimal") continue;
       const power = 10n ** BigInt(Math.min(type.scale, mostScale));
-      this.#setCell(i, "scale", type.scale);
-      this.#setCell(i, "bare", !json && type.precision === type.scale ? 1 : 0);
-      this.#setCell(i, "power", Number(power & 0xffff_ffffn));
-      this.#setCell(i, "powerHigh", Number(power >> 32n));
+      this.#setCell(i, cellSlot.scale, type.scale);
+      this.#setCell(i, cellSlot.bare, !json && type.precision === type.scale ? 1 : 0);
+      this.#setCell(i, cellSlot.power, Number(power & 0xffff_ffffn));
+      this.#setCell(i, cellSlot.powerHigh, Number(power >> 32n));
     }
   }
 
-  #setCell(index: number, slot: keyof typeof cellSlot, value: number): void {
-    this.kernels.memory.u32()[((this.#context + lineContextBytes + index * cellBytes) >>> 2) + cellSlot[slot]] = value;
+  #setCell(index: number, slot: number, value: number): void {
+    this.#words[((this.#context + lineContextBytes + index * cellBytes) >>> 2) + slot] = value;
   }
 }
 
@@ -144,6 +165,12 @@ const mostScale = 19;
 
 /** Whether the kernel writes values of a column. */
 export const isKnown = (column: Column, format: LineFormat): boolean => kindOf(column, format) !== cellKind.host;
+
+/** Whether it is worth stopping the kernel for the columns that it does not know. */
+export function isMostlyKnown(columns: readonly Column[], format: LineFormat): boolean {
+  const known = columns.filter((column) => isKnown(column, format)).length;
+  return known > 0 && known >= 2 * (columns.length - known);
+}
 
 function kindOf(column: Column, format: LineFormat): number {
   const { layout, type } = column;

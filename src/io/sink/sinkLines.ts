@@ -1,6 +1,6 @@
 import { type Batch, type Column, rowCount } from "../../batch/column.js";
 import { LineBatch } from "./sinkLineBatch.js";
-import { isKnown, LineRoom } from "./sinkLineRoom.js";
+import { isMostlyKnown, LineRoom } from "./sinkLineRoom.js";
 import type { Schema } from "../../schema/types.js";
 import type { OutputSummary, OutputTarget } from "./sinkOutput.js";
 import { type CellWriter, TextOut } from "./sinkText.js";
@@ -58,7 +58,7 @@ export class LineFileWriter {
   write(batch: Batch): void {
     const count = rowCount(batch);
     const writeRow = this.#rowWriter(batch);
-    if (count < fewRows || !batch.columns.some((column) => isKnown(column, this.#format))) {
+    if (count < fewRows || !isMostlyKnown(batch.columns, this.#format)) {
       for (let i = 0; i < count; i++) writeRow(batch.selection === null ? i : (batch.selection[i] as number));
     } else {
       const target = { take: (bytes: Uint8Array) => this.#take(bytes), writeRow };

@@ -282,12 +282,21 @@ describe("lines", () => {
   });
 
   it("may be longer than all room for them", () => {
-    const schema: Schema = [...one(types.utf8), { name: "l", type: types.list(types.utf8), nullable: true }];
+    const schema: Schema = [
+      ...one(types.utf8),
+      { name: "l", type: types.list(types.utf8), nullable: true },
+      { name: "n", type: types.int32, nullable: true },
+    ];
     const long = ["x".repeat(500_000), "\u0001".repeat(200_000), "", "y".repeat(1_500_000), "'".repeat(600_000), '"'];
     const values = Array.from({ length: 70 }, (_, i) => long[(i * i) % 7] ?? "short");
     const lists = values.map((_, i) => [long[(i * 3) % 11] ?? "z"]);
-    const batch = batchOf(schema, [columnOf(types.utf8, values), columnOf(types.list(types.utf8), lists)]);
-    const expected = values.map((v, i) => `${JSON.stringify({ v, l: lists[i] })}\n`);
+    const numbers = values.map((_, i) => i);
+    const batch = batchOf(schema, [
+      columnOf(types.utf8, values),
+      columnOf(types.list(types.utf8), lists),
+      columnOf(types.int32, numbers),
+    ]);
+    const expected = values.map((v, i) => `${JSON.stringify({ v, l: lists[i], n: i })}\n`);
     const found = written(jsonl, schema, [batch]);
     expect(found.equals(Buffer.from(expected.join("")))).toBe(true);
     expect(written(jsonl, schema, [batch], true).equals(found)).toBe(true);
