@@ -39,6 +39,8 @@ export async function createOperator(step: OperatorStep, inputSchema: Schema, co
       return new (await import("./sample.js")).SampleOperator(step);
     case "limit":
       return new LimitOperator(step.count);
+    case "topRows":
+      return new (await import("./topRows.js")).TopRowsOperator(step);
     case "join": {
       const [{ JoinOperator }, { buildSide }] = await Promise.all([import("./join.js"), import("./joinBuild.js")]);
       return new JoinOperator(step, await buildSide(step, context.runId ?? ""));

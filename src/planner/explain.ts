@@ -207,6 +207,8 @@ function stepBody(step: Step, planned: PlannedStep): string {
       return `sample ${step.fraction} seed ${step.seed} by ${columnNames(step.columns, step.schema)}`;
     case "limit":
       return `limit ${step.count} of each partition`;
+    case "topRows":
+      return `first ${step.count} of each partition by ${keysText(step.keys)}`;
     case "join": {
       const right =
         planned.build?.kind === "exchange"

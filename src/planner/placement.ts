@@ -1,14 +1,14 @@
-import { assertNever } from "../common/assert.js";
+import { assertNever, required } from "../common/assert.js";
 import type { Bound } from "../expr/nodes.js";
 import { usesUserFunction } from "../expr/walk.js";
 import { isFallible } from "../functions/bind.js";
-import { topological } from "../optimize/rewrite.js";
+import { consumerCounts, topological } from "../optimize/rewrite.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { BroadcastRule } from "./broadcast.js";
 import { splitDistinct } from "./distinctCounts.js";
 import { aggregateReason, groupsInWorkers } from "./groupStages.js";
 import { distinctInWorkers, windowsInWorkers } from "./keyedStages.js";
-import { sortsInWorkers } from "./sortStages.js";
+import { sortsInWorkers, topSorts } from "./sortStages.js";
 import { isRowWise } from "./rowWise.js";
 import type { Placement } from "./stages.js";
 import { separateVerdicts } from "./verdicts.js";
@@ -32,6 +32,12 @@ export function placeNodes(
   for (const node of order) {
     placed.set(node, node.kind === "join" ? broadcasts.place(node, placed) : place(node, placed, wanted, judges, leaving));
     broadcasts.note(node, placed);
+  }
+  for (const [limit, { sort, count }] of topSorts(order, consumerCounts(outputs))) {
+    if (placed.get(sort.input)?.where !== "worker") continue;
+    placed.set(sort, { ...required(placed.get(sort), "placement"), top: count });
+    const reason = `limit needs more than one row; workers find the first ${count} of each partition`;
+    placed.set(limit, { ...required(placed.get(limit), "placement"), reason });
   }
   return placed;
 }

@@ -18,7 +18,7 @@ import { hoistComputed } from "./hoist.js";
 import { defaultBroadcastBytes, placeNodes, type RowFailures } from "./placement.js";
 import { distinctInBuckets, windowInWorkers } from "./keyedStages.js";
 import { queryName, rowsName } from "./stageNames.js";
-import { sortInWorkers } from "./sortStages.js";
+import { type SortNode, sortInWorkers, topRowsStep } from "./sortStages.js";
 import { isTakenIn, type SeparatePlan, separateVerdicts } from "./verdicts.js";
 import type { DuckDbStage, PhysicalPlan, Placement, PlannedBuild, PlannedOutput } from "./stages.js";
 
@@ -285,6 +285,8 @@ class StagePlanner {
       if (split) return this.shared(node, partialInWorkers(this.draft, this.pipe(node.input), node));
     }
     if (node.kind === "limit" && this.where(node.input).where === "worker") return this.shared(node, this.limitFirst(node));
+    const { top } = this.where(node);
+    if (node.kind === "sort" && top !== undefined) return this.topFirst(node, top);
     return this.shared(
       node,
       withInputs(
@@ -366,7 +368,17 @@ class StagePlanner {
       count: node.offset + node.count,
       schema: node.schema,
     };
-    const exchange = this.draft.writeExchange(this.draft.addStep(pipe.stage, step), node.schema);
-    return { ...node, input: this.stageInput(exchange, node.schema) };
+    return this.after(node, this.draft.addStep(pipe.stage, step));
+  }
+
+  /** No partition needs to deliver rows that come behind as many of its own as are wanted. */
+  private topFirst(node: SortNode, count: number): BoundNode {
+    const pipe = this.pipe(node.input);
+    return this.after(node, this.draft.addStep(pipe.stage, topRowsStep(pipe, node, count)));
+  }
+
+  /** A node of DuckDB's over what a pipe delivers, which nobody else reads. */
+  private after(node: Extract<BoundNode, { kind: "limit" | "sort" }>, pipe: Pipe): BoundNode {
+    return { ...node, input: this.stageInput(this.draft.writeExchange(pipe, node.schema), node.schema) };
   }
 }

@@ -9,6 +9,8 @@ export interface Placement {
   readonly reason: string;
   /** For joins in workers: both sides in buckets, instead of the right side as a whole. */
   readonly buckets?: true;
+  /** For sorts in DuckDB over rows of workers: nobody reads more than this many rows. */
+  readonly top?: number;
 }
 
 /** The rows that a stage leaves for later ones: Parquet files in the run's scratch folder, in partition order. */

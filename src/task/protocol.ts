@@ -118,6 +118,15 @@ export type Step =
     }
   /** At most `count` rows of this partition. */
   | { readonly op: "limit"; readonly input: number; readonly name: string; readonly count: number; readonly schema: Schema }
+  /** The first `count` rows of the partition in the order of the keys, which are columns; ties in input order. */
+  | {
+      readonly op: "topRows";
+      readonly input: number;
+      readonly name: string;
+      readonly keys: readonly BoundSortKey[];
+      readonly count: number;
+      readonly schema: Schema;
+    }
   /**
    * Joins each row with the rows of `build` that have its key. `on`: pairs of column indexes of equal type; a null matches nothing.
    * Output: in the order of the left rows, for each in the order of the right ones.
