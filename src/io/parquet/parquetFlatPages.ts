@@ -4,8 +4,8 @@ import { areOnes, decodeHybrid } from "./parquetRle.js";
 import { boolField, decodeThriftAt, numberField, structField, type ThriftStruct } from "./parquetThrift.js";
 import { snappyDecode } from "./snappyDecode.js";
 
-/** Values of a page are plain, or places in the chunk's dictionary. */
-export type PageForm = "plain" | "dictionary";
+/** Values of a page are plain, places in the chunk's dictionary, or booleans in runs. */
+export type PageForm = "plain" | "dictionary" | "runs";
 
 /** A page of values, decompressed. */
 export interface FlatPage {
@@ -26,8 +26,11 @@ const pageType = { data: 0, index: 1, dictionary: 2, dataV2: 3 } as const;
 const encoding = { plain: 0, plainDictionary: 2, rle: 3, rleDictionary: 8 } as const;
 const codec = { uncompressed: 0, snappy: 1, gzip: 2 } as const;
 
-/** The pages of a chunk that hold `rows` rows; null where one is not of the common kinds. `levels`: whether rows may be null. */
-export function flatPages(chunk: Uint8Array, codecId: number, levels: boolean, rows: number): FlatPage[] | null {
+/**
+ * The pages of a chunk that hold `rows` rows; null where one is not of the common kinds. `levels`: whether rows may be null; `runs`: whether values
+ * may stand in runs.
+ */
+export function flatPages(chunk: Uint8Array, codecId: number, levels: boolean, runs: boolean, rows: number): FlatPage[] | null {
   const pages: FlatPage[] = [];
   let at = 0;
   let done = 0;
@@ -39,7 +42,7 @@ export function flatPages(chunk: Uint8Array, codecId: number, levels: boolean, r
     const page = flatPage(fields, chunk.subarray(end, end + stored), codecId, levels);
     at = end + stored;
     if (page === "none") continue;
-    if (page === null) return null;
+    if (page === null || (page.form === "runs" && !runs)) return null;
     if (page.kind === "dictionary" && pages.length > 0) return null;
     if (page.kind === "data") done += page.rows;
     pages.push(page);
@@ -54,7 +57,8 @@ function flatPage(fields: ThriftStruct, stored: Uint8Array, codecId: number, lev
     case pageType.dictionary: {
       const head = structField(fields, 7);
       const bytes = head === undefined ? null : decompress(stored, size, codecId);
-      if (head === undefined || bytes === null || formOf(numberField(head, 2)) === null) return null;
+      const form = head === undefined ? null : formOf(numberField(head, 2));
+      if (head === undefined || bytes === null || form === null || form === "runs") return null;
       const rows = numberField(head, 1) ?? -1;
       return rows < 0 ? null : { kind: "dictionary", rows, form: "plain", valid: null, live: rows, at: 0, bytes };
     }
@@ -114,6 +118,7 @@ function withLevels(
 
 function formOf(id: number | undefined): PageForm | null {
   if (id === encoding.plain) return "plain";
+  if (id === encoding.rle) return "runs";
   return id === encoding.plainDictionary || id === encoding.rleDictionary ? "dictionary" : null;
 }
 
