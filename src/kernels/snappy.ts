@@ -5,11 +5,12 @@ export interface SnappyKernels {
   snappyBound(length: number): number;
   snappyLength(length: number, to: number): number;
   snappyBlocks(from: number, length: number, to: number, table: number): number;
+  snappyElements(from: number, length: number, to: number, room: number): number;
 }
 
 /** Scratch space that the compressor asks for. */
 export const snappyTableBytes = 32_768;
-/** What the compressor may read behind its input. */
+/** What the kernels may read behind their input, or write behind their output. */
 const readAhead = 16;
 
 /** Bytes in the kernels' memory. */
@@ -53,6 +54,24 @@ export function snappyCompress(parts: readonly Uint8Array[]): Uint8Array {
     return memory.u8().slice(to, to + written);
   } finally {
     memory.free(table);
+    memory.free(to);
+    memory.free(from);
+  }
+}
+
+/** Undoes the elements of a Snappy block, which follow its length, into `out`; false where the bytes are not that many, or make no sense. */
+export function snappyUndo(elements: Uint8Array, out: Uint8Array): boolean {
+  const kernels = threadKernels();
+  const { memory } = kernels;
+  const from = memory.alloc(elements.length + readAhead);
+  const to = memory.alloc(out.length + readAhead);
+  try {
+    memory.u8().set(elements, from);
+    const length = kernels.functions<SnappyKernels>().snappyElements(from, elements.length, to, out.length);
+    if (length !== out.length) return false;
+    out.set(memory.u8().subarray(to, to + length));
+    return true;
+  } finally {
     memory.free(to);
     memory.free(from);
   }

@@ -1,3 +1,8 @@
+import { snappyUndo } from "../../kernels/snappy.js";
+
+/** Larger pages, which are rare, would keep more of the kernels' memory than they are worth. */
+const mostKernelBytes = 2 ** 22;
+
 /**
  * Undoes Snappy's block format (google/snappy, format_description.txt) into `out`, whose length is what comes out. False where the bytes are
  * not that.
@@ -11,11 +16,16 @@ export function snappyDecode(bytes: Uint8Array, out: Uint8Array): boolean {
     length += (byte & 127) * 2 ** shift;
     if (byte < 128) break;
   }
-  return length === out.length && stretches(bytes, at, out) === length;
+  if (length !== out.length) return false;
+  const isSmall = Math.max(length, bytes.length) <= mostKernelBytes;
+  return isSmall ? snappyUndo(bytes.subarray(at), out) : undo(bytes, at, out) === length;
 }
 
-/** What follows the length: how many bytes it was, or -1. Nothing stands behind the loop, so that what is compiled inside the first one stays good. */
-function stretches(bytes: Uint8Array, from: number, out: Uint8Array): number {
+/**
+ * As the kernel: undoes what follows the length from `from` on, and says how many bytes it was, or -1. Nothing stands behind the loop, so that what is
+ * compiled inside the first one stays good.
+ */
+export function undo(bytes: Uint8Array, from: number, out: Uint8Array): number {
   const { length } = out;
   let at = from;
   let to = 0;

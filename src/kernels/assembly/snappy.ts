@@ -160,3 +160,60 @@ export function snappyBlocks(from: usize, length: usize, to: usize, table: usize
   }
   return <u32>(to - start);
 }
+
+/**
+ * Undoes the elements of a block, which follow its length, in [from, from + length), into the `room` bytes at `to`. Returns how many bytes came out,
+ * or -1 where the elements make no sense. Up to 15 bytes behind the input are read, and up to 15 behind the output written.
+ */
+export function snappyElements(from: usize, length: usize, to: usize, room: usize): i32 {
+  const end = from + length;
+  const last = to + room;
+  let out = to;
+  while (from < end) {
+    const tag = <usize>load<u8>(from++);
+    if ((tag & 3) == 0) {
+      // One less than the literal's length, which may not fit into a word.
+      let less = tag >> 2;
+      if (less >= 60) {
+        const width = less - 59;
+        if (width > end - from) return -1;
+        less = <usize>(load<u32>(from) & (<u32>0xffffffff >> (<u32>(4 - width) << 3)));
+        from += width;
+      }
+      if (less >= end - from || less >= last - out) return -1;
+      const size = less + 1;
+      if (size > 64) memory.copy(out, from, size);
+      else for (let at: usize = 0; at < size; at += 16) v128.store(out + at, v128.load(from + at));
+      from += size;
+      out += size;
+      continue;
+    }
+    const kind = tag & 3;
+    let size = (tag >> 2) + 1;
+    let back: usize;
+    if (kind == 1) {
+      size = ((tag >> 2) & 7) + 4;
+      back = ((tag >> 5) << 8) | <usize>load<u8>(from);
+      from += 1;
+    } else if (kind == 2) {
+      back = <usize>load<u16>(from);
+      from += 2;
+    } else {
+      back = <usize>load<u32>(from);
+      from += 4;
+    }
+    if (from > end || back == 0 || back > out - to || size > last - out) return -1;
+    undoCopy(out, back, size);
+    out += size;
+  }
+  return <i32>(out - to);
+}
+
+/** What is copied may be what was just written: steps are no longer than the way back. */
+@inline
+function undoCopy(out: usize, back: usize, size: usize): void {
+  const from = out - back;
+  if (back >= 16) for (let at: usize = 0; at < size; at += 16) v128.store(out + at, v128.load(from + at));
+  else if (back >= 8) for (let at: usize = 0; at < size; at += 8) store<u64>(out + at, load<u64>(from + at));
+  else for (let at: usize = 0; at < size; at++) store<u8>(out + at, load<u8>(from + at));
+}
