@@ -43,9 +43,17 @@ export function divideRounded(unscaled: bigint, digits: number): bigint {
   return (unscaled < 0n ? unscaled - half : unscaled + half) / divisor;
 }
 
+/** Doubles hold powers of ten up to this one exactly. */
+export const mostExactScale = 22;
+const powersOfTen = Array.from({ length: mostExactScale + 1 }, (_, power) => Number(`1e${power}`));
+
 /** A decimal as the nearest double. */
 export function decimalToDouble(unscaled: bigint, scale: number): number {
-  return scale === 0 ? Number(unscaled) : Number(formatDecimal(unscaled, 39, scale));
+  const whole = Number(unscaled);
+  // The quotient of two exact doubles is the double nearest to the decimal, as reading its digits gives.
+  const unit = powersOfTen[scale];
+  if (unit !== undefined && Number.isSafeInteger(whole)) return whole / unit;
+  return scale === 0 ? whole : Number(formatDecimal(unscaled, 39, scale));
 }
 
 /** Whether `castValue` knows a way at all. Both nested: item by item and field by field. */

@@ -1,4 +1,4 @@
-import { castCanFail, castValue } from "../functions/cast.js";
+import { castCanFail, castValue, mostExactScale } from "../functions/cast.js";
 import { RowFailure } from "../functions/definition.js";
 import type { Bound } from "../expr/nodes.js";
 import { type DataType, isInteger, typeName, type Value, valueForm } from "../schema/types.js";
@@ -72,7 +72,8 @@ function narrowCast(row: RowStatements, a: Narrow, input: Piece, bound: Cast): P
 function decimalCast(row: RowStatements, a: Narrow, input: Piece, scale: number, bound: Cast): Piece | null {
   const to = bound.type;
   // The quotient of two exact doubles is the double nearest to the decimal, as reading its digits would give.
-  if (to.kind === "float64" && scale <= 15) return { value: row.name(`${a.text} / ${10 ** scale}`), isNull: input.isNull };
+  if (to.kind === "float64" && scale <= mostExactScale)
+    return { value: row.name(`${a.text} / 1e${scale}`), isNull: input.isNull };
   if (to.kind === "bool") return { value: row.name(`${a.text} !== 0`), isNull: input.isNull };
   if (to.kind === "decimal" && to.scale >= scale) return scaled(row, a, input, to.scale - scale, bound);
   if (to.kind !== "decimal" && !isInteger(to)) return null;

@@ -170,6 +170,22 @@ describe("casts agree with DuckDB", () => {
     }
   });
 
+  it("makes a decimal the double nearest to its digits", () => {
+    const limit = 10n ** 38n - 1n;
+    const near = [2n ** 53n, 10n ** 15n, 10n ** 18n, 0n].flatMap((value) => [value - 1n, value, value + 1n]);
+    const unscaled = fc.oneof(
+      fc.bigInt({ min: -limit, max: limit }),
+      fc.bigInt({ min: -(2n ** 53n), max: 2n ** 53n }),
+      fc.constantFrom(...near, ...near.map((value) => -value)),
+    );
+    fc.assert(
+      fc.property(unscaled, fc.integer({ min: 0, max: 38 }), (value, scale) => {
+        expect(castValue(value, types.decimal(38, scale), types.float64)).toBe(Number(`${value}e-${scale}`) + 0);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   it("reads back what it formats", () => {
     const readable: readonly [DataType, fc.Arbitrary<Value>][] = [
       [types.int64, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })],

@@ -263,6 +263,29 @@ describe("generated loops", () => {
     ]);
   });
 
+  it("make a decimal the double nearest to its digits", async () => {
+    for (const [precision, scale] of [
+      [18, 4],
+      [18, 17],
+      [38, 22],
+      [38, 23],
+      [38, 38],
+    ] as const) {
+      const type = types.decimal(precision, scale);
+      const input: Schema = [{ name: "d", type, nullable: true }];
+      const columns = [
+        { name: "x", expr: { kind: "cast", input: column(input, 0), safe: false, type: types.float64, nullable: true } as const },
+      ];
+      const output: Schema = [{ name: "x", type: types.float64, nullable: true }];
+      const numbers = [1n, -7n, 10n ** 15n + 1n, 4_503_599_627_370_495n, -123_456_789_012_345n];
+      for (const far of [[], [2n ** 53n + 1n, 10n ** 17n + 3n]]) {
+        const values = [...numbers, null, ...far];
+        const [outcome] = await run([{ kind: "project", columns }], [batchOf(input, [values])], output, false);
+        expect(outcome?.rows).toEqual(values.map((value) => [value === null ? null : Number(`${value}e-${scale}`)]));
+      }
+    }
+  });
+
   it("are made once for each shape of batch", async () => {
     let compiled = 0;
     const ops: RowOp[] = [{ kind: "filter", predicate: call("gt", [column(schema, 0), literal(1, types.int32)]) }];
