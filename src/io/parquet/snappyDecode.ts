@@ -1,7 +1,7 @@
 import { snappyUndo } from "../../kernels/snappy.js";
 
 /** Larger pages, which are rare, would keep more of the kernels' memory than they are worth. */
-const mostKernelBytes = 2 ** 22;
+const mostKernelBytes = 2 ** 24;
 
 /**
  * Undoes Snappy's block format (google/snappy, format_description.txt) into `out`, whose length is what comes out. False where the bytes are
