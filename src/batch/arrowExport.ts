@@ -6,6 +6,7 @@ import { arrowSchema, arrowType } from "./arrowSchema.js";
 import { builderFor } from "./builder.js";
 import type { Batch, BytesColumn, Column, FixedColumn, FixedValues, ObjectColumn, WideColumn } from "./column.js";
 import { compactBatch, copyBatch, everyRow, gatherColumn } from "./gather.js";
+import { fieldColumns } from "./structs.js";
 import { countValid } from "./validity.js";
 
 /**
@@ -125,6 +126,8 @@ function listData(column: ObjectColumn): Arrow.Data {
 
 function structData(column: ObjectColumn): Arrow.Data {
   if (column.type.kind !== "struct") throw new TypeError("not a struct column");
+  const fields = fieldColumns(column);
+  if (fields !== null) return makeData(column, {}, fields.map(toData));
   const children = column.type.fields.map((field) => {
     const child = builderFor(field.type, column.length);
     for (let i = 0; i < column.length; i++) {

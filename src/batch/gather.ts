@@ -4,12 +4,15 @@ import type { Schema } from "../schema/types.js";
 import { newFixed } from "./builder.js";
 import { codedColumn, codesOf } from "./coded.js";
 import { type Batch, type BytesColumn, type Column, type FixedValues, type RowOrigin, rowCount } from "./column.js";
+import { fieldColumns, structColumn } from "./structs.js";
 import { copyBytes } from "./text.js";
 
 /** The rows of a column that `rows` lists, in that order, in memory of their own. A row may be listed more than once. */
 export function gatherColumn(column: Column, rows: Int32Array): Column {
   const length = rows.length;
   const valid = gatherValid(column.valid, rows);
+  const fields = fieldColumns(column)?.map((field) => gatherColumn(field, rows));
+  if (fields !== undefined) return structColumn(column.type, fields, valid, length);
   switch (column.layout) {
     case "fixed": {
       if (column.values instanceof BigInt64Array || column.values instanceof BigUint64Array) {
@@ -117,6 +120,8 @@ export function copyBatch(batch: Batch): Batch {
 function copyColumn(column: Column): Column {
   const { length } = column;
   const valid = column.valid?.subarray(0, length).includes(0) === true ? column.valid.slice(0, length) : null;
+  const fields = fieldColumns(column)?.map(copyColumn);
+  if (fields !== undefined) return structColumn(column.type, fields, valid, length);
   switch (column.layout) {
     case "fixed":
       return { ...column, values: column.values.slice(0, length), valid };
@@ -171,6 +176,8 @@ export function sliceColumn(column: Column, from: number, to: number): Column {
   const coded = codesOf(column);
   if (coded !== null) return codedColumn({ ...coded, codes: coded.codes.subarray(from, to) }, length);
   const valid = column.valid === null ? null : column.valid.subarray(from, to);
+  const fields = fieldColumns(column)?.map((field) => sliceColumn(field, from, to));
+  if (fields !== undefined) return structColumn(column.type, fields, valid, length);
   switch (column.layout) {
     case "fixed":
       return { ...column, length, values: column.values.subarray(from, to), valid };

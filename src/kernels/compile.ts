@@ -8,6 +8,7 @@ import { type Schema, types, valueForm } from "../schema/types.js";
 import type { RowOp } from "../task/protocol.js";
 import { failureOf, type RowFail, type Site } from "./compileFailure.js";
 import type { RowsKernel, RowsResult } from "./compileKernel.js";
+import { FieldRows, openFields } from "./compileFields.js";
 import { interpretedRows } from "./compileInterpreted.js";
 import { RowText } from "./codegen.js";
 import { codedView, type InputShape, inputText, inputView, narrowBits, widest } from "./codegenInput.js";
@@ -35,7 +36,12 @@ export async function compileRows(
 ): Promise<RowsKernel> {
   const functions = await loadFunctions(ops, options.loadFunction ?? loadFunction);
   if (options.interpreted === true) return interpretedRows(ops, outputSchema, functions);
-  return new CompiledRows(ops, inputSchema, outputSchema, functions, options.compiler ?? compileText);
+  const compiler = options.compiler ?? compileText;
+  const plain = new CompiledRows(ops, inputSchema, outputSchema, functions, compiler);
+  const chain = openFields(ops, inputSchema);
+  if (chain === null) return plain;
+  const opened = new CompiledRows(chain.ops, chain.schema, outputSchema, functions, compiler);
+  return new FieldRows(opened, plain, chain, outputSchema.length);
 }
 
 /** Every expression of a chain. */

@@ -10,6 +10,8 @@ export interface JsonKernels {
   jsonMarks(marks: number, rows: number): number;
   /** utf8 and binary columns; takes the context of the column kernels. */
   jsonTextColumn(context: number): void;
+  /** Marks and nulls of a struct whose fields are columns; takes the context of the column kernels. */
+  jsonStructColumn(context: number): void;
 }
 
 /** u32 slots of the context of `jsonLines`. */
@@ -51,4 +53,6 @@ export const jsonKind = {
   bool: 16,
   nested: 32,
   null: 128,
+  /** An object whose fields are columns of their own. */
+  fields: 256,
 } as const;

@@ -1,6 +1,7 @@
 import { codesOf } from "../batch/coded.js";
 import type { Batch, Column, FixedValues } from "../batch/column.js";
 import { stridedColumn, strideOf } from "../batch/strided.js";
+import { fieldColumns, structColumn } from "../batch/structs.js";
 import { kernelsOf } from "./wasm.js";
 
 /**
@@ -55,9 +56,21 @@ export function keptView<T extends FixedValues>(view: T): () => T {
 
 function keptColumn(column: Column): () => Column {
   // A coded column makes its places when it is asked for them, in memory of their own.
-  if (column.layout === "object" || codesOf(column) !== null) return () => column;
+  if (codesOf(column) !== null) return () => column;
   const valid = column.valid === null ? () => null : keptView(column.valid);
   switch (column.layout) {
+    case "object": {
+      const fields = fieldColumns(column)?.map(keptColumn);
+      if (fields === undefined) return () => column;
+      const { type, length } = column;
+      return () =>
+        structColumn(
+          type,
+          fields.map((field) => field()),
+          valid(),
+          length,
+        );
+    }
     case "fixed": {
       const values = keptView(column.values);
       return () => ({ ...column, values: values(), valid: valid() });

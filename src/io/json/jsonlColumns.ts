@@ -1,20 +1,17 @@
 import type { Column } from "../../batch/column.js";
+import { structColumn } from "../../batch/structs.js";
 import { internalError } from "../../common/errors.js";
-import { parseText } from "../../functions/cast.js";
-import { RowFailure } from "../../functions/definition.js";
 import { type CsvKernels, contextBytes, slot } from "../../kernels/csvKernels.js";
-import { type JsonKernels, jsonMarksStep, jsonQuick } from "../../kernels/jsonKernels.js";
+import { type JsonKernels, jsonMarksStep } from "../../kernels/jsonKernels.js";
 import type { KernelMemory } from "../../kernels/wasm.js";
-import type { DataType, Field, Value } from "../../schema/types.js";
+import type { Field, Value } from "../../schema/types.js";
 import { kernelOf } from "../csv/csvColumns.js";
-import { riskyNumber } from "./jsonlExact.js";
-import { isBase64, jsonValue, NeedsExactNumbers, needsDigits } from "./jsonlValues.js";
+import type { JsonPlace } from "./jsonlPlaces.js";
+import { isBase64, needsDigits } from "./jsonlValues.js";
 import type { JsonlWalk } from "./jsonlWalk.js";
+import { quickOf, readValue, type Way, wayOf } from "./jsonlWays.js";
 import type { TextBlock } from "../text/textBlock.js";
 import { fixedView, storeFixed, storeWide, widthOf } from "../text/textValues.js";
-
-/** How a column's values are made: by a kernel, or value by value from their JSON text. */
-type Way = "fixed" | "text" | "wide" | "object" | "null";
 
 interface Planned {
   readonly field: Field;
@@ -23,6 +20,8 @@ interface Planned {
   readonly values: number;
   readonly ends: number;
   readonly valid: number;
+  /** Those of a struct's fields, where they are columns. */
+  readonly fields: readonly Planned[];
   readonly objects: Value[];
   nulls: number;
   /** The walker converts plain numbers. */
@@ -48,17 +47,20 @@ export class JsonlColumns {
   readonly #slow: number;
   readonly #limit: number;
   readonly #columns: readonly Planned[];
+  /** The columns and their fields, by the number of their place. */
+  readonly #every: readonly Planned[];
   #block: TextBlock | undefined;
   #scratch = 0;
 
-  constructor(memory: KernelMemory, kernels: CsvKernels & JsonKernels, walk: JsonlWalk, fields: readonly Field[]) {
+  constructor(memory: KernelMemory, kernels: CsvKernels & JsonKernels, walk: JsonlWalk, places: readonly JsonPlace[]) {
     this.#memory = memory;
     this.#kernels = kernels;
     this.#walk = walk;
     this.#context = this.#alloc(contextBytes);
     this.#slow = this.#alloc(walk.capacity * 4);
     this.#limit = this.#alloc(8);
-    this.#columns = fields.map((field, index) => this.#plan(field, index));
+    this.#columns = places.map((place) => this.#plan(place));
+    this.#every = every(this.#columns);
   }
 
   /**
@@ -69,10 +71,10 @@ export class JsonlColumns {
     this.#block = block;
     this.#scratch = block.scratch;
     const rows = new Set<number>(exact);
-    for (const column of this.#columns) this.#readColumn(column, count, rows);
+    for (const column of this.#every) this.#readColumn(column, count, rows);
     // The exact reader brings the text of these rows; what the walker found would be unescaped in vain.
     for (const row of rows) this.#forget(row);
-    for (const column of this.#columns) {
+    for (const column of this.#every) {
       if (column.way !== "text") continue;
       this.#readText(column, count);
       // What is no base64 is told by the exact reader.
@@ -83,13 +85,8 @@ export class JsonlColumns {
 
   /** Sets a row's values, in the order of the fields. */
   put(row: number, values: readonly Value[]): void {
-    const valid = this.#memory.u8();
     this.#columns.forEach((column, i) => {
-      const value = values[i] ?? null;
-      const at = column.valid + row;
-      column.nulls += (valid[at] as number) - (value === null ? 0 : 1);
-      valid[at] = value === null ? 0 : 1;
-      if (value !== null) this.#store(column, row, value);
+      this.#put(column, row, values[i] ?? null);
     });
   }
 
@@ -102,15 +99,28 @@ export class JsonlColumns {
     for (const address of this.#owned) this.#memory.free(address);
   }
 
-  #plan(field: Field, index: number): Planned {
-    const way = wayOf(field.type);
+  #put(column: Planned, row: number, value: Value): void {
+    const valid = this.#memory.u8();
+    const at = column.valid + row;
+    column.nulls += (valid[at] as number) - (value === null ? 0 : 1);
+    valid[at] = value === null ? 0 : 1;
+    for (const field of column.fields) {
+      this.#put(field, row, value === null ? null : ((value as { readonly [name: string]: Value })[field.field.name] ?? null));
+    }
+    if (value !== null && column.way !== "fields") this.#store(column, row, value);
+  }
+
+  #plan({ field, index, fields }: JsonPlace): Planned {
+    const way = fields === null ? wayOf(field.type) : "fields";
     const rows = this.#walk.capacity;
     const values = this.#alloc(rows * widthOf(field.type));
     const valid = this.#alloc(Math.ceil(rows / jsonMarksStep) * jsonMarksStep);
     const ends = this.#alloc(way === "text" ? rows * 4 : 0);
     const quick = quickOf(field.type);
     this.#walk.takeNumbers(index, quick, values, valid);
-    return { field, way, index, values, ends, valid, objects: [], nulls: 0, quick: quick !== 0, walked: 0, missed: 0 };
+    const planned = (fields ?? []).map((place) => this.#plan(place));
+    const counts = { nulls: 0, quick: quick !== 0, walked: 0, missed: 0 };
+    return { field, way, index, values, ends, valid, fields: planned, objects: [], ...counts };
   }
 
   #alloc(bytes: number): number {
@@ -170,6 +180,11 @@ export class JsonlColumns {
       case "null":
         this.#memory.u8().fill(0, column.valid, column.valid + count);
         column.nulls = count;
+        return;
+      case "fields":
+        this.#fillContext(column, count);
+        this.#kernels.jsonStructColumn(this.#context);
+        column.nulls = this.#out(slot.nulls);
         return;
       case "text":
         return;
@@ -246,7 +261,7 @@ export class JsonlColumns {
         continue;
       }
       const text = block.toString("utf8", ((u32[at] as number) + 1) >>> 0, end);
-      const value = readValue(text, column, risky);
+      const value = readValue(text, column.field.type, column.way, risky);
       if (value === undefined) slow.add(row);
       else this.#store(column, row, value);
     }
@@ -255,7 +270,7 @@ export class JsonlColumns {
   #forget(row: number): void {
     const u32 = this.#memory.u32();
     let at = (this.#walk.spans >>> 2) + row * this.#walk.stride;
-    for (const end = at + this.#columns.length * 2; at < end; at += 2) {
+    for (const end = at + this.#every.length * 2; at < end; at += 2) {
       u32[at] = nullStart;
       u32[at + 1] = 0;
     }
@@ -277,8 +292,9 @@ export class JsonlColumns {
       case "text":
         this.#storeText(column, row, value);
         return;
+      case "fields":
       case "null":
-        throw internalError("a column of nulls takes no value");
+        throw internalError(`a column of ${column.way} takes no value`);
     }
   }
 
@@ -319,6 +335,13 @@ export class JsonlColumns {
       }
       case "object":
         return { layout: "object", ...common, values: column.objects.slice(0, count) };
+      case "fields":
+        return structColumn(
+          type,
+          column.fields.map((field) => this.#finish(field, count)),
+          valid,
+          count,
+        );
       case "fixed":
       case "null":
         return { layout: "fixed", ...common, values: fixedView(memory, type, column.values, count) };
@@ -326,53 +349,4 @@ export class JsonlColumns {
   }
 }
 
-function wayOf(type: DataType): Way {
-  switch (type.kind) {
-    case "utf8":
-    case "binary":
-      return "text";
-    case "list":
-    case "struct":
-      return "object";
-    case "null":
-      return "null";
-    case "decimal":
-      return type.precision > 18 ? "wide" : "fixed";
-    default:
-      return "fixed";
-  }
-}
-
-/** How the walker stores plain numbers of the type; 0 when it leaves them to the column's kernel. */
-function quickOf(type: DataType): number {
-  const { taken, wide, float, unsigned } = jsonQuick;
-  switch (type.kind) {
-    case "int32":
-      return taken;
-    case "uint32":
-      return taken | unsigned;
-    case "int64":
-      return taken | wide;
-    case "uint64":
-      return taken | wide | unsigned;
-    case "float32":
-      return taken | float;
-    case "float64":
-      return taken | wide | float;
-    default:
-      return 0;
-  }
-}
-
-/** The value of a JSON text, or undefined when only the whole line says what it means. */
-function readValue(text: string, column: Planned, risky: boolean): Value | undefined {
-  const { type } = column.field;
-  try {
-    if (column.way === "wide") return parseText(text, type);
-    if (risky && riskyNumber.test(text)) return undefined;
-    return jsonValue(JSON.parse(text), type, false);
-  } catch (error) {
-    if (error instanceof RowFailure || error instanceof NeedsExactNumbers) return undefined;
-    throw error;
-  }
-}
+const every = (columns: readonly Planned[]): readonly Planned[] => columns.flatMap((column) => [column, ...every(column.fields)]);

@@ -10,6 +10,7 @@ import type { BatchReader, RejectSink } from "../contracts.js";
 import { JsonlColumns } from "./jsonlColumns.js";
 import { missing } from "../csv/csvGuards.js";
 import { ExactLines, type LineRead } from "./jsonlExact.js";
+import { everyPlace, jsonPlaces } from "./jsonlPlaces.js";
 import { JsonlWalk, type Walked } from "./jsonlWalk.js";
 import { TextBlock } from "../text/textBlock.js";
 import type { ByteSource } from "../text/textBytes.js";
@@ -90,9 +91,10 @@ export class JsonlReader implements BatchReader {
       ...(options.maxRecordBytes === undefined ? {} : { limit: options.maxRecordBytes }),
     });
     const kernels = this.#kernels.functions<CsvKernels & JsonKernels>();
-    const most = Math.floor(placeBytes / ((this.#own.length + 1) * 8));
-    this.#walk = new JsonlWalk(this.#memory, kernels, this.#own, Math.max(1, Math.min(options.batchRows, most)));
-    this.#columns = new JsonlColumns(this.#memory, kernels, this.#walk, this.#own);
+    const places = jsonPlaces(this.#own);
+    const most = Math.floor(placeBytes / ((everyPlace(places).length + 1) * 8));
+    this.#walk = new JsonlWalk(this.#memory, kernels, places, Math.max(1, Math.min(options.batchRows, most)));
+    this.#columns = new JsonlColumns(this.#memory, kernels, this.#walk, places);
     this.#exact = new ExactLines(this.#own);
   }
 

@@ -1,8 +1,9 @@
 import { required } from "../../common/assert.js";
 import { type JsonKernels, jsonContextBytes, jsonKind, jsonSlot } from "../../kernels/jsonKernels.js";
 import type { KernelMemory } from "../../kernels/wasm.js";
-import type { DataType, Field } from "../../schema/types.js";
+import type { DataType } from "../../schema/types.js";
 import type { TextBlock } from "../text/textBlock.js";
+import { everyPlace, type JsonPlace } from "./jsonlPlaces.js";
 
 /** What one call of the walker read. */
 export interface Walked {
@@ -15,23 +16,24 @@ export interface Walked {
   readonly at: number;
 }
 
-const entryBytes = 24;
+const entryBytes = 28;
 /** Entry of a column's quick numbers; see `takeNumbers`. */
 const quickBytes = 12;
+const parentBytes = 24;
 /** No key is as long: a field's name that cannot stand in UTF-8 is found by the exact reader alone. */
 const noKey = 0xffffffff;
 
-/** Finds the needed values of the lines of a block: for every row a pair of places for each field. */
+/** Finds the needed values of the lines of a block: for every row a pair of offsets for each place. */
 export class JsonlWalk {
   readonly #memory: KernelMemory;
   readonly #kernels: JsonKernels;
-  readonly #fields: readonly Field[];
+  readonly #places: readonly JsonPlace[];
   readonly #owned: number[] = [];
   readonly #context: number;
   readonly #starts: number;
   readonly #exact: number;
   readonly #keys: number;
-  /** Address of the pairs; row r, field f stands at pair r * (fields + 1) + f. */
+  /** Address of the pairs; row r, place p stands at pair r * (places + 1) + p. */
   readonly spans: number;
   /** Address of the u32 that lists each row's first entry in `spans`, as the column kernels want it. */
   readonly rows: number;
@@ -39,12 +41,12 @@ export class JsonlWalk {
   constructor(
     memory: KernelMemory,
     kernels: JsonKernels,
-    fields: readonly Field[],
+    places: readonly JsonPlace[],
     readonly capacity: number,
   ) {
     this.#memory = memory;
     this.#kernels = kernels;
-    this.#fields = fields;
+    this.#places = everyPlace(places);
     this.#context = this.#alloc(jsonContextBytes);
     this.spans = this.#alloc(capacity * this.stride * 4);
     this.rows = this.#alloc(capacity * 4);
@@ -55,7 +57,7 @@ export class JsonlWalk {
     kernels.jsonReset(memo);
     kernels.jsonRows(this.rows, capacity, this.stride);
     this.#set(jsonSlot.spans, this.spans);
-    this.#set(jsonSlot.columns, fields.length);
+    this.#set(jsonSlot.columns, this.#places.length);
     this.#set(jsonSlot.keys, this.#keys);
     this.#set(jsonSlot.starts, this.#starts);
     this.#set(jsonSlot.exact, this.#exact);
@@ -65,7 +67,7 @@ export class JsonlWalk {
 
   /** u32 entries a row takes in `spans`. */
   get stride(): number {
-    return (this.#fields.length + 1) * 2;
+    return (this.#places.length + 1) * 2;
   }
 
   /**
@@ -94,11 +96,11 @@ export class JsonlWalk {
   }
 
   /**
-   * Has the walker convert a field's plain numbers as it meets them: `quick` as `jsonQuick` says (0: none any longer), values and marks to the
+   * Has the walker convert a place's plain numbers as it meets them: `quick` as `jsonQuick` says (0: none any longer), values and marks to the
    * addresses given. Marks have room for whole `jsonMarksStep`s.
    */
-  takeNumbers(field: number, quick: number, values: number, marks: number): void {
-    this.#memory.u32().set([quick, values, marks], (this.#keys + field * entryBytes + quickBytes) >>> 2);
+  takeNumbers(place: number, quick: number, values: number, marks: number): void {
+    this.#memory.u32().set([quick, values, marks], (this.#keys + place * entryBytes + quickBytes) >>> 2);
   }
 
   free(): void {
@@ -120,15 +122,17 @@ export class JsonlWalk {
   }
 
   #writeKeys(): number {
-    // One more for the keys of no field.
-    const table = this.#alloc((this.#fields.length + 1) * entryBytes);
-    this.#memory.u8().fill(0, table, table + (this.#fields.length + 1) * entryBytes);
-    this.#fields.forEach((field, i) => {
+    // One more for the keys of no place.
+    const table = this.#alloc((this.#places.length + 1) * entryBytes);
+    this.#memory.u8().fill(0, table, table + (this.#places.length + 1) * entryBytes);
+    this.#places.forEach(({ field, parent, fields }, i) => {
       const name = Buffer.from(field.name, "utf8");
       const address = this.#alloc(name.length);
       this.#memory.u8().set(name, address);
       const length = name.toString("utf8") === field.name ? name.length : noKey;
-      this.#memory.u32().set([address, length, takenKinds(field.type)], (table + i * entryBytes) >>> 2);
+      const kinds = fields === null ? takenKinds(field.type) : jsonKind.null | jsonKind.fields;
+      this.#memory.u32().set([address, length, kinds], (table + i * entryBytes) >>> 2);
+      this.#memory.i32()[(table + i * entryBytes + parentBytes) >>> 2] = parent;
     });
     return table;
   }

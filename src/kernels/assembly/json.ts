@@ -4,7 +4,8 @@
 // it has met (everything between two values: comma, blanks, key, colon) and for each the one that came next the last time; a guess
 // costs one comparison of 32 bytes. What a value's bytes must look like is checked in full, needed or not: a line counts as read only
 // when it is proven to be one valid JSON object. Every other line is the host's.
-import { COLUMN_BYTES, keepNumber, leaveValue } from "./jsonNumbers";
+import { COLUMN_BYTES, PARENT, keepNumber, leaveValue } from "./jsonNumbers";
+import { fieldsEnd } from "./jsonObject";
 import { afterSpace, escapedEnd, literalEnd, loneSurrogate, nestedEnd, numberEnd, stringStop } from "./jsonScan";
 
 // Layout of the context (u32 each).
@@ -16,7 +17,7 @@ export const CAPACITY: usize = 16; // most rows
 export const SUSPECT: usize = 20; // 1: the block is not well-formed UTF-8; then only lines of ASCII are read
 export const SPANS: usize = 24; // out: per row one pair for each column and one more that is not used
 export const COLUMNS: usize = 28;
-export const KEYS: usize = 32; // per column and for the keys of none: see `jsonNumbers.ts`
+export const KEYS: usize = 32; // per column (a struct's fields behind it) and for the keys of none: see `jsonNumbers.ts`
 export const STARTS: usize = 36; // out: first byte of each row's line
 export const EXACT: usize = 40; // out: rows whose line the host reads
 export const CONTEXT_MEMO: usize = 44; // the spellings and the track; see `forgetSpellings`
@@ -28,13 +29,18 @@ export const EXACTS: usize = 56; // out: rows in EXACT
 export const KIND_TEXT: u32 = 1;
 const ESCAPED: u32 = 2;
 const EMPTY: u32 = 4;
-const NUMBER: u32 = 8;
+export const NUMBER: u32 = 8;
 const BOOL: u32 = 16;
 const NESTED: u32 = 32;
 const BROKEN_TEXT: u32 = 64;
-const NULL: u32 = 128;
+export const NULL: u32 = 128;
+/** An object whose fields are columns of their own; of its own place only whether it is there matters. */
+export const FIELDS: u32 = 256;
 /** What a key takes whose values nobody needs. */
-export const KIND_ANY: u32 = 0xffffffff;
+export const KIND_ANY: u32 = 255;
+
+/** The parent of a column that is no field of a struct. */
+export const TOP: u32 = 0xffffffff;
 
 /** In a pair's end: the string has escapes. */
 const ESCAPED_BIT: u32 = 1 << 31;
@@ -124,7 +130,7 @@ function member(context: usize, p: usize, before: usize): usize {
     }
   }
   if (length > LONGEST || count == MOST) {
-    fillColumn(context, memo + LOOSE, OFFSET, KINDS, key, <u32>(end - key));
+    fillColumn(context, TOP, memo + LOOSE, OFFSET, KINDS, key, <u32>(end - key));
     return memo + LOOSE;
   }
   store<u32>(memo, count + 1);
@@ -132,17 +138,17 @@ function member(context: usize, p: usize, before: usize): usize {
   store<u32>(spelling, length, LENGTH);
   memory.copy(spelling + SPELLING, begin, length);
   memory.fill(spelling + MASK, 0xff, length);
-  fillColumn(context, spelling, OFFSET, KINDS, key, <u32>(end - key));
+  fillColumn(context, TOP, spelling, OFFSET, KINDS, key, <u32>(end - key));
   store<u32>(before, <u32>spelling, NEXT);
   return spelling;
 }
 
-/** Which column a key belongs to; a key of none gets the unused pair and takes every kind. */
-export function fillColumn(context: usize, to: usize, offset: usize, kinds: usize, key: usize, length: u32): void {
+/** Which of the columns with this parent a key belongs to; a key of none gets the unused pair and takes every kind. */
+export function fillColumn(context: usize, parent: u32, to: usize, offset: usize, kinds: usize, key: usize, length: u32): void {
   const columns = load<u32>(context, COLUMNS);
   let entry = <usize>load<u32>(context, KEYS);
   for (let i: u32 = 0; i < columns; i++, entry += COLUMN_BYTES) {
-    if (load<u32>(entry, 4) == length && memory.compare(<usize>load<u32>(entry), key, length) == 0) {
+    if (load<u32>(entry, 4) == length && load<u32>(entry, PARENT) == parent && memory.compare(<usize>load<u32>(entry), key, length) == 0) {
       store<u32>(to + offset, i << 3);
       store<u32>(to + kinds, load<u32>(entry, 8));
       return;
@@ -207,7 +213,7 @@ export function walk(context: usize, base: usize, first: usize, row: usize, inde
       }
       p = end;
     } else {
-      p = otherValue(base, p, kinds, pair);
+      p = (kinds & FIELDS) != 0 ? fieldsEnd(context, base, row, index, p, offset) : otherValue(base, p, kinds, pair);
       if (p == 0) return 0;
       if (kinds != KIND_ANY) leaveValue(columnOf(keys, offset), index, load<u64>(pair) == NULL_PAIR);
     }
@@ -242,7 +248,7 @@ export function storePair(pair: usize, base: usize, start: usize, end: usize): v
 }
 
 /** The end of a string that begins at `start` and whose first backslash or control character stands at `stop`, or 0. */
-function escaped(base: usize, start: usize, stop: usize, kinds: u32, pair: usize): usize {
+export function escaped(base: usize, start: usize, stop: usize, kinds: u32, pair: usize): usize {
   const end = load<u8>(stop) == 92 ? escapedEnd(stop) : 0;
   if (end == 0 || (kinds & (loneSurrogate ? BROKEN_TEXT : ESCAPED)) == 0) return 0;
   storePair(pair, base, start, end);

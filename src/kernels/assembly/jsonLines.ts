@@ -45,6 +45,11 @@ export function jsonRows(to: usize, count: u32, stride: u32): void {
   for (let i: u32 = 0, at: u32 = 0; i < count; i++, at += stride) store<u32>(to + (<usize>i << 2), at);
 }
 
+@inline
+function forgetPairs(row: usize, width: usize): void {
+  for (let pair = row; pair < row + width; pair += 8) store<u64>(pair, NULL_PAIR);
+}
+
 /** Reads lines until the limit, the block's end or the capacity. */
 export function jsonLines(context: usize): void {
   const base = <usize>load<u32>(context, BASE);
@@ -69,9 +74,11 @@ export function jsonLines(context: usize): void {
   while (p < limit && start < startsEnd) {
     const index = <u32>((start - starts) >> 2);
     if ((index & (CLEARED - 1)) == 0) clearRows(keys, columns, index);
-    for (let pair = row; pair < row + width; pair += 8) store<u64>(pair, NULL_PAIR);
-    let next = onTrack ? follow(track, keys, base, row, index, p) : 0;
+    forgetPairs(row, width);
+    let next = onTrack ? follow(context, track, keys, base, row, index, p) : 0;
     if (next == 0) {
+      // Of a struct, the walk takes what is there for an earlier one of the same line.
+      if (onTrack) forgetPairs(row, width);
       next = walk(context, base, first, row, index, p);
       if (onTrack) {
         onTrack = leftTrack(context, track, p, end, <u32>((start - last) >> 2));
@@ -87,7 +94,7 @@ export function jsonLines(context: usize): void {
         continue;
       }
       next += <usize>findByte(next, <u32>(end - next), 10) + 1;
-      for (let pair = row; pair < row + width; pair += 8) store<u64>(pair, NULL_PAIR);
+      forgetPairs(row, width);
       clearRow(keys, columns, index);
       store<u32>(host, index);
       host += 4;

@@ -2,11 +2,12 @@
 // column's kernel goes over the pairs only when some value of the batch was something else.
 import { combine, HIGH, notDigits, powers, upperBytes, ZEROS } from "./numbers";
 
-// A column (u32 each): address and length of its key, kinds that its kernel takes, and where quick numbers go.
-export const COLUMN_BYTES: usize = 24;
+// A column (u32 each): address and length of its key, kinds that its kernel takes, where quick numbers go, and the struct that it is a field of.
+export const COLUMN_BYTES: usize = 28;
 const QUICK: usize = 12; // bits of the kind; 0: the column's kernel does it all
 const VALUES: usize = 16;
 const VALID: usize = 20; // per row: 0 null or not there, 1 a value, 2 something for the kernel
+export const PARENT: usize = 24; // number of a column, or `TOP`
 
 // Bits of QUICK.
 const TAKEN: u32 = 1;

@@ -3,9 +3,12 @@
 // A stretch is what stands between two values whose length varies: marks, keys, and texts that had the same length in every sample. It
 // is compared 16 bytes at a time, without a branch between: bytes of the marks and keys must be equal, bytes of a text must be none that
 // ends it or needs a closer look. A line that leaves the track is not wrong, it is read member by member.
-import { CONTEXT_MEMO, columnOf, fillColumn, KEYS, KIND_ANY, KIND_TEXT, NULL_PAIR, otherValue, storePair } from "./json";
-import { isQuick, keepNumber, leaveValue } from "./jsonNumbers";
-import { afterSpace, BACKSLASHES, FLIP, LOW, nestedEnd, numberEnd, stringStop } from "./jsonScan";
+//
+// Objects inside a line are part of it where all samples have the same keys in them: their marks and keys stand in stretches, their values between.
+import { columnOf, escaped, FIELDS, fillColumn, KEYS, KIND_ANY, KIND_TEXT, NULL_PAIR, otherValue, storePair, TOP } from "./json";
+import { isQuick, leaveValue } from "./jsonNumbers";
+import { fieldsEnd, numberOn } from "./jsonObject";
+import { afterSpace, BACKSLASHES, FLIP, LOW, nestedEnd, stringStop } from "./jsonScan";
 
 // Layout (u32 each).
 const STATE: usize = 0;
@@ -19,14 +22,22 @@ const UNKNOWN: u32 = 0;
 const ON: u32 = 1;
 const OFF: u32 = 2;
 
-// A member: where its value begins and ends, counted from the line; its pair and the kinds it takes; 1 if its length varies.
+// A member: where its value begins and ends, counted from the line; its pair and the kinds it takes; how it is laid. Those of an object that is part
+// of the track follow in its place; one whose fields are columns comes before them, without a length.
 const START: usize = 0;
 const END: usize = 4;
 const PAIR: usize = 8;
 const TAKES: usize = 12;
-const VARIES: usize = 16;
+const HOW: usize = 16;
 const MEMBER: usize = 24;
 const MOST_MEMBERS: u32 = 64;
+/** Objects inside objects deeper than this are values. */
+const MOST_DEPTH: u32 = 8;
+
+// How a member is laid.
+const STEADY: u32 = 0; // a text of one length
+const VARIED: u32 = 1;
+const OPENED: u32 = 2; // an object whose fields are columns
 
 // A stretch: header, then texts that it holds (begin and end counted from the stretch, pair), then vectors (bytes that must be equal, which
 // those are, which ones belong to texts).
@@ -89,7 +100,7 @@ export function leftTrack(context: usize, track: usize, p: usize, end: usize, se
  * pairs stored before that are of members that the line has.
  */
 @inline
-export function follow(track: usize, keys: usize, base: usize, row: usize, index: u32, p: usize): usize {
+export function follow(context: usize, track: usize, keys: usize, base: usize, row: usize, index: u32, p: usize): usize {
   const flip = v128.load(FLIP);
   const low = v128.load(LOW);
   const backslash = v128.load(BACKSLASHES);
@@ -121,8 +132,12 @@ export function follow(track: usize, keys: usize, base: usize, row: usize, index
       let end: usize = 0;
       if (c == 34) {
         const close = stringStop(p + 1);
-        // The empty string is another kind.
-        if (load<u8>(close) == 34 && close != p + 1 && (kinds & KIND_TEXT) != 0) {
+        if (load<u8>(close) != 34) {
+          end = escaped(base, p + 1, close, kinds, pair);
+          if (end == 0) return 0;
+          if (kinds != KIND_ANY) leaveValue(columnOf(keys, offset), index, false);
+        } else if (close != p + 1 && (kinds & KIND_TEXT) != 0) {
+          // The empty string is another kind.
           if (kinds != KIND_ANY) {
             storePair(pair, base, p + 1, close);
             leaveValue(columnOf(keys, offset), index, false);
@@ -133,7 +148,7 @@ export function follow(track: usize, keys: usize, base: usize, row: usize, index
         end = numberOn(columnOf(keys, offset), index, base, p, kinds, pair);
       }
       if (end == 0) {
-        end = otherValue(base, p, kinds, pair);
+        end = (kinds & FIELDS) != 0 ? fieldsEnd(context, base, row, index, p, offset) : otherValue(base, p, kinds, pair);
         if (end == 0) return 0;
         if (kinds != KIND_ANY) leaveValue(columnOf(keys, offset), index, load<u64>(pair) == NULL_PAIR);
       }
@@ -143,84 +158,143 @@ export function follow(track: usize, keys: usize, base: usize, row: usize, index
   }
 }
 
-@inline
-function numberOn(column: usize, index: u32, base: usize, p: usize, kinds: u32, pair: usize): usize {
-  const end = numberEnd(p);
-  if (end == 0 || (kinds & 8) == 0) return 0;
-  if (kinds != KIND_ANY) {
-    storePair(pair, base, p, end);
-    keepNumber(column, index, p, end);
-  }
-  return end;
-}
-
 /** Learns a track from lines from `p` to `end`. */
 function learn(context: usize, track: usize, p: usize, end: usize): void {
   const level = load<u32>(track, LEVEL);
   store<u32>(track, level + 1, LEVEL);
   store<u32>(track, OFF, STATE);
   if (level >= LAST_LEVEL) return;
-  const first = p;
-  const members = sampleLine(context, track, p, false, 0);
-  if (members == 0) return;
-  const samples: u32 = level < LOOSE_LEVEL ? 32 << (2 * level) : 0;
-  p = sampledEnd;
-  for (let i: u32 = 0; i < samples && p < end; i++) {
-    if (sampleLine(context, track, p, true, first) != members) break;
-    p = sampledEnd;
+  opening = true;
+  let laid = sampleAndLay(context, track, p, end, level);
+  if (!laid && opened) {
+    opening = false;
+    laid = sampleAndLay(context, track, p, end, level);
   }
-  for (let i: u32 = 0; samples == 0 && i < members; i++) store<u32>(track + MEMBERS + <usize>i * MEMBER, 1, VARIES);
-  if (layTrack(track, first, members)) store<u32>(track, ON, STATE);
+  if (laid) store<u32>(track, ON, STATE);
 }
 
+/** Lays a track by samples; false when the line at `p` is not fit for it, or objects were opened that are not the same in all samples. */
+function sampleAndLay(context: usize, track: usize, p: usize, end: usize, level: u32): bool {
+  const first = p;
+  opened = false;
+  again = false;
+  const members = sampleLine(context, track, p, first);
+  if (members == 0) return false;
+  again = true;
+  p = sampledEnd;
+  const samples: u32 = 32 << (2 * min<u32>(level, LOOSE_LEVEL - 1));
+  for (let i: u32 = 0; i < samples && p < end; i++) {
+    if (sampleLine(context, track, p, first) != members) {
+      if (opened) return false;
+      break;
+    }
+    p = sampledEnd;
+  }
+  for (let i: u32 = 0; level >= LOOSE_LEVEL && i < members; i++) {
+    const member = track + MEMBERS + <usize>i * MEMBER;
+    if (load<u32>(member, HOW) == STEADY) store<u32>(member, VARIED, HOW);
+  }
+  return layTrack(track, first, members);
+}
+
+/** Whether the next samples are to open objects, and whether one did. */
+let opening: bool = false;
+let opened: bool = false;
+/** Whether the sample is compared with the first one. */
+let again: bool = false;
 /** Set by `sampleLine`: after the line. */
 let sampledEnd: usize = 0;
+/** The sample, and the first one; where the last value of each ended; members noted so far. */
+let line: usize = 0;
+let firstLine: usize = 0;
+let gap: usize = 0;
+let firstGap: usize = 0;
+let noted: u32 = 0;
 
 /**
- * Steps through a line, and counts its members; 0 when it is not valid or too rich. The first sample notes them; a further one must have
+ * Steps through the line at `p`, and counts its members; 0 when it is not valid or too rich. The first sample notes them; a further one must have
  * the same bytes between the values, and notes which lengths differ.
  */
-function sampleLine(context: usize, track: usize, line: usize, again: bool, first: usize): u32 {
-  let p = afterSpace(line);
+function sampleLine(context: usize, track: usize, p: usize, first: usize): u32 {
+  line = gap = p;
+  firstLine = firstGap = first;
+  noted = 0;
+  p = afterSpace(p);
   if (load<u8>(p) != 123) return 0;
-  let count: u32 = 0;
-  let gap = line;
-  let firstGap = first;
-  let member = track + MEMBERS;
+  p = sampleObject(context, track, p, TOP, 0);
+  if (p == 0) return 0;
+  p = afterSpace(p);
+  if (load<u8>(p) != 10) return 0;
+  sampledEnd = p + 1;
+  return noted;
+}
+
+/** Which column a key of the sample belongs to. */
+const found: usize = memory.data(8, 4);
+
+/** Steps through the object at `p`, which is the struct column `parent`; answers its end, or 0. */
+function sampleObject(context: usize, track: usize, p: usize, parent: u32, depth: u32): usize {
   while (true) {
     const key = afterSpace(p + 1);
-    if (load<u8>(key) != 34 || count == MOST_MEMBERS) return 0;
+    if (load<u8>(key) != 34) return 0;
     const keyEnd = stringStop(key + 1);
     if (load<u8>(keyEnd) != 34) return 0;
     p = afterSpace(keyEnd + 1);
     if (load<u8>(p) != 58) return 0;
     const start = afterSpace(p + 1);
-    const end = nestedEnd(start);
-    if (end == 0) return 0;
-    if (!again) {
-      store<u32>(member, <u32>(start - line), START);
-      store<u32>(member, <u32>(end - line), END);
-      fillColumn(context, member, PAIR, TAKES, key + 1, <u32>(keyEnd - key - 1));
-      store<u32>(member, <u32>!isSteady(context, start, end, member), VARIES);
+    fillColumn(context, parent, found, 0, 4, key + 1, <u32>(keyEnd - key - 1));
+    const offset = load<u32>(found);
+    const kinds = load<u32>(found, 4);
+    if (depth < MOST_DEPTH && canOpen(start, kinds)) {
+      opened = true;
+      if ((kinds & FIELDS) != 0 && !note(context, track, start + 1, start + 1, offset, kinds)) return 0;
+      // What nobody needs is the struct of no column's field.
+      p = sampleObject(context, track, start, offset >> 3, depth + 1);
+      if (p == 0) return 0;
     } else {
-      const firstStart = first + <usize>load<u32>(member, START);
-      const firstEnd = first + <usize>load<u32>(member, END);
-      if (start - gap != firstStart - firstGap || memory.compare(gap, firstGap, start - gap) != 0) return 0;
-      if (end - start != firstEnd - firstStart || load<u8>(start) != 34) store<u32>(member, 1, VARIES);
-      firstGap = firstEnd;
+      p = nestedEnd(start);
+      if (p == 0 || !note(context, track, start, p, offset, kinds)) return 0;
     }
-    count++;
-    gap = end;
-    p = afterSpace(end);
+    p = afterSpace(p);
     const mark = load<u8>(p);
-    if (mark == 125) break;
+    if (mark == 125) return p + 1;
     if (mark != 44) return 0;
-    member += MEMBER;
   }
-  p = afterSpace(p + 1);
-  if (load<u8>(p) != 10) return 0;
-  sampledEnd = p + 1;
-  return count;
+}
+
+/** Whether a value is an object with keys whose place as a whole nobody needs. */
+function canOpen(start: usize, kinds: u32): bool {
+  if (!opening || load<u8>(start) != 123 || load<u8>(afterSpace(start + 1)) != 34) return false;
+  return kinds == KIND_ANY || (kinds & FIELDS) != 0;
+}
+
+/** Notes a value of the first sample, or compares one with it; false where there are too many, or they differ. */
+function note(context: usize, track: usize, start: usize, end: usize, offset: u32, kinds: u32): bool {
+  if (noted == MOST_MEMBERS) return false;
+  const member = track + MEMBERS + <usize>noted * MEMBER;
+  if (!again) {
+    // Of two objects for one struct the second counts, and the fields of the first do not: such lines are the host's.
+    if ((kinds & FIELDS) != 0 && isNoted(track, offset)) return false;
+    store<u32>(member, <u32>(start - line), START);
+    store<u32>(member, <u32>(end - line), END);
+    store<u32>(member, offset, PAIR);
+    store<u32>(member, kinds, TAKES);
+    store<u32>(member, start == end ? OPENED : isSteady(context, start, end, member) ? STEADY : VARIED, HOW);
+  } else {
+    const firstStart = firstLine + <usize>load<u32>(member, START);
+    const firstEnd = firstLine + <usize>load<u32>(member, END);
+    if (start - gap != firstStart - firstGap || memory.compare(gap, firstGap, start - gap) != 0) return false;
+    if (start != end && (end - start != firstEnd - firstStart || load<u8>(start) != 34)) store<u32>(member, VARIED, HOW);
+    firstGap = firstEnd;
+  }
+  noted++;
+  gap = end;
+  return true;
+}
+
+function isNoted(track: usize, offset: u32): bool {
+  for (let i: u32 = 0; i < noted; i++) if (load<u32>(track + MEMBERS + <usize>i * MEMBER, PAIR) == offset) return true;
+  return false;
 }
 
 /** Whether the value is a text without escapes that the column takes as it stands; one that takes numbers at once has marks to keep. */
@@ -249,7 +323,11 @@ function layTrack(track: usize, first: usize, members: u32): bool {
     if (laying > lastStretch) return false;
     const pair = load<u32>(member, PAIR);
     const kinds = load<u32>(member, TAKES);
-    if (load<u32>(member, VARIES) != 0) {
+    const how = load<u32>(member, HOW);
+    if (how == OPENED) {
+      // Where its first field begins: what counts is that the struct is there.
+      layText(0, pair);
+    } else if (how == VARIED) {
       store<u32>(laying, pair, OFFSET);
       store<u32>(laying, kinds, KINDS);
       endStretch(VALUE);

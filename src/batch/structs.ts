@@ -1,0 +1,47 @@
+import { internalError } from "../common/errors.js";
+import type { DataType } from "../schema/types.js";
+import type { Column, ObjectColumn } from "./column.js";
+import { columnReader } from "./reader.js";
+
+// Beside the columns, not in them, as with codes: whoever makes a column of another one must not take over its fields unseen.
+const known = new WeakMap<object, readonly Column[]>();
+
+/** The columns of a struct's fields, in their order, for a column that `structColumn` made; null for every other one. */
+export const fieldColumns = (column: object): readonly Column[] | null => known.get(column) ?? null;
+
+/**
+ * A struct column of `length` rows by its fields, each of which is null wherever the struct is. Objects are made when somebody asks for them: a step
+ * that goes by the fields does without.
+ */
+export function structColumn(type: DataType, fields: readonly Column[], valid: Uint8Array | null, length: number): ObjectColumn {
+  if (type.kind !== "struct") throw internalError(`a column of ${type.kind} has no fields`);
+  const names = type.fields.map((field) => field.name);
+  let values: readonly unknown[] | null = null;
+  const column: ObjectColumn = {
+    layout: "object",
+    type,
+    length,
+    valid,
+    get values() {
+      values ??= objectsOf(names, fields, valid, length);
+      return values;
+    },
+  };
+  known.set(column, fields);
+  return column;
+}
+
+function objectsOf(names: readonly string[], fields: readonly Column[], valid: Uint8Array | null, length: number): unknown[] {
+  const readers = fields.map(columnReader);
+  const objects: unknown[] = [];
+  for (let row = 0; row < length; row++) {
+    if (valid !== null && valid[row] === 0) {
+      objects.push(null);
+      continue;
+    }
+    const object: { [name: string]: unknown } = {};
+    for (let k = 0; k < names.length; k++) object[names[k] as string] = readers[k]?.(row) ?? null;
+    objects.push(object);
+  }
+  return objects;
+}

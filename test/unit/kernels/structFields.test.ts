@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import { builderFor } from "../../../src/batch/builder.js";
+import type { Batch, Column } from "../../../src/batch/column.js";
+import { columnReader } from "../../../src/batch/reader.js";
+import { structColumn } from "../../../src/batch/structs.js";
+import type { Bound } from "../../../src/expr/nodes.js";
+import { compileRows } from "../../../src/kernels/compile.js";
+import { type DataType, parseType, type Schema, types, type Value } from "../../../src/schema/types.js";
+import type { RowOp } from "../../../src/task/protocol.js";
+
+const inner = parseType("struct(x: int64)");
+const type = parseType("struct(id: int32, name: utf8, in: struct(x: int64))");
+const schema: Schema = [
+  { name: "v", type: types.int32, nullable: true },
+  { name: "s", type, nullable: true },
+];
+const build = (of: DataType, values: readonly Value[]): Column => {
+  const builder = builderFor(of);
+  for (const value of values) builder.append(value);
+  return builder.finish();
+};
+const v = build(types.int32, [1, 2, 3, 4]);
+const valid = Uint8Array.of(1, 0, 1, 1);
+const byFields = structColumn(
+  type,
+  [
+    build(types.int32, [7, null, null, 9]),
+    build(types.utf8, ["a", null, "c", "d"]),
+    structColumn(inner, [build(types.int64, [5n, null, null, null])], Uint8Array.of(1, 0, 0, 1), 4),
+  ],
+  valid,
+  4,
+);
+const objects = [
+  { id: 7, name: "a", in: { x: 5n } },
+  null,
+  { id: null, name: "c", in: null },
+  { id: 9, name: "d", in: { x: null } },
+];
+const byObjects = build(type, objects);
+
+const at = (index: number, of: DataType): Bound => ({ kind: "column", index, name: "", type: of, nullable: true });
+const call = (fn: string, args: readonly Bound[], of: DataType, options = {}): Bound => {
+  return { kind: "call", fn, args, options, type: of, nullable: true };
+};
+const field = (struct: Bound, name: string, of: DataType): Bound => call("field", [struct], of, { name });
+const s = at(1, type);
+const project = (...exprs: readonly Bound[]): RowOp => {
+  return { kind: "project", columns: exprs.map((expr, i) => ({ name: `c${i}`, expr })) };
+};
+
+const chains: readonly (readonly [string, readonly RowOp[], readonly (readonly unknown[])[]])[] = [
+  ["a field as it is", [project(field(s, "id", types.int32))], [[7], [null], [null], [9]]],
+  [
+    "a field of a field",
+    [project(field(field(s, "in", inner), "x", types.int64), at(0, types.int32))],
+    [
+      [5n, 1],
+      [null, 2],
+      [null, 3],
+      [null, 4],
+    ],
+  ],
+  [
+    "a struct of a struct, and a field computed with",
+    [project(field(s, "in", inner), call("upper", [field(s, "name", types.utf8)], types.utf8))],
+    [
+      [{ x: 5n }, "A"],
+      [null, null],
+      [null, "C"],
+      [{ x: null }, "D"],
+    ],
+  ],
+  [
+    "a filter alone",
+    [{ kind: "filter", predicate: call("isNotNull", [field(s, "id", types.int32)], types.bool) }],
+    [
+      [1, objects[0]],
+      [4, objects[3]],
+    ],
+  ],
+  [
+    "a field behind a projection",
+    [
+      { kind: "filter", predicate: call("isNotNull", [field(s, "name", types.utf8)], types.bool) },
+      project(at(0, types.int32), s),
+      project(field(s, "id", types.int32), field(s, "name", types.utf8)),
+    ],
+    [
+      [7, "a"],
+      [null, "c"],
+      [9, "d"],
+    ],
+  ],
+];
+
+describe("fields of structs", () => {
+  it.each(chains)("%s", async (_, ops, expected) => {
+    const output = ops.reduce<Schema>(
+      (before, op) =>
+        op.kind === "filter" ? before : op.columns.map(({ name, expr }) => ({ name, type: expr.type, nullable: true })),
+      schema,
+    );
+    for (const interpreted of [false, true]) {
+      const kernel = await compileRows(ops, schema, output, { interpreted });
+      // One kernel sees batches of both kinds.
+      for (const struct of [byFields, byObjects, byFields]) {
+        const source: Batch = { schema, length: 4, columns: [v, struct], selection: null, origin: null };
+        const { batch } = kernel.run(source, () => expect.fail("a row failed"));
+        const readers = batch.columns.map(columnReader);
+        const rows = [...(batch.selection ?? [0, 1, 2, 3])].map((row) => readers.map((read) => read(row)));
+        expect(rows).toEqual(expected);
+        expect(batch.columns).toHaveLength(output.length);
+      }
+    }
+  });
+});
