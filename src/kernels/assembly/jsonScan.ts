@@ -9,6 +9,8 @@ export const FLIP: usize = memory.data<u8>([130, 130, 130, 130, 130, 130, 130, 1
 export const LOW: usize = memory.data<u8>([161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161], 16);
 export const BACKSLASHES: usize = memory.data<u8>([92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92], 16);
 const ZEROS: usize = memory.data<u8>([48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48], 16);
+const MINUSES: usize = memory.data<u8>([45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45], 16);
+const TWELVES: usize = memory.data<u8>([12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12], 16);
 const NINES: usize = memory.data<u8>([9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9], 16);
 
 /** Nested values deeper than this are left to the host. */
@@ -66,24 +68,25 @@ export function hexUnit(p: usize): i32 {
 export function escapedEnd(p: usize): usize {
   loneSurrogate = false;
   while (true) {
-    p = stringStop(p);
-    const c = <u32>load<u8>(p);
-    if (c == QUOTE) return p;
-    if (c != BACKSLASH) return 0;
     const kind = <u32>load<u8>(p, 1);
     if (kind == 117) {
       const unit = hexUnit(p + 2);
       if (unit < 0) return 0;
       p += 6;
-      if ((unit & 0xf800) != 0xd800) continue;
-      const low = (unit & 0x0400) == 0 && load<u16>(p) == 0x755c ? hexUnit(p + 2) : -1;
-      if (low >= 0 && (low & 0xfc00) == 0xdc00) p += 6;
-      else loneSurrogate = true;
+      if ((unit & 0xf800) == 0xd800) {
+        const low = (unit & 0x0400) == 0 && load<u16>(p) == 0x755c ? hexUnit(p + 2) : -1;
+        if (low >= 0 && (low & 0xfc00) == 0xdc00) p += 6;
+        else loneSurrogate = true;
+      }
     } else if (isEscape(kind)) {
       p += 2;
     } else {
       return 0;
     }
+    p = stringStop(p);
+    const c = <u32>load<u8>(p);
+    if (c == QUOTE) return p;
+    if (c != BACKSLASH) return 0;
   }
 }
 
@@ -92,35 +95,58 @@ function isEscape(c: u32): bool {
   return c == 34 || c == 92 || c == 47 || c == 98 || c == 102 || c == 110 || c == 114 || c == 116;
 }
 
-/** The end of a number; 0 when it has not the grammar of one. */
+/** Which of the 16 bytes at `p` are digits. */
+@inline
+function digitMask(p: usize): u32 {
+  const v = i8x16.sub(v128.load(p), v128.load(ZEROS));
+  return <u32>i8x16.bitmask(i8x16.eq(i8x16.min_u(v, v128.load(NINES)), v));
+}
+
+/** Which of the 16 bytes at `p` lie from the minus to the nine: the digits, minus, point, and the slash. */
+@inline
+function likeMask(p: usize): u32 {
+  const v = i8x16.sub(v128.load(p), v128.load(MINUSES));
+  return <u32>i8x16.bitmask(i8x16.eq(i8x16.min_u(v, v128.load(TWELVES)), v));
+}
+
+/**
+ * The end of a number; 0 when it has not the grammar of one. Whoever reads on waits for the end alone: it is found in as few steps as can be, and
+ * what stands before it is judged aside.
+ */
 @inline
 export function numberEnd(p: usize): usize {
-  const v = i8x16.sub(v128.load(p), v128.load(ZEROS));
-  const digits = <u32>i8x16.bitmask(i8x16.eq(i8x16.min_u(v, v128.load(NINES)), v));
-  const minus = <u32>(load<u8>(p) == 45);
-  const fromFirst = digits >> minus;
-  const whole = <u32>ctz(~fromFirst);
-  let length = minus + whole;
-  if (length > 14) return longNumberEnd(p);
-  if (whole - 1 > 0 && (whole == 0 || <u32>load<u8>(p + minus) == 48)) return 0;
-  let c = <u32>load<u8>(p + length);
-  if (c == 46) {
-    const places = <u32>ctz(~(fromFirst >> (whole + 1)));
-    length += 1 + places;
-    if (length > 15) return longNumberEnd(p);
-    if (places == 0) return 0;
-    c = <u32>load<u8>(p + length);
+  let like = likeMask(p);
+  let digits = digitMask(p);
+  if (like == 0xffff) {
+    like |= likeMask(p + 16) << 16;
+    digits |= digitMask(p + 16) << 16;
+    if (like == 0xffffffff) return longNumberEnd(p);
   }
-  return (c | 32) == 101 ? longNumberEnd(p) : p + length;
+  const length = <u32>ctz(~like);
+  const end = p + <usize>length;
+  if ((<u32>load<u8>(end) | 32) == 101) return longNumberEnd(p);
+  const minus = <u32>(load<u8>(p) == 45);
+  let whole = length - minus;
+  // What is no digit, behind the minus: nothing, or one point between digits.
+  const others = (~digits & ((1 << length) - 1)) ^ minus;
+  if (others != 0) {
+    const point = <u32>ctz(others);
+    if ((others & (others - 1)) != 0 || load<u8>(p + <usize>point) != 46 || point + 1 == length) return 0;
+    whole = point - minus;
+  }
+  return whole == 0 || (whole > 1 && load<u8>(p + <usize>minus) == 48) ? 0 : end;
 }
 
 @inline
 function afterDigits(p: usize): usize {
-  while (<u32>load<u8>(p) - 48 < 10) p++;
-  return p;
+  while (true) {
+    const digits = digitMask(p);
+    if (digits != 0xffff) return p + <usize>ctz(~digits);
+    p += 16;
+  }
 }
 
-/** `numberEnd` byte by byte, for numbers of any length. */
+/** `numberEnd` for numbers of any length. */
 function longNumberEnd(p: usize): usize {
   if (load<u8>(p) == 45) p++;
   let q = afterDigits(p);
@@ -140,12 +166,13 @@ function longNumberEnd(p: usize): usize {
   return q;
 }
 
-/** The end of `true`, `false` or `null`. */
+/** The end of `true`, `false` or `null`. Which of them it is decides no branch: nobody could guess it. */
 @inline
 export function literalEnd(p: usize): usize {
   const word = load<u32>(p);
-  if (word == 0x65757274 || word == 0x6c6c756e) return p + 4;
-  return word == 0x736c6166 && load<u8>(p, 4) == 101 ? p + 5 : 0;
+  const isFalse = <u32>(word == 0x736c6166);
+  const known = <u32>(word == 0x65757274) | <u32>(word == 0x6c6c756e) | (isFalse & <u32>(load<u8>(p, 4) == 101));
+  return known != 0 ? p + 4 + <usize>isFalse : 0;
 }
 
 /** The end of a string, number or literal. */
