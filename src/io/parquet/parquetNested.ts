@@ -1,8 +1,6 @@
-import { builderFor, type ColumnBuilder } from "../../batch/builder.js";
-import type { Batch, Column } from "../../batch/column.js";
-import { rowCount } from "../../batch/column.js";
+import { type Batch, rowCount } from "../../batch/column.js";
 import { encodeIpcStream } from "../../batch/ipc.js";
-import { columnReader } from "../../batch/reader.js";
+import { RowBuffer } from "../../batch/rowBuffer.js";
 import type { Schema } from "../../schema/types.js";
 import { encodeFooterLike, type Footer, magic, parseFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
 import type { Compression } from "./parquetPages.js";
@@ -22,16 +20,15 @@ export class NestedParquetWriter {
   readonly #schema: Schema;
   readonly #options: ParquetOptions;
   readonly #groups: RowGroup[] = [];
-  #builders: readonly ColumnBuilder[];
+  readonly #buffer: RowBuffer;
   #first: Footer | null = null;
   #rows = 0;
-  #bufferedRows = 0;
 
   constructor(output: OutputFile, schema: Schema, options: ParquetOptions) {
     this.#output = output;
     this.#schema = schema;
     this.#options = options;
-    this.#builders = this.#newBuilders();
+    this.#buffer = new RowBuffer(schema);
     output.write([magic]);
   }
 
@@ -41,35 +38,27 @@ export class NestedParquetWriter {
 
   /** A rough figure: values of nested types have no known size. */
   get bufferedBytes(): number {
-    return this.#bufferedRows * this.#schema.length * 32;
-  }
-
-  #newBuilders(): ColumnBuilder[] {
-    return this.#schema.map((field) => builderFor(field.type));
+    return this.#buffer.length * this.#schema.length * 32;
   }
 
   write(batch: Batch): void {
-    const readers = batch.columns.map(columnReader);
     const count = rowCount(batch);
-    for (let i = 0; i < count; i++) {
-      const row = batch.selection === null ? i : (batch.selection[i] as number);
-      readers.forEach((read, c) => {
-        this.#builders[c]?.append(read(row));
-      });
-      this.#rows++;
-      if (++this.#bufferedRows === this.#options.rowGroupRows) this.flushRowGroup();
+    const most = this.#options.rowGroupRows;
+    for (let from = 0; from < count; ) {
+      const to = Math.min(count, from + most - this.#buffer.length);
+      this.#buffer.add(batch, from, to);
+      this.#rows += to - from;
+      if (this.#buffer.length === most) this.flushRowGroup();
+      from = to;
     }
   }
 
   flushRowGroup(): void {
-    if (this.#bufferedRows > 0) this.#encode();
+    if (this.#buffer.length > 0) this.#encode();
   }
 
   #encode(): void {
-    const columns: readonly Column[] = this.#builders.map((builder) => builder.finish());
-    const batch: Batch = { schema: this.#schema, length: this.#bufferedRows, columns, selection: null, origin: null };
-    this.#builders = this.#newBuilders();
-    this.#bufferedRows = 0;
+    const batch = this.#buffer.take();
     const { Table, WriterPropertiesBuilder, writeParquet } = parquetWasm();
     const properties = new WriterPropertiesBuilder()
       .setCompression(wasmCompression[this.#options.compression])

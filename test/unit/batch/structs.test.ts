@@ -5,6 +5,7 @@ import type { Batch, Column } from "../../../src/batch/column.js";
 import { copyBatch, gatherColumn, sliceBatch } from "../../../src/batch/gather.js";
 import { encodeIpcStream } from "../../../src/batch/ipc.js";
 import { columnReader } from "../../../src/batch/reader.js";
+import { RowBuffer } from "../../../src/batch/rowBuffer.js";
 import { fieldColumns, structColumn } from "../../../src/batch/structs.js";
 import { keptBatchViews } from "../../../src/kernels/kernelViews.js";
 import { type DataType, parseType, type Value } from "../../../src/schema/types.js";
@@ -75,6 +76,11 @@ describe("a struct column by its fields", () => {
         expect(read(copied)).toEqual(values);
         const kept = keptBatchViews(batchOf(column))().columns[0];
         expect(read(kept)).toEqual(values);
+        const buffer = new RowBuffer(batchOf(column).schema);
+        for (let row = 0; row < values.length; row += 3) buffer.add(batchOf(column), row, Math.min(row + 3, values.length));
+        if (values.length > 0) buffer.add(batchOf(plain(values)), 0, 1);
+        const joined = buffer.take().columns[0];
+        expect(read(joined)).toEqual([...values, ...values.slice(0, 1)]);
         for (const one of [gathered, sliced, copied, kept]) expect(fieldColumns(one as Column)).toHaveLength(3);
       }),
     );
