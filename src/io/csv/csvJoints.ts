@@ -50,8 +50,10 @@ export class CsvJoints {
     }
   }
 
+  /** Whether a line's text ends before `at`. A carriage return before the line feed is none of it. */
   private ends(bytes: Buffer, at: number): boolean {
     const byte = bytes[at];
-    return byte === this.newline || (this.newline === 10 && byte === 13 && bytes[at + 1] === 10);
+    if (this.newline !== 10) return byte === this.newline;
+    return byte === 10 ? bytes[at - 1] !== 13 : byte === 13 && bytes[at + 1] === 10;
   }
 }

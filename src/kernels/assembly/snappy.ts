@@ -177,7 +177,7 @@ export function snappyElements(from: usize, length: usize, to: usize, room: usiz
       if (less >= 60) {
         const width = less - 59;
         if (width > end - from) return -1;
-        less = <usize>(load<u32>(from) & (<u32>0xffffffff >> (<u32>(4 - width) << 3)));
+        less = <usize>(load<u32>(from) & (<u32>0xffffffff >> ((4 - <u32>width) << 3)));
         from += width;
       }
       if (less >= end - from || less >= last - out) return -1;
