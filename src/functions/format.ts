@@ -64,21 +64,48 @@ function formatDigits(value: number, exponential: string): string {
   return `${sign}${whole}.${digits.slice(exponent + 1) || "0"}`;
 }
 
+/** Texts of days, by the last bits of their numbers: most dates of a file are of a few years. */
+const keptDays = 2048;
+const dayNumbers = new Float64Array(keptDays).fill(Number.NaN);
+const dayTexts: string[] = [];
+
 /** `2024-01-05`; years before 1 as `0044-03-15 (BC)`. */
 export function formatDate(days: number): string {
+  const slot = days & (keptDays - 1);
+  if (dayNumbers[slot] === days) return dayTexts[slot] as string;
+  dayNumbers[slot] = days;
+  const text = dayText(days);
+  dayTexts[slot] = text;
+  return text;
+}
+
+function dayText(days: number): string {
   const { year, month, day } = civilFromDays(days);
   const text = `${pad(year > 0 ? year : 1 - year, 4)}-${pad(month, 2)}-${pad(day, 2)}`;
   return year > 0 ? text : `${text} (BC)`;
 }
 
 /** `2024-01-05 10:11:12.5`: as many digits behind the point as needed, at most six. */
-export function formatTimestamp(micros: bigint): string {
-  const rest = microsOfDay(micros);
+export const formatTimestamp = (micros: bigint): string => timestampText(daysOfMicros(micros), microsOfDay(micros));
+
+const dayMicros = 86_400_000_000;
+
+/** The same of microseconds that are an exact double. */
+export function formatNearTimestamp(micros: number): string {
+  const days = Math.floor(micros / dayMicros);
+  return timestampText(days, micros - days * dayMicros);
+}
+
+const twoDigits = Array.from({ length: 60 }, (_, value) => pad(value, 2));
+
+function timestampText(days: number, rest: number): string {
   const seconds = Math.floor(rest / 1e6);
-  const fraction = rest % 1e6;
-  const clock = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60].map((part) => pad(part, 2)).join(":");
+  const fraction = rest - seconds * 1e6;
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  const clock = `${twoDigits[hours]}:${twoDigits[minutes - hours * 60]}:${twoDigits[seconds - minutes * 60]}`;
   const tail = fraction === 0 ? "" : `.${pad(fraction, 6).replace(/0+$/, "")}`;
-  return `${formatDate(daysOfMicros(micros))} ${clock}${tail}`;
+  return `${formatDate(days)} ${clock}${tail}`;
 }
 
 /** Printable ASCII as it is, every other byte (and the backslash and quotes) as `\xFF`. */

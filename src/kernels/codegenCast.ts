@@ -1,5 +1,6 @@
 import { castCanFail, castValue, mostExactScale } from "../functions/cast.js";
 import { RowFailure } from "../functions/definition.js";
+import { formatDate, formatNearTimestamp } from "../functions/format.js";
 import type { Bound } from "../expr/nodes.js";
 import { type DataType, isInteger, typeName, type Value, valueForm } from "../schema/types.js";
 import { roundedQuotient } from "./codegenNarrow.js";
@@ -57,6 +58,10 @@ function narrowCast(row: RowStatements, a: Narrow, input: Piece, bound: Cast): P
   const from = bound.input.type;
   const to = bound.type;
   const { isNull } = input;
+  if (to.kind === "utf8" && (from.kind === "date" || from.kind === "timestamp")) {
+    const format = from.kind === "date" ? formatDate : formatNearTimestamp;
+    return { value: `${row.scope.constant(`text of ${from.kind}`, format)}(${a.text})`, isNull };
+  }
   if (from.kind === "date") return to.kind === "timestamp" ? midnight(row, a, isNull) : null;
   if (from.kind === "timestamp") return to.kind === "date" ? dayOfTimestamp(row, a, isNull) : null;
   if (from.kind === "decimal") return decimalCast(row, a, input, from.scale, bound);
