@@ -1,8 +1,9 @@
 import { assertNever, required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { Schema } from "../schema/types.js";
-import { builderFor, newFixed } from "./builder.js";
+import { builderFor } from "./builder.js";
 import type { Batch, BytesColumn, Column, FixedColumn, ObjectColumn, WideColumn } from "./column.js";
+import { concatFixed, concatValid, concatWide } from "./concat.js";
 import { copyBatch, sliceBatch } from "./gather.js";
 import { fieldColumns, structColumn } from "./structs.js";
 
@@ -61,27 +62,13 @@ function joinColumns(type: Column["type"], parts: readonly Column[], length: num
   const [first] = parts;
   if (first === undefined) return builderFor(type, 0).finish();
   if (parts.length === 1) return first;
-  const valid = joinValid(parts, length);
+  const valid = concatValid(parts, length);
   const { layout } = first;
   switch (layout) {
-    case "fixed": {
-      const values = newFixed(type, length) as Float64Array;
-      let at = 0;
-      for (const part of parts as readonly FixedColumn[]) {
-        values.set(part.values as Float64Array, at);
-        at += part.length;
-      }
-      return { layout, type, length, values, valid };
-    }
-    case "wide": {
-      const values = new BigInt64Array(length * 2);
-      let at = 0;
-      for (const part of parts as readonly WideColumn[]) {
-        values.set(part.values, at);
-        at += part.length * 2;
-      }
-      return { layout, type, length, values, valid };
-    }
+    case "fixed":
+      return concatFixed(type, parts as readonly FixedColumn[], length, valid);
+    case "wide":
+      return concatWide(type, parts as readonly WideColumn[], length, valid);
     case "bytes":
       return joinBytes(type, parts as readonly BytesColumn[], length, valid);
     case "object":
@@ -89,17 +76,6 @@ function joinColumns(type: Column["type"], parts: readonly Column[], length: num
     default:
       return assertNever(layout, "column layout");
   }
-}
-
-function joinValid(parts: readonly Column[], length: number): Uint8Array | null {
-  if (parts.every((part) => part.valid === null)) return null;
-  const valid = new Uint8Array(length).fill(1);
-  let at = 0;
-  for (const part of parts) {
-    if (part.valid !== null) valid.set(part.valid, at);
-    at += part.length;
-  }
-  return valid;
 }
 
 /** Of columns whose texts stand one after the other from 0 on, as copies have them. */

@@ -1,5 +1,6 @@
-import { layoutOf, newFixed } from "../batch/builder.js";
+import { layoutOf } from "../batch/builder.js";
 import { type Coded, codedColumn, codesOf, textColumn } from "../batch/coded.js";
+import { concatFixed, concatValid, concatWide } from "../batch/concat.js";
 import { copyBatch } from "../batch/gather.js";
 import type { Batch, BytesColumn, Column, FixedColumn, ObjectColumn, WideColumn } from "../batch/column.js";
 import { assertNever, required } from "../common/assert.js";
@@ -62,24 +63,10 @@ export function concatColumns(type: DataType, parts: readonly Column[]): Column 
   const valid = concatValid(parts, length);
   const layout = layoutOf(type);
   switch (layout) {
-    case "fixed": {
-      const values = newFixed(type, length) as Float64Array;
-      let at = 0;
-      for (const part of parts as readonly FixedColumn[]) {
-        values.set(part.values as Float64Array, at);
-        at += part.length;
-      }
-      return { layout, type, length, values, valid };
-    }
-    case "wide": {
-      const values = new BigInt64Array(length * 2);
-      let at = 0;
-      for (const part of parts as readonly WideColumn[]) {
-        values.set(part.values, at);
-        at += part.length * 2;
-      }
-      return { layout, type, length, values, valid };
-    }
+    case "fixed":
+      return concatFixed(type, parts as readonly FixedColumn[], length, valid);
+    case "wide":
+      return concatWide(type, parts as readonly WideColumn[], length, valid);
     case "bytes":
       return concatBytes(type, parts as readonly BytesColumn[], length, valid);
     case "object":
@@ -123,17 +110,6 @@ function concatCodes(parts: readonly Column[], length: number): BytesColumn | nu
     at += rows;
   }
   return codedColumn({ codes, texts: textColumn(first.texts.type, texts) }, length);
-}
-
-function concatValid(parts: readonly Column[], length: number): Uint8Array | null {
-  if (parts.every((part) => part.valid === null)) return null;
-  const valid = new Uint8Array(length).fill(1);
-  let at = 0;
-  for (const part of parts) {
-    if (part.valid !== null) valid.set(part.valid.subarray(0, part.length), at);
-    at += part.length;
-  }
-  return valid;
 }
 
 function concatBytes(type: DataType, parts: readonly BytesColumn[], length: number, valid: Uint8Array | null): BytesColumn {

@@ -3,7 +3,8 @@ import { columnReader } from "../../batch/reader.js";
 import type { JsonValue } from "../../expr/nodes.js";
 import type { Schema } from "../../schema/types.js";
 import { jsonText } from "./sinkJsonl.js";
-import { LineFileWriter, type LineFormat } from "./sinkLines.js";
+import type { LineFormat } from "./sinkLineFormat.js";
+import { LineFileWriter } from "./sinkLines.js";
 import type { OutputTarget } from "./sinkOutput.js";
 import { type CellWriter, scalarWriter, TextOut } from "./sinkText.js";
 

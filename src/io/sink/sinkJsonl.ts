@@ -3,7 +3,8 @@ import { columnReader } from "../../batch/reader.js";
 import { assertNever } from "../../common/assert.js";
 import { formatDate, formatDecimal, formatTimestamp } from "../../functions/format.js";
 import type { DataType, Schema, Value } from "../../schema/types.js";
-import { LineFileWriter, type LineFormat } from "./sinkLines.js";
+import type { LineFormat } from "./sinkLineFormat.js";
+import { LineFileWriter } from "./sinkLines.js";
 import type { OutputTarget } from "./sinkOutput.js";
 import { type CellWriter, dateWriter, scalarWriter, type TextOut, timestampWriter } from "./sinkText.js";
 

@@ -2,7 +2,7 @@ import { type Batch, type Column, rowCount } from "../../batch/column.js";
 import { lineSlot, lineStop } from "../../kernels/lineKernels.js";
 import { loadSlice, loadTexts, loadValues, type SliceColumn } from "../parquet/parquetSlice.js";
 import { type CellPlaces, isKnown, LineRoom, listRows } from "./sinkLineRoom.js";
-import type { LineFormat } from "./sinkLines.js";
+import type { LineFormat } from "./sinkLineFormat.js";
 import { type CellWriter, TextOut } from "./sinkText.js";
 
 /** What the kernel may write, or read, behind the end of a text. */

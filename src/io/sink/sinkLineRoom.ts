@@ -4,7 +4,7 @@ import { cellBytes, cellKind, cellSlot, type LineKernels, lineContextBytes, line
 import { parquetKernels } from "../../kernels/parquet.js";
 import { endSharing, shareReaderKernels } from "../../kernels/taskKernels.js";
 import type { Kernels } from "../../kernels/wasm.js";
-import type { LineFormat } from "./sinkLines.js";
+import type { LineFormat } from "./sinkLineFormat.js";
 
 /** Bytes of text that are collected before they are given on. */
 const textBytes = 1 << 20;

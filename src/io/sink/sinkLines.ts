@@ -1,34 +1,13 @@
 import { type Batch, type Column, rowCount } from "../../batch/column.js";
 import { LineBatch } from "./sinkLineBatch.js";
+import type { LineFormat } from "./sinkLineFormat.js";
 import { isMostlyKnown, LineRoom } from "./sinkLineRoom.js";
-import type { Schema } from "../../schema/types.js";
 import type { OutputSummary, OutputTarget } from "./sinkOutput.js";
 import { type CellWriter, TextOut } from "./sinkText.js";
 
 const flushBytes = 1 << 20;
 /** For fewer rows at a time it is not worth bringing them into kernel memory. */
 const fewRows = 64;
-
-/** How a format writes rows as lines. */
-export interface LineFormat {
-  readonly schema: Schema;
-  /** What a file begins with; null for nothing. */
-  readonly header: Uint8Array | null;
-  /** What stands before each value. */
-  readonly heads: readonly Uint8Array[];
-  /** What ends a line; at most 16 bytes. */
-  readonly tail: Uint8Array;
-  /** What stands for null. */
-  readonly none: Uint8Array;
-  readonly json: boolean;
-  /** Byte codes, of CSV. */
-  readonly delimiter: number;
-  readonly quote: number;
-  /** Whether the kernel may write the values of a column, where it can. */
-  takes(column: Column): boolean;
-  /** A writer of the values of a column that are not null. */
-  cell(column: Column, out: TextOut): CellWriter;
-}
 
 /** Writes rows as lines of text. */
 export class LineFileWriter {
