@@ -81,14 +81,13 @@ export class TextView {
 
   #open(): void {
     this.#buffer = bufferOver(this.#bytes);
-    this.#kept = { starts: new Int32Array(keptTexts), sizes: new Int32Array(keptTexts), texts: [] };
     const { low, high, total } = spanOf(this.#starts, this.#ends, this.#bytes.length);
     const span = high - low;
-    if (span > 4096 && span / sparseBlock > total) return;
-    if (span <= 0 || isAscii(this.#bytes.subarray(low, high))) {
+    const isSparse = span > 4096 && span / sparseBlock > total;
+    if (!isSparse && (span <= 0 || isAscii(this.#bytes.subarray(low, high)))) {
       this.#base = low;
       this.#block = this.#buffer.toString("latin1", low, high);
-    }
+    } else this.#kept = { starts: new Int32Array(keptTexts), sizes: new Int32Array(keptTexts), texts: [] };
   }
 }
 

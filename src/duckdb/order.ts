@@ -1,4 +1,4 @@
-import { isWholeRow } from "../optimize/rowOrder.js";
+import { isWholeRow, wantedNodes } from "../optimize/rowOrder.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { outerOrder } from "./userSql.js";
 
@@ -61,16 +61,7 @@ export function consumers(root: BoundNode): ReadonlyMap<BoundNode, number> {
 
 /** The nodes whose row order somebody above looks at; only they carry hidden order columns. `ordered` says which aggregates look. */
 export function orderedNodes(root: BoundNode, wanted: boolean, ordered: (node: BoundNode) => boolean): ReadonlySet<BoundNode> {
-  const marked = new Set<BoundNode>();
-  const visited = new Set<BoundNode>();
-  const visit = (node: BoundNode, wanted: boolean): void => {
-    if (visited.has(node) && (!wanted || marked.has(node))) return;
-    visited.add(node);
-    if (wanted) marked.add(node);
-    for (const input of boundInputs(node)) visit(input, asks(node, input, wanted, ordered));
-  };
-  visit(root, wanted);
-  return marked;
+  return wantedNodes([root], wanted, (node, isWanted, input) => asks(node, input, isWanted, ordered));
 }
 
 function asks(node: BoundNode, input: BoundNode, wanted: boolean, ordered: (node: BoundNode) => boolean): boolean {

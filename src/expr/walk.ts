@@ -1,5 +1,15 @@
 import { assertNever } from "../common/assert.js";
+import type { Field } from "../schema/types.js";
 import type { Bound, Expr } from "./nodes.js";
+
+/** A column of a node's rows as an expression over them. */
+export const columnOf = ({ name, type, nullable }: Field, index: number): Bound => ({
+  kind: "column",
+  index,
+  name,
+  type,
+  nullable,
+});
 
 /** The direct parts of an expression as written. */
 export function exprChildren(expr: Expr): readonly Expr[] {

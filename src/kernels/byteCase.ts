@@ -6,22 +6,14 @@ import { lowerPoint, upperPoint } from "../functions/characters.js";
  * caller then takes the way over a string.
  */
 
-export function lowerSlice(sink: TextSink, bytes: Uint8Array, start: number, end: number): boolean {
-  sink.reserve(end - start);
-  const out = sink.bytes;
-  let at = sink.length;
-  let any = 0;
-  for (let i = start; i < end; i++) {
-    const c = bytes[i] as number;
-    any |= c;
-    out[at++] = c >= 65 && c <= 90 ? c | 32 : c;
-  }
-  if (any > 127) return mapSlice(sink, bytes, start, end, small);
-  sink.length = at;
-  return true;
-}
+export const lowerSlice = (sink: TextSink, bytes: Uint8Array, start: number, end: number): boolean =>
+  turned(sink, bytes, start, end, 65, small);
 
-export function upperSlice(sink: TextSink, bytes: Uint8Array, start: number, end: number): boolean {
+export const upperSlice = (sink: TextSink, bytes: Uint8Array, start: number, end: number): boolean =>
+  turned(sink, bytes, start, end, 97, capital);
+
+/** Turns ASCII letters, of which the first is `a`, into those of the other case; any other text is mapped by the table. */
+function turned(sink: TextSink, bytes: Uint8Array, start: number, end: number, a: number, table: CaseTable): boolean {
   sink.reserve(end - start);
   const out = sink.bytes;
   let at = sink.length;
@@ -29,9 +21,9 @@ export function upperSlice(sink: TextSink, bytes: Uint8Array, start: number, end
   for (let i = start; i < end; i++) {
     const c = bytes[i] as number;
     any |= c;
-    out[at++] = c >= 97 && c <= 122 ? c & 0xdf : c;
+    out[at++] = c >= a && c < a + 26 ? c ^ 32 : c;
   }
-  if (any > 127) return mapSlice(sink, bytes, start, end, capital);
+  if (any > 127) return mapSlice(sink, bytes, start, end, table);
   sink.length = at;
   return true;
 }

@@ -2,6 +2,7 @@ import type { Column } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { JoinKernels } from "./joinKernels.js";
+import { bytesOf } from "./groupMemory.js";
 import { type KeySpans, keySpans, packedKeys } from "./joinKeys.js";
 import { createKernels, type KernelMemory, type Kernels } from "./wasm.js";
 
@@ -330,5 +331,3 @@ function uniformLength(offsets: Int32Array): number {
   for (let i = 1; i < offsets.length; i++) if ((offsets[i] as number) !== i * length) return 0;
   return length;
 }
-
-const bytesOf = (values: Int32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

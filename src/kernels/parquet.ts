@@ -74,7 +74,7 @@ let own: Kernels | undefined;
  * The instance of all writers of files of a thread. It holds the row groups that are being collected and lines of text, and nobody else has views on its
  * memory: a batch, whose memory is another's, stays valid however much this one grows.
  */
-export function parquetKernels(): Kernels {
+export function writerKernels(): Kernels {
   own ??= createKernels("files that are written");
   return own;
 }
@@ -124,4 +124,4 @@ export class Region {
   }
 }
 
-const regionMemory = (): KernelMemory => parquetKernels().memory;
+const regionMemory = (): KernelMemory => writerKernels().memory;

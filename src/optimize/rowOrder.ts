@@ -2,18 +2,24 @@ import { aggregateFunction } from "../functions/registry.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 
 /** The nodes whose order of rows somebody above them, or an output, may see. The last digit of a sum of floats is nothing to see it by. */
-export function seenInOrder(outputs: readonly BoundNode[]): ReadonlySet<BoundNode> {
-  const seen = new Set<BoundNode>();
+export const seenInOrder = (outputs: readonly BoundNode[]): ReadonlySet<BoundNode> => wantedNodes(outputs, true, asksForOrder);
+
+/** The nodes of which something is wanted: of the roots by `wanted`, of every input where `asks` says so of its reader, of whom it is wanted or not. */
+export function wantedNodes(
+  roots: readonly BoundNode[],
+  wanted: boolean,
+  asks: (node: BoundNode, wanted: boolean, input: BoundNode) => boolean,
+): ReadonlySet<BoundNode> {
+  const marked = new Set<BoundNode>();
   const visited = new Set<BoundNode>();
   const visit = (node: BoundNode, wanted: boolean): void => {
-    if (visited.has(node) && (!wanted || seen.has(node))) return;
+    if (visited.has(node) && (!wanted || marked.has(node))) return;
     visited.add(node);
-    if (wanted) seen.add(node);
-    const asks = asksForOrder(node, wanted);
-    for (const input of boundInputs(node)) visit(input, asks);
+    if (wanted) marked.add(node);
+    for (const input of boundInputs(node)) visit(input, asks(node, wanted, input));
   };
-  for (const output of outputs) visit(output, true);
-  return seen;
+  for (const root of roots) visit(root, wanted);
+  return marked;
 }
 
 function asksForOrder(node: BoundNode, wanted: boolean): boolean {
@@ -24,7 +30,7 @@ function asksForOrder(node: BoundNode, wanted: boolean): boolean {
     case "join":
       return wanted;
     case "sort":
-      return wanted && !isTotal(node);
+      return wanted && missingKeys(node)?.length !== 0;
     case "distinct":
       return wanted || !isWholeRow(node);
     case "aggregate":
@@ -43,14 +49,14 @@ export function isWholeRow(node: BoundNode & { readonly kind: "distinct" }): boo
 
 type Sort = Extract<BoundNode, { kind: "sort" }>;
 
-/** Whether a sort's keys tell all rows apart, because those of their groups are among them. */
-function isTotal({ input, keys }: Sort): boolean {
+/** The keys of groups that are not among those of their sort, which tells all rows apart where none is missing; null where not groups are sorted. */
+export function missingKeys({ input, keys }: Sort): readonly number[] | null {
   const sorted = new Set(keys.map(({ expr }) => (expr.kind === "column" ? expr.index : -1)));
-  return groupKeys(input)?.every((key) => sorted.has(key)) === true;
+  return groupKeys(input)?.filter((key) => !sorted.has(key)) ?? null;
 }
 
 /** The columns of a node's rows that are the keys of groups, of which each has one row; null where there are none such, or not all of them. */
-export function groupKeys(node: BoundNode): readonly number[] | null {
+function groupKeys(node: BoundNode): readonly number[] | null {
   switch (node.kind) {
     case "aggregate":
       return node.keys.map((_, i) => i);

@@ -1,5 +1,6 @@
 import { planError } from "../common/errors.js";
 import type { AggregateExpr, Bound, BoundNamed, BoundSortKey, SortKey } from "../expr/nodes.js";
+import { columnOf } from "../expr/walk.js";
 import { bindExpr, coerce } from "../functions/bind.js";
 import { windowFunction } from "../functions/windows.js";
 import { type Field, isNested, requireField, type Schema, typeName } from "../schema/types.js";
@@ -9,7 +10,6 @@ import type { LogicalNode } from "./nodes.js";
 type Node<K extends LogicalNode["kind"]> = Extract<LogicalNode, { kind: K }>;
 type Share = (node: BoundNode) => BoundNode;
 
-const column = ({ name, type, nullable }: Field, index: number): Bound => ({ kind: "column", index, name, type, nullable });
 const fieldOf = ({ name, expr }: BoundNamed): Field => ({ name, type: expr.type, nullable: expr.nullable });
 
 /** The input with what is computed for a step in columns behind its own, so that the step itself works on columns alone. */
@@ -22,7 +22,7 @@ class Prepared {
     if (expr.kind === "column") return expr;
     const index = this.input.schema.length + this.added.length;
     this.added.push({ name: freeName(`__computed_${this.added.length}`, this.input.schema), expr });
-    return column({ name: `__computed_${index}`, type: expr.type, nullable: expr.nullable }, index);
+    return columnOf({ name: `__computed_${index}`, type: expr.type, nullable: expr.nullable }, index);
   }
 
   keys(keys: readonly SortKey[], where: string): BoundSortKey[] {
@@ -36,7 +36,7 @@ class Prepared {
   node(share: Share): BoundNode {
     const { input, added } = this;
     if (added.length === 0) return input;
-    const columns = [...input.schema.map((field, i): BoundNamed => ({ name: field.name, expr: column(field, i) })), ...added];
+    const columns = [...input.schema.map((field, i): BoundNamed => ({ name: field.name, expr: columnOf(field, i) })), ...added];
     return share({ kind: "project", input, columns, schema: columns.map(fieldOf) });
   }
 }
@@ -67,7 +67,7 @@ export function bindWindow(node: Node<"window">, input: BoundNode, share: Share)
   const schema = [...below.schema, ...named.map(({ name, type, nullable }) => ({ name, type, nullable }))];
   const window = share({ kind: "window", input: below, partition, order, frame: node.frame, calls: named, schema });
   const made = new Map(calls.map(({ name }, i) => [name, below.schema.length + i]));
-  const at = (name: string, index: number): BoundNamed => ({ name, expr: column(schema[index] as Field, index) });
+  const at = (name: string, index: number): BoundNamed => ({ name, expr: columnOf(schema[index] as Field, index) });
   const kept = input.schema.map(({ name }, i) => at(name, made.get(name) ?? i));
   const own = new Set(input.schema.map(({ name }) => name));
   const columns = [...kept, ...calls.flatMap(({ name }, i) => (own.has(name) ? [] : [at(name, below.schema.length + i)]))];
@@ -98,7 +98,7 @@ export function bindDedupe(node: Node<"dedupe">, input: BoundNode, share: Share)
   const below = prepared.node(share);
   const kept: BoundNode = { kind: "distinct", input: below, columns, keep: { which: node.keep, order }, schema: below.schema };
   if (below === input) return kept;
-  const own = input.schema.map((field, i): BoundNamed => ({ name: field.name, expr: column(field, i) }));
+  const own = input.schema.map((field, i): BoundNamed => ({ name: field.name, expr: columnOf(field, i) }));
   return { kind: "project", input: share(kept), columns: own, schema: own.map(fieldOf) };
 }
 

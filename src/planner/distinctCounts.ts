@@ -1,6 +1,6 @@
 import type { Bound, BoundAggregate, BoundNamed } from "../expr/nodes.js";
-import { types } from "../schema/types.js";
-import type { DataType, Field } from "../schema/types.js";
+import { columnOf } from "../expr/walk.js";
+import { type DataType, type Field, types } from "../schema/types.js";
 import { type AggregateNode, groupsInWorkers } from "./groupStages.js";
 
 /** A count of different values as two groupings, of which each can be done bucket by bucket. */
@@ -32,7 +32,7 @@ export function splitDistinct(node: AggregateNode): SplitCount | null {
     ...parts.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
   ];
   const inner: AggregateNode = { ...node, keys: innerKeys, aggregates: parts, schema: innerSchema };
-  const column = (index: number): Bound => ({ kind: "column", index, ...(innerSchema[index] as Field) });
+  const column = (index: number): Bound => columnOf(innerSchema[index] as Field, index);
   let part = innerKeys.length;
   const outer: AggregateNode = {
     kind: "aggregate",

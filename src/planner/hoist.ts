@@ -1,5 +1,5 @@
 import type { Bound, BoundAggregate, BoundNamed, BoundSortKey } from "../expr/nodes.js";
-import { columnsUsed, remapColumns } from "../expr/walk.js";
+import { columnOf, columnsUsed, remapColumns } from "../expr/walk.js";
 import { aggregateFunction } from "../functions/registry.js";
 import { rewrite } from "../optimize/rewrite.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
@@ -38,7 +38,7 @@ function hoistFromSort(node: Sort, needsWorker: (expr: Bound) => boolean): Bound
   const { below, at } = projection(node.input, [...node.schema.keys()], moved);
   const keys = node.keys.map((key): BoundSortKey => ({ ...key, expr: at(key.expr) }));
   const sorted: BoundNode = { kind: "sort", input: below, keys, schema: below.schema };
-  const columns = node.schema.map((field, index): BoundNamed => ({ name: field.name, expr: column(field, index) }));
+  const columns = node.schema.map((field, index): BoundNamed => ({ name: field.name, expr: columnOf(field, index) }));
   return { kind: "project", input: sorted, columns, schema: node.schema };
 }
 
@@ -47,7 +47,7 @@ function projection(input: BoundNode, kept: readonly number[], moved: readonly B
   const taken = new Set(input.schema.map((field) => field.name));
   const passed = kept.map((index): BoundNamed => {
     const field = input.schema[index] as Field;
-    return { name: field.name, expr: column(field, index) };
+    return { name: field.name, expr: columnOf(field, index) };
   });
   const computed = moved.map((expr, i): BoundNamed => ({ name: freeName(`__computed_${i}`, taken), expr }));
   const columns = [...passed, ...computed];
@@ -56,7 +56,7 @@ function projection(input: BoundNode, kept: readonly number[], moved: readonly B
   const at = (expr: Bound): Bound => {
     const index = moved.indexOf(expr);
     if (index < 0) return remapColumns(expr, (old) => kept.indexOf(old));
-    return column(schema[kept.length + index] as Field, kept.length + index);
+    return columnOf(schema[kept.length + index] as Field, kept.length + index);
   };
   return { below, at };
 }
@@ -68,8 +68,6 @@ function beginsInWorkers(node: Aggregate): boolean {
   while (at !== undefined && isRowWise(at)) at = boundInputs(at)[0];
   return at?.kind === "scan";
 }
-
-const column = ({ name, type, nullable }: Field, index: number): Bound => ({ kind: "column", index, name, type, nullable });
 
 function freeName(wanted: string, taken: ReadonlySet<string>): string {
   let name = wanted;

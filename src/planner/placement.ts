@@ -159,11 +159,11 @@ function place(
     case "sink":
       return below ?? { where: "duckdb", reason: "writes rows" };
     case "aggregate":
-      if (below?.where !== "worker") return { where: "duckdb", reason: "aggregate needs more than one row" };
-      if (groupsInWorkers(node)) return { where: "worker", reason: aggregateReason(node.aggregates) };
-      return splitDistinct(node) !== null
-        ? { where: "worker", reason: "different values are grouped, then counted" }
-        : { where: "duckdb", reason: "aggregate needs more than one row" };
+      if (below?.where === "worker") {
+        if (groupsInWorkers(node)) return { where: "worker", reason: aggregateReason(node.aggregates) };
+        if (splitDistinct(node) !== null) return { where: "worker", reason: "different values are grouped, then counted" };
+      }
+      return { where: "duckdb", reason: "aggregate needs more than one row" };
     case "sort":
       return below?.where === "worker" && leaving.has(node) && sortsInWorkers(node)
         ? { where: "worker", reason: "runs of worker rows are sorted and merged range by range" }

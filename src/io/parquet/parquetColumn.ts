@@ -1,5 +1,5 @@
 import { internalError } from "../../common/errors.js";
-import { type Gather, type ParquetKernels, parquetKernels, Region } from "../../kernels/parquet.js";
+import { type Gather, type ParquetKernels, writerKernels, Region } from "../../kernels/parquet.js";
 import type { DataType, Field } from "../../schema/types.js";
 import { isOptional } from "./parquetSchema.js";
 import { loadValues, type SliceColumn } from "./parquetSlice.js";
@@ -53,7 +53,7 @@ interface FixedCopy {
 }
 
 function fixedCopy(column: SliceColumn["column"], width: number): FixedCopy {
-  const kernels = parquetKernels().functions<ParquetKernels>();
+  const kernels = writerKernels().functions<ParquetKernels>();
   if (column.layout === "wide") return { gather: kernels.gather128, each: 2, same: true };
   if (column.layout !== "fixed") throw internalError(`a ${column.layout} column holds no fixed values`);
   const { values } = column;
@@ -103,7 +103,7 @@ export class ColumnBuffer {
     }
     if (valid === 0 && !this.#hasNulls) return;
     const at = this.#valid.reserve(this.#rows + rows, this.#hasNulls ? this.#rows : 0);
-    const memory = parquetKernels().memory.u8();
+    const memory = writerKernels().memory.u8();
     if (!this.#hasNulls) memory.fill(1, at, at + this.#rows);
     this.#hasNulls = true;
     const end = at + this.#rows;
@@ -120,7 +120,7 @@ export class ColumnBuffer {
       const { column, low, live } = slice;
       if (column.layout !== "fixed" && column.layout !== "wide") throw internalError("not a fixed column");
       const part = column.values.subarray(low * each, (low + live) * each);
-      parquetKernels()
+      writerKernels()
         .memory.u8()
         .set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), to);
     } else {
@@ -133,7 +133,7 @@ export class ColumnBuffer {
     if (text === null) throw internalError(`a ${column.layout} column holds no byte strings`);
     const to = this.#values.reserve(this.#used + text.total + live * 4, this.#used);
     const toEnds = this.#ends.reserve((this.#count + live) * 4, this.#count * 4) + this.#count * 4;
-    const { gatherText } = parquetKernels().functions<ParquetKernels>();
+    const { gatherText } = writerKernels().functions<ParquetKernels>();
     this.#used = gatherText(bytes, text.starts, text.ends, rows, live, to, this.#used, toEnds) >>> 0;
   }
 

@@ -1,4 +1,4 @@
-import { type ParquetKernels, parquetKernels, Region } from "../../kernels/parquet.js";
+import { type ParquetKernels, writerKernels, Region } from "../../kernels/parquet.js";
 import type { PlainValues } from "./parquetColumn.js";
 
 /** Distinct values in order of first appearance, and each value's place among them. Good until the next dictionary is built. */
@@ -35,21 +35,21 @@ export function buildDictionary(values: PlainValues): Dictionary | null {
   const slots = table.reserve(slotBytes << bits);
   if (values.kind === "bytes") places.reserve(limit * 4);
   else entries.reserve(limit * values.width * 4);
-  parquetKernels()
+  writerKernels()
     .memory.u8()
     .fill(0, slots, slots + (slotBytes << bits));
   return values.kind === "words" ? wordDictionary(values, bits, limit) : textDictionary(values, bits, limit);
 }
 
 function wordDictionary({ region, width, count }: Words, bits: number, limit: number): Dictionary | null {
-  const { dictionary32, dictionary64 } = parquetKernels().functions<ParquetKernels>();
+  const { dictionary32, dictionary64 } = writerKernels().functions<ParquetKernels>();
   const build = width === 1 ? dictionary32 : dictionary64;
   const size = build(region.at, count, table.at, bits, codes.at, entries.at, limit);
   return size < 0 ? null : { codes, entries: { kind: "words", region: entries, width, count: size } };
 }
 
 function textDictionary({ region, ends, count }: Bytes, bits: number, limit: number): Dictionary | null {
-  const kernels = parquetKernels().functions<ParquetKernels>();
+  const kernels = writerKernels().functions<ParquetKernels>();
   const size = kernels.dictionaryText(region.at, ends.at, count, table.at, bits, codes.at, places.at, limit, mostBytes);
   if (size < 0) return null;
   const to = entries.reserve(mostBytes);

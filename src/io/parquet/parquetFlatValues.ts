@@ -1,4 +1,5 @@
 import type { FixedValues } from "../../batch/column.js";
+import { bytesOf } from "../../kernels/groupMemory.js";
 import { type DataType, isInteger } from "../../schema/types.js";
 import { plainTexts } from "./parquetFlatTexts.js";
 import { decodeHybrid } from "./parquetRle.js";
@@ -219,8 +220,6 @@ function wordsAt(bytes: Uint8Array, at: number, count: number): Int32Array | nul
   const first = bytes.byteOffset + at;
   return first % 4 === 0 ? new Int32Array(bytes.buffer, first, count) : new Int32Array(bytes.slice(at, at + count * 4).buffer);
 }
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: FixedValues): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength);
 
 export const wordsOf = ({ buffer, byteOffset, byteLength }: FixedValues): Int32Array =>
   new Int32Array(buffer, byteOffset, byteLength >>> 2);

@@ -2,7 +2,7 @@ import * as zlib from "node:zlib";
 import { gzipSync } from "node:zlib";
 import { assertNever } from "../../common/assert.js";
 import { configError, internalError } from "../../common/errors.js";
-import { type ParquetKernels, parquetKernels, Region } from "../../kernels/parquet.js";
+import { type ParquetKernels, writerKernels, Region } from "../../kernels/parquet.js";
 import { snappyRoom, snappyStretches, snappyTableBytes } from "../../kernels/snappy.js";
 import { crc32 } from "../../runtime/safety.js";
 import type { DataType } from "../../schema/types.js";
@@ -97,7 +97,7 @@ function compress(body: readonly Range[], compression: Compression): Stored {
     case "uncompressed":
       return body;
     case "snappy": {
-      const kernels = parquetKernels();
+      const kernels = writerKernels();
       const table = snappyTable.reserve(snappyTableBytes);
       return [
         compressed.add(snappyRoom(kernels, totalLength(body), body.length), (to) => {
@@ -172,7 +172,7 @@ export function encodeChunk(data: ColumnData, options: PageOptions): EncodedChun
     builder.page("dictionary", entries.count, encodings.plain, [plainEncoder(entries, type)(0, entries.count)]);
     dictionaryPageBytes = builder.bytes;
     const bits = entries.count === 1 ? 0 : 32 - Math.clz32(entries.count - 1);
-    const { encodeCodes } = parquetKernels().functions<ParquetKernels>();
+    const { encodeCodes } = writerKernels().functions<ParquetKernels>();
     encodeRange = (from, to) => encoded.add((to - from) * 4 + 64, (at) => encodeCodes(codes.at + from * 4, to - from, bits, at));
   }
   const encoding = dictionary === null ? encodings.plain : encodings.rleDictionary;
@@ -196,7 +196,7 @@ function writeDataPages(
   encodeRange: (from: number, to: number) => Range,
 ): void {
   const { rows, valid } = data;
-  const { countOnes } = parquetKernels().functions<ParquetKernels>();
+  const { countOnes } = writerKernels().functions<ParquetKernels>();
   const pages = Math.max(1, Math.ceil(bytes / pageBytes));
   const rowsPerPage = Math.max(1, Math.ceil(rows / pages));
   let value = 0;
@@ -216,12 +216,12 @@ function plainBytes(values: PlainValues): number {
 
 /** Gives the plain bytes of a range of values, which are stored that way already but for bits and wide decimals. */
 function plainEncoder(values: PlainValues, type: DataType): (from: number, to: number) => Range {
-  const { packBits, packBigEndian } = parquetKernels().functions<ParquetKernels>();
+  const { packBits, packBigEndian } = writerKernels().functions<ParquetKernels>();
   const { region } = values;
   switch (values.kind) {
     case "bytes": {
       const { ends } = values;
-      const end = (count: number) => (count === 0 ? 0 : (parquetKernels().memory.u32()[(ends.at >>> 2) + count - 1] as number));
+      const end = (count: number) => (count === 0 ? 0 : (writerKernels().memory.u32()[(ends.at >>> 2) + count - 1] as number));
       return (from, to) => ({ region, from: end(from), length: end(to) - end(from) });
     }
     case "bits":
@@ -257,7 +257,7 @@ function encodeLevels(valid: Region | null, from: number, to: number, live: numb
   const head = isRun ? [...varint(rows << 1), live === 0 ? 0 : 1] : varint((packed << 1) | 1);
   const length = head.length + (isRun ? 0 : packed);
   return encoded.add(length + 32, (at) => {
-    const { memory, functions } = parquetKernels();
+    const { memory, functions } = writerKernels();
     memory.u8().set([length & 255, (length >> 8) & 255, (length >> 16) & 255, length >>> 24, ...head], at);
     if (!isRun) functions<ParquetKernels>().packBits(valid.at + from, rows, at + 4 + head.length);
     return 4 + length;

@@ -1,7 +1,7 @@
 import { type Batch, type BytesColumn, type Column, rowCount } from "../../batch/column.js";
 import { gatherColumn } from "../../batch/gather.js";
 import { internalError } from "../../common/errors.js";
-import { type ParquetKernels, parquetKernels, Region } from "../../kernels/parquet.js";
+import { type ParquetKernels, writerKernels, Region } from "../../kernels/parquet.js";
 
 /** Rows that are brought into kernel memory at a time: with their texts they fit a second-level cache. */
 export const sliceRows = 16_384;
@@ -70,7 +70,7 @@ class Arena {
   /** A copy of an array's bytes. */
   put(values: ArrayBufferView): number {
     const at = this.take(values.byteLength);
-    parquetKernels()
+    writerKernels()
       .memory.u8()
       .set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), at);
     return at;
@@ -85,7 +85,7 @@ export function loadSlice(batch: Batch, from: number, to: number): Slice {
   arena.begin();
   const n = to - from;
   const { selection } = batch;
-  const kernels = parquetKernels().functions<ParquetKernels>();
+  const kernels = writerKernels().functions<ParquetKernels>();
   const loader = new ColumnLoader(kernels, n);
   if (selection === null) return loader.slice(batch.columns, from, null);
   const rows = selection.subarray(from, to);
@@ -152,7 +152,7 @@ class ColumnLoader {
     if (live === 0) return { starts: startsAt, ends: endsAt, total: 0, from: 0, to: 0 };
     const out = arena.take(8);
     const total = this.#kernels.textSpan(startsAt, endsAt, rows, live, out);
-    const [from = 0, to = 0] = parquetKernels()
+    const [from = 0, to = 0] = writerKernels()
       .memory.u32()
       .subarray(out >>> 2, (out >>> 2) + 2);
     return { starts: startsAt, ends: endsAt, total, from, to };

@@ -1,5 +1,5 @@
 import { assertNever } from "../../common/assert.js";
-import { type Bounds, type ParquetKernels, parquetKernels, Region } from "../../kernels/parquet.js";
+import { type Bounds, type ParquetKernels, writerKernels, Region } from "../../kernels/parquet.js";
 import type { DataType } from "../../schema/types.js";
 import type { PlainValues } from "./parquetColumn.js";
 import { decimalBytes } from "./parquetSchema.js";
@@ -55,7 +55,7 @@ function wordBounds(type: DataType, region: Region, width: number, count: number
 const isZero = (bytes: Uint8Array): boolean => bytes.every((byte, i) => byte === 0 || (i === bytes.length - 1 && byte === 0x80));
 
 function boundsKernel(type: DataType, width: number): Bounds {
-  const kernels = parquetKernels().functions<ParquetKernels>();
+  const kernels = writerKernels().functions<ParquetKernels>();
   if (type.kind === "float32") return kernels.boundsFloat32;
   if (type.kind === "float64") return kernels.boundsFloat64;
   const unsigned = type.kind.startsWith("uint");
@@ -69,8 +69,8 @@ const bigEndian = (littleEndian: Uint8Array, length: number): Uint8Array => litt
 
 function textBounds(region: Region, ends: Region, count: number): MinMax | null {
   const at = out.reserve(16);
-  parquetKernels().functions<ParquetKernels>().boundsText(region.at, ends.at, count, at);
-  const [minStart = 0, minEnd = 0, maxStart = 0, maxEnd = 0] = parquetKernels()
+  writerKernels().functions<ParquetKernels>().boundsText(region.at, ends.at, count, at);
+  const [minStart = 0, minEnd = 0, maxStart = 0, maxEnd = 0] = writerKernels()
     .memory.u32()
     .subarray(at >>> 2, (at >>> 2) + 4);
   if (minEnd - minStart > longestBound || maxEnd - maxStart > longestBound) return null;

@@ -1,7 +1,7 @@
 import type { Column } from "../../batch/column.js";
 import { copyBytes } from "../../batch/text.js";
 import { cellBytes, cellKind, cellSlot, type LineKernels, lineContextBytes, lineSlot } from "../../kernels/lineKernels.js";
-import { parquetKernels } from "../../kernels/parquet.js";
+import { writerKernels } from "../../kernels/parquet.js";
 import { endSharing, shareReaderKernels } from "../../kernels/taskKernels.js";
 import type { Kernels } from "../../kernels/wasm.js";
 import type { LineFormat } from "./sinkLineFormat.js";
@@ -70,7 +70,7 @@ export class LineRoom {
     if (own !== null && own.#format === format) return own;
     own?.free();
     own = null;
-    own = new LineRoom(parquetKernels(), format);
+    own = new LineRoom(writerKernels(), format);
     return own;
   }
 

@@ -66,19 +66,16 @@ export function powersOfFive(): usize {
   return table;
 }
 
-let productHigh: u64 = 0;
-
-/** The lower half of a 128-bit product; the upper one goes to `productHigh`. */
+/** The upper half of a 128-bit product. */
 @inline
-function multiply(a: u64, b: u64): u64 {
+export function upperHalf(a: u64, b: u64): u64 {
   const a0 = a & 0xffffffff;
   const a1 = a >> 32;
   const b0 = b & 0xffffffff;
   const b1 = b >> 32;
   const middle = a1 * b0 + ((a0 * b0) >> 32);
   const other = a0 * b1 + (middle & 0xffffffff);
-  productHigh = a1 * b1 + (middle >> 32) + (other >> 32);
-  return a * b;
+  return a1 * b1 + (middle >> 32) + (other >> 32);
 }
 
 /** The double nearest to `value * 10^exponent`: 0 where it is too small, infinity where it is too large. */
@@ -97,13 +94,14 @@ function roundedBits(value: u64, exponent: i32): u64 {
   const entry = powersOfFive() + (<usize>(exponent - LEAST) << 4);
   const zeros = clz(value);
   const w = value << zeros;
-  let low = multiply(w, load<u64>(entry));
-  let high = productHigh;
+  const factor = load<u64>(entry);
+  let low = w * factor;
+  let high = upperHalf(w, factor);
   if ((high & 0x1ff) == 0x1ff) {
     // The bits that decide the rounding could still change: the power's lower half decides.
-    multiply(w, load<u64>(entry, 8));
-    low += productHigh;
-    if (productHigh > low) high++;
+    const more = upperHalf(w, load<u64>(entry, 8));
+    low += more;
+    if (more > low) high++;
   }
   const upper = <i32>(high >> 63);
   const shift = <u64>(upper + 9);

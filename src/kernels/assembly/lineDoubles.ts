@@ -1,6 +1,6 @@
 // Doubles as the shortest digits that read back as the same value, of those the nearest: R. Giulietti, "The Schubfach way to render doubles",
 // as A. Bolz has written it down.
-import { powersOfFive } from "./double";
+import { powersOfFive, upperHalf } from "./double";
 import { twoDigits, unsigned } from "./lineNumbers";
 
 const HIDDEN: u64 = 0x10000000000000;
@@ -12,24 +12,12 @@ let digits: u64 = 0;
 /** The value is `digits * 10^power`. */
 let power: i32 = 0;
 
-/** The upper half of a 128-bit product; the lower one goes to `lowHalf`. */
-@inline
-function multiply(a: u64, b: u64): u64 {
-  const a0 = a & 0xffffffff;
-  const a1 = a >> 32;
-  const b0 = b & 0xffffffff;
-  const b1 = b >> 32;
-  const middle = a1 * b0 + ((a0 * b0) >> 32);
-  const other = a0 * b1 + (middle & 0xffffffff);
-  return a1 * b1 + (middle >> 32) + (other >> 32);
-}
-
 /** `(high:low) * factor / 2^128`, its lowest bit set where something is cut off. */
 @inline
 function roundedToOdd(high: u64, low: u64, factor: u64): u64 {
-  const carried = multiply(low, factor);
+  const carried = upperHalf(low, factor);
   const middle = high * factor + carried;
-  const top = multiply(high, factor) + <u64>(middle < carried);
+  const top = upperHalf(high, factor) + <u64>(middle < carried);
   return top | <u64>(middle > 1);
 }
 

@@ -1,4 +1,5 @@
 import type { BoundNamed } from "../../expr/nodes.js";
+import { columnOf } from "../../expr/walk.js";
 import { type BoundNode, boundInputs } from "../../plan/bound.js";
 import { topological, withInputs } from "../rewrite.js";
 import { isWholeRow, seenInOrder } from "../rowOrder.js";
@@ -20,8 +21,6 @@ export function groupDistinct(outputs: readonly BoundNode[]): BoundNode[] {
 
 function groupsOf(input: BoundNode): BoundNode {
   const { schema } = input;
-  const keys = schema.map(({ name, type, nullable }, index): BoundNamed => {
-    return { name, expr: { kind: "column", index, name, type, nullable } };
-  });
+  const keys = schema.map((field, index): BoundNamed => ({ name: field.name, expr: columnOf(field, index) }));
   return { kind: "aggregate", input, keys, aggregates: [], schema };
 }

@@ -1,8 +1,9 @@
 import { required } from "../../common/assert.js";
 import type { BoundSortKey } from "../../expr/nodes.js";
+import { columnOf } from "../../expr/walk.js";
 import type { BoundNode } from "../../plan/bound.js";
 import { rewrite } from "../rewrite.js";
-import { groupKeys } from "../rowOrder.js";
+import { missingKeys } from "../rowOrder.js";
 
 type Sort = Extract<BoundNode, { kind: "sort" }>;
 
@@ -12,12 +13,8 @@ export const sortGroups = (outputs: readonly BoundNode[]): BoundNode[] =>
 
 function withGroupKeys(node: Sort): BoundNode {
   const { input, keys } = node;
-  const sorted = new Set(keys.map(({ expr }) => (expr.kind === "column" ? expr.index : -1)));
-  const more = (groupKeys(input) ?? []).filter((index) => !sorted.has(index));
-  if (more.length === 0) return node;
-  const added = more.map((index): BoundSortKey => {
-    const { name, type, nullable } = required(input.schema[index], "column");
-    return { expr: { kind: "column", index, name, type, nullable }, descending: false, nulls: "last" };
+  const added = (missingKeys(node) ?? []).map((index): BoundSortKey => {
+    return { expr: columnOf(required(input.schema[index], "column"), index), descending: false, nulls: "last" };
   });
-  return { ...node, keys: [...keys, ...added] };
+  return added.length === 0 ? node : { ...node, keys: [...keys, ...added] };
 }
