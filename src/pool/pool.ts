@@ -1,5 +1,5 @@
 import type * as PiscinaModule from "piscina";
-import { beside, bundled } from "../common/beside.js";
+import { beside } from "../common/beside.js";
 import { MillraceError } from "../common/errors.js";
 import { requireLibrary } from "../common/library.js";
 import { taskProgress } from "../task/control.js";
@@ -15,7 +15,8 @@ export interface PoolOptions {
 
 type Threads = PiscinaModule.Piscina;
 
-const ownEntry = (): URL => (bundled ? beside("worker", "worker.cjs") : beside("worker", "worker.js"));
+/** CommonJS, always: Node aborts the whole process where a thread is ended while it loads modules of the other kind for Piscina's `require`. */
+const ownEntry = (): URL => beside("run", "worker.cjs");
 
 /** The worker threads. They start with `warm` or the first task and stay until `close`. */
 export class WorkerPool {

@@ -123,6 +123,29 @@ describe("far more partitions of an output than files may be open", () => {
   });
 });
 
+/** Node aborts a process whose thread is ended while it loads modules through `require`; it took a few hundred runs to see that. */
+describe("a run that is over before its threads are there", () => {
+  it("ends them while they load", { timeout: 120_000 }, () => {
+    const path = join(folder, "in.csv");
+    writeFileSync(path, "id,n\n1,1\n");
+    const script = `
+      import { Engine, read } from ${JSON.stringify(new URL("../../dist/run/index.js", import.meta.url).href)};
+      const plan = read.csv(${JSON.stringify(path)}, { schema: { id: "int64", n: "int32" } }).write.csv(${JSON.stringify(join(folder, "out"))}, { mode: "overwrite" });
+      const codes = new Set();
+      for (let i = 0; i < 80; i++) {
+        const engine = await Engine.create({ workers: 2, stateDir: ${JSON.stringify(join(folder, "state"))} });
+        await engine.run(plan, { signal: AbortSignal.timeout(1 + (i % 40)) }).then(() => codes.add("SUCCESS"), (error) => codes.add(error.code));
+        await engine.close();
+      }
+      console.log([...codes].join());`;
+    const file = join(folder, "ends.mjs");
+    writeFileSync(file, script);
+    const ended = spawnSync(process.execPath, [file], { encoding: "utf8", timeout: 110_000 });
+    expect([ended.stderr, ended.signal, ended.status]).toEqual(["", null, 0]);
+    expect(ended.stdout).toContain("RUN_CANCELLED");
+  });
+});
+
 describe("one key with more rows than memory", () => {
   it("is grouped", { timeout: 120_000 }, async () => {
     // 400,000 rows of one key, each with 300 bytes beside it, among keys that come once.

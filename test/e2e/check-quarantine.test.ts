@@ -379,7 +379,7 @@ describe("beside other steps", () => {
   it("a run that is killed is gone on with, to the same bytes and rejects", async () => {
     const file = write("killed.csv", numbered(500));
     const script = join(folder, "killed.mjs");
-    const index = pathToFileURL(resolve(import.meta.dirname, "../../dist/index.js")).href;
+    const index = pathToFileURL(resolve(import.meta.dirname, "../../dist/run/index.js")).href;
     writeFileSync(
       script,
       `import { check, Engine, read } from ${JSON.stringify(index)};

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 /** What the process says to whatever started it: exit codes, words on stderr, NDJSON on stdout, and nothing left after a failure. */
-const dist = resolve(import.meta.dirname, "../../dist");
+const dist = resolve(import.meta.dirname, "../../dist/run");
 let root = "";
 let folder = "";
 let out = "";
@@ -44,7 +44,7 @@ function run(dataset: string, ...given: (string | Watch)[]): Promise<Ended> {
   );
   const report = join(folder, "report.json");
   const args = ["run", plan, "--workers", "1", "--state-dir", join(folder, "state"), "--report", report, ...flags];
-  const child = spawn(process.execPath, [join(dist, "cli/main.js"), ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [join(dist, "cli.js"), ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   const said = { out: "", err: "" };
   child.stdout.on("data", (text: Buffer) => {
     said.out += text.toString();

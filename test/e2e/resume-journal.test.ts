@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
  * right bytes or in a typed error, never in other bytes. `MILLRACE_JOURNAL_STEPS` (default 2) is the number of places for each kind of damage.
  */
 const steps = Number(process.env.MILLRACE_JOURNAL_STEPS ?? 2);
-const index = pathToFileURL(resolve(import.meta.dirname, "../../dist/index.js")).href;
+const index = pathToFileURL(resolve(import.meta.dirname, "../../dist/run/index.js")).href;
 const schema = { id: "int64", store: "utf8", n: "int32", day: "utf8" } as const;
 const root = mkdtempSync(join(tmpdir(), "millrace-journal-"));
 const input = join(root, "in.csv");

@@ -17,7 +17,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 /** Real processes that are killed where it hurts most, and gone on with. What an undisturbed run leaves is the measure, byte by byte. */
-const index = pathToFileURL(resolve(import.meta.dirname, "../../dist/index.js")).href;
+const index = pathToFileURL(resolve(import.meta.dirname, "../../dist/run/index.js")).href;
 const rows = 6000;
 
 /** Runs one of the plans; tells every event but progress on its stdout, then the result. */

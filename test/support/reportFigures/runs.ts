@@ -117,7 +117,7 @@ async function runMain(): Promise<void> {
 /** Another process begins the run and is killed; this one goes on with it. */
 async function runResumed(): Promise<void> {
   const script = join(folder, "killed.mjs");
-  const index = pathToFileURL(join(root, "dist/index.js")).href;
+  const index = pathToFileURL(join(root, "dist/run/index.js")).href;
   const build = (name: string) =>
     `read.csv(${JSON.stringify(join(folder, "a.csv"))}, { schema: ${JSON.stringify(columns)}, onReject: "skip" }).groupBy("${name}").agg((c) => ({ n: count(), pieces: sum(c.quantity) })).sort("n").write.csv(${JSON.stringify(join(folder, "resumed.csv"))}, { mode: "overwrite" })`;
   const state = join(folder, "state-resumed");
