@@ -4,48 +4,11 @@
 // it has met (everything between two values: comma, blanks, key, colon) and for each the one that came next the last time; a guess
 // costs one comparison of 32 bytes. What a value's bytes must look like is checked in full, needed or not: a line counts as read only
 // when it is proven to be one valid JSON object. Every other line is the host's.
-import { COLUMN_BYTES, PARENT, keepNumber, leaveValue } from "./jsonNumbers";
-import { fieldsEnd } from "./jsonObject";
-import { afterSpace, escapedEnd, literalEnd, loneSurrogate, nestedEnd, numberEnd, stringStop } from "./jsonScan";
-
-// Layout of the context (u32 each).
-export const BASE: usize = 0; // block
-export const FROM: usize = 4; // where to begin, relative to the block; out: where it stopped
-export const LIMIT: usize = 8; // lines that begin here or later are not read
-export const END: usize = 12; // after the block's last line feed
-export const CAPACITY: usize = 16; // most rows
-export const SUSPECT: usize = 20; // 1: the block is not well-formed UTF-8; then only lines of ASCII are read
-export const SPANS: usize = 24; // out: per row one pair for each column and one more that is not used
-export const COLUMNS: usize = 28;
-export const KEYS: usize = 32; // per column (a struct's fields behind it) and for the keys of none: see `jsonNumbers.ts`
-export const STARTS: usize = 36; // out: first byte of each row's line
-export const EXACT: usize = 40; // out: rows whose line the host reads
-export const CONTEXT_MEMO: usize = 44; // the spellings and the track; see `forgetSpellings`
-export const ROWS: usize = 48; // out
-export const LINES: usize = 52; // out: lines, blank ones too
-export const EXACTS: usize = 56; // out: rows in EXACT
-
-// Kinds of values.
-export const KIND_TEXT: u32 = 1;
-const ESCAPED: u32 = 2;
-const EMPTY: u32 = 4;
-export const NUMBER: u32 = 8;
-const BOOL: u32 = 16;
-const NESTED: u32 = 32;
-const BROKEN_TEXT: u32 = 64;
-export const NULL: u32 = 128;
-/** An object whose fields are columns of their own; of its own place only whether it is there matters. */
-export const FIELDS: u32 = 256;
-/** What a key takes whose values nobody needs. */
-export const KIND_ANY: u32 = 255;
-
-/** The parent of a column that is no field of a struct. */
-export const TOP: u32 = 0xffffffff;
-
-/** In a pair's end: the string has escapes. */
-const ESCAPED_BIT: u32 = 1 << 31;
-/** The pair of a value that is null or not there: an empty span, as the column kernels see it. */
-export const NULL_PAIR: u64 = 0xffffffff;
+import { CONTEXT_MEMO, KEYS } from "./jsonContext";
+import { leaveValue } from "./jsonNumbers";
+import { fieldsEnd, numberOn } from "./jsonObject";
+import { afterSpace, keyEnd, plainKey, stringStop } from "./jsonScan";
+import { columnOf, EMPTY, escaped, FIELDS, fillColumn, KIND_ANY, KIND_TEXT, NULL_PAIR, otherValue, storePair, TOP } from "./jsonValues";
 
 // A spelling: header (u32 each, 32 bytes), 64 bytes of text, 64 bytes that mask them.
 const NEXT: usize = 0; // the spelling that followed last
@@ -111,14 +74,9 @@ function member(context: usize, p: usize, before: usize): usize {
     if (mark == 125 && !first) resume = p;
     return 0;
   }
-  p = afterSpace(p + 1);
-  if (load<u8>(p) != 34) return 0;
-  const key = p + 1;
-  const end = stringStop(key);
-  if (load<u8>(end) != 34) return 0;
-  p = afterSpace(end + 1);
-  if (load<u8>(p) != 58) return 0;
-  p = afterSpace(p + 1);
+  const key = afterSpace(p + 1);
+  p = plainKey(key);
+  if (p == 0) return 0;
   resume = p;
   const length = <u32>(p - begin);
   const count = load<u32>(memo);
@@ -130,7 +88,7 @@ function member(context: usize, p: usize, before: usize): usize {
     }
   }
   if (length > LONGEST || count == MOST) {
-    fillColumn(context, TOP, memo + LOOSE, OFFSET, KINDS, key, <u32>(end - key));
+    fillColumn(context, TOP, memo + LOOSE, OFFSET, KINDS, key + 1, <u32>(keyEnd - key - 1));
     return memo + LOOSE;
   }
   store<u32>(memo, count + 1);
@@ -138,24 +96,9 @@ function member(context: usize, p: usize, before: usize): usize {
   store<u32>(spelling, length, LENGTH);
   memory.copy(spelling + SPELLING, begin, length);
   memory.fill(spelling + MASK, 0xff, length);
-  fillColumn(context, TOP, spelling, OFFSET, KINDS, key, <u32>(end - key));
+  fillColumn(context, TOP, spelling, OFFSET, KINDS, key + 1, <u32>(keyEnd - key - 1));
   store<u32>(before, <u32>spelling, NEXT);
   return spelling;
-}
-
-/** Which of the columns with this parent a key belongs to; a key of none gets the unused pair and takes every kind. */
-export function fillColumn(context: usize, parent: u32, to: usize, offset: usize, kinds: usize, key: usize, length: u32): void {
-  const columns = load<u32>(context, COLUMNS);
-  let entry = <usize>load<u32>(context, KEYS);
-  for (let i: u32 = 0; i < columns; i++, entry += COLUMN_BYTES) {
-    if (load<u32>(entry, 4) == length && load<u32>(entry, PARENT) == parent && memory.compare(<usize>load<u32>(entry), key, length) == 0) {
-      store<u32>(to + offset, i << 3);
-      store<u32>(to + kinds, load<u32>(entry, 8));
-      return;
-    }
-  }
-  store<u32>(to + offset, columns << 3);
-  store<u32>(to + kinds, KIND_ANY);
 }
 
 /** After the line feed that follows the closing brace at `p`, or 0 when something else stands between. */
@@ -164,12 +107,6 @@ function afterLine(p: usize): usize {
   if (load<u8>(p, 1) == 10) return p + 2;
   p = afterSpace(p + 1);
   return load<u8>(p) == 10 ? p + 1 : 0;
-}
-
-/** The column that a place for pairs belongs to. */
-@inline
-export function columnOf(keys: usize, offset: usize): usize {
-  return keys + (offset >> 3) * COLUMN_BYTES;
 }
 
 /** Reads line `index` and stores its pairs at `row`. Answers where the next line begins, or 0 when the line is the host's. */
@@ -205,13 +142,8 @@ export function walk(context: usize, base: usize, first: usize, row: usize, inde
         if (p == 0) return 0;
       }
     } else if (c - 48 < 10 || c == 45) {
-      const end = numberEnd(p);
-      if (end == 0 || (kinds & NUMBER) == 0) return 0;
-      if (kinds != KIND_ANY) {
-        storePair(pair, base, p, end);
-        keepNumber(columnOf(keys, offset), index, p, end);
-      }
-      p = end;
+      p = numberOn(columnOf(keys, offset), index, base, p, kinds, pair);
+      if (p == 0) return 0;
     } else {
       p = (kinds & FIELDS) != 0 ? fieldsEnd(context, base, row, index, p, offset) : otherValue(base, p, kinds, pair);
       if (p == 0) return 0;
@@ -239,48 +171,4 @@ function stringAfter(spelling: usize, p: usize, end: usize): usize {
   }
   store<u32>(spelling, <u32>length, LAST);
   return end + 1;
-}
-
-@inline
-export function storePair(pair: usize, base: usize, start: usize, end: usize): void {
-  store<u32>(pair, <u32>(start - base - 1));
-  store<u32>(pair, <u32>(end - base), 4);
-}
-
-/** The end of a string that begins at `start` and whose first backslash or control character stands at `stop`, or 0. */
-export function escaped(base: usize, start: usize, stop: usize, kinds: u32, pair: usize): usize {
-  const end = load<u8>(stop) == 92 ? escapedEnd(stop) : 0;
-  if (end == 0 || (kinds & (loneSurrogate ? BROKEN_TEXT : ESCAPED)) == 0) return 0;
-  storePair(pair, base, start, end);
-  store<u32>(pair, <u32>(end - base) | ESCAPED_BIT, 4);
-  return end + 1;
-}
-
-/** The end of a value that is no plain string or number, or 0. */
-export function otherValue(base: usize, p: usize, kinds: u32, pair: usize): usize {
-  p = afterSpace(p);
-  const c = <u32>load<u8>(p);
-  let end: usize;
-  let kind: u32;
-  if (c == 34) {
-    const stop = stringStop(p + 1);
-    if (load<u8>(stop) != 34) return escaped(base, p + 1, stop, kinds, pair);
-    if ((kinds & (stop == p + 1 ? EMPTY : KIND_TEXT)) == 0) return 0;
-    storePair(pair, base, p + 1, stop);
-    return stop + 1;
-  }
-  if (c == 45 || c - 48 < 10) {
-    end = numberEnd(p);
-    kind = NUMBER;
-  } else if (c == 123 || c == 91) {
-    end = nestedEnd(p);
-    kind = NESTED;
-  } else {
-    end = literalEnd(p);
-    kind = c == 110 ? NULL : BOOL;
-  }
-  if (end == 0 || (kinds & kind) == 0) return 0;
-  if (kind == NULL) store<u64>(pair, NULL_PAIR);
-  else storePair(pair, base, p, end);
-  return end;
 }

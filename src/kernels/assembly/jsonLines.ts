@@ -2,6 +2,7 @@
 // line is tried on the track that the lines before it left, then read member by member.
 //
 // The block ends with a line feed, and 128 readable bytes follow it; what lies further behind, up to 192 bytes, may be looked at as well.
+import { FIRST, forgetSpellings, TRACK, walk } from "./json";
 import {
   BASE,
   CAPACITY,
@@ -10,23 +11,19 @@ import {
   END,
   EXACT,
   EXACTS,
-  FIRST,
   FROM,
-  forgetSpellings,
   KEYS,
   LIMIT,
   LINES,
-  NULL_PAIR,
   ROWS,
   SPANS,
   STARTS,
   SUSPECT,
-  TRACK,
-  walk,
-} from "./json";
+} from "./jsonContext";
 import { CLEARED, clearRow, clearRows } from "./jsonNumbers";
 import { afterSpace } from "./jsonScan";
 import { follow, forgetTrack, leftTrack, trackBytes, trackReady } from "./jsonTrack";
+import { NULL_PAIR } from "./jsonValues";
 import { findByte, isAscii } from "./text";
 
 /** Bytes of a memo. */

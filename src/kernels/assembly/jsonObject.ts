@@ -1,7 +1,8 @@
 // Objects whose fields are columns of their own, read key by key: where a line is not on the track, or its objects differ too much for one.
-import { columnOf, FIELDS, fillColumn, KEYS, KIND_ANY, NULL, NULL_PAIR, NUMBER, otherValue, storePair } from "./json";
+import { KEYS } from "./jsonContext";
 import { keepNumber, leaveValue } from "./jsonNumbers";
-import { afterSpace, numberEnd, stringStop } from "./jsonScan";
+import { afterSpace, keyEnd, numberEnd, plainKey } from "./jsonScan";
+import { columnOf, FIELDS, fillColumn, KIND_ANY, NULL, NULL_PAIR, NUMBER, otherValue, storePair } from "./jsonValues";
 
 /** Where `fillColumn` says which column a key belongs to. */
 const found: usize = memory.data(8, 4);
@@ -21,14 +22,11 @@ export function fieldsEnd(context: usize, base: usize, row: usize, index: u32, p
   p = afterSpace(p + 1);
   if (load<u8>(p) == 125) return p + 1;
   while (true) {
-    if (load<u8>(p) != 34) return 0;
     const key = p + 1;
-    const end = stringStop(key);
-    if (load<u8>(end) != 34) return 0;
-    p = afterSpace(end + 1);
-    if (load<u8>(p) != 58) return 0;
-    fillColumn(context, <u32>(offset >> 3), found, OFFSET, KINDS, key, <u32>(end - key));
-    p = fieldEnd(context, base, row, index, afterSpace(p + 1), load<u32>(found, OFFSET), load<u32>(found, KINDS));
+    p = plainKey(p);
+    if (p == 0) return 0;
+    fillColumn(context, <u32>(offset >> 3), found, OFFSET, KINDS, key, <u32>(keyEnd - key));
+    p = fieldEnd(context, base, row, index, p, load<u32>(found, OFFSET), load<u32>(found, KINDS));
     if (p == 0) return 0;
     p = afterSpace(p);
     if (load<u8>(p) == 125) return p + 1;

@@ -195,6 +195,19 @@ function afterKey(p: usize): usize {
   return load<u8>(p) == 58 ? afterSpace(p + 1) : 0;
 }
 
+/** Where the key of the last `plainKey` ends: at its closing quote. */
+export let keyEnd: usize = 0;
+
+/** As `afterKey`, for a key without escapes; 0 for any other. */
+@inline
+export function plainKey(p: usize): usize {
+  if (load<u8>(p) != 34) return 0;
+  keyEnd = stringStop(p + 1);
+  if (load<u8>(keyEnd) != 34) return 0;
+  p = afterSpace(keyEnd + 1);
+  return load<u8>(p) == 58 ? afterSpace(p + 1) : 0;
+}
+
 /** The end of the object or array that opens at `p`. */
 export function nestedEnd(p: usize): usize {
   let objects: u64 = 0; // one bit a level, the innermost lowest: 1 in an object, 0 in an array

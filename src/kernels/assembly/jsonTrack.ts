@@ -5,10 +5,11 @@
 // ends it or needs a closer look. A line that leaves the track is not wrong, it is read member by member.
 //
 // Objects inside a line are part of it where all samples have the same keys in them: their marks and keys stand in stretches, their values between.
-import { columnOf, escaped, FIELDS, fillColumn, KEYS, KIND_ANY, KIND_TEXT, NULL_PAIR, otherValue, storePair, TOP } from "./json";
+import { KEYS } from "./jsonContext";
 import { isQuick, leaveValue } from "./jsonNumbers";
 import { fieldsEnd, numberOn } from "./jsonObject";
-import { afterSpace, BACKSLASHES, FLIP, LOW, nestedEnd, stringStop } from "./jsonScan";
+import { afterSpace, BACKSLASHES, FLIP, keyEnd, LOW, nestedEnd, plainKey, stringStop } from "./jsonScan";
+import { columnOf, escaped, FIELDS, fillColumn, KIND_ANY, KIND_TEXT, NULL_PAIR, otherValue, storePair, TOP } from "./jsonValues";
 
 // Layout (u32 each).
 const STATE: usize = 0;
@@ -236,12 +237,8 @@ const found: usize = memory.data(8, 4);
 function sampleObject(context: usize, track: usize, p: usize, parent: u32, depth: u32): usize {
   while (true) {
     const key = afterSpace(p + 1);
-    if (load<u8>(key) != 34) return 0;
-    const keyEnd = stringStop(key + 1);
-    if (load<u8>(keyEnd) != 34) return 0;
-    p = afterSpace(keyEnd + 1);
-    if (load<u8>(p) != 58) return 0;
-    const start = afterSpace(p + 1);
+    const start = plainKey(key);
+    if (start == 0) return 0;
     fillColumn(context, parent, found, 0, 4, key + 1, <u32>(keyEnd - key - 1));
     const offset = load<u32>(found);
     const kinds = load<u32>(found, 4);

@@ -1,0 +1,91 @@
+// The values of a line: which column takes one, of what kind it is, and where it stands.
+import { COLUMNS, KEYS } from "./jsonContext";
+import { COLUMN_BYTES, PARENT } from "./jsonNumbers";
+import { afterSpace, escapedEnd, literalEnd, loneSurrogate, nestedEnd, numberEnd, stringStop } from "./jsonScan";
+
+// Kinds of values.
+export const KIND_TEXT: u32 = 1;
+const ESCAPED: u32 = 2;
+export const EMPTY: u32 = 4;
+export const NUMBER: u32 = 8;
+const BOOL: u32 = 16;
+const NESTED: u32 = 32;
+const BROKEN_TEXT: u32 = 64;
+export const NULL: u32 = 128;
+/** An object whose fields are columns of their own; of its own place only whether it is there matters. */
+export const FIELDS: u32 = 256;
+/** What a key takes whose values nobody needs. */
+export const KIND_ANY: u32 = 255;
+
+/** The parent of a column that is no field of a struct. */
+export const TOP: u32 = 0xffffffff;
+
+/** In a pair's end: the string has escapes. */
+const ESCAPED_BIT: u32 = 1 << 31;
+/** The pair of a value that is null or not there: an empty span, as the column kernels see it. */
+export const NULL_PAIR: u64 = 0xffffffff;
+
+/** The column that a place for pairs belongs to. */
+@inline
+export function columnOf(keys: usize, offset: usize): usize {
+  return keys + (offset >> 3) * COLUMN_BYTES;
+}
+
+/** Which of the columns with this parent a key belongs to; a key of none gets the unused pair and takes every kind. */
+export function fillColumn(context: usize, parent: u32, to: usize, offset: usize, kinds: usize, key: usize, length: u32): void {
+  const columns = load<u32>(context, COLUMNS);
+  let entry = <usize>load<u32>(context, KEYS);
+  for (let i: u32 = 0; i < columns; i++, entry += COLUMN_BYTES) {
+    if (load<u32>(entry, 4) == length && load<u32>(entry, PARENT) == parent && memory.compare(<usize>load<u32>(entry), key, length) == 0) {
+      store<u32>(to + offset, i << 3);
+      store<u32>(to + kinds, load<u32>(entry, 8));
+      return;
+    }
+  }
+  store<u32>(to + offset, columns << 3);
+  store<u32>(to + kinds, KIND_ANY);
+}
+
+@inline
+export function storePair(pair: usize, base: usize, start: usize, end: usize): void {
+  store<u32>(pair, <u32>(start - base - 1));
+  store<u32>(pair, <u32>(end - base), 4);
+}
+
+/** The end of a string that begins at `start` and whose first backslash or control character stands at `stop`, or 0. */
+export function escaped(base: usize, start: usize, stop: usize, kinds: u32, pair: usize): usize {
+  const end = load<u8>(stop) == 92 ? escapedEnd(stop) : 0;
+  if (end == 0 || (kinds & (loneSurrogate ? BROKEN_TEXT : ESCAPED)) == 0) return 0;
+  storePair(pair, base, start, end);
+  store<u32>(pair, <u32>(end - base) | ESCAPED_BIT, 4);
+  return end + 1;
+}
+
+/** The end of a value that is no plain string or number, or 0. */
+export function otherValue(base: usize, p: usize, kinds: u32, pair: usize): usize {
+  p = afterSpace(p);
+  const c = <u32>load<u8>(p);
+  let end: usize;
+  let kind: u32;
+  if (c == 34) {
+    const stop = stringStop(p + 1);
+    if (load<u8>(stop) != 34) return escaped(base, p + 1, stop, kinds, pair);
+    if ((kinds & (stop == p + 1 ? EMPTY : KIND_TEXT)) == 0) return 0;
+    storePair(pair, base, p + 1, stop);
+    return stop + 1;
+  }
+  if (c == 45 || c - 48 < 10) {
+    end = numberEnd(p);
+    kind = NUMBER;
+  } else if (c == 123 || c == 91) {
+    end = nestedEnd(p);
+    kind = NESTED;
+  } else {
+    end = literalEnd(p);
+    kind = c == 110 ? NULL : BOOL;
+  }
+  if (end == 0 || (kinds & kind) == 0) return 0;
+  if (kind == NULL) store<u64>(pair, NULL_PAIR);
+  else storePair(pair, base, p, end);
+  return end;
+}
