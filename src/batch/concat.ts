@@ -1,10 +1,38 @@
-import type { Column, FixedColumn, WideColumn } from "./column.js";
-import { newFixed } from "./builder.js";
+import { assertNever, required } from "../common/assert.js";
+import type { MillraceError } from "../common/errors.js";
+import { builderFor, newFixed } from "./builder.js";
+import type { BytesColumn, Column, FixedColumn, ObjectColumn, WideColumn } from "./column.js";
+import { fieldColumns, structColumn } from "./structs.js";
 
-// Columns of the rows of several, one after the other.
+type DataType = Column["type"];
+
+/**
+ * One column of the rows of several, one after the other, in memory of its own where they are more than one.
+ * @throws what `tooLong` gives where its texts have more than 2 GiB
+ */
+export function concatColumn(type: DataType, parts: readonly Column[], tooLong: () => MillraceError): Column {
+  const [first] = parts;
+  if (first === undefined) return builderFor(type, 0).finish();
+  if (parts.length === 1) return first;
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const valid = concatValid(parts, length);
+  const { layout } = first;
+  switch (layout) {
+    case "fixed":
+      return concatFixed(type, parts as readonly FixedColumn[], length, valid);
+    case "wide":
+      return concatWide(type, parts as readonly WideColumn[], length, valid);
+    case "bytes":
+      return concatBytes(type, parts as readonly BytesColumn[], length, valid, tooLong);
+    case "object":
+      return concatObjects(type, parts as readonly ObjectColumn[], length, valid, tooLong);
+    default:
+      return assertNever(layout, "column layout");
+  }
+}
 
 /** The validity of all rows; null where none of them is null. */
-export function concatValid(parts: readonly Column[], length: number): Uint8Array | null {
+function concatValid(parts: readonly Column[], length: number): Uint8Array | null {
   if (parts.every((part) => part.valid === null)) return null;
   const valid = new Uint8Array(length).fill(1);
   let at = 0;
@@ -15,12 +43,7 @@ export function concatValid(parts: readonly Column[], length: number): Uint8Arra
   return valid;
 }
 
-export function concatFixed(
-  type: Column["type"],
-  parts: readonly FixedColumn[],
-  length: number,
-  valid: Uint8Array | null,
-): FixedColumn {
+function concatFixed(type: DataType, parts: readonly FixedColumn[], length: number, valid: Uint8Array | null): FixedColumn {
   const values = newFixed(type, length) as Float64Array;
   let at = 0;
   for (const part of parts) {
@@ -30,12 +53,7 @@ export function concatFixed(
   return { layout: "fixed", type, length, values, valid };
 }
 
-export function concatWide(
-  type: Column["type"],
-  parts: readonly WideColumn[],
-  length: number,
-  valid: Uint8Array | null,
-): WideColumn {
+function concatWide(type: DataType, parts: readonly WideColumn[], length: number, valid: Uint8Array | null): WideColumn {
   const values = new BigInt64Array(length * 2);
   let at = 0;
   for (const part of parts) {
@@ -43,4 +61,54 @@ export function concatWide(
     at += part.length * 2;
   }
   return { layout: "wide", type, length, values, valid };
+}
+
+function concatBytes(
+  type: DataType,
+  parts: readonly BytesColumn[],
+  length: number,
+  valid: Uint8Array | null,
+  tooLong: () => MillraceError,
+): BytesColumn {
+  const total = parts.reduce((sum, part) => sum + part.bytes.length, 0);
+  if (total > 0x7fff_ffff) throw tooLong();
+  const bytes = new Uint8Array(total);
+  const starts = new Int32Array(length);
+  const ends = new Int32Array(length);
+  let at = 0;
+  let row = 0;
+  for (const part of parts) {
+    bytes.set(part.bytes, at);
+    moved(part.starts, part.length, at, starts, row);
+    moved(part.ends, part.length, at, ends, row);
+    row += part.length;
+    at += part.bytes.length;
+  }
+  return { layout: "bytes", type, length, bytes, starts, ends, valid };
+}
+
+/** A function of its own: what V8 compiles for a long loop is the whole function around it. */
+function moved(places: Int32Array, length: number, by: number, out: Int32Array, at: number): void {
+  for (let i = 0; i < length; i++) out[at + i] = (places[i] as number) + by;
+}
+
+function concatObjects(
+  type: DataType,
+  parts: readonly ObjectColumn[],
+  length: number,
+  valid: Uint8Array | null,
+  tooLong: () => MillraceError,
+): Column {
+  const fields = parts.map(fieldColumns);
+  if (type.kind !== "struct" || fields.includes(null)) {
+    return { layout: "object", type, length, values: parts.flatMap((part) => part.values), valid };
+  }
+  const joined = type.fields.map((field, k) =>
+    concatColumn(
+      field.type,
+      fields.map((own) => required(own?.[k], `field ${k}`)),
+      tooLong,
+    ),
+  );
+  return structColumn(type, joined, valid, length);
 }

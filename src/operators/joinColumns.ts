@@ -1,8 +1,7 @@
-import { layoutOf } from "../batch/builder.js";
 import { type Coded, codedColumn, codesOf, textColumn } from "../batch/coded.js";
-import { concatFixed, concatValid, concatWide } from "../batch/concat.js";
+import { concatColumn } from "../batch/concat.js";
 import { copyBatch } from "../batch/gather.js";
-import type { Batch, BytesColumn, Column, FixedColumn, ObjectColumn, WideColumn } from "../batch/column.js";
+import type { Batch, BytesColumn, Column } from "../batch/column.js";
 import { assertNever, required } from "../common/assert.js";
 import { resourceError } from "../common/errors.js";
 import type { DataType } from "../schema/types.js";
@@ -58,22 +57,14 @@ export function concatColumns(type: DataType, parts: readonly Column[]): Column 
   const [only] = parts;
   if (parts.length === 1 && only !== undefined) return only;
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const coded = concatCodes(parts, length);
-  if (coded !== null) return coded;
-  const valid = concatValid(parts, length);
-  const layout = layoutOf(type);
-  switch (layout) {
-    case "fixed":
-      return concatFixed(type, parts as readonly FixedColumn[], length, valid);
-    case "wide":
-      return concatWide(type, parts as readonly WideColumn[], length, valid);
-    case "bytes":
-      return concatBytes(type, parts as readonly BytesColumn[], length, valid);
-    case "object":
-      return { layout, type, length, values: (parts as readonly ObjectColumn[]).flatMap((part) => part.values), valid };
-    default:
-      return assertNever(layout, "layout");
-  }
+  return (
+    concatCodes(parts, length) ??
+    concatColumn(type, parts, () =>
+      resourceError("BROADCAST_TOO_LARGE", "a column of a join's right side holds more than 2 GiB of text", {
+        hint: "Set broadcastBytes to 0, so that the join runs in DuckDB.",
+      }),
+    )
+  );
 }
 
 /** More different texts than this are not worth codes. */
@@ -112,28 +103,6 @@ function concatCodes(parts: readonly Column[], length: number): BytesColumn | nu
   return codedColumn({ codes, texts: textColumn(first.texts.type, texts) }, length);
 }
 
-function concatBytes(type: DataType, parts: readonly BytesColumn[], length: number, valid: Uint8Array | null): BytesColumn {
-  const total = parts.reduce((sum, part) => sum + part.bytes.length, 0);
-  if (total > 0x7fff_ffff) {
-    throw resourceError("BROADCAST_TOO_LARGE", "a column of a join's right side holds more than 2 GiB of text", {
-      hint: "Set broadcastBytes to 0, so that the join runs in DuckDB.",
-    });
-  }
-  const bytes = new Uint8Array(total);
-  const starts = new Int32Array(length);
-  const ends = new Int32Array(length);
-  let at = 0;
-  let row = 0;
-  for (const part of parts) {
-    bytes.set(part.bytes, at);
-    moved(part.starts, part.length, at, starts, row);
-    moved(part.ends, part.length, at, ends, row);
-    row += part.length;
-    at += part.bytes.length;
-  }
-  return { layout: "bytes", type, length, bytes, starts, ends, valid };
-}
-
 // Loops over many rows are functions of their own: what is compiled for a long loop is the whole function around it.
 
 function totalOf(starts: Int32Array, ends: Int32Array, length: number): number {
@@ -144,8 +113,4 @@ function totalOf(starts: Int32Array, ends: Int32Array, length: number): number {
 
 function translated(codes: Coded["codes"], rows: number, table: Uint16Array, out: Coded["codes"], at: number): void {
   for (let i = 0; i < rows; i++) out[at + i] = table[codes[i] as number] as number;
-}
-
-function moved(places: Int32Array, length: number, by: number, out: Int32Array, at: number): void {
-  for (let i = 0; i < length; i++) out[at + i] = (places[i] as number) + by;
 }

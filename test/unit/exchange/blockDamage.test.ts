@@ -8,6 +8,7 @@ import { columnParts } from "../../../src/exchange/blockParts.js";
 import { ReadMemory } from "../../../src/exchange/readMemory.js";
 import type { Schema } from "../../../src/schema/types.js";
 import { types } from "../../../src/schema/types.js";
+import { textColumn } from "../../support/columns.js";
 
 const root = mkdtempSync(join(tmpdir(), "millrace-blocks-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -21,14 +22,10 @@ const rows = 7000;
 function columns(): Column[] {
   const values = BigInt64Array.from({ length: rows }, (_, i) => BigInt(i));
   const text = Array.from({ length: rows }, (_, i) => `n${i % 100}`);
-  const ends = new Int32Array(rows);
-  text.reduce((end, one, i) => (ends[i] = end + one.length), 0);
-  const starts = new Int32Array(rows);
-  starts.set(ends.subarray(0, rows - 1), 1);
   const valid = Uint8Array.from({ length: rows }, (_, i) => (i % 7 === 0 ? 0 : 1));
   return [
     { layout: "fixed", type: types.int64, length: rows, values, valid: null },
-    { layout: "bytes", type: types.utf8, length: rows, bytes: Buffer.from(text.join("")), starts, ends, valid },
+    { ...textColumn(text), valid },
   ];
 }
 

@@ -10,6 +10,7 @@ import { heavyKey } from "../../../src/exchange/heavyKey.js";
 import type { BoundNamed } from "../../../src/expr/nodes.js";
 import { WordGroupTable } from "../../../src/kernels/groupTable.js";
 import { type Schema, types } from "../../../src/schema/types.js";
+import { textColumn } from "../../support/columns.js";
 
 const root = mkdtempSync(join(tmpdir(), "millrace-heavy-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -23,12 +24,8 @@ const schema: Schema = [{ name: "__rows", type: types.binary, nullable: false }]
 /** One row a key `s0, s1, …`, each with its number as `day`, that of the first null. */
 function packed(count: number): BytesColumn {
   const names = Array.from({ length: count }, (_, i) => `s${i}`);
-  const ends = new Int32Array(count);
-  names.reduce((end, one, i) => (ends[i] = end + one.length), 0);
-  const starts = new Int32Array(count);
-  starts.set(ends.subarray(0, count - 1), 1);
   const columns: Column[] = [
-    { layout: "bytes", type: types.utf8, length: count, bytes: Buffer.from(names.join("")), starts, ends, valid: null },
+    textColumn(names),
     {
       layout: "fixed",
       type: types.int32,

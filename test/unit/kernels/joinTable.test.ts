@@ -1,25 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { BytesColumn } from "../../../src/batch/column.js";
 import { JoinTable } from "../../../src/kernels/joinTable.js";
-import { types } from "../../../src/schema/types.js";
+import { textColumn } from "../../support/columns.js";
 
 type Key = string | null;
 
 /** Keys as a column that has other bytes before, between and behind them. */
-function column(keys: readonly Key[]): BytesColumn {
-  const bytes = Buffer.from(`?${keys.map((key) => `${key ?? ""}?`).join("")}`);
-  const starts = new Int32Array(keys.length);
-  const ends = new Int32Array(keys.length);
-  let at = 1;
-  for (const [i, key] of keys.entries()) {
-    starts[i] = at;
-    ends[i] = at + (key?.length ?? 0);
-    at += (key?.length ?? 0) + 1;
-  }
-  const valid = keys.includes(null) ? Uint8Array.from(keys, (key) => (key === null ? 0 : 1)) : null;
-  return { layout: "bytes", type: types.utf8, length: keys.length, bytes, starts, ends, valid };
-}
+const column = (keys: readonly Key[]) => textColumn(keys, 1);
 
 /** Rows with each key, in order. */
 function rowsOf(keys: readonly Key[]): Map<Key, number[]> {

@@ -1,27 +1,6 @@
 import { expect, test } from "vitest";
-import type { BytesColumn } from "../../../src/batch/column.js";
 import { GroupTable } from "../../../src/kernels/hashTable.js";
-
-function columnOf(texts: readonly string[]): BytesColumn {
-  const parts = texts.map((text) => Buffer.from(text, "latin1"));
-  const ends = new Int32Array(texts.length);
-  const starts = new Int32Array(texts.length);
-  let at = 0;
-  parts.forEach((part, i) => {
-    starts[i] = at;
-    at += part.length;
-    ends[i] = at;
-  });
-  return {
-    layout: "bytes",
-    type: { kind: "utf8" },
-    length: texts.length,
-    bytes: Buffer.concat(parts),
-    starts,
-    ends,
-    valid: null,
-  };
-}
+import { textColumn } from "../../support/columns.js";
 
 /** Texts that differ from each other by one byte, by their length, or by zeros at their end. */
 function similarTexts(): string[] {
@@ -41,7 +20,7 @@ test("texts of every length are told apart, and found again", () => {
     // Each round another order, by a step that shares no factor with the number of texts.
     const step = [1, 7, 11, 13, 17][round] as number;
     const order = Array.from({ length: texts.length * 4 }, (_, i) => texts[(i * step) % texts.length] as string);
-    const groups = Array.from(table.assign([columnOf(order)], null, order.length));
+    const groups = Array.from(table.assign([textColumn(order)], null, order.length));
     const expected = order.map((text) => {
       const known = numbers.get(text) ?? numbers.size;
       numbers.set(text, known);
