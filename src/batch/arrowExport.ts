@@ -6,7 +6,7 @@ import { arrowSchema, arrowType } from "./arrowSchema.js";
 import { builderFor } from "./builder.js";
 import type { Batch, BytesColumn, Column, FixedColumn, FixedValues, ObjectColumn, WideColumn } from "./column.js";
 import { compactBatch, copyBatch, everyRow, gatherColumn } from "./gather.js";
-import { fieldColumns } from "./structs.js";
+import { fieldsOf } from "./structs.js";
 import { countValid } from "./validity.js";
 
 /**
@@ -37,7 +37,7 @@ function toData(column: Column): Arrow.Data {
     case "bytes":
       return bytesData(column);
     case "object":
-      return column.type.kind === "list" ? listData(column) : structData(column);
+      return column.type.kind === "list" ? listData(column) : makeData(column, {}, fieldsOf(column).map(toData));
     default:
       return assertNever(column, "column layout");
   }
@@ -122,21 +122,6 @@ function listData(column: ObjectColumn): Arrow.Data {
     offsets[i + 1] = items.length;
   }
   return makeData(column, { [arrow.BufferType.OFFSET]: offsets }, [toData(items.finish())]);
-}
-
-function structData(column: ObjectColumn): Arrow.Data {
-  if (column.type.kind !== "struct") throw new TypeError("not a struct column");
-  const fields = fieldColumns(column);
-  if (fields !== null) return makeData(column, {}, fields.map(toData));
-  const children = column.type.fields.map((field) => {
-    const child = builderFor(field.type, column.length);
-    for (let i = 0; i < column.length; i++) {
-      const value = isValid(column, i) ? (column.values[i] as { readonly [name: string]: Value })[field.name] : null;
-      child.append(value ?? null);
-    }
-    return toData(child.finish());
-  });
-  return makeData(column, {}, children);
 }
 
 const isValid = (column: Column, row: number): boolean => column.valid === null || column.valid[row] !== 0;

@@ -1,5 +1,6 @@
 import { internalError } from "../common/errors.js";
-import type { DataType } from "../schema/types.js";
+import type { DataType, Field, Value } from "../schema/types.js";
+import { builderFor } from "./builder.js";
 import type { Column, ObjectColumn } from "./column.js";
 import { columnReader } from "./reader.js";
 
@@ -29,6 +30,22 @@ export function structColumn(type: DataType, fields: readonly Column[], valid: U
   };
   known.set(column, fields);
   return column;
+}
+
+/** The columns of a struct's fields: those that it was made of, or new ones of its objects' values. */
+export function fieldsOf(column: Column): readonly Column[] {
+  const { type, length, valid } = column;
+  if (type.kind !== "struct" || column.layout !== "object") throw internalError(`a column of ${type.kind} has no fields`);
+  return fieldColumns(column) ?? type.fields.map((field) => builtField(field, column.values, valid, length));
+}
+
+function builtField({ name, type }: Field, values: readonly unknown[], valid: Uint8Array | null, length: number): Column {
+  const builder = builderFor(type, length);
+  for (let row = 0; row < length; row++) {
+    const isNull = valid !== null && valid[row] === 0;
+    builder.append(isNull ? null : ((values[row] as { readonly [name: string]: Value })[name] ?? null));
+  }
+  return builder.finish();
 }
 
 function objectsOf(names: readonly string[], fields: readonly Column[], valid: Uint8Array | null, length: number): unknown[] {

@@ -4,6 +4,16 @@ import { createKernels, type KernelMemory, type Kernels } from "./wasm.js";
 export interface ParquetKernels {
   shiftRows(rows: number, n: number, low: number): void;
   liveRows(rows: number, valid: number, n: number, toValid: number, toRows: number): number;
+  nestedRows(
+    rows: number,
+    valid: number,
+    n: number,
+    above: number,
+    most: number,
+    step: number,
+    toLevels: number,
+    toRows: number,
+  ): number;
   textSpan(starts: number, ends: number, rows: number, n: number, out: number): number;
   gatherText(
     bytes: number,
@@ -48,7 +58,8 @@ export interface ParquetKernels {
   dictionaryTexts(bytes: number, entries: number, size: number, to: number, toEnds: number): number;
   encodeCodes(codes: number, count: number, bits: number, to: number): number;
   packBits(values: number, count: number, to: number): number;
-  countOnes(values: number, count: number): number;
+  packLevels(values: number, count: number, bits: number, to: number): number;
+  countBytes(values: number, count: number, wanted: number): number;
   packBigEndian(values: number, count: number, length: number, to: number): number;
 }
 

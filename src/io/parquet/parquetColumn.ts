@@ -1,7 +1,7 @@
 import { internalError } from "../../common/errors.js";
 import { type Gather, type ParquetKernels, writerKernels, Region } from "../../kernels/parquet.js";
-import type { DataType, Field } from "../../schema/types.js";
-import { isOptional } from "./parquetSchema.js";
+import type { DataType } from "../../schema/types.js";
+import type { Leaf } from "./parquetLeaves.js";
 import { loadValues, type SliceColumn } from "./parquetSlice.js";
 
 /** The values of a column in one row group, in kernel memory: nulls left out, as the bytes that a plain page holds. */
@@ -15,10 +15,10 @@ export type PlainValues =
 
 /** A column of a row group, ready to encode. It stays good until the buffer is reset. */
 export interface ColumnData {
-  readonly field: Field;
+  readonly leaf: Leaf;
   readonly rows: number;
-  /** One byte a row; null when there are no nulls. */
-  readonly valid: Region | null;
+  /** Definition levels, one byte a row; null when there are no nulls. */
+  readonly levels: Region | null;
   readonly values: PlainValues;
 }
 
@@ -71,10 +71,10 @@ function fixedCopy(column: SliceColumn["column"], width: number): FixedCopy {
 
 /** Collects a column of a row group slice by slice. Its memory is used again for the next row group. */
 export class ColumnBuffer {
-  readonly #field: Field;
+  readonly #leaf: Leaf;
   readonly #width: number;
   readonly #isBytes: boolean;
-  readonly #valid = new Region();
+  readonly #levels = new Region();
   readonly #values = new Region();
   readonly #ends = new Region();
   #hasNulls = false;
@@ -82,33 +82,32 @@ export class ColumnBuffer {
   #count = 0;
   #used = 0;
 
-  constructor(field: Field) {
-    this.#field = field;
-    this.#width = wordsPerValue(field.type);
-    this.#isBytes = field.type.kind === "utf8" || field.type.kind === "binary";
+  constructor(leaf: Leaf) {
+    const { type } = leaf.field;
+    this.#leaf = leaf;
+    this.#width = wordsPerValue(type);
+    this.#isBytes = type.kind === "utf8" || type.kind === "binary";
   }
 
   /** Appends a slice of `rows` rows; `bytes` is the address that a text column's starts count from. */
   append(slice: SliceColumn, rows: number, bytes: number): void {
-    this.#appendValidity(slice, rows);
+    this.#appendLevels(slice, rows);
     if (this.#isBytes) this.#appendTexts(slice, bytes);
     else this.#appendFixed(slice);
     this.#rows += rows;
     this.#count += slice.live;
   }
 
-  #appendValidity({ valid }: SliceColumn, rows: number): void {
-    if (valid !== 0 && !isOptional(this.#field)) {
-      throw internalError(`column ${JSON.stringify(this.#field.name)} is declared without nulls and has one`);
-    }
-    if (valid === 0 && !this.#hasNulls) return;
-    const at = this.#valid.reserve(this.#rows + rows, this.#hasNulls ? this.#rows : 0);
+  #appendLevels({ levels }: SliceColumn, rows: number): void {
+    if (levels === 0 && !this.#hasNulls) return;
+    const at = this.#levels.reserve(this.#rows + rows, this.#hasNulls ? this.#rows : 0);
     const memory = writerKernels().memory.u8();
-    if (!this.#hasNulls) memory.fill(1, at, at + this.#rows);
+    const { level } = this.#leaf;
+    if (!this.#hasNulls) memory.fill(level, at, at + this.#rows);
     this.#hasNulls = true;
     const end = at + this.#rows;
-    if (valid === 0) memory.fill(1, end, end + rows);
-    else memory.copyWithin(end, valid, valid + rows);
+    if (levels === 0) memory.fill(level, end, end + rows);
+    else memory.copyWithin(end, levels, levels + rows);
   }
 
   #appendFixed(slice: SliceColumn): void {
@@ -139,7 +138,7 @@ export class ColumnBuffer {
 
   /** What was collected. */
   data(): ColumnData {
-    return { field: this.#field, rows: this.#rows, valid: this.#hasNulls ? this.#valid : null, values: this.#plain() };
+    return { leaf: this.#leaf, rows: this.#rows, levels: this.#hasNulls ? this.#levels : null, values: this.#plain() };
   }
 
   #plain(): PlainValues {
@@ -159,6 +158,6 @@ export class ColumnBuffer {
   /** Gives the memory back; the buffer is empty then. */
   free(): void {
     this.reset();
-    for (const region of [this.#valid, this.#values, this.#ends]) region.free();
+    for (const region of [this.#levels, this.#values, this.#ends]) region.free();
   }
 }

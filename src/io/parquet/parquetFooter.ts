@@ -1,6 +1,7 @@
 import { crc32 } from "../../runtime/safety.js";
 import { dataError } from "../../common/errors.js";
-import type { Field, Schema } from "../../schema/types.js";
+import type { Schema } from "../../schema/types.js";
+import type { Leaf } from "./parquetLeaves.js";
 import { codecNumber, type Compression, type EncodedChunk } from "./parquetPages.js";
 import { schemaElements, storedType } from "./parquetSchema.js";
 import {
@@ -34,14 +35,14 @@ export interface RowGroup {
   readonly meta: ThriftValue;
 }
 
-function columnChunk(field: Field, chunk: EncodedChunk, rows: number, offset: number, compression: Compression): ThriftValue {
+function columnChunk(leaf: Leaf, chunk: EncodedChunk, rows: number, offset: number, compression: Compression): ThriftValue {
   const bounds = chunk.bounds;
   return struct({
     2: i64(0),
     3: struct({
-      1: i32(storedType(field.type).physical),
+      1: i32(storedType(leaf.field.type).physical),
       2: list(chunk.encodings.map(i32)),
-      3: list([text(field.name)]),
+      3: list(leaf.path.map(({ name }) => text(name))),
       4: i32(codecNumber[compression]),
       5: i64(rows),
       6: i64(chunk.uncompressedBytes),
@@ -59,7 +60,7 @@ function columnChunk(field: Field, chunk: EncodedChunk, rows: number, offset: nu
 
 /** Describes a row group whose chunks stand one after the other from `offset` on. */
 export function describeRowGroup(
-  schema: Schema,
+  leaves: readonly Leaf[],
   chunks: readonly EncodedChunk[],
   rows: number,
   offset: number,
@@ -68,7 +69,7 @@ export function describeRowGroup(
   let at = offset;
   let uncompressed = 0;
   const columns = chunks.map((chunk, i) => {
-    const described = columnChunk(schema[i] as Field, chunk, rows, at, compression);
+    const described = columnChunk(leaves[i] as Leaf, chunk, rows, at, compression);
     at += chunk.bytes;
     uncompressed += chunk.uncompressedBytes;
     return described;
@@ -78,12 +79,12 @@ export function describeRowGroup(
 }
 
 /** The last bytes of a file: metadata, its length, magic. */
-export function encodeFooter(schema: Schema, groups: readonly RowGroup[]): Uint8Array {
+export function encodeFooter(schema: Schema, leaves: number, groups: readonly RowGroup[]): Uint8Array {
   const fields = new Map<number, ThriftValue>([
     [1, i32(1)],
     [2, list(schemaElements(schema))],
   ]);
-  return footerFrom(fields, groups, createdBy, schema.length);
+  return footerFrom(fields, groups, createdBy, leaves);
 }
 
 /** A footer with the schema and notes of `like` and other row groups. */

@@ -9,7 +9,7 @@ import type { DataType } from "../../schema/types.js";
 import type { ColumnData, PlainValues } from "./parquetColumn.js";
 import { buildDictionary } from "./parquetDictionary.js";
 import { encodePageHeader, type PageHeader } from "./parquetPageHeader.js";
-import { decimalBytes, isOptional } from "./parquetSchema.js";
+import { decimalBytes } from "./parquetSchema.js";
 import { type MinMax, minMax } from "./parquetStatistics.js";
 import { joinedCrc32 } from "../sink/sinkChecksum.js";
 import type { OutputPart } from "../sink/sinkOutput.js";
@@ -164,7 +164,7 @@ const pageChecksum = (pieces: readonly { readonly length: number }[], checksums:
 export function encodeChunk(data: ColumnData, options: PageOptions): EncodedChunk {
   const builder = new ChunkBuilder(options);
   const dictionary = options.dictionary ? buildDictionary(data.values) : null;
-  const { type } = data.field;
+  const { type } = data.leaf.field;
   let dictionaryPageBytes = 0;
   let encodeRange = plainEncoder(data.values, type);
   if (dictionary !== null) {
@@ -195,16 +195,16 @@ function writeDataPages(
   encoding: number,
   encodeRange: (from: number, to: number) => Range,
 ): void {
-  const { rows, valid } = data;
-  const { countOnes } = writerKernels().functions<ParquetKernels>();
+  const { rows, levels, leaf } = data;
+  const { countBytes } = writerKernels().functions<ParquetKernels>();
   const pages = Math.max(1, Math.ceil(bytes / pageBytes));
   const rowsPerPage = Math.max(1, Math.ceil(rows / pages));
   let value = 0;
   for (let row = 0; row < rows; row += rowsPerPage) {
     const end = Math.min(rows, row + rowsPerPage);
-    const live = valid === null ? end - row : countOnes(valid.at + row, end - row);
+    const live = levels === null ? end - row : countBytes(levels.at + row, end - row, leaf.level);
     const body = [encodeRange(value, value + live)];
-    if (isOptional(data.field)) body.unshift(encodeLevels(valid, row, end, live));
+    if (leaf.level > 0) body.unshift(encodeLevels(levels, leaf.level, row, end, live));
     builder.page("data", end - row, encoding, body);
     value += live;
   }
@@ -249,17 +249,21 @@ function varint(value: number): number[] {
   return bytes;
 }
 
-/** Definition levels of rows: 0 at a null and 1 at a value, with the length that precedes them in a page of version 1. */
-function encodeLevels(valid: Region | null, from: number, to: number, live: number): Range {
+/** Definition levels of rows, of which `live` have `most`, with the length that precedes them in a page of version 1. */
+function encodeLevels(levels: Region | null, most: number, from: number, to: number, live: number): Range {
   const rows = to - from;
-  const packed = (rows + 7) >> 3;
-  const isRun = valid === null || live === rows || live === 0;
-  const head = isRun ? [...varint(rows << 1), live === 0 ? 0 : 1] : varint((packed << 1) | 1);
+  const bits = 32 - Math.clz32(most);
+  const packed = ((rows + 7) >> 3) * bits;
+  const isRun = levels === null || live === rows || (live === 0 && most === 1);
+  const head = isRun ? [...varint(rows << 1), live === 0 ? 0 : most] : varint((((rows + 7) >> 3) << 1) | 1);
   const length = head.length + (isRun ? 0 : packed);
   return encoded.add(length + 32, (at) => {
     const { memory, functions } = writerKernels();
     memory.u8().set([length & 255, (length >> 8) & 255, (length >> 16) & 255, length >>> 24, ...head], at);
-    if (!isRun) functions<ParquetKernels>().packBits(valid.at + from, rows, at + 4 + head.length);
+    const { packBits, packLevels } = functions<ParquetKernels>();
+    const start = at + 4 + head.length;
+    if (!isRun && bits === 1) packBits(levels.at + from, rows, start);
+    else if (!isRun) packLevels(levels.at + from, rows, bits, start);
     return 4 + length;
   });
 }

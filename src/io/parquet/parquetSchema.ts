@@ -54,7 +54,7 @@ function storedDecimal(precision: number, scale: number): StoredType {
   return { physical: physical.fixedLenByteArray, typeLength: decimalBytes(precision), converted: converted.decimal, logical };
 }
 
-/** The stored form of a flat type. Lists and structs have none: they are written by another writer. */
+/** The stored form of a flat type. */
 export function storedType(type: DataType): StoredType {
   switch (type.kind) {
     case "bool":
@@ -102,22 +102,30 @@ export function storedType(type: DataType): StoredType {
 /** A column that can hold nulls in the file. */
 export const isOptional = (field: Field): boolean => field.nullable || field.type.kind === "null";
 
-/** The schema elements of a file: the root, then one leaf a column. */
+/** The schema elements of a file: the root, then its columns, each struct before its fields. */
 export function schemaElements(schema: Schema): ThriftValue[] {
-  const root = struct({ 4: text("schema"), 5: i32(schema.length) });
-  const leaves = schema.map((field) => {
-    const stored = storedType(field.type);
-    const decimal = field.type.kind === "decimal" ? field.type : null;
-    return struct({
+  return [struct({ 4: text("schema"), 5: i32(schema.length) }), ...schema.flatMap(elementsOf)];
+}
+
+function elementsOf(field: Field): ThriftValue[] {
+  const { type } = field;
+  const repeats = i32(isOptional(field) ? repetition.optional : repetition.required);
+  if (type.kind === "struct") {
+    const group = struct({ 3: repeats, 4: text(field.name), 5: i32(type.fields.length) });
+    return [group, ...type.fields.flatMap(elementsOf)];
+  }
+  const stored = storedType(type);
+  const decimal = type.kind === "decimal" ? type : null;
+  return [
+    struct({
       1: i32(stored.physical),
       2: stored.typeLength === undefined ? undefined : i32(stored.typeLength),
-      3: i32(isOptional(field) ? repetition.optional : repetition.required),
+      3: repeats,
       4: text(field.name),
       6: stored.converted === undefined ? undefined : i32(stored.converted),
       7: decimal === null ? undefined : i32(decimal.scale),
       8: decimal === null ? undefined : i32(decimal.precision),
       10: stored.logical,
-    });
-  });
-  return [root, ...leaves];
+    }),
+  ];
 }

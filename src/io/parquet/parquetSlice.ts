@@ -2,6 +2,9 @@ import { type Batch, type BytesColumn, type Column, rowCount } from "../../batch
 import { gatherColumn } from "../../batch/gather.js";
 import { internalError } from "../../common/errors.js";
 import { type ParquetKernels, writerKernels, Region } from "../../kernels/parquet.js";
+import type { Field } from "../../schema/types.js";
+import { columnsTo, type Leaf } from "./parquetLeaves.js";
+import { isOptional } from "./parquetSchema.js";
 
 /** Rows that are brought into kernel memory at a time: with their texts they fit a second-level cache. */
 export const sliceRows = 16_384;
@@ -27,9 +30,20 @@ export interface SliceColumn {
   readonly rows: number;
   /** Rows that hold a value. */
   readonly live: number;
-  /** Address of one byte a row, 0 at a null; 0 where there are no nulls. */
-  readonly valid: number;
+  /** Address of one byte a row, its definition level: 0 at a null of a flat column, 1 at a value. 0 where there are no nulls. */
+  readonly levels: number;
+  readonly above: Levels;
   readonly text: SliceText | null;
+}
+
+/** Definition levels of the rows of a slice, as far as the struct goes that a column lies in. */
+interface Levels {
+  /** Address of one byte a row; 0 where the struct is there in every row. */
+  readonly at: number;
+  /** The level of rows in which the struct is there. */
+  readonly most: number;
+  /** How many those are. */
+  readonly live: number;
 }
 
 /** Addresses of a text column. */
@@ -80,13 +94,16 @@ class Arena {
 // One slice is in work at a time: writing is synchronous.
 const arena = new Arena();
 
-/** Brings the live rows `from..to` (at most `sliceRows`) of a batch into kernel memory; of texts only where they lie, see `loadTexts`. */
-export function loadSlice(batch: Batch, from: number, to: number): Slice {
+/**
+ * Brings the live rows `from..to` (at most `sliceRows`) of a batch into kernel memory; of texts only where they lie, see `loadTexts`. With `leaves`
+ * these, else the batch's columns.
+ */
+export function loadSlice(batch: Batch, from: number, to: number, leaves: readonly Leaf[] | null = null): Slice {
   arena.begin();
   const n = to - from;
   const { selection } = batch;
   const kernels = writerKernels().functions<ParquetKernels>();
-  const loader = new ColumnLoader(kernels, n);
+  const loader = new ColumnLoader(kernels, n, leaves);
   if (selection === null) return loader.slice(batch.columns, from, null);
   const rows = selection.subarray(from, to);
   const low = rows[0] ?? 0;
@@ -103,10 +120,14 @@ export function loadSlice(batch: Batch, from: number, to: number): Slice {
 class ColumnLoader {
   readonly #kernels: ParquetKernels;
   readonly #n: number;
+  readonly #leaves: readonly Leaf[] | null;
+  /** Those of the structs that were met, by their places. */
+  readonly #levels = new Map<string, Levels>();
 
-  constructor(kernels: ParquetKernels, n: number) {
+  constructor(kernels: ParquetKernels, n: number, leaves: readonly Leaf[] | null) {
     this.#kernels = kernels;
     this.#n = n;
+    this.#leaves = leaves;
   }
 
   slice(columns: readonly Column[], low: number, list: Int32Array | null): Slice {
@@ -116,34 +137,67 @@ class ColumnLoader {
       rows = arena.put(list);
       this.#kernels.shiftRows(rows, this.#n, low);
     }
-    const whole = columns.map((column) => this.#load(column, low, reach, rows));
+    const root: Levels = { at: 0, most: 0, live: this.#n };
+    const whole =
+      this.#leaves?.map((leaf) => this.#loadLeaf(leaf, columns, low, reach, rows, root)) ??
+      columns.map((column) => this.#load(column, low, reach, rows, root));
     const thin = thinTexts(whole);
     // Texts that are few among many bytes are packed first.
     const every = thin.size === 0 ? null : (list ?? everyRow(low, this.#n));
     const loaded = whole.map((one) =>
-      every !== null && thin.has(one) ? this.#load(gatherColumn(one.column, every), 0, this.#n, 0) : one,
+      every !== null && thin.has(one) ? this.#load(gatherColumn(one.column, every), 0, this.#n, 0, one.above) : one,
     );
     const textBytes = loaded.reduce((sum, { text, live }) => sum + (text === null ? 0 : text.total + live * 4), 0);
     return { rows: this.#n, columns: loaded, textBytes };
   }
 
-  #load(column: Column, low: number, reach: number, rows: number): SliceColumn {
-    const valid = column.valid === null ? null : arena.put(column.valid.subarray(low, low + reach));
+  #loadLeaf(leaf: Leaf, columns: readonly Column[], low: number, reach: number, rows: number, root: Levels): SliceColumn {
+    const way = columnsTo(leaf, columns);
+    let above = root;
+    for (let depth = 0; depth < way.length - 1; depth++) {
+      const key = leaf.places.slice(0, depth + 1).join();
+      const known = this.#levels.get(key);
+      above = known ?? this.#within(way[depth] as Column, leaf.path[depth] as Field, low, reach, rows, above);
+      this.#levels.set(key, above);
+    }
+    const loaded = this.#load(way.at(-1) as Column, low, reach, rows, above, isOptional(leaf.field) ? 1 : 0);
+    if (!isOptional(leaf.field) && loaded.live < above.live) throw nullIn(leaf.field);
+    return loaded;
+  }
+
+  /** The levels of a struct that lies in another one, or in none. */
+  #within({ valid }: Column, field: Field, low: number, reach: number, rows: number, above: Levels): Levels {
+    const step = isOptional(field) ? 1 : 0;
+    const most = above.most + step;
+    if (valid === null && above.at === 0) return { ...above, most };
+    const at = arena.take(this.#n);
+    const present = valid === null ? 0 : arena.put(valid.subarray(low, low + reach));
+    const live = this.#kernels.nestedRows(rows, present, this.#n, above.at, above.most, step, at, arena.take(this.#n * 4));
+    if (step === 0 && live < above.live) throw nullIn(field);
+    return { at: live === this.#n ? 0 : at, most, live };
+  }
+
+  #load(column: Column, low: number, reach: number, rows: number, above: Levels, step = 1): SliceColumn {
+    const present = column.valid === null ? 0 : arena.put(column.valid.subarray(low, low + reach));
+    const base = { column, low, reach, list: rows, present, above };
     let live = this.#n;
     let liveRows = rows;
-    let validAt = 0;
-    if (valid !== null) {
-      const toValid = arena.take(this.#n);
+    let levels = 0;
+    if (present !== 0 || above.at !== 0) {
+      const toLevels = arena.take(this.#n);
       const toRows = arena.take(this.#n * 4);
-      live = this.#kernels.liveRows(rows, valid, this.#n, toValid, toRows);
+      live =
+        above.most === 0
+          ? this.#kernels.liveRows(rows, present, this.#n, toLevels, toRows)
+          : this.#kernels.nestedRows(rows, present, this.#n, above.at, above.most, step, toLevels, toRows);
       if (live < this.#n) {
         liveRows = toRows;
-        validAt = toValid;
+        levels = toLevels;
       }
     }
-    const base = { column, low, reach, list: rows, present: valid ?? 0, rows: liveRows, live, valid: validAt };
-    if (column.layout !== "bytes") return { ...base, text: null };
-    return { ...base, text: this.#locate(column, low, reach, liveRows, live) };
+    const loaded = { ...base, rows: liveRows, live, levels };
+    if (column.layout !== "bytes") return { ...loaded, text: null };
+    return { ...loaded, text: this.#locate(column, low, reach, liveRows, live) };
   }
 
   #locate({ starts, ends }: BytesColumn, low: number, reach: number, rows: number, live: number): SliceText {
@@ -158,6 +212,8 @@ class ColumnLoader {
     return { starts: startsAt, ends: endsAt, total, from, to };
   }
 }
+
+const nullIn = (field: Field) => internalError(`column ${JSON.stringify(field.name)} is declared without nulls and has one`);
 
 function everyRow(from: number, n: number): Int32Array {
   const rows = new Int32Array(n);
@@ -224,8 +280,16 @@ export function loadValues(column: SliceColumn, each: number): number {
 }
 
 /** Of the live rows `from..to`, those up to and with the one at which `bytes` (a row's fixed bytes and texts) reach `room`. */
-export function rowsWithin(batch: Batch, from: number, to: number, fixedBytes: number, room: number): number {
-  const texts = batch.columns.filter((column) => column.layout === "bytes");
+export function rowsWithin(
+  batch: Batch,
+  leaves: readonly Leaf[],
+  from: number,
+  to: number,
+  fixedBytes: number,
+  room: number,
+): number {
+  const columns = leaves.map((leaf) => columnsTo(leaf, batch.columns).at(-1) as Column);
+  const texts = columns.filter((column) => column.layout === "bytes");
   let bytes = 0;
   let i = from;
   while (i < Math.min(to, rowCount(batch)) && bytes < room) {

@@ -1,9 +1,11 @@
 import { type Batch, rowCount } from "../../batch/column.js";
+import { required } from "../../common/assert.js";
 import { configError } from "../../common/errors.js";
 import type { JsonValue } from "../../expr/nodes.js";
 import { checksums } from "../../runtime/safety.js";
-import { isNested, type Schema } from "../../schema/types.js";
+import type { Schema } from "../../schema/types.js";
 import { ColumnBuffer, wordsPerValue } from "./parquetColumn.js";
+import { type Leaf, leavesOf, withFields } from "./parquetLeaves.js";
 import { describeRowGroup, encodeFooter, magic, type RowGroup } from "./parquetFooter.js";
 import { type Compression, checkCompression, compressions, encodeChunk } from "./parquetPages.js";
 import { loadSlice, loadTexts, rowsWithin, type Slice, type SliceColumn, sliceRows } from "./parquetSlice.js";
@@ -42,18 +44,18 @@ export function parquetOptions(given: { readonly [name: string]: JsonValue }): P
   return { ...parquetDefaults, compression: compression as Compression, rowGroupRows, dictionary };
 }
 
-/** Whether our own pages can hold the schema; lists and structs need `NestedParquetWriter`. */
-export const isFlat = (schema: Schema): boolean => schema.every((field) => !isNested(field.type));
+/** Whether our own pages can hold the schema; lists need `ListParquetWriter`. */
+export const fitsPages = (schema: Schema): boolean => leavesOf(schema) !== null;
 
 /** Buffers of this thread's last file. The next task writes the same columns: what has grown to the size of a row group need not grow again. */
 let idle: { readonly columns: string; readonly buffers: readonly ColumnBuffer[] } | null = null;
 
-function takeBuffers(schema: Schema): readonly ColumnBuffer[] {
+function takeBuffers(schema: Schema, leaves: readonly Leaf[]): readonly ColumnBuffer[] {
   const last = idle;
   idle = null;
   if (last !== null && last.columns === JSON.stringify(schema)) return last.buffers;
   for (const buffer of last?.buffers ?? []) buffer.free();
-  return schema.map((field) => new ColumnBuffer(field));
+  return leaves.map((leaf) => new ColumnBuffer(leaf));
 }
 
 function leaveBuffers(schema: Schema, buffers: readonly ColumnBuffer[]): void {
@@ -64,12 +66,13 @@ function leaveBuffers(schema: Schema, buffers: readonly ColumnBuffer[]): void {
 }
 
 /**
- * Writes a Parquet file of flat columns. The bytes depend on the rows and the options alone, not on how rows were cut into batches.
+ * Writes a Parquet file of flat columns and structs of such. The bytes depend on the rows and the options alone, not on how rows were cut into batches.
  * Synchronous; memory is one row group.
  */
 export class ParquetFileWriter {
   readonly #output: OutputFile;
   readonly #schema: Schema;
+  readonly #leaves: readonly Leaf[];
   readonly #options: ParquetOptions;
   /** None once it is finished: they may be another file's then. */
   #buffers: readonly ColumnBuffer[];
@@ -83,9 +86,10 @@ export class ParquetFileWriter {
   constructor(output: OutputFile, schema: Schema, options: ParquetOptions = parquetDefaults) {
     this.#output = output;
     this.#schema = schema;
+    this.#leaves = required(leavesOf(schema), "leaves of the schema");
     this.#options = options;
-    this.#buffers = takeBuffers(schema);
-    this.#fixedBytes = schema.reduce((sum, field) => sum + wordsPerValue(field.type) * 4, 0);
+    this.#buffers = takeBuffers(schema, this.#leaves);
+    this.#fixedBytes = this.#leaves.reduce((sum, { field }) => sum + wordsPerValue(field.type) * 4, 0);
     output.write([magic]);
   }
 
@@ -98,7 +102,8 @@ export class ParquetFileWriter {
     return this.#bufferedBytes;
   }
 
-  write(batch: Batch): void {
+  write(given: Batch): void {
+    const batch = withFields(given);
     const count = rowCount(batch);
     for (let from = 0; from < count; ) {
       const room = Math.min(sliceRows, this.#options.rowGroupRows - this.#bufferedRows, count - from);
@@ -118,11 +123,11 @@ export class ParquetFileWriter {
 
   /** The live rows `from..to`, or those up to and with the first one that fills the row group. */
   #sliceThatFits(batch: Batch, from: number, to: number): Slice {
-    const slice = loadSlice(batch, from, to);
+    const slice = loadSlice(batch, from, to, this.#leaves);
     const room = this.#options.rowGroupBytes - this.#bufferedBytes;
     if (this.#bytesOf(slice) < room) return slice;
-    const end = rowsWithin(batch, from, to, this.#fixedBytes, room);
-    return end === to ? slice : loadSlice(batch, from, end);
+    const end = rowsWithin(batch, this.#leaves, from, to, this.#fixedBytes, room);
+    return end === to ? slice : loadSlice(batch, from, end, this.#leaves);
   }
 
   #bytesOf(slice: Slice): number {
@@ -143,7 +148,7 @@ export class ParquetFileWriter {
       this.#output.writeParts(chunk.parts);
       return chunk;
     });
-    this.#groups.push(describeRowGroup(this.#schema, chunks, this.#bufferedRows, offset, this.#options.compression));
+    this.#groups.push(describeRowGroup(this.#leaves, chunks, this.#bufferedRows, offset, this.#options.compression));
     for (const buffer of this.#buffers) buffer.reset();
     this.#bufferedRows = 0;
     this.#bufferedBytes = 0;
@@ -154,7 +159,7 @@ export class ParquetFileWriter {
     this.#writeRowGroup();
     leaveBuffers(this.#schema, this.#buffers);
     this.#buffers = [];
-    this.#output.write([encodeFooter(this.#schema, this.#groups)]);
+    this.#output.write([encodeFooter(this.#schema, this.#leaves.length, this.#groups)]);
     return this.#output.finish();
   }
 

@@ -6,8 +6,8 @@ import type { SinkSpec } from "../../plan/nodes.js";
 import { requireField, type Schema } from "../../schema/types.js";
 import type { FileWritten } from "../../task/protocol.js";
 import type { BatchWriter } from "../contracts.js";
-import { NestedParquetWriter } from "../parquet/parquetNested.js";
-import { isFlat, ParquetFileWriter, parquetOptions } from "../parquet/parquetWrite.js";
+import { ListParquetWriter } from "../parquet/parquetLists.js";
+import { fitsPages, ParquetFileWriter, parquetOptions } from "../parquet/parquetWrite.js";
 import { ArrowFileWriter } from "./sinkArrow.js";
 import { CsvFileWriter, csvSinkOptions } from "./sinkCsv.js";
 import { type FileSystem, nodeFileSystem } from "../fileSystem.js";
@@ -82,7 +82,7 @@ function writerOf(format: FileFormat, output: OutputFile, schema: Schema, sink: 
   switch (format) {
     case "parquet": {
       const parquet = parquetOptions(sink.options);
-      return isFlat(schema) ? new ParquetFileWriter(output, schema, parquet) : new NestedParquetWriter(output, schema, parquet);
+      return fitsPages(schema) ? new ParquetFileWriter(output, schema, parquet) : new ListParquetWriter(output, schema, parquet);
     }
     case "csv":
       return new CsvFileWriter(output, schema, csvSinkOptions(sink.options), sharing);

@@ -80,14 +80,27 @@ export function packBits(values: usize, count: usize, to: usize): u32 {
   return <u32>((count + 7) >> 3);
 }
 
-/** How many of the bytes are 1; the others are 0. */
-export function countOnes(values: usize, count: usize): u32 {
-  let ones: u32 = 0;
+/** Bytes that hold numbers of `bits` bits (up to 8) as those bits, the last group of 8 filled up with zeros; returns the bytes written. */
+export function packLevels(values: usize, count: usize, bits: u32, to: usize): u32 {
+  const start = to;
+  for (let at: usize = 0; at < count; at += 8) {
+    const end = min(at + 8, count);
+    let held: u64 = 0;
+    for (let i = at; i < end; i++) held |= <u64>load<u8>(values + i) << ((<u64>(i - at)) * bits);
+    store<u64>(to, held);
+    to += bits;
+  }
+  return <u32>(to - start);
+}
+
+/** How many of the bytes are `wanted`. */
+export function countBytes(values: usize, count: usize, wanted: u32): u32 {
+  let found: u32 = 0;
   let at: usize = 0;
-  const zero = i8x16.splat(0);
-  for (; at + 16 <= count; at += 16) ones += popcnt(<u32>i8x16.bitmask(i8x16.ne(v128.load(values + at), zero)));
-  for (; at < count; at++) ones += <u32>load<u8>(values + at);
-  return ones;
+  const all = i8x16.splat(<u8>wanted);
+  for (; at + 16 <= count; at += 16) found += popcnt(<u32>i8x16.bitmask(i8x16.eq(v128.load(values + at), all)));
+  for (; at < count; at++) found += <u32>(<u32>load<u8>(values + at) == wanted);
+  return found;
 }
 
 /** 128-bit numbers as their low `length` bytes, highest first; returns the bytes written. */

@@ -39,6 +39,32 @@ export function liveRows(rows: usize, valid: usize, n: usize, toValid: usize, to
   return <u32>live;
 }
 
+/**
+ * As `liveRows`, for what lies in a struct: notes the definition level of each row. `above` holds the struct's (0: all rows have `most`), which is
+ * `most` where the struct is there; a row that is there has `step` more. `valid` may be 0 for rows that are all there.
+ */
+export function nestedRows(
+  rows: usize,
+  valid: usize,
+  n: usize,
+  above: usize,
+  most: u32,
+  step: u32,
+  toLevels: usize,
+  toRows: usize,
+): u32 {
+  let live: usize = 0;
+  for (let i: usize = 0; i < n; i++) {
+    const row = rowAt(rows, i);
+    const level = above != 0 ? <u32>load<u8>(above + i) : most;
+    const has = <u32>(level == most && (valid == 0 || load<u8>(valid + row) != 0));
+    store<u8>(toLevels + i, <u8>(level + has * step));
+    store<u32>(toRows + (live << 2), <u32>row);
+    live += has;
+  }
+  return <u32>live;
+}
+
 /** Bytes of all texts together; where the first of them begins and the last one ends goes to `out` (u32 each). */
 export function textSpan(starts: usize, ends: usize, rows: usize, n: usize, out: usize): f64 {
   let low = u32.MAX_VALUE;

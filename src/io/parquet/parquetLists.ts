@@ -12,10 +12,10 @@ import type { OutputFile, OutputSummary } from "../sink/sinkOutput.js";
 const wasmCompression: { readonly [C in Compression]: number } = { uncompressed: 0, snappy: 1, gzip: 2, zstd: 5 };
 
 /**
- * Writes a Parquet file with lists and structs. Every row group is encoded by parquet-wasm as a file of its own, whose pages are then
+ * Writes a Parquet file with lists. Every row group is encoded by parquet-wasm as a file of its own, whose pages are then
  * copied: memory stays at one row group, and the bytes depend on the rows and the options alone.
  */
-export class NestedParquetWriter {
+export class ListParquetWriter {
   readonly #output: OutputFile;
   readonly #schema: Schema;
   readonly #options: ParquetOptions;

@@ -1,0 +1,254 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { builderFor } from "../../../src/batch/builder.js";
+import type { Batch, Column } from "../../../src/batch/column.js";
+import { sliceBatch } from "../../../src/batch/gather.js";
+import { fieldsOf, structColumn } from "../../../src/batch/structs.js";
+import { fitsPages, ParquetFileWriter, type ParquetOptions, parquetDefaults } from "../../../src/io/parquet/parquetWrite.js";
+import { OutputFile } from "../../../src/io/sink/sinkOutput.js";
+import { type DataType, type Field, type Schema, types, type Value } from "../../../src/schema/types.js";
+import { duckRows, hyparquetRows, wasmRows } from "./readers.js";
+
+const folder = mkdtempSync(join(tmpdir(), "parquet-structs-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+let files = 0;
+
+const columnOf = (type: DataType, values: readonly Value[]): Column => {
+  const builder = builderFor(type);
+  for (const value of values) builder.append(value);
+  return builder.finish();
+};
+
+/** The same column with its fields as columns. */
+function opened(column: Column): Column {
+  if (column.type.kind !== "struct") return column;
+  return structColumn(column.type, fieldsOf(column).map(opened), column.valid, column.length);
+}
+
+function batchOf(schema: Schema, rows: readonly (readonly Value[])[]): Batch {
+  const columns = schema.map((field, c) =>
+    columnOf(
+      field.type,
+      rows.map((row) => row[c] as Value),
+    ),
+  );
+  return { schema, length: rows.length, columns, selection: null, origin: null };
+}
+
+const withColumns = (batch: Batch): Batch => ({ ...batch, columns: batch.columns.map(opened) });
+
+function write(schema: Schema, batches: readonly Batch[], options: Partial<ParquetOptions> = {}): string {
+  const file = join(folder, `${files++}.parquet`);
+  const writer = new ParquetFileWriter(new OutputFile(file, { fsync: false }), schema, { ...parquetDefaults, ...options });
+  for (const batch of batches) writer.write(batch);
+  writer.finish();
+  return file;
+}
+
+const nullable = (name: string, type: DataType): Field => ({ name, type, nullable: true });
+const required = (name: string, type: DataType): Field => ({ name, type, nullable: false });
+
+const leaves: readonly { readonly type: DataType; readonly value: fc.Arbitrary<Value> }[] = [
+  { type: types.int32, value: fc.integer() },
+  { type: types.int64, value: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }) },
+  { type: types.utf8, value: fc.oneof(fc.constantFrom("", "a", "bb", "é😀"), fc.string({ maxLength: 20 })) },
+  { type: types.bool, value: fc.boolean() },
+  { type: types.float64, value: fc.integer({ min: -1000, max: 1000 }).map((n) => n / 8) },
+  { type: types.uint16, value: fc.integer({ min: 0, max: 65535 }) },
+];
+
+interface Shape {
+  readonly type: DataType;
+  readonly value: fc.Arbitrary<Value>;
+}
+
+/** Types of up to four levels of structs, each with values of its own. */
+const shape: fc.Arbitrary<Shape> = fc.letrec<{ shape: Shape; struct: Shape }>((tie) => ({
+  shape: fc.oneof({ maxDepth: 4, depthSize: "large" }, fc.constantFrom(...leaves), tie("struct")),
+  struct: fc.array(fc.tuple(fc.boolean(), tie("shape")), { minLength: 1, maxLength: 3 }).map((fields): Shape => {
+    const named = fields.map(([isNullable, of], i) => ({ name: i === 1 ? `f.${i}` : `f${i}`, isNullable, of }));
+    const type = types.struct(named.map(({ name, isNullable, of }) => ({ name, type: of.type, nullable: isNullable })));
+    const values = named.map(({ name, isNullable, of }) => [name, orNull(isNullable, of.value)] as const);
+    return { type, value: fc.record(Object.fromEntries(values)) as fc.Arbitrary<Value> };
+  }),
+})).shape;
+
+const orNull = (isNullable: boolean, value: fc.Arbitrary<Value>): fc.Arbitrary<Value> =>
+  isNullable ? fc.option(value, { nil: null, freq: 3 }) : value;
+
+const tables = fc.array(fc.tuple(fc.boolean(), shape), { minLength: 1, maxLength: 4 }).chain((columns) => {
+  const schema: Schema = columns.map(([isNullable, { type }], i) => ({ name: `c${i}`, type, nullable: isNullable }));
+  const row = fc.tuple(...columns.map(([isNullable, { value }]) => orNull(isNullable, value)));
+  return fc.tuple(fc.constant(schema), fc.array(row as unknown as fc.Arbitrary<Value[]>, { minLength: 1, maxLength: 60 }));
+});
+
+/** Values as DuckDB's JSON form has them: 64-bit integers as texts. */
+function asJson(value: unknown): unknown {
+  if (typeof value === "bigint") return String(value);
+  if (value === null || value === undefined) return null;
+  if (typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, asJson(inner)]));
+}
+
+const named = (schema: Schema, rows: readonly (readonly Value[])[]) =>
+  rows.map((row) => Object.fromEntries(schema.map(({ name }, i) => [name, asJson(row[i])])));
+
+describe("structs", () => {
+  it("read back as they are in DuckDB, parquet-wasm and hyparquet, whatever they hold", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        tables,
+        fc.array(fc.nat({ max: 1 << 20 }), { maxLength: 300 }),
+        fc.constantFrom<Partial<ParquetOptions>>(
+          {},
+          { compression: "uncompressed", dictionary: false },
+          { rowGroupRows: 50 },
+          { rowGroupBytes: 700 },
+        ),
+        async ([schema, rows], picks, options) => {
+          const whole = withColumns(batchOf(schema, rows));
+          const selection = Int32Array.from(new Set(picks.map((pick) => pick % rows.length))).sort();
+          const file = write(schema, [whole, { ...whole, selection }], options);
+          const all = [...rows, ...Array.from(selection, (row) => rows[row] as Value[])];
+          const expected = named(schema, all);
+          expect(await duckRows(`SELECT * FROM read_parquet('${file}')`)).toEqual(expected);
+          expect(named(schema, await wasmRows(file))).toEqual(expected);
+          expect((await hyparquetRows(file)).map(asJson)).toEqual(expected);
+          const bytes = readFileSync(file);
+          const objects = batchOf(schema, rows);
+          expect(readFileSync(write(schema, [objects, { ...objects, selection }], options)).equals(bytes)).toBe(true);
+          const cut = picks.length % rows.length;
+          const parts = [sliceBatch(whole, 0, cut), sliceBatch(objects, cut, rows.length), { ...whole, selection }];
+          expect(readFileSync(write(schema, parts, options)).equals(bytes)).toBe(true);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  const user = types.struct([
+    nullable("id", types.int32),
+    required("kind", types.utf8),
+    nullable("home.place", types.struct([nullable("city", types.utf8), nullable("zip", types.decimal(20, 2))])),
+    nullable("seen", types.timestamp),
+  ]);
+  const schema: Schema = [required("n", types.int32), nullable("user", user)];
+  const userOf = (i: number): Value =>
+    i % 5 === 0
+      ? null
+      : {
+          id: i % 3 === 0 ? null : i % 100,
+          kind: `kind ${i % 4}`,
+          "home.place": i % 7 === 0 ? null : { city: i % 2 === 0 ? null : `city ${i}`, zip: BigInt(i) * 10n ** 15n },
+          seen: i % 11 === 0 ? null : BigInt(i) * 1_000_000n,
+        };
+  const rows = Array.from({ length: 30_000 }, (_, i): Value[] => [i, userOf(i)]);
+
+  it("have dictionaries, pages, bounds and null counts as flat columns have them", async () => {
+    const file = write(schema, [withColumns(batchOf(schema, rows))], { rowGroupRows: 20_000 });
+    expect(await wasmRows(file)).toEqual(rows);
+    const meta = await duckRows(
+      `SELECT path_in_schema AS c, num_values::INT AS n, stats_min_value AS min, stats_max_value AS max,
+        stats_null_count::INT AS nulls, encodings LIKE '%DICTIONARY%' AS coded FROM parquet_metadata('${file}') WHERE row_group_id = 0`,
+    );
+    const first = rows.slice(0, 20_000).map((row) => row[1] as { readonly [name: string]: Value } | null);
+    const nulls = (of: (one: { readonly [name: string]: Value }) => Value) =>
+      first.filter((one) => one === null || of(one) === null).length;
+    expect(meta).toEqual([
+      { c: "n", n: 20_000, min: "0", max: "19999", nulls: 0, coded: false },
+      { c: "user, id", n: 20_000, min: "1", max: "99", nulls: nulls((one) => one.id as Value), coded: true },
+      { c: "user, kind", n: 20_000, min: "kind 0", max: "kind 3", nulls: nulls((one) => one.kind as Value), coded: true },
+      {
+        c: "user, home.place, city",
+        n: 20_000,
+        min: "city 1",
+        max: "city 9999",
+        nulls: nulls((one) => (one["home.place"] as { readonly city: Value } | null)?.city ?? null),
+        coded: false,
+      },
+      {
+        c: "user, home.place, zip",
+        n: 20_000,
+        min: "10000000000000.00",
+        max: "199980000000000000.00",
+        nulls: nulls((one) => one["home.place"] as Value),
+        coded: false,
+      },
+      {
+        c: "user, seen",
+        n: 20_000,
+        min: "1970-01-01 00:00:01",
+        max: "1970-01-01 05:33:19",
+        nulls: nulls((one) => one.seen as Value),
+        coded: false,
+      },
+    ]);
+    const kept = `SELECT count(*)::INT AS n FROM read_parquet('${file}') WHERE "user"."home.place".city = 'city 12347'`;
+    expect(await duckRows(kept)).toEqual([{ n: 1 }]);
+  });
+
+  it("keep their types and which of them may be null", async () => {
+    const file = write(schema, [batchOf(schema, rows.slice(0, 10))]);
+    const [described] = await duckRows(`SELECT column_type AS t FROM (DESCRIBE SELECT "user" FROM read_parquet('${file}'))`);
+    expect(described).toEqual({
+      t: 'STRUCT(id INTEGER, kind VARCHAR, "home.place" STRUCT(city VARCHAR, zip DECIMAL(20,2)), seen TIMESTAMP)',
+    });
+    const repeats = await duckRows(`SELECT name, repetition_type AS r FROM parquet_schema('${file}')`);
+    expect(repeats.map(({ name, r }) => `${String(name)} ${String(r)}`).slice(1)).toEqual([
+      "n REQUIRED",
+      "user OPTIONAL",
+      "id OPTIONAL",
+      "kind REQUIRED",
+      "home.place OPTIONAL",
+      "city OPTIONAL",
+      "zip OPTIONAL",
+      "seen OPTIONAL",
+    ]);
+  });
+
+  it("write a valid file without rows, and one of nothing but nulls", async () => {
+    expect(await wasmRows(write(schema, []))).toEqual([]);
+    const none: Value[][] = Array.from({ length: 100 }, (_, i) => [i, null]);
+    const file = write(schema, [batchOf(schema, none)]);
+    expect(await wasmRows(file)).toEqual(none);
+    expect(await duckRows(`SELECT count(*)::INT AS n FROM read_parquet('${file}') WHERE "user" IS NULL`)).toEqual([{ n: 100 }]);
+  });
+
+  it("refuse a null where a field is declared without, but not where its struct is null", async () => {
+    const type = types.struct([required("a", types.int32), nullable("b", types.int32)]);
+    const inner = types.struct([required("in", type), nullable("c", types.int32)]);
+    const one: Schema = [nullable("s", type)];
+    const two: Schema = [nullable("s", inner)];
+    const good: Value[][] = [[{ a: 1, b: 2 }], [null]];
+    expect(await wasmRows(write(one, [batchOf(one, good)]))).toEqual(good);
+    expect(() => write(one, [batchOf(one, [[{ a: 1, b: 2 }], [{ a: null, b: 2 }]])])).toThrow(/"a" is declared without nulls/);
+    expect(() => write(two, [batchOf(two, [[{ in: null, c: 1 }]])])).toThrow(/"in" is declared without nulls/);
+    const outer: Schema = [required("s", type)];
+    expect(() => write(outer, [batchOf(outer, good)])).toThrow(/"s" is declared without nulls/);
+  });
+
+  it("of many levels are told apart at each of them", async () => {
+    const depth = 20;
+    let type: DataType = types.int32;
+    for (let i = 0; i < depth; i++) type = types.struct([nullable("x", type)]);
+    const deep: Schema = [nullable("x", type)];
+    const valueAt = (levels: number): Value => {
+      let value: Value = levels > depth ? 7 : null;
+      for (let i = Math.min(levels, depth); i > 0; i--) value = { x: value };
+      return value;
+    };
+    const values = Array.from({ length: 3 * (depth + 2) }, (_, i): Value[] => [valueAt(i % (depth + 2))]);
+    const file = write(deep, [batchOf(deep, values)]);
+    expect(await wasmRows(file)).toEqual(values);
+    expect(await duckRows(`SELECT * FROM read_parquet('${file}')`)).toEqual(values.map(([x]) => ({ x })));
+  });
+
+  it("with lists in them, or without fields, are another writer's", () => {
+    expect(fitsPages([nullable("s", types.struct([nullable("l", types.list(types.int32))]))])).toBe(false);
+    expect(fitsPages([nullable("s", types.struct([]))])).toBe(false);
+    expect(fitsPages(schema)).toBe(true);
+  });
+});
