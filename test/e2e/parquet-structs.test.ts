@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { count, Engine, type Plan, read } from "millrace";
+import { count, Engine, type Plan, read, udf } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 let folder = "";
@@ -105,6 +105,55 @@ describe("structs that are written as Parquet", () => {
       expect(counted.toArray().map((row) => [row.city, String(row.n)])).toEqual(
         await duck(`SELECT usr."at".city AS city, count(*) AS n FROM ${source()} GROUP BY 1 ORDER BY 1`),
       );
+    });
+  });
+
+  it("are read by workers as what they are, through functions, fields, sorts and joins", async () => {
+    const out = target();
+    await withEngine(2, 300_000, async (engine) => {
+      await engine.run(lines().write.parquet(out)).result;
+      const isEven = udf((usr: { readonly id: number | null } | null) => (usr?.id ?? 0) % 2 === 0, { returns: "bool" });
+      const marked = () => read.parquet(out).withColumns((c) => ({ even: isEven(c.usr as never) }));
+      const even = `SELECT *, coalesce(usr.id, 0) % 2 = 0 AS even FROM ${source()}`;
+      const plans: readonly (readonly [(path: string) => Plan, string])[] = [
+        [(path) => marked().write.parquet(path), even],
+        [
+          (path) =>
+            marked()
+              .filter((c) => c.even)
+              .sort("price", "id")
+              .write.parquet(path),
+          `FROM (${even}) WHERE even`,
+        ],
+        [
+          (path) =>
+            marked()
+              .withColumns((c) => ({ at: c.usr.field("at"), zip: c.usr.field("at").field("zip") }))
+              .filter((c) => c.zip.isNotNull())
+              .write.parquet(path),
+          `SELECT *, usr."at" AS "at", usr."at".zip AS zip FROM (${even}) WHERE usr."at".zip IS NOT NULL`,
+        ],
+        [
+          (path) =>
+            marked()
+              .join(
+                lines()
+                  .select("id", "kind")
+                  .withColumns((c) => ({ other: c.kind }))
+                  .drop("kind"),
+                { on: "id" },
+              )
+              .write.parquet(path),
+          `SELECT e.*, o.kind AS other FROM (${even}) e JOIN ${source()} o USING (id)`,
+        ],
+      ];
+      for (const [plan, sql] of plans) {
+        const path = target();
+        await engine.run(plan(path)).result;
+        const found = await duck(`FROM read_parquet('${path}/**/*.parquet') ORDER BY id`);
+        expect(found).toEqual(await duck(`FROM (${sql}) ORDER BY id`));
+        expect(found.length).toBeGreaterThan(1000);
+      }
     });
   });
 });

@@ -13,7 +13,7 @@ import type { BatchReader, RejectSink } from "../contracts.js";
 import { checkPages } from "./parquetChecksum.js";
 import { convertColumn } from "./parquetConvert.js";
 import { type Footer, magic, readFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
-import { decodeFlat } from "./parquetFlat.js";
+import { type Chunk, decodeColumn } from "./parquetDecode.js";
 import { columnRanges } from "./parquetRanges.js";
 import { columnNames, type FileColumn, fileColumns, footerOf, inFile, reasonOf, schemaOfColumns } from "./parquetReadSchema.js";
 import { parquetWasm } from "./parquetWasm.js";
@@ -239,8 +239,8 @@ class ParquetReader implements BatchReader {
       }
     }
     const rows = numberField(group, 3) ?? 0;
-    const flat = flatColumns(columns, chunks, parts.slice(1), rows);
-    if (flat !== null) return [{ schema: this.#schema, length: rows, columns: flat, selection: null, origin: null }];
+    const own = decodedColumns(columns, chunks, parts.slice(1), rows);
+    if (own !== null) return [{ schema: this.#schema, length: rows, columns: own, selection: null, origin: null }];
     const small = Buffer.concat([...parts, footerOf(columns, [rowGroupOf(moved, rows, at)])]);
     const table = parquetWasm().readParquet(small, { batchSize: Math.max(1, Math.min(rows, this.#batchRows)) });
     return decodeIpc(table.intoIPCStream(), this.#file).batches;
@@ -314,27 +314,32 @@ class ParquetReader implements BatchReader {
   }
 }
 
-/** The columns, whose chunks' bytes are `parts`, if all of them are of the common kinds. */
-function flatColumns(
+/** The columns, the bytes of whose chunks are `parts`, if all of them are of the common kinds. */
+function decodedColumns(
   columns: readonly FileColumn[],
   chunks: readonly ThriftStruct[],
   parts: readonly Uint8Array[],
   rows: number,
 ): Column[] | null {
   const decoded: Column[] = [];
-  if (parts.length !== columns.length) return null;
-  for (const [i, column] of columns.entries()) {
-    const meta = structField(required(chunks[column.firstLeaf], "column chunk"), 3);
-    const flat = meta === undefined ? null : flatColumn(required(parts[i], "chunk"), meta, column, rows);
-    if (flat === null) return null;
-    decoded.push(flat);
+  let part = 0;
+  for (const column of columns) {
+    const own: Chunk[] = [];
+    for (let leaf = column.firstLeaf; leaf < column.firstLeaf + column.leaves; leaf++) {
+      const meta = structField(required(chunks[leaf], "column chunk"), 3);
+      if (meta === undefined) return null;
+      own.push({ bytes: required(parts[part++], "chunk"), meta });
+    }
+    const found = decodedColumn(own, column, rows);
+    if (found === null) return null;
+    decoded.push(found);
   }
   return decoded;
 }
 
-function flatColumn(chunk: Uint8Array, meta: ThriftStruct, column: FileColumn, rows: number): Column | null {
+function decodedColumn(chunks: readonly Chunk[], column: FileColumn, rows: number): Column | null {
   try {
-    return decodeFlat(chunk, meta, column, rows);
+    return decodeColumn(chunks, column, rows);
   } catch {
     // A page whose head cannot be read: the decoder that comes next says so in its own words.
     return null;

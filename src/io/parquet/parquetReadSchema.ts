@@ -3,8 +3,7 @@ import { required } from "../../common/assert.js";
 import { dataError, MillraceError } from "../../common/errors.js";
 import { type Field, type Schema, types } from "../../schema/types.js";
 import { encodeFooterLike, type Footer, magic, type RowGroup } from "./parquetFooter.js";
-import { leafType } from "./parquetLeafType.js";
-import { repetition } from "./parquetSchema.js";
+import { treeOf } from "./parquetTree.js";
 import { parquetWasm } from "./parquetWasm.js";
 import {
   list,
@@ -155,11 +154,9 @@ export function schemaOfColumns(columns: readonly FileColumn[], file: string): S
   });
 }
 
-function knownField({ name, elements }: FileColumn): Field | null {
-  const [element] = elements;
-  const type = element === undefined || elements.length > 1 ? null : leafType(element);
-  if (element === undefined || type === null) return null;
-  return { name, type, nullable: numberField(element, 3) !== repetition.required };
+function knownField({ elements }: FileColumn): Field | null {
+  const tree = treeOf(elements);
+  return tree === null ? null : { name: tree.name, type: tree.type, nullable: tree.nullable };
 }
 
 /** What the decoder makes of the columns, found by a file that has them and no rows. */

@@ -15,6 +15,7 @@ export * from "./snappy";
 export { writeLines } from "./lines";
 export * from "./join";
 export * from "./joinWords";
+export * from "./parquetDelta";
 export * from "./parquetRows";
 export * from "./parquetBounds";
 export * from "./parquetDictionary";

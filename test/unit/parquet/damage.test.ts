@@ -38,17 +38,19 @@ async function outcome(path: string): Promise<number | string> {
   }
 }
 
-const columns =
-  "i AS a, i / 3.0 AS b, 'text ' || (i % 5) AS c, 'longer text ' || i AS d, [i] AS l, DATE '2024-01-01' + i::INT AS e";
+const flat = "i AS a, i / 3.0 AS b, 'text ' || (i % 5) AS c, 'longer text ' || i AS d, DATE '2024-01-01' + i::INT AS e";
+const structs = `${flat}, CASE WHEN i % 7 > 0 THEN {'x': i, 'y': CASE WHEN i % 3 > 0 THEN {'z': 'text ' || (i % 5), 'w': NULLIF(i % 4, 0)} END} END AS s`;
 const codes = ["PARQUET_NOT_PARQUET", "PARQUET_TRUNCATED", "PARQUET_CORRUPT", "PARQUET_ENCRYPTED", "UNSUPPORTED_PARQUET_TYPE"];
 
 describe.each([
-  ["snappy, version 1", "COMPRESSION snappy"],
-  ["zstd, version 2", "COMPRESSION zstd, PARQUET_VERSION V2"],
-  ["uncompressed, version 2", "COMPRESSION uncompressed, PARQUET_VERSION V2"],
-])("a damaged file: %s", (name, options) => {
-  const file = join(folder, `${name.slice(0, 6)}.parquet`);
-  const broken = join(folder, `${name.slice(0, 6)}-broken.parquet`);
+  ["snappy, version 1", "COMPRESSION snappy", `${flat}, [i] AS l`],
+  ["zstd, version 2", "COMPRESSION zstd, PARQUET_VERSION V2", `${flat}, [i] AS l`],
+  ["uncompressed, version 2", "COMPRESSION uncompressed, PARQUET_VERSION V2", `${flat}, [i] AS l`],
+  ["structs, version 1", "COMPRESSION snappy", structs],
+  ["structs, version 2", "COMPRESSION uncompressed, PARQUET_VERSION V2", structs],
+])("a damaged file: %s", (name, options, columns) => {
+  const file = join(folder, `${name}.parquet`);
+  const broken = join(folder, `${name}-broken.parquet`);
   const whole = async () => {
     await duckRows(`COPY (SELECT ${columns} FROM range(60) t(i)) TO '${file}' (FORMAT parquet, ${options})`);
     return readFileSync(file);

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { columnReader } from "../../../src/batch/reader.js";
 import type { Column } from "../../../src/batch/column.js";
-import { decodeFlat } from "../../../src/io/parquet/parquetFlat.js";
+import { decodeColumn } from "../../../src/io/parquet/parquetDecode.js";
 import { readFooter } from "../../../src/io/parquet/parquetFooter.js";
 import { fileColumns } from "../../../src/io/parquet/parquetReadSchema.js";
 import { numberField, structField, structsField } from "../../../src/io/parquet/parquetThrift.js";
@@ -14,12 +14,15 @@ export function decoded(file: string): (readonly (Column | null)[])[] {
   const fd = openSync(file, "r");
   const groups = footer.rowGroups.map((group) =>
     columns.map((column) => {
-      const meta = structField(structsField(group, 1)[column.firstLeaf] ?? new Map(), 3) ?? new Map();
-      const [data = 0, dictionary = 0] = [numberField(meta, 9), numberField(meta, 11)];
-      const from = dictionary > 0 ? Math.min(dictionary, data) : data;
-      const bytes = new Uint8Array(numberField(meta, 7) ?? 0);
-      readSync(fd, bytes, 0, bytes.length, from);
-      return decodeFlat(bytes, meta, column, numberField(group, 3) ?? 0);
+      const chunks = structsField(group, 1).slice(column.firstLeaf, column.firstLeaf + column.leaves);
+      const own = chunks.map((chunk) => {
+        const meta = structField(chunk, 3) ?? new Map();
+        const [data = 0, dictionary = 0] = [numberField(meta, 9), numberField(meta, 11)];
+        const bytes = new Uint8Array(numberField(meta, 7) ?? 0);
+        readSync(fd, bytes, 0, bytes.length, dictionary > 0 ? Math.min(dictionary, data) : data);
+        return { bytes, meta };
+      });
+      return decodeColumn(own, column, numberField(group, 3) ?? 0);
     }),
   );
   closeSync(fd);

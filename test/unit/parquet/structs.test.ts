@@ -1,15 +1,18 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
+import { Table, WriterPropertiesBuilder, WriterVersion, writeParquet } from "parquet-wasm";
 import { afterAll, describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
 import type { Batch, Column } from "../../../src/batch/column.js";
 import { sliceBatch } from "../../../src/batch/gather.js";
+import { encodeIpcStream } from "../../../src/batch/ipc.js";
 import { fieldsOf, structColumn } from "../../../src/batch/structs.js";
 import { fitsPages, ParquetFileWriter, type ParquetOptions, parquetDefaults } from "../../../src/io/parquet/parquetWrite.js";
 import { OutputFile } from "../../../src/io/sink/sinkOutput.js";
 import { type DataType, type Field, type Schema, types, type Value } from "../../../src/schema/types.js";
+import { decoded, valuesOf } from "./decodeFile.js";
 import { duckRows, hyparquetRows, wasmRows } from "./readers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "parquet-structs-"));
@@ -85,6 +88,13 @@ const tables = fc.array(fc.tuple(fc.boolean(), shape), { minLength: 1, maxLength
   return fc.tuple(fc.constant(schema), fc.array(row as unknown as fc.Arbitrary<Value[]>, { minLength: 1, maxLength: 60 }));
 });
 
+/** Rows as they are decoded here, without parquet-wasm. */
+function ownRows(schema: Schema, file: string): Value[][] {
+  const groups = decoded(file);
+  const columns = schema.map((_, i) => valuesOf(groups, i) as Value[]);
+  return (columns[0] ?? []).map((_, row) => columns.map((column) => column[row] as Value));
+}
+
 /** Values as DuckDB's JSON form has them: 64-bit integers as texts. */
 function asJson(value: unknown): unknown {
   if (typeof value === "bigint") return String(value);
@@ -117,6 +127,7 @@ describe("structs", () => {
           expect(await duckRows(`SELECT * FROM read_parquet('${file}')`)).toEqual(expected);
           expect(named(schema, await wasmRows(file))).toEqual(expected);
           expect((await hyparquetRows(file)).map(asJson)).toEqual(expected);
+          expect(named(schema, ownRows(schema, file))).toEqual(expected);
           const bytes = readFileSync(file);
           const objects = batchOf(schema, rows);
           expect(readFileSync(write(schema, [objects, { ...objects, selection }], options)).equals(bytes)).toBe(true);
@@ -250,5 +261,77 @@ describe("structs", () => {
     expect(fitsPages([nullable("s", types.struct([nullable("l", types.list(types.int32))]))])).toBe(false);
     expect(fitsPages([nullable("s", types.struct([]))])).toBe(false);
     expect(fitsPages(schema)).toBe(true);
+  });
+});
+
+describe("structs of other writers", () => {
+  const inner = "CASE WHEN i % 3 > 0 THEN {'t': CASE WHEN i % 5 > 0 THEN 'text ' || (i % 40) END, 'n': i * 7919} END";
+  const select = `i AS id, CASE WHEN i % 7 > 0 THEN {'a': NULLIF(i % 11, 0)::INT, 'in.ner': ${inner}, 'd': DATE '2020-01-01' + i::INT,
+    'm': (i * 1.25)::DECIMAL(20, 2), 'f': i / 3, 'b': i % 2 = 0} END AS s, {'full': {'k': 'x' || i}} AS whole`;
+
+  for (const options of [
+    "PARQUET_VERSION V1",
+    "PARQUET_VERSION V2",
+    "COMPRESSION gzip",
+    "PARQUET_VERSION V2, COMPRESSION uncompressed",
+  ])
+    it(`of DuckDB, ${options}, are what DuckDB and parquet-wasm read`, async () => {
+      const file = join(folder, `${files++}.parquet`);
+      await duckRows(
+        `COPY (SELECT ${select} FROM range(9000) r(i)) TO '${file}' (FORMAT parquet, ROW_GROUP_SIZE 4000, ${options})`,
+      );
+      const groups = decoded(file);
+      expect(groups.length).toBeGreaterThan(1);
+      const other = await wasmRows(file);
+      for (const i of [0, 1, 2]) expect(valuesOf(groups, i)).toEqual(other.map((row) => row[i]));
+      const texts = await duckRows(`SELECT s."in.ner".t AS t, s.b AS b, whole."full".k AS k FROM read_parquet('${file}')`);
+      type Shown = { readonly "in.ner": { readonly t: Value } | null; readonly b: Value } | null;
+      const found = (valuesOf(groups, 1) as Shown[]).map((s) => ({ t: s?.["in.ner"]?.t ?? null, b: s?.b ?? null }));
+      expect(found).toEqual(texts.map(({ t, b }) => ({ t, b })));
+    });
+
+  it("of parquet-wasm, with fields that may not be null, are what was given to it", () => {
+    fc.assert(
+      fc.property(tables, fc.constantFrom(WriterVersion.V1, WriterVersion.V2), fc.boolean(), ([schema, rows], version, coded) => {
+        const properties = new WriterPropertiesBuilder()
+          .setWriterVersion(version)
+          .setDictionaryEnabled(coded)
+          .setWriteBatchSize(16);
+        const bytes = writeParquet(
+          Table.fromIPCStream(encodeIpcStream(schema, [batchOf(schema, rows)])),
+          properties.setDataPageSizeLimit(64).build(),
+        );
+        const file = join(folder, "wasm.parquet");
+        writeFileSync(file, bytes);
+        expect(named(schema, ownRows(schema, file))).toEqual(named(schema, rows));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("with fields that are not told apart by their names are left to the other decoder", () => {
+    for (const names of [
+      ["a", "a"],
+      ["__proto__", "b"],
+    ]) {
+      const [one = "", two = ""] = names;
+      const odd: Schema = [nullable("s", types.struct([nullable(one, types.int32), nullable(two, types.int32)]))];
+      expect(decoded(write(odd, [batchOf(odd, [[null]])]))).toEqual([[null]]);
+    }
+  });
+
+  it("whose leaves do not agree on where it is null are left to the other decoder", () => {
+    const two: Schema = [nullable("s", types.struct([nullable("a", types.int32), nullable("b", types.int32)]))];
+    const options = { compression: "uncompressed", dictionary: false, pageChecksum: false } as const;
+    const file = write(two, [batchOf(two, [[{ a: null, b: null }], [null], [{ a: 1, b: 2 }]])], options);
+    const bytes = readFileSync(file);
+    const levels = Buffer.from([3, 0, 0, 0, 3, 0b10_00_01, 0]);
+    const [first, second] = [bytes.indexOf(levels), bytes.lastIndexOf(levels)];
+    expect(first).toBeGreaterThan(0);
+    expect(second).toBeGreaterThan(first);
+    expect(decoded(file)[0]?.[0]).not.toBeNull();
+    bytes[second + 5] = 0b10_01_01;
+    writeFileSync(file, bytes);
+    expect(decoded(file)).toEqual([[null]]);
   });
 });
