@@ -15,6 +15,7 @@ import { Merge } from "./codegenMerge.js";
 import { narrowCall } from "./codegenNarrow.js";
 import type { Scope } from "./codegenScope.js";
 import { isTextual, literalBytes, textCall, textTest } from "./codegenText.js";
+import { textCast, writesText } from "./codegenTextCast.js";
 import { userCall } from "./codegenUser.js";
 import type { UserFunction } from "./userFunction.js";
 
@@ -106,6 +107,7 @@ export class RowText implements RowStatements {
       case "call":
         return this.#call(bound, want);
       case "cast":
+        if (want === "text" && writesText(bound)) return textCast(this, bound);
         return emitCast(this, bound, this.emit(bound.input), blankOf(bound.type));
       case "case":
         return this.#case(bound, want);

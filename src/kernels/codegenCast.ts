@@ -2,7 +2,7 @@ import { castCanFail, castValue, mostExactScale } from "../functions/cast.js";
 import { RowFailure } from "../functions/definition.js";
 import { formatDate, formatNearTimestamp } from "../functions/format.js";
 import type { Bound } from "../expr/nodes.js";
-import { type DataType, isInteger, typeName, type Value, valueForm } from "../schema/types.js";
+import { type DataType, isFloat, isInteger, typeName, type Value, valueForm } from "../schema/types.js";
 import { roundedQuotient } from "./codegenNarrow.js";
 import { dayOfTimestamp, midnight } from "./codegenNarrowTime.js";
 import type { Narrow, Piece, RowStatements } from "./codegenPiece.js";
@@ -16,7 +16,10 @@ export function emitCast(row: RowStatements, bound: Cast, input: Piece, blank: s
   const from = bound.input.type;
   const { type, safe } = bound;
   const narrow = narrowOf(input, from);
-  const fast = (narrow === null ? null : narrowCast(row, narrow, input, bound)) ?? directCast(row, input, from, type);
+  const fast =
+    (narrow === null ? null : narrowCast(row, narrow, input, bound)) ??
+    directCast(row, input, from, type) ??
+    roundedCast(row, input, bound);
   if (fast !== null) return fast;
   if (!safe && castCanFail(from, type)) row.enterSite();
   const run = row.scope.constant(
@@ -103,16 +106,41 @@ function ranged(row: RowStatements, a: Narrow, input: Piece, bound: Cast): Piece
   if (range === null) return null;
   const min = Math.max(a.min, range.min);
   const max = Math.min(a.max, range.max);
-  const outside = `(${a.text} < ${min} || ${a.text} > ${max})`;
+  return inRange(row, a.text, { min, max }, `(${a.text} < ${min} || ${a.text} > ${max})`, input, bound);
+}
+
+/** A whole number that is within a range but where `outside` is true: there the cast gives null, or the reference meaning says what fails. */
+function inRange(
+  row: RowStatements,
+  whole: string,
+  range: { readonly min: number; readonly max: number },
+  outside: string,
+  input: Piece,
+  bound: Cast,
+): Piece {
+  const to = bound.type;
   if (bound.safe) {
     const isNull = row.name(input.isNull === null ? outside : `${input.isNull} || ${outside}`);
-    return narrowPiece(row, to, isSmall(to) ? `${isNull} ? 0 : ${a.text}` : a.text, { min, max }, isNull);
+    return narrowPiece(row, to, isSmall(to) ? `${isNull} ? 0 : ${whole}` : whole, range, isNull);
   }
   row.enterSite();
   const from = bound.input.type;
   const fail = row.scope.constant(`cast false ${typeName(from)} to ${typeName(to)}`, castOf(from, to));
   row.line(`if (${input.isNull === null ? "" : `!${input.isNull} && `}${outside}) ${fail}(${input.value});`);
-  return narrowPiece(row, to, a.text, { min, max }, input.isNull);
+  return narrowPiece(row, to, whole, range, input.isNull);
+}
+
+/** Added to a double below 2^51 in size and taken off again, this rounds it half to even; a larger one stays larger than 32 bits hold. */
+const rounder = 1.5 * 2 ** 52;
+
+/** Casts of floats to integers of at most 32 bits. */
+function roundedCast(row: RowStatements, input: Piece, bound: Cast): Piece | null {
+  const { type } = bound;
+  if (!isFloat(bound.input.type) || !isInteger(type) || !isSmall(type)) return null;
+  const range = rangeOf(type);
+  if (range === null) return null;
+  const whole = row.name(`(${input.value}) + ${rounder} - ${rounder}`);
+  return inRange(row, whole, range, `!(${whole} >= ${range.min} && ${whole} <= ${range.max})`, input, bound);
 }
 
 const isSmall = (type: DataType): boolean => valueForm(type) === "number";

@@ -27,6 +27,7 @@ import {
 } from "./byteText.js";
 import { decodedText } from "./codegenMerge.js";
 import { anyNull, type Call, type Piece, type RowStatements, type TextPiece } from "./codegenPiece.js";
+import { writesText } from "./codegenTextCast.js";
 
 /** Whether the bytes of an expression can be had without making a string of it. */
 export function isTextual(row: RowStatements, bound: Bound): boolean {
@@ -38,6 +39,8 @@ export function isTextual(row: RowStatements, bound: Bound): boolean {
       return bound.value === null || literalBytes(bound) !== null;
     case "call":
       return makesText(row, bound);
+    case "cast":
+      return writesText(bound);
     case "case":
       return [...bound.branches.map((branch) => branch.then), ...(bound.otherwise === null ? [] : [bound.otherwise])].every(
         (result) => isTextual(row, result),

@@ -161,12 +161,30 @@ export const isNumeric = (t: DataType): boolean => isInteger(t) || isFloat(t) ||
 export const isTemporal = (t: DataType): boolean => t.kind === "date" || t.kind === "timestamp";
 export const isNested = (t: DataType): boolean => t.kind === "list" || t.kind === "struct";
 
+interface IntegerRange {
+  readonly min: bigint;
+  readonly max: bigint;
+}
+
+const signedRange = (bits: bigint): IntegerRange => ({ min: -(1n << (bits - 1n)), max: (1n << (bits - 1n)) - 1n });
+const unsignedRange = (bits: bigint): IntegerRange => ({ min: 0n, max: (1n << bits) - 1n });
+
+const integerRanges: ReadonlyMap<DataType["kind"], IntegerRange> = new Map([
+  ["int8", signedRange(8n)],
+  ["int16", signedRange(16n)],
+  ["int32", signedRange(32n)],
+  ["int64", signedRange(64n)],
+  ["uint8", unsignedRange(8n)],
+  ["uint16", unsignedRange(16n)],
+  ["uint32", unsignedRange(32n)],
+  ["uint64", unsignedRange(64n)],
+]);
+
 /** Inclusive range of an integer type. */
-export function integerRange(type: DataType): { readonly min: bigint; readonly max: bigint } {
-  const match = /^(u?)int(\d+)$/.exec(type.kind);
-  if (!match) throw planError("INVALID_TYPE", `${typeName(type)} is not an integer type`);
-  const bits = BigInt(match[2] as string);
-  return match[1] === "u" ? { min: 0n, max: (1n << bits) - 1n } : { min: -(1n << (bits - 1n)), max: (1n << (bits - 1n)) - 1n };
+export function integerRange(type: DataType): IntegerRange {
+  const range = integerRanges.get(type.kind);
+  if (range === undefined) throw planError("INVALID_TYPE", `${typeName(type)} is not an integer type`);
+  return range;
 }
 
 /**

@@ -13,6 +13,7 @@ export { jsonMarks } from "./jsonNumbers";
 export * from "./jsonColumns";
 export * from "./snappy";
 export { writeLines } from "./lines";
+export { doubleText } from "./lineDoubles";
 export * from "./join";
 export * from "./joinWords";
 export * from "./parquetDelta";

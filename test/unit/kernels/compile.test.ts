@@ -126,6 +126,27 @@ describe("each scalar function, on columns and literals", () => {
   });
 });
 
+describe("casts of floats to small integers", () => {
+  const edges = [
+    0, -0, 0.5, 1.5, 2.5, -0.5, -1.5, 127.5, 126.5, -128.5, 255.5, 254.5, 32767.5, 65535.5, 2147483646.5, 2147483647.5,
+  ];
+  const far = [-2147483648.5, -2147483649, 4294967295.5, 4294967294.5, 2 ** 51, -(2 ** 51), 2 ** 52 + 1, 2 ** 53, 1e300, -1e300];
+  const values = [...edges, ...far, Number.NaN, Infinity, -Infinity, null];
+
+  it.each(["float64", "float32"] as const)("round half to even, and tell what does not fit, from %s", async (kind) => {
+    const schema: Schema = [{ name: "a", type: types[kind], nullable: true }];
+    const batch = batchOf(schema, [values.map((value) => (value === null || kind === "float64" ? value : Math.fround(value)))]);
+    for (const type of [types.int8, types.uint8, types.int16, types.uint16, types.int32, types.uint32]) {
+      for (const safe of [false, true]) {
+        const expr: Bound = { kind: "cast", input: column(schema, 0), safe, type, nullable: true };
+        const ops: RowOp[] = [{ kind: "project", columns: [{ name: "x", expr }] }];
+        const output: Schema = [{ name: "x", type, nullable: true }];
+        expect(await run(ops, [batch], output, false)).toEqual(await run(ops, [batch], output, true));
+      }
+    }
+  });
+});
+
 describe("and, or and coalesce", () => {
   const three = [true, false, null];
   const pairs = three.flatMap((a) => three.map((b) => [a, b] as const));
