@@ -64,6 +64,10 @@ export function orderedNodes(root: BoundNode, wanted: boolean, ordered: (node: B
   return wantedNodes([root], wanted, (node, isWanted, input) => asks(node, input, isWanted, ordered));
 }
 
+/** Whether the rows of a join that come of one left row are in the order of the right ones. */
+export const ordersByRight = ({ how, groups }: BoundNode & { readonly kind: "join" }): boolean =>
+  how !== "semi" && how !== "anti" && groups !== true;
+
 function asks(node: BoundNode, input: BoundNode, wanted: boolean, ordered: (node: BoundNode) => boolean): boolean {
   switch (node.kind) {
     case "filter":
@@ -74,7 +78,7 @@ function asks(node: BoundNode, input: BoundNode, wanted: boolean, ordered: (node
     case "limit":
       return wanted || !comesInOrder(input);
     case "join":
-      return wanted && (input === node.left || (node.how !== "semi" && node.how !== "anti"));
+      return wanted && (input === node.left || ordersByRight(node));
     case "distinct":
       return wanted || !isWholeRow(node);
     case "window":

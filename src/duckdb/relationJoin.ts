@@ -2,7 +2,7 @@ import { required } from "../common/assert.js";
 import type { BoundNode, JoinOutput } from "../plan/bound.js";
 import { carryOrder, type QueryBuilder, type Rel, type Selected, selectList } from "./builder.js";
 import { sqlNames } from "./names.js";
-import { ascending, type OrderTerm } from "./order.js";
+import { ascending, type OrderTerm, ordersByRight } from "./order.js";
 
 type JoinNode = Extract<BoundNode, { readonly kind: "join" }>;
 
@@ -24,10 +24,11 @@ export function joinRel(builder: QueryBuilder, node: JoinNode): Rel {
   if (unmatchedRight) terms.push(ascending(`(l.${present} IS NULL)`));
   if (wanted) {
     terms.push(...left.order.map((term) => ({ ...term, column: `l.${term.column}`, position: false })));
-    if (!leftOnly) terms.push(...right.order.map((term) => ({ ...term, column: `r.${term.column}`, position: false })));
+    if (ordersByRight(node)) terms.push(...right.order.map((term) => ({ ...term, column: `r.${term.column}`, position: false })));
   }
   const { list, order } = carryOrder(builder, columns, terms);
-  const on = node.on.map((pair) => `${l(pair.left)} = ${r(pair.right)}`).join(" AND ") || "TRUE";
+  const equals = node.groups === true ? "IS NOT DISTINCT FROM" : "=";
+  const on = node.on.map((pair) => `${l(pair.left)} ${equals} ${r(pair.right)}`).join(" AND ") || "TRUE";
   const leftFrom = unmatchedRight ? `(SELECT *, TRUE AS ${present} FROM ${left.from})` : left.from;
   const sql = `SELECT ${selectList(list)}\nFROM ${leftFrom} AS l\n${spelling[node.how]} JOIN ${right.from} AS r ON ${on}`;
   const single = leftOnly && order.length === 1;

@@ -86,6 +86,8 @@ export interface AggregateFunction {
   resolve(args: readonly DataType[], options: CallOptions): (Resolution & { readonly nullable: boolean }) | string;
   /** Depends on the order of rows (first, last, listing, joining). */
   readonly ordered?: boolean;
+  /** DuckDB would gather and sort all values of a group; workers fold each value as it comes. */
+  readonly folded?: boolean;
   /** The state a worker keeps per group, and how DuckDB merges it. */
   readonly partial?: PartialAggregate;
   /** DuckDB spelling over raw rows. */

@@ -22,13 +22,14 @@ export function wantedNodes(
   return marked;
 }
 
-function asksForOrder(node: BoundNode, wanted: boolean): boolean {
+function asksForOrder(node: BoundNode, wanted: boolean, input: BoundNode): boolean {
   switch (node.kind) {
     case "filter":
     case "project":
     case "union":
-    case "join":
       return wanted;
+    case "join":
+      return wanted && !(node.groups === true && input === node.right);
     case "sort":
       return wanted && missingKeys(node)?.length !== 0;
     case "distinct":

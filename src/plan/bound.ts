@@ -54,6 +54,8 @@ export type BoundNode =
       /** Pairs of column indexes of equal type. */
       readonly on: readonly { readonly left: number; readonly right: number }[];
       readonly how: JoinHow;
+      /** Made by the planner: both sides have one row for each of the same groups, whose keys may be null; the order is that of the left ones. */
+      readonly groups?: true;
       /** Where each output column comes from; `coalesce` is a key column of a right or full join. */
       readonly output: readonly JoinOutput[];
       readonly schema: Schema;

@@ -32,6 +32,7 @@ export class BroadcastRule {
   constructor(private readonly limitBytes: number) {}
 
   place(node: JoinNode, placed: ReadonlyMap<BoundNode, Placement>): Placement {
+    if (node.groups === true) return { where: "duckdb", reason: "groups of both sides are put beside each other" };
     const bothThere = [node.left, node.right].every((side) => placed.get(side)?.where === "worker");
     const inBuckets = this.limitBytes > 0 && bothThere && joinsInBuckets(node);
     const inDuckDb = (reason: string): Placement =>

@@ -70,7 +70,8 @@ function nodeText(node: BoundNode): string {
       return `${node.kind} ${node.fn.name} [${fields(node.schema)}]`;
     case "join": {
       const on = node.on.map((pair) => `${node.left.schema[pair.left]?.name} = ${node.right.schema[pair.right]?.name}`);
-      return `${node.how} join on ${on.join(", ")} [${names(node.schema)}]`;
+      const what = node.groups === true ? "put groups beside each other by" : `${node.how} join on`;
+      return `${what} ${on.join(", ") || "nothing"} [${names(node.schema)}]`;
     }
     case "aggregate":
       return `aggregate by ${columnsText(node.keys) || "nothing"}: ${aggregatesText(node.aggregates)}`;

@@ -21,10 +21,15 @@ type Aggregate = Extract<BoundNode, { kind: "aggregate" }>;
 type Sort = Extract<BoundNode, { kind: "sort" }>;
 
 function hoistFromAggregate(node: Aggregate, needsWorker: (expr: Bound) => boolean): BoundNode {
+  return beginsInWorkers(node) ? node : computeBelow(node, needsWorker);
+}
+
+/** An aggregation whose keys and arguments of a kind are computed by a projection below it. */
+export function computeBelow(node: Aggregate, isMoved: (expr: Bound) => boolean): Aggregate {
   const all = [...node.keys.map((key) => key.expr), ...node.aggregates.flatMap((one) => one.args)];
-  const moved = all.filter(needsWorker);
-  if (moved.length === 0 || beginsInWorkers(node)) return node;
-  const others = all.filter((expr) => !needsWorker(expr));
+  const moved = all.filter(isMoved);
+  if (moved.length === 0) return node;
+  const others = all.filter((expr) => !isMoved(expr));
   const kept = [...new Set(others.flatMap((expr) => [...columnsUsed(expr)]))].sort((a, b) => a - b);
   const { below, at } = projection(node.input, kept, moved);
   const keys = node.keys.map((key): BoundNamed => ({ ...key, expr: at(key.expr) }));

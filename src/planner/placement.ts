@@ -8,6 +8,7 @@ import { BroadcastRule } from "./broadcast.js";
 import { splitDistinct } from "./distinctCounts.js";
 import { aggregateReason, groupsInWorkers } from "./groupStages.js";
 import { distinctInWorkers, windowsInWorkers } from "./keyedStages.js";
+import { foldedPart } from "./mixedAggregates.js";
 import { sortsInWorkers, topSorts } from "./sortStages.js";
 import { isRowWise } from "./rowWise.js";
 import type { Placement } from "./stages.js";
@@ -115,7 +116,8 @@ function scansNeededByWorkers(order: readonly BoundNode[], judges: (node: BoundN
   const needed = new Set<BoundNode>();
   for (const node of order) {
     const toFile = node.kind === "sink" && node.sink.format !== "duckdb" && (isRowWise(node.input) || node.input.kind === "scan");
-    if (!runsUserFunction(node) && !judges(node) && !toFile) continue;
+    if (!runsUserFunction(node) && !judges(node) && !toFile && !(node.kind === "aggregate" && foldedPart(node) !== null))
+      continue;
     let at: BoundNode | undefined = boundInputs(node)[0];
     while (at !== undefined && isRowWise(at)) at = boundInputs(at)[0];
     if (at?.kind === "scan") needed.add(at);
@@ -201,7 +203,7 @@ function placeScan(node: Extract<BoundNode, { kind: "scan" }>, wantedByWorkers: 
     case "rows":
     case "sql":
       return wantedByWorkers
-        ? { where: "worker", reason: "its rows go to a user's function or straight to files" }
+        ? { where: "worker", reason: "its rows go to a user's function, straight to files or into a fold over values" }
         : {
             where: "duckdb",
             reason: `every step over ${format === "parquet" ? "this Parquet" : "its rows"} can be spelled in SQL`,

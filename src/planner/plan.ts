@@ -15,6 +15,7 @@ import { type Pipe, StageDraft } from "./draft.js";
 import { splitDistinct } from "./distinctCounts.js";
 import { type AggregateNode, aggregateInWorkers, mergesInDuckDb, partialInWorkers } from "./groupStages.js";
 import { hoistComputed } from "./hoist.js";
+import { splitMixed } from "./mixedAggregates.js";
 import { defaultBroadcastBytes, placeNodes, type RowFailures } from "./placement.js";
 import { distinctInBuckets, windowInWorkers } from "./keyedStages.js";
 import { queryName, rowsName } from "./stageNames.js";
@@ -36,7 +37,8 @@ export function planStages(
   partitionBytes = defaultPartitionBytes,
 ): PhysicalPlan {
   const needsWorker = (expr: Bound) => usesUserFunction(expr) || (failures === "rejectRows" && isFallible(expr));
-  const separate = separateVerdicts(hoistComputed(outputs, needsWorker));
+  const hoisted = hoistComputed(outputs, needsWorker);
+  const separate = separateVerdicts(splitMixed(hoisted, placeNodes(hoisted, failures, broadcastBytes)));
   return new StagePlanner(separate, failures, broadcastBytes, partitionBytes).plan();
 }
 

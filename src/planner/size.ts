@@ -79,6 +79,7 @@ function makeBound(node: BoundNode, of: (input: BoundNode) => SizeBound | null):
       return inputs.reduce((a, b) => (a === null || b === null ? null : unionBound(a, b)));
     }
     case "join":
+      if (node.groups === true) return groupsBound(node, of(node.left), of(node.right));
       return node.how === "semi" || node.how === "anti" ? of(node.left) : null;
     case "flatMap":
     case "mapBatches":
@@ -90,6 +91,17 @@ function makeBound(node: BoundNode, of: (input: BoundNode) => SizeBound | null):
     default:
       return assertNever(node, "plan node");
   }
+}
+
+type JoinNode = Extract<BoundNode, { kind: "join" }>;
+
+/** Groups of which each side has every one. */
+function groupsBound({ output }: JoinNode, left: SizeBound | null, right: SizeBound | null): SizeBound | null {
+  if (left === null || right === null) return null;
+  const widths = output.map((one) =>
+    one.side === "left" ? left.widths[one.index] : one.side === "right" ? right.widths[one.index] : 0,
+  );
+  return { rows: left.rows, widths: widths.map((width) => width ?? 0) };
 }
 
 function unionBound(a: SizeBound, b: SizeBound): SizeBound {

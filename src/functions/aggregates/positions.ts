@@ -4,7 +4,7 @@ import type { AggregateFunction } from "../definition.js";
 import { mismatch, text, wrongCount } from "../signatures.js";
 import { notNull } from "./sums.js";
 
-function end(name: "first" | "last", direction: "ASC" | "DESC"): AggregateFunction {
+function end(name: "first" | "last", extreme: "arg_min_null" | "arg_max_null"): AggregateFunction {
   return {
     name,
     summary: `The value of the ${name} row in input order, which may be null.`,
@@ -17,10 +17,10 @@ function end(name: "first" | "last", direction: "ASC" | "DESC"): AggregateFuncti
     partial: {
       states: (call) => [call.returns, types.int64],
       merge: ([value, position], _call, context) =>
-        `first(${value} ORDER BY ${context.order} ${direction}) FILTER (WHERE ${position} IS NOT NULL)`,
+        `${extreme}(${value}, ${context.order}) FILTER (WHERE ${position} IS NOT NULL)`,
     },
-    sql: ([arg], _call, context) => `first(${arg} ORDER BY ${context.order} ${direction})`,
-    evaluate: (rows) => (direction === "ASC" ? rows[0] : rows.at(-1))?.[0] ?? null,
+    sql: ([arg], _call, context) => `${extreme}(${arg}, ${context.order})`,
+    evaluate: (rows) => (name === "first" ? rows[0] : rows.at(-1))?.[0] ?? null,
   };
 }
 
@@ -78,8 +78,8 @@ function bool(name: "boolAnd" | "boolOr", sql: string, deciding: boolean): Aggre
 }
 
 export const positionAggregates: readonly AggregateFunction[] = [
-  end("first", "ASC"),
-  end("last", "DESC"),
+  end("first", "arg_min_null"),
+  end("last", "arg_max_null"),
   list,
   stringJoin,
   bool("boolAnd", "bool_and", false),

@@ -44,6 +44,7 @@ function spread(name: string, summary: string, sqlName: string, sample: boolean,
     summary: `${summary} as float64; null for fewer than ${sample ? "two values" : "one value"}, an error where it is not finite.`,
     resolve: (args) => oneNumber(args, () => types.float64),
     ordered: true,
+    folded: true,
     /** State: [int64 count of values, float64 mean, float64 sum of squared differences from the mean (m2)]; count 0 without values. */
     partial: {
       states: () => [types.int64, types.float64, types.float64],
