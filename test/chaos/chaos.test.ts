@@ -11,7 +11,7 @@ describe("runs that are killed and resumed leave what undisturbed ones do", () =
     ["grouped", 4],
     ["several", 8],
     ["replay", 4],
-  ])("%s", { timeout: 120_000 }, async (pipeline, kills) => {
+  ])("%s", { timeout: 360_000 }, async (pipeline, kills) => {
     const seed = Number(process.env.CHAOS_SEED ?? 1);
     const [summary] = await chaos({ pipelines: [pipeline], kills, seed, rows: 6000, lanes: 2 });
     expect(summary?.failures, `npm run chaos -- --rows 6000 --kills ${kills} --seed ${seed} --pipeline ${pipeline}`).toEqual([]);

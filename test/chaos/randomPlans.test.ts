@@ -97,7 +97,7 @@ const machines: readonly [EngineOptions, ...EngineOptions[]] = [
 ];
 
 it(`${plans} random plans, killed ${killsEach} times each, leave what undisturbed runs do`, {
-  timeout: 60_000 + plans * killsEach * 60_000,
+  timeout: 180_000 + plans * killsEach * 60_000,
 }, async () => {
   for (let plan = firstPlan; plan < firstPlan + plans; plan++) {
     const random = randomFrom(fuzzSeed, 1_000_000 + plan);

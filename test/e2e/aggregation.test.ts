@@ -47,7 +47,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "millrace-aggregation-"));
   instance = await DuckDBInstance.create(":memory:", { threads: "1" });
   duckdb = await instance.connect();
-}, 60_000);
+}, 180_000);
 
 afterAll(() => {
   duckdb?.closeSync();
@@ -200,7 +200,7 @@ describe("aggregation in workers", () => {
     expect(two).toBe(one);
     expect(three).toBe(one);
     expectRows(one ?? "", await oracle(path, everySql("name"), grouped("name")));
-  }, 120_000);
+  }, 360_000);
 
   it("gives one row without keys, also for no rows", async () => {
     const path = writeRows("global.csv", 3000, (random) => Math.floor(random * 50));
@@ -218,7 +218,7 @@ describe("aggregation in workers", () => {
     expect(cellsOf(await runToText(every(source(empty), "name"), { workers: 1 }))).toEqual([]);
     const nothing = source(path).filter((c) => c.kind.gt(120)) as unknown as Input;
     expect(cellsOf(await runToText(every(nothing, "name", "day"), { workers: 2, partitionBytes: 5000 }))).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   it("goes on with steps of any kind", async () => {
     const path = writeRows("after.csv", 6000, (random) => Math.floor(random * 700));
@@ -233,7 +233,7 @@ describe("aggregation in workers", () => {
     const sql = "name, sum(price) s, count(*) n, sum(price) * 2 d";
     const expected = await oracle(path, sql, "GROUP BY name HAVING count(*) > 3 ORDER BY n, name NULLS LAST LIMIT 40");
     expectRows(await runToText(dataset, { workers: 2, partitionBytes: 20_000 }), expected);
-  }, 60_000);
+  }, 180_000);
 
   it("of groups gives the same, in whatever order those were made", async () => {
     const path = writeRows("twice.csv", 20_000, (random) => Math.floor(random * 4000));
@@ -279,7 +279,7 @@ describe("aggregation in workers", () => {
     const ordered = inner.groupBy("kind").agg((c) => ({ name: first(c.name), groups: count() })) as unknown as Dataset<never>;
     const expected = await rowsOf(select("first(name ORDER BY name NULLS LAST), count(*)"));
     expectRows(await runToText(ordered, { workers: 2, partitionBytes: 50_000 }), expected);
-  }, 60_000);
+  }, 180_000);
 
   it("counts different values, beside other aggregates and without keys", async () => {
     const path = writeRows("different.csv", 20_000, (random) => Math.floor(random * 3000));
@@ -338,7 +338,7 @@ describe("aggregation in workers", () => {
       .groupBy()
       .agg((c) => ({ d: countDistinct(c.id), m: min(c.day) })) as unknown as Dataset<never>;
     expect(cellsOf(await runToText(none, { workers: 2 }))).toEqual([["0", ""]]);
-  }, 60_000);
+  }, 180_000);
 
   it("takes more than a million groups", async () => {
     const path = join(folder, "million.csv");
@@ -358,7 +358,7 @@ describe("aggregation in workers", () => {
     expect(rows.length).toBe(groups);
     expect(rows[1]).toEqual(["17", "2", "3.5"]);
     expect(rows.every(([id], i) => id === String(i * 17))).toBe(true);
-  }, 120_000);
+  }, 360_000);
 
   it("says that a sum of integers does not fit", async () => {
     const path = join(folder, "overflow.csv");
@@ -367,5 +367,5 @@ describe("aggregation in workers", () => {
       .groupBy("name")
       .agg((c) => ({ s: sum(c.id) })) as unknown as Dataset<never>;
     await expect(runToText(dataset, { workers: 1 })).rejects.toMatchObject({ code: "SUM_OVERFLOW" });
-  }, 60_000);
+  }, 180_000);
 });

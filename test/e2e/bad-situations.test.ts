@@ -64,7 +64,7 @@ describe("an input file that changes while it is read", () => {
 
   it.each(all)(
     "%s, at row %s: a typed error names it, and nothing is published",
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (_, place, change) => {
       const { path, partitionBytes } = input(800);
       await using engine = await open({ partitionBytes, workers: 1 });
@@ -93,7 +93,7 @@ describe("an input file that changes while it is read", () => {
 
 /** MILLRACE_TEST_PARTITIONS=100000 for all of them: every file waits for the disk, which takes minutes. */
 describe("far more partitions of an output than files may be open", () => {
-  it("are written with few files open at a time", { timeout: 120_000 }, async () => {
+  it("are written with few files open at a time", { timeout: 360_000 }, async () => {
     const path = join(folder, "many.csv");
     const partitions = Number(process.env.MILLRACE_TEST_PARTITIONS ?? 1500);
     writeFileSync(path, `id,n\n${Array.from({ length: partitions }, (_, i) => line(i)).join("")}`);
@@ -125,7 +125,7 @@ describe("far more partitions of an output than files may be open", () => {
 
 /** Node aborts a process whose thread is ended while it loads modules through `require`; it took a few hundred runs to see that. */
 describe("a run that is over before its threads are there", () => {
-  it("ends them while they load", { timeout: 120_000 }, () => {
+  it("ends them while they load", { timeout: 360_000 }, () => {
     const path = join(folder, "in.csv");
     writeFileSync(path, "id,n\n1,1\n");
     const script = `
@@ -147,7 +147,7 @@ describe("a run that is over before its threads are there", () => {
 });
 
 describe("one key with more rows than memory", () => {
-  it("is grouped", { timeout: 120_000 }, async () => {
+  it("is grouped", { timeout: 360_000 }, async () => {
     // 400,000 rows of one key, each with 300 bytes beside it, among keys that come once.
     const path = join(folder, "hot.csv");
     const note = "x".repeat(300);
@@ -174,7 +174,7 @@ describe("one key with more rows than memory", () => {
 });
 
 describe("a neighbour in the same process", () => {
-  it("is not touched by a run that fails, is cancelled, or loses its workers", { timeout: 60_000 }, async () => {
+  it("is not touched by a run that fails, is cancelled, or loses its workers", { timeout: 180_000 }, async () => {
     const { path, partitionBytes } = input(800);
     const events: string[] = [];
     const listen = (error: unknown) => events.push(String(error));

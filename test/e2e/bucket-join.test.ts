@@ -49,7 +49,7 @@ beforeAll(async () => {
     await duckdb.run(`COPY (FROM ${table} ORDER BY ${by}) TO '${join(folder, `${name}.csv`)}' (FORMAT csv, HEADER)`);
   }
   await duckdb.run(`COPY (FROM r LIMIT 0) TO '${join(folder, "none.csv")}' (FORMAT csv, HEADER)`);
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await engines.close();

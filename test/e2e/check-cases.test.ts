@@ -297,7 +297,7 @@ beforeAll(async () => {
       column === undefined ? "all_rows" : `(SELECT *, row_number() OVER (PARTITION BY ${column}) AS row_number FROM all_rows)`;
     failures.set(label, await number(`SELECT count(*) FROM ${from} WHERE ${failing}`));
   }
-}, 60_000);
+}, 180_000);
 
 afterAll(() => {
   duckdb?.closeSync();
@@ -365,7 +365,7 @@ describe.each(ways)("$format, $workers workers, interpreted: $interpreted", ({ f
       return as === wanted ? [] : [`${label}: found ${as}, expected ${wanted}`];
     });
     expect(wrong).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   it(`figures: ${figureCases.length} verdicts`, async () => {
     const checks = figureCases.map(([label, one]) => ({ ...one, spec: { ...one.spec, name: label } }));
@@ -377,7 +377,7 @@ describe.each(ways)("$format, $workers workers, interpreted: $interpreted", ({ f
       if (one?.verdict !== wanted) wrong.push(`${label}: found ${one?.verdict} (${one?.observed}), expected ${wanted}`);
     }
     expect(wrong).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   it("an empty table passes what is about rows, and has no figures but its counts", async () => {
     const rowChecks = rowCases.map(([label, make]) => make({ threshold: 1, name: label }));
@@ -391,5 +391,5 @@ describe.each(ways)("$format, $workers workers, interpreted: $interpreted", ({ f
       if (found.get(label)?.verdict !== wanted) wrong.push(`${label}: found ${found.get(label)?.verdict}, expected ${wanted}`);
     }
     expect(wrong).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 });

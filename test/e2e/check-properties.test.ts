@@ -24,7 +24,7 @@ beforeAll(async () => {
   engines.push(await Engine.create({ workers: 1, stateDir, history: false }));
   engines.push(await Engine.create({ workers: 3, stateDir, history: false, partitionBytes: 400 }));
   engines.push(await Engine.create({ workers: 2, stateDir, history: false, kernels: "interpreted", optimizer: false }));
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   for (const engine of engines) await engine.close();
@@ -311,7 +311,7 @@ describe("random checks of random tables", () => {
       },
     );
     await fc.assert(property, { numRuns: 40 });
-  }, 120_000);
+  }, 360_000);
 
   it("of figures: verdicts", async () => {
     const property = fc.asyncProperty(tableOf, fc.array(figureCase, { minLength: 6, maxLength: 14 }), async (rows, cases) => {
@@ -339,5 +339,5 @@ describe("random checks of random tables", () => {
       }
     });
     await fc.assert(property, { numRuns: 40 });
-  }, 120_000);
+  }, 360_000);
 });

@@ -28,7 +28,7 @@ beforeAll(async () => {
   engines.push(
     await Engine.create({ workers: 2, stateDir, history: false, partitionBytes: 300, kernels: "interpreted", broadcastBytes: 0 }),
   );
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   for (const engine of engines) await engine.close();
@@ -374,7 +374,7 @@ describe("beside other steps", () => {
       .withColumns((c) => ({ same: ends(c.tag) }))
       .write.parquet(target(), { mode: "overwrite" });
     await expect(engine.run(job).result).rejects.toMatchObject({ code: "RECORD_POISONED", category: "Data" });
-  }, 60_000);
+  }, 180_000);
 
   it("a run that is killed is gone on with, to the same bytes and rejects", async () => {
     const file = write("killed.csv", numbered(500));
@@ -409,7 +409,7 @@ await engine.close();
       if (kill === "task-done:40") expect(reused).toBe(true);
       expect(readFileSync(join(folder, `${state}.csv`), "utf8")).toBe(readFileSync(join(folder, "whole.csv"), "utf8"));
     }
-  }, 60_000);
+  }, 180_000);
 });
 
 function required<T>(value: T | null): T {

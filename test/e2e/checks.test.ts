@@ -26,7 +26,7 @@ beforeAll(async () => {
   engine = await Engine.create({ workers: 2 });
   instance = await DuckDBInstance.create(":memory:", { threads: "1" });
   duckdb = await instance.connect();
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await engine?.close();
@@ -259,5 +259,5 @@ describe("the same for any number of workers, any partitions and the interpreter
       expect((await run(checks, other)).report.quality).toEqual(base);
       await other.close();
     }
-  }, 60_000);
+  }, 180_000);
 });

@@ -583,7 +583,7 @@ describe("text that is cut anywhere", () => {
           expect(await rowsOf(source, own), `${partitionBytes} bytes, ${onReject}`).toEqual(expected);
         }
       }
-    }, 60_000);
+    }, 180_000);
   }
 
   it("a limit stops reading, and gives the first rows however the file is cut", async () => {

@@ -38,7 +38,7 @@ beforeAll(async () => {
   );
   instance = await DuckDBInstance.create(":memory:", { threads: "1" });
   duckdb = await instance.connect();
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await Promise.all(engines.map(({ engine }) => engine.close()));
@@ -172,7 +172,7 @@ describe("equivalence with DuckDB in every mode", () => {
       }),
       parameters,
     );
-  }, 300_000);
+  }, 900_000);
 
   it("groups and aggregates", async () => {
     await fc.assert(
@@ -202,7 +202,7 @@ describe("equivalence with DuckDB in every mode", () => {
       }),
       parameters,
     );
-  }, 300_000);
+  }, 900_000);
 
   it("joins, unions, sorts, limits and distinct rows", async () => {
     const how = fc.constantFrom("inner", "left", "right", "full", "semi", "anti");
@@ -259,5 +259,5 @@ describe("equivalence with DuckDB in every mode", () => {
       }),
       parameters,
     );
-  }, 300_000);
+  }, 900_000);
 });

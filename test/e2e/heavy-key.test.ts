@@ -57,7 +57,7 @@ beforeAll(() => {
   }
   closeSync(fd);
   writeFileSync(join(folder, "job.mjs"), job);
-}, 60_000);
+}, 180_000);
 
 /** `msPerMiB`: how slow the disk is. */
 function run(name: string, msPerMiB: number): Told {
@@ -77,7 +77,7 @@ describe("a key that most rows have", () => {
     ["joined", "join", 220],
     ["grouped", "aggregate", 120],
   ] as const) {
-    it(`is named in event, report and text: ${name}`, { timeout: 120_000 }, () => {
+    it(`is named in event, report and text: ${name}`, { timeout: 360_000 }, () => {
       const { events, data, text, html } = run(name, msPerMiB);
       const { stages } = data.execution;
       console.log(

@@ -37,7 +37,7 @@ function job(name: string): Promise<readonly string[]> {
   return new Promise((done) => child.on("close", () => done(out.split("\n").filter(Boolean))));
 }
 
-it("processes that share a state folder all remember every run", { timeout: 60_000 }, async () => {
+it("processes that share a state folder all remember every run", { timeout: 180_000 }, async () => {
   const ran = (await Promise.all(["a", "b", "c"].map(job))).flat();
   expect(ran).toHaveLength(18);
   const kept = pastRuns({ stateDir: join(folder, "state"), job: "shared", limit: 100 });

@@ -39,7 +39,7 @@ beforeAll(async () => {
   await duckdb.run(`CREATE TABLE few AS FROM "unique" LIMIT 900`);
   await duckdb.run(`COPY (FROM sales ORDER BY id) TO '${join(folder, "sales.csv")}' (FORMAT csv, HEADER, FORCE_QUOTE (key))`);
   for (const name of rights) await duckdb.run(`COPY "${name}" TO '${join(folder, `${name}.parquet`)}' (FORMAT parquet)`);
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await engines.close();

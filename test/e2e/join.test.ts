@@ -32,7 +32,7 @@ beforeAll(async () => {
   await duckdb.run(`COPY customers TO '${join(folder, "customers.parquet")}' (FORMAT parquet)`);
   await duckdb.run(`COPY customers TO '${join(folder, "customers.csv")}' (FORMAT csv, HEADER)`);
   await duckdb.run(`COPY (FROM customers LIMIT 0) TO '${join(folder, "nobody.parquet")}' (FORMAT parquet)`);
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await engines.close();

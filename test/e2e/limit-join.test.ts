@@ -35,4 +35,4 @@ it("takes the first rows before it joins them", async () => {
     await engine.close();
     rmSync(folder, { recursive: true, force: true });
   }
-}, 60_000);
+}, 180_000);

@@ -49,7 +49,7 @@ beforeAll(async () => {
     }
     outputs.set(workers, out);
   }
-}, 120_000);
+}, 360_000);
 
 afterAll(() => {
   connection?.closeSync();

@@ -15,7 +15,7 @@ const mostOpen = 2 * 1024 + 200;
 /** `MILLRACE_PARTITIONS` (default 1500): so many output files, each of rows that come from two places of the input. */
 const partitions = Number(process.env.MILLRACE_PARTITIONS ?? 1500);
 
-it("a partition for every other row", { timeout: 60_000 + partitions * 20 }, async () => {
+it("a partition for every other row", { timeout: 180_000 + partitions * 20 }, async () => {
   const rows = 2 * partitions;
   const path = join(root, "in.csv");
   const lines = Array.from({ length: rows }, (_, i) => `${i},k${(i * 7919) % partitions}\n`);

@@ -23,7 +23,7 @@ beforeAll(async () => {
     'g' || (hash(i) % 40000)::VARCHAR AS grp, (hash(i + 1) % 1000)::INTEGER AS n, md5(i::VARCHAR) || md5((i + 1)::VARCHAR) AS note
     FROM range(${rows}) r(i) ORDER BY i`);
   await duckdb.run(`COPY (SELECT * EXCLUDE (pos) FROM t ORDER BY pos) TO '${csv}' (FORMAT csv, HEADER)`);
-}, 60_000);
+}, 180_000);
 
 afterAll(() => {
   duckdb?.closeSync();
@@ -106,13 +106,13 @@ describe("what cannot go on", () => {
   it("names the option that gives more memory", async () => {
     const failure = await run("list", oneList() as unknown as Dataset<never>).catch((error: unknown) => error);
     expect(failure).toMatchObject({ category: "Resource", code: "OUT_OF_MEMORY", hint: expect.stringContaining("`memory`") });
-  }, 60_000);
+  }, 180_000);
 
   it("names the option that gives more disk", async () => {
     const sorted = source().sort("note") as unknown as Dataset<never>;
     const exchange = await run("disk", sorted, { maxDisk: "1MB" }).catch((error: unknown) => error);
     expect(exchange).toMatchObject({ category: "Resource", code: "DISK_LIMIT", hint: expect.stringContaining("`maxDisk`") });
-  }, 60_000);
+  }, 180_000);
 });
 
 describe("one key with nine rows of ten", () => {
@@ -127,7 +127,7 @@ describe("one key with nine rows of ten", () => {
     await duckdb.run(`COPY (SELECT key, id, n, note FROM k ORDER BY pos) TO '${skewed}' (FORMAT csv, HEADER)`);
     again = join(folder, "skewed-again.csv");
     copyFileSync(skewed, again);
-  }, 60_000);
+  }, 180_000);
 
   const from = () => read.csv(skewed, { schema: { key: "utf8", id: "utf8", n: "int32", note: "utf8" } });
   type Skewed = ReturnType<typeof from>;
@@ -232,7 +232,7 @@ describe("one key with nine rows of ten", () => {
     expect(tasks.get("merge runs")).toBeGreaterThanOrEqual(rows / 2 ** 18);
     expect(Math.max(...rowsOf)).toBeLessThan(rows / 4);
     expect(rowsOf.reduce((sum, one) => sum + one, 0)).toBe(rows);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe("scratch files", () => {
@@ -263,5 +263,5 @@ describe("scratch files", () => {
     ).rejects.toMatchObject({ code: "RUN_CANCELLED" });
     await engine.close();
     expect(left()).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 });

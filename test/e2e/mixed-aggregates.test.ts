@@ -18,7 +18,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "millrace-mixed-"));
   instance = await DuckDBInstance.create(":memory:", { threads: "1" });
   duckdb = await instance.connect();
-}, 60_000);
+}, 180_000);
 
 afterAll(() => {
   duckdb?.closeSync();
@@ -129,7 +129,7 @@ describe("aggregates of both kinds", () => {
     writeFileSync(path, header);
     await expectRows(await rowsOf(mixed(path), { workers: 1 }), mixedSql(path, ""));
     expect(await rowsOf(mixed(path, "store"), { workers: 1 })).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   it("count a row once whose key cannot be computed", async () => {
     const path = writeRows("reject.csv", 3000);
@@ -155,7 +155,7 @@ describe("aggregates of both kinds", () => {
       `SELECT CAST(code AS INTEGER) code, var_samp(price ORDER BY id) spread, count(*) AS rows FROM ${fromOf(path)}
        WHERE code <> 'bad' GROUP BY 1 ORDER BY 1 NULLS LAST`,
     );
-  }, 60_000);
+  }, 180_000);
 
   it("go on with other steps, from text and from Parquet", async () => {
     const path = writeRows("after.csv", 3000);
@@ -179,7 +179,7 @@ describe("aggregates of both kinds", () => {
     for (const input of [source(path), read.parquet(parquet) as unknown as ReturnType<typeof source>]) {
       await expectRows(await rowsOf(after(input), sizes[1] as Options), sql);
     }
-  }, 60_000);
+  }, 180_000);
 
   it("of Parquet are the same as of text", async () => {
     const path = writeRows("native.csv", 3000);
@@ -196,5 +196,5 @@ describe("aggregates of both kinds", () => {
       const sql = `SELECT store, stddev_samp(price ORDER BY id) spread, ${middle} first(price ORDER BY id) AS start FROM ${fromOf(path)} GROUP BY 1 ORDER BY 1 NULLS LAST`;
       for (const options of sizes) await expectRows(await rowsOf(of(kind), options), sql);
     }
-  }, 60_000);
+  }, 180_000);
 });

@@ -45,7 +45,7 @@ beforeAll(async () => {
     `CREATE TABLE t AS SELECT *, row_number() OVER () AS pos FROM read_csv('${csv}', header = true, columns = ${duckColumns})`,
   );
   await duckdb.run(`COPY (SELECT * EXCLUDE (pos) FROM t ORDER BY pos) TO '${parquet}' (FORMAT parquet)`);
-}, 60_000);
+}, 180_000);
 
 afterAll(() => {
   duckdb?.closeSync();

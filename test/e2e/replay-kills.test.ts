@@ -104,7 +104,7 @@ describe.each(["append", "recompute"])("a replay of several outputs that is kill
       expect([killAt, last.how, last.remaining]).toEqual([killAt, "none", 0]);
       expect(contents(join(place, "out")), killAt).toEqual(clean);
     }
-  }, 600_000);
+  }, 1_200_000);
 });
 
 /** Every step that an undisturbed replay passes, as `point:nth`; the place is left as it was. */

@@ -48,7 +48,7 @@ beforeAll(async () => {
   );
   for (let i = 0; i < 3; i++) result = await engine.run(job(), { job: "nightly", parameters: { date: "2026-01-31" } });
   data = result.report.data;
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await engine?.close();
@@ -374,7 +374,7 @@ describe.skipIf(browser === null)("the page in a browser", () => {
     const drawings = (text: string) => [...text.matchAll(/<svg /g)].length;
     expect(drawings(dom)).toBe(drawings(result.report.toHtml()));
     expect(dom).toContain("Finished with rejects");
-  }, 60_000);
+  }, 180_000);
 
   it.each([
     ["wide", "1120,2400"],
@@ -410,5 +410,5 @@ describe.skipIf(browser === null)("the page in a browser", () => {
       stdio: ["ignore", "pipe", "ignore"],
     });
     expect(dom).toContain("<title>cut off: 0</title>");
-  }, 60_000);
+  }, 180_000);
 });

@@ -117,7 +117,7 @@ function damaged(whole: Buffer): Map<string, Buffer | null> {
 const points = ["task-done:3", "publishing:1", "publish:1", "table-committed:1", "finished:1"];
 
 describe.each(Object.keys(plans) as Name[])("%s: a journal that is damaged before its run is gone on with", (name) => {
-  it.each(points)("killed at %s", { timeout: 120_000 }, async (point) => {
+  it.each(points)("killed at %s", { timeout: 360_000 }, async (point) => {
     if (point.startsWith(name === "table" ? "publish:" : "table")) return;
     const place = join(root, `${name}-${point.replace(":", "-")}`);
     const whole = join(place, "whole");

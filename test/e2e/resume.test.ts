@@ -220,7 +220,7 @@ const points: readonly (readonly [string, readonly string[]])[] = [
 for (const [name, places] of points) {
   describe(`${name}: killed and resumed, leaves what an undisturbed run does`, () => {
     for (const killAt of places) {
-      it(killAt, { timeout: 60_000 }, async () => {
+      it(killAt, { timeout: 180_000 }, async () => {
         const whole = await reference(name);
         if (name === "partitioned" || name === "appended") older(out);
         const killed = await start(name, { killAt });
@@ -254,7 +254,7 @@ describe("what does not count any more is done again, and why is told", () => {
     return String(runIdOf(killed));
   }
 
-  it("an input that changed", { timeout: 60_000 }, async () => {
+  it("an input that changed", { timeout: 180_000 }, async () => {
     const runId = await interrupted();
     appendFileSync(join(base, "in-0.csv"), "999999,s1,1,2026-01-01\n");
     const resumed = await start("partitioned", { resume: runId });
@@ -262,7 +262,7 @@ describe("what does not count any more is done again, and why is told", () => {
     expect(reasons(resumed)).toEqual([`input changed: ${join(base, "in-0.csv")}`]);
   });
 
-  it("a function that changed", { timeout: 60_000 }, async () => {
+  it("a function that changed", { timeout: 180_000 }, async () => {
     const runId = await interrupted();
     const resumed = await start("partitioned", { resume: runId, factor: "3" });
     expect(resumed.last.kind).toBe("result");
@@ -278,7 +278,7 @@ describe("what does not count any more is done again, and why is told", () => {
     );
   });
 
-  it("a file that is gone, and one that is damaged", { timeout: 60_000 }, async () => {
+  it("a file that is gone, and one that is damaged", { timeout: 180_000 }, async () => {
     const runId = await interrupted();
     const whole = await reference("grouped");
     expect(whole.last.kind).toBe("result");
@@ -295,7 +295,7 @@ describe("what does not count any more is done again, and why is told", () => {
 });
 
 describe("who may go on with a run", () => {
-  it("exactly one of two that try at once", { timeout: 60_000 }, async () => {
+  it("exactly one of two that try at once", { timeout: 180_000 }, async () => {
     const killed = await start("grouped", { killAt: "task-done:3" });
     const runId = String(runIdOf(killed));
     const both = await Promise.all([start("grouped", { resume: runId }), start("grouped", { resume: runId })]);
@@ -309,7 +309,7 @@ describe("who may go on with a run", () => {
     expect(bytesIn(out, runId)).toEqual((await reference("grouped")).files);
   });
 
-  it("nobody, once a later run has taken its target over", { timeout: 60_000 }, async () => {
+  it("nobody, once a later run has taken its target over", { timeout: 180_000 }, async () => {
     const killed = await start("grouped", { killAt: "task-done:3" });
     const later = await start("grouped");
     expect(later.last.kind).toBe("result");
@@ -318,7 +318,7 @@ describe("who may go on with a run", () => {
     expect(String(resumed.last.message)).toContain(String(later.last.runId));
   });
 
-  it("auto: the latest unfinished run of the job; a new one where there is none", { timeout: 60_000 }, async () => {
+  it("auto: the latest unfinished run of the job; a new one where there is none", { timeout: 180_000 }, async () => {
     const killed = await start("grouped", { killAt: "task-done:5" });
     const other = await start("joined", { resume: "auto", to: out });
     expect(other.last.runId).not.toBe(runIdOf(killed));
@@ -330,7 +330,7 @@ describe("who may go on with a run", () => {
     expect(fresh.last.runId).not.toBe(runIdOf(killed));
   });
 
-  it("auto, while publishing: never doubles what is appended", { timeout: 60_000 }, async () => {
+  it("auto, while publishing: never doubles what is appended", { timeout: 180_000 }, async () => {
     older(out);
     const killed = await start("appended", { killAt: "rename:1" });
     const resumed = await start("appended", { resume: "auto" });
@@ -338,7 +338,7 @@ describe("who may go on with a run", () => {
     expect(bytesIn(out, runIdOf(killed))).toEqual((await reference("appended")).files);
   });
 
-  it("a run that failed by its data is over", { timeout: 60_000 }, async () => {
+  it("a run that failed by its data is over", { timeout: 180_000 }, async () => {
     const bad = await start("partitioned", { killAt: "none:1" });
     const runId = String(bad.last.runId);
     writeFileSync(join(base, "state/runs", runId, "journal"), "something else");
@@ -349,7 +349,7 @@ describe("who may go on with a run", () => {
 });
 
 describe("a stop at the next border of a task", () => {
-  it("publishes nothing, loses no finished task, and can be gone on with", { timeout: 60_000 }, async () => {
+  it("publishes nothing, loses no finished task, and can be gone on with", { timeout: 180_000 }, async () => {
     const stopped = await start("partitioned", { stopAt: "task-finished" });
     expect(stopped.last).toMatchObject({ kind: "error", code: "RUN_STOPPED" });
     expect(existsSync(join(out, "data"))).toBe(false);

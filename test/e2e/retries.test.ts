@@ -57,7 +57,7 @@ const contents = (path: string): string[][] =>
     .sort();
 
 describe("a task whose worker ends", () => {
-  it.each([0, 1, 2, 3])("%i times is done by the next attempt, to the same bytes", { timeout: 60_000 }, async (times) => {
+  it.each([0, 1, 2, 3])("%i times is done by the next attempt, to the same bytes", { timeout: 180_000 }, async (times) => {
     const path = input();
     const plan = (fails: number, out: string) => {
       const fn = dies(fails);
@@ -100,7 +100,7 @@ describe("a task whose worker ends", () => {
     expect(events.findLast((event) => event.kind === "progress")).toMatchObject({ rows });
   });
 
-  it("too often fails the run with the last cause, and publishes nothing", { timeout: 60_000 }, async () => {
+  it("too often fails the run with the last cause, and publishes nothing", { timeout: 180_000 }, async () => {
     const path = input();
     const stateDir = join(folder, "state");
     await using engine = await Engine.create({ workers: 2, memory: "512MB", stateDir, retry: { ...retry, retries: 2 } });
@@ -126,7 +126,7 @@ describe("a task whose worker ends", () => {
     expect(existsSync(join(folder, "out"))).toBe(false);
   });
 
-  it("is not tried again where that is switched off", { timeout: 60_000 }, async () => {
+  it("is not tried again where that is switched off", { timeout: 180_000 }, async () => {
     const path = input();
     const fn = dies(1);
     const stateDir = join(folder, "state");
@@ -145,7 +145,7 @@ describe("a task whose worker ends", () => {
 });
 
 describe("data is never tried again", () => {
-  it("a record that cannot be computed fails its run at once", { timeout: 60_000 }, async () => {
+  it("a record that cannot be computed fails its run at once", { timeout: 180_000 }, async () => {
     const path = input();
     await using engine = await Engine.create({ workers: 2, memory: "512MB", stateDir: join(folder, "state"), retry });
     const fails = udf(

@@ -49,7 +49,7 @@ const linesOf = (path: string): string[] =>
     .flatMap((name) => readFileSync(join(path, name), "utf8").trim().split("\n").slice(1));
 
 describe("a straggler", () => {
-  it("gets a second attempt, which wins, and its rows come once", { timeout: 60_000 }, async () => {
+  it("gets a second attempt, which wins, and its rows come once", { timeout: 180_000 }, async () => {
     const { path, partitionBytes } = input();
     const stateDir = join(folder, "state");
     await using engine = await Engine.create({ workers: 2, memory: "512MB", partitionBytes, stateDir });
@@ -88,7 +88,7 @@ describe("a straggler", () => {
     ]);
   });
 
-  it("gets none where that is switched off", { timeout: 60_000 }, async () => {
+  it("gets none where that is switched off", { timeout: 180_000 }, async () => {
     const { path, partitionBytes } = input();
     const stateDir = join(folder, "state");
     await using engine = await Engine.create({ workers: 2, memory: "512MB", partitionBytes, stateDir, speculation: false });
@@ -104,7 +104,7 @@ describe("a straggler", () => {
     expect(linesOf(join(folder, "out"))).toHaveLength(rows);
   });
 
-  it("races its second attempt to the same bytes, whoever wins", { timeout: 120_000 }, async () => {
+  it("races its second attempt to the same bytes, whoever wins", { timeout: 360_000 }, async () => {
     const { path, partitionBytes } = input();
     const outputs = new Set<string>();
     // Close to when the second attempt ends: either may win.

@@ -128,7 +128,7 @@ describe("a stream of CSV is read as a file of the same bytes", () => {
     );
     expect(rows).toBeGreaterThan(runs / 4);
     expect(rejects).toBeGreaterThan(runs / 4);
-  }, 600_000);
+  }, 1_200_000);
 
   it("of more than one block, with files of rows that do not depend on the chunks", async () => {
     const lines = Array.from({ length: 60_000 }, (_, i) => (i % 1000 === 7 ? `${i},"bad"x,1` : `${i},"text\n${i}",${i / 4}`));
@@ -179,7 +179,7 @@ describe("a stream of JSON lines is read as a file of the same bytes", () => {
       }),
       { seed, numRuns: Math.ceil(runs / 2) },
     );
-  }, 600_000);
+  }, 1_200_000);
 
   it("options of CSV are refused", () => {
     const given = { format: "jsonl", delimiter: ";" } as const;

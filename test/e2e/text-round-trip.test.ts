@@ -105,7 +105,7 @@ function plain(_: string, value: unknown): unknown {
 
 let counter = 0;
 
-test.each(["csv", "jsonl"] as const)("every value comes back from %s", { timeout: 120_000 }, async (format) => {
+test.each(["csv", "jsonl"] as const)("every value comes back from %s", { timeout: 360_000 }, async (format) => {
   const connection = await duckdb.connect();
   await fc.assert(
     fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 40 }), async (given) => {

@@ -16,7 +16,7 @@ beforeAll(async () => {
   const lines = Array.from({ length: 500 }, (_, n) => `${n},s${n % 3}`).join("\n");
   writeFileSync(join(folder, "in.csv"), `id,store\n${lines}\n`);
   first = await write("out");
-}, 60_000);
+}, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Writes the input by store, and gives the run. */

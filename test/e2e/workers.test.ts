@@ -69,7 +69,7 @@ const deadly = {
 
 describe("a record that ends its worker", () => {
   for (const [how, fn] of Object.entries(deadly)) {
-    it(`by ${how} is set aside, and all others go on`, { timeout: 60_000 }, async () => {
+    it(`by ${how} is set aside, and all others go on`, { timeout: 180_000 }, async () => {
       const path = input();
       await using engine = await Engine.create({ ...options(), retry: { ...retry, retries: 1 }, taskTimeout: "400ms" });
       const source = read.csv(path, { schema, onReject: "quarantine" });
@@ -97,7 +97,7 @@ describe("a record that ends its worker", () => {
     });
   }
 
-  it("fails the run where records are not to be set aside, and says which record it is", { timeout: 60_000 }, async () => {
+  it("fails the run where records are not to be set aside, and says which record it is", { timeout: 180_000 }, async () => {
     const path = input();
     await using engine = await Engine.create(options());
     const plan = read
@@ -119,7 +119,7 @@ describe("a record that ends its worker", () => {
     expect(existsSync(join(folder, "out"))).toBe(false);
   });
 
-  it("gives the same output and rejects with one worker and with three", { timeout: 60_000 }, async () => {
+  it("gives the same output and rejects with one worker and with three", { timeout: 180_000 }, async () => {
     const path = input();
     const seen: unknown[] = [];
     for (const workers of [1, 3]) {
@@ -165,7 +165,7 @@ describe("whatever the rows come from and go to", () => {
     arrow: () => read.arrow(join(folder, "in.arrow"), { onReject: "quarantine" }),
   };
   for (const format of ["csv", "jsonl", "parquet", "arrow"] as const) {
-    it(`a record of ${format} is set aside, and sums are those of the others`, { timeout: 60_000 }, async () => {
+    it(`a record of ${format} is set aside, and sums are those of the others`, { timeout: 180_000 }, async () => {
       await using engine = await Engine.create({ ...options(), retry: false });
       await write[format]?.(engine, input());
       const fn = deadly["process.exit"];
@@ -196,7 +196,7 @@ describe("whatever the rows come from and go to", () => {
 });
 
 describe("a worker that dies by chance", () => {
-  it("costs one attempt, and other runs of the engine nothing", { timeout: 60_000 }, async () => {
+  it("costs one attempt, and other runs of the engine nothing", { timeout: 180_000 }, async () => {
     const path = input();
     const flag = join(folder, "died");
     const once = udf(
@@ -237,7 +237,7 @@ describe("a worker that dies by chance", () => {
     }
   });
 
-  it("is told where it does so each time without a record to blame", { timeout: 60_000 }, async () => {
+  it("is told where it does so each time without a record to blame", { timeout: 180_000 }, async () => {
     const path = input();
     await using engine = await Engine.create(options());
     // Not a row, but what came of all of them: no record alone does it.
@@ -257,7 +257,7 @@ describe("a worker that dies by chance", () => {
     expect(existsSync(join(folder, "out"))).toBe(false);
   });
 
-  it("between tasks, by what a function left behind, harms no task for good", { timeout: 60_000 }, async () => {
+  it("between tasks, by what a function left behind, harms no task for good", { timeout: 180_000 }, async () => {
     const path = input();
     const late = udf(
       (id: bigint) => {

@@ -263,7 +263,7 @@ const runs = Number(process.env.MILLRACE_PROPERTY_RUNS ?? 50_000);
 
 test.each([0, 1])(
   "any bytes, dialect, block size and split read as the slow reader reads them (part %i)",
-  { timeout: 300_000 },
+  { timeout: 900_000 },
   (half) => {
     for (let run = half; run < runs * 2; run += 2) {
       const one = randomCase(randomFrom(fuzzSeed, run));

@@ -8,7 +8,7 @@ import { fuzzSeed, randomFrom } from "./random.js";
 const folder = tempFolder();
 afterAll(folder.remove);
 
-test("a compressed file reads as the plain one", { timeout: 120_000 }, async () => {
+test("a compressed file reads as the plain one", { timeout: 360_000 }, async () => {
   for (let run = 0; run < Number(process.env.MILLRACE_PROPERTY_RUNS ?? 400); run++) {
     const one = randomCase(randomFrom(fuzzSeed + 1, run));
     const bytes = Buffer.from(one.file.repeat(3), "latin1");
@@ -30,7 +30,7 @@ test("a compressed file reads as the plain one", { timeout: 120_000 }, async () 
   }
 });
 
-test("what is inferred does not hinder reading: a column of one kind of value has no rejects", { timeout: 120_000 }, async () => {
+test("what is inferred does not hinder reading: a column of one kind of value has no rejects", { timeout: 360_000 }, async () => {
   for (let run = 0; run < 150; run++) {
     const random = randomFrom(fuzzSeed + 2, run);
     const one = randomCase(random);

@@ -63,7 +63,7 @@ function fault(clean: CleanFile, dirty: PollutedFile, { start, end }: Span): str
 
 test.each([0, 1, 2] as const)(
   "strict quotes never deliver a line of a damaged field, nor lose one (quoting %i)",
-  { timeout: 120_000 },
+  { timeout: 360_000 },
   async (quoting) => {
     for (let run = 0; run < runs; run++) {
       const random = randomFrom(fuzzSeed, run);
@@ -85,7 +85,7 @@ test.each([0, 1, 2] as const)(
   },
 );
 
-test("damage is judged the same for any block size and split, and as the slow reader does", { timeout: 120_000 }, async () => {
+test("damage is judged the same for any block size and split, and as the slow reader does", { timeout: 360_000 }, async () => {
   for (let run = 0; run < runs / 20; run++) {
     const random = randomFrom(fuzzSeed + 1, run);
     const columns = 2 + random.below(3);

@@ -97,7 +97,7 @@ const numberTexts: readonly [(random: Random) => string, ...((random: Random) =>
   (random) => `${digits(random, 1 + random.below(8))}${random.chance(0.5) ? "." : ""}${digits(random, random.below(5))}`,
 ];
 
-test("doubles are those of Number(text), bit for bit", { timeout: 300_000 }, () => {
+test("doubles are those of Number(text), bit for bit", { timeout: 900_000 }, () => {
   for (const kind of ["float64", "float32"]) {
     const random = randomFrom(fuzzSeed, kind.length);
     const texts = Array.from({ length: 700_000 * scale }, () => random.pick(numberTexts)(random));
@@ -154,7 +154,7 @@ const valueTexts: readonly [(random: Random) => string, ...((random: Random) => 
 const valueTypes =
   "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 date timestamp decimal(5,2) decimal(18,0) decimal(18,18) decimal(38,4)";
 
-test.each(valueTypes.split(" "))("%s is read as its definition reads it", { timeout: 120_000 }, (name) => {
+test.each(valueTypes.split(" "))("%s is read as its definition reads it", { timeout: 360_000 }, (name) => {
   const type = parseType(name);
   const random = randomFrom(fuzzSeed, name.length * 31 + name.charCodeAt(3));
   const texts = Array.from({ length: 25_000 * scale }, () => {
@@ -181,7 +181,7 @@ test.each(valueTypes.split(" "))("%s is read as its definition reads it", { time
   });
 });
 
-test("clean files of many dialects are those of plain DuckDB", { timeout: 120_000 }, async () => {
+test("clean files of many dialects are those of plain DuckDB", { timeout: 360_000 }, async () => {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   const random = randomFrom(fuzzSeed, 11);

@@ -34,7 +34,7 @@ beforeAll(() => {
   }
   writeFileSync(join(project, "package.json"), '{ "name": "consumer", "private": true, "type": "module" }');
   writeFileSync(join(project, "sales.csv"), "store,units\na,1\nb,2\na,3\n");
-}, 120_000);
+}, 360_000);
 
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 

@@ -130,7 +130,7 @@ describe("the lock of a run", () => {
     RunLock.take(folder, "r1").release();
   });
 
-  it("of a dead process goes to exactly one of many that want it", { timeout: 30_000 }, async () => {
+  it("of a dead process goes to exactly one of many that want it", { timeout: 90_000 }, async () => {
     const dead = RunLock.take(folder, "r1");
     dead.release();
     const lockFile = new URL("../../../dist/engine/runs/runLock.js", import.meta.url).href;

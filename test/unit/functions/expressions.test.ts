@@ -152,5 +152,5 @@ describe("generated expressions", () => {
       }),
       { numRuns },
     );
-  }, 60_000);
+  }, 180_000);
 });

@@ -158,7 +158,7 @@ describe("the history of runs", () => {
       .split("\n")
       .filter((line) => line !== "");
     expect(lines.map((line) => (JSON.parse(line) as PastRun).outputs.length)).toEqual(new Array(400).fill(200));
-  }, 30_000);
+  }, 90_000);
 });
 
 describe("a run's report", () => {

@@ -326,7 +326,7 @@ describe("the kernels read what the exact reader reads", () => {
     }
   });
 
-  test("of any lines, in any block size", { timeout: 120_000 }, async () => {
+  test("of any lines, in any block size", { timeout: 360_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(text, chosen, blocks, fc.integer({ min: 1, max: 9 }), async (bytes, fields, blockBytes, rowsAtOnce) => {
         const schema = schemaOf(fields);
@@ -336,7 +336,7 @@ describe("the kernels read what the exact reader reads", () => {
     );
   });
 
-  test("of lines with spoiled bytes", { timeout: 120_000 }, async () => {
+  test("of lines with spoiled bytes", { timeout: 360_000 }, async () => {
     const spoiled = fc.tuple(
       text,
       fc.array(fc.tuple(fc.double({ min: 0, max: 0.999, noNaN: true }), fc.integer({ min: 0, max: 255 })), { maxLength: 3 }),

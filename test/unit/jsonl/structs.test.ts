@@ -130,7 +130,7 @@ function randomLines(seed: number, count: number, odd: number): Buffer {
 }
 
 describe("structs that are read field by field are what the exact reader reads", () => {
-  test("of random objects, with damage", { timeout: 120_000 }, async () => {
+  test("of random objects, with damage", { timeout: 360_000 }, async () => {
     const sources = fc.tuple(fc.nat(), fc.integer({ min: 1, max: 300 }), fc.constantFrom(4, 30, 300, 5000));
     const blocks = fc.constantFrom(300, 4096, 1 << 16);
     await fc.assert(

@@ -131,7 +131,7 @@ describe("any rows of any batches", () => {
       ),
       { numRuns: 40 },
     );
-  }, 60_000);
+  }, 180_000);
 
   /** Bounds over the whole file, by another reader of the metadata, against those of the values. */
   async function expectBounds(file: string, rows: readonly (readonly Value[])[]): Promise<void> {
@@ -165,7 +165,7 @@ describe("text bounds", () => {
       }),
       { numRuns: 40 },
     );
-  }, 60_000);
+  }, 180_000);
 });
 
 describe("dictionaries", () => {

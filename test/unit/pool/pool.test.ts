@@ -58,7 +58,7 @@ describe("the worker pool", () => {
   for (const [what, text] of broken) {
     for (const warm of [0, 2]) {
       it(`tells at once of a worker ${what}${warm > 0 ? ", also where it was started ahead" : ""}`, {
-        timeout: 10_000,
+        timeout: 60_000,
       }, async () => {
         const pool = poolOf(text);
         pool.warm(warm);
@@ -69,7 +69,7 @@ describe("the worker pool", () => {
     }
   }
 
-  it("finds new threads once the package is whole again", { timeout: 10_000 }, async () => {
+  it("finds new threads once the package is whole again", { timeout: 60_000 }, async () => {
     const file = join(folder, "mended.cjs");
     const pool = new WorkerPool({ workers: 2, workerHeapMb: 64, entry: pathToFileURL(file) });
     pools.push(pool);
@@ -78,13 +78,13 @@ describe("the worker pool", () => {
     expect(await codesOf(pool, 3)).toEqual([0, 1, 2]);
   });
 
-  it("tells at once of threads that end while they load", { timeout: 10_000 }, async () => {
+  it("tells at once of threads that end while they load", { timeout: 60_000 }, async () => {
     const pool = poolOf("process.exit(3);");
     const codes = await codesOf(pool, 5);
     expect(new Set(codes)).toEqual(new Set(["WORKER_DIED"]));
   });
 
-  it("loses only the task of a thread that ends", { timeout: 10_000 }, async () => {
+  it("loses only the task of a thread that ends", { timeout: 60_000 }, async () => {
     const pool = poolOf(`exports.runTask = async (task) => {
       if (task.partition === 2) process.exit(1);
       return { ok: true, result: task.partition };
