@@ -179,7 +179,8 @@ function decompress(stored: Uint8Array, size: number, codecId: number): Uint8Arr
   if (undo === undefined) return null;
   try {
     const out = undo(stored, { maxOutputLength: Math.max(1, size) });
-    return out.length === size ? out : null;
+    // Not as the buffer that it is: a `slice` of one is no copy.
+    return out.length === size ? new Uint8Array(out.buffer, out.byteOffset, size) : null;
   } catch {
     // Who can say what is wrong with it is asked instead.
     return null;

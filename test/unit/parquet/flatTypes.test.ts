@@ -66,6 +66,17 @@ describe("columns that DuckDB writes", () => {
         }
       });
 
+  for (const rows of [100, 2500, 20_000])
+    it(`are what parquet-wasm reads of gzip, ${rows} rows`, async () => {
+      const file = join(folder, "gzip.parquet");
+      await duckRows(
+        `copy (select ${all.map((name) => `${columns[name]} as ${name}`).join(", ")} from range(${rows}) r(i)) to '${file}' (format parquet, compression gzip)`,
+      );
+      const groups = decoded(file);
+      const other = await wasmRows(file);
+      for (const [i, name] of all.entries()) expect(valuesOf(groups, i), name).toEqual(other.map((row) => row[i]));
+    });
+
   it("of small integers are what DuckDB itself shows in the second version", async () => {
     const file = join(folder, "small.parquet");
     const small = all.filter((name) => !namesIn("V2").includes(name));
