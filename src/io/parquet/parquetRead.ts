@@ -1,7 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { Batch, Column } from "../../batch/column.js";
 import { sliceBatch } from "../../batch/gather.js";
-import { decodeIpc } from "../../batch/ipc.js";
 import { required } from "../../common/assert.js";
 import { dataError, externalError, internalError, MillraceError } from "../../common/errors.js";
 import { didYouMean } from "../../common/nearest.js";
@@ -12,11 +11,10 @@ import type { PartitionSpec, ScanResult, ScanSpec } from "../../task/protocol.js
 import type { BatchReader, RejectSink } from "../contracts.js";
 import { checkPages } from "./parquetChecksum.js";
 import { convertColumn } from "./parquetConvert.js";
-import { type Footer, magic, readFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
-import { type Chunk, decodeColumn } from "./parquetDecode.js";
+import { type Footer, readFooter } from "./parquetFooter.js";
 import { columnRanges } from "./parquetRanges.js";
-import { columnNames, type FileColumn, fileColumns, footerOf, inFile, reasonOf, schemaOfColumns } from "./parquetReadSchema.js";
-import { parquetWasm } from "./parquetWasm.js";
+import { columnNames, type FileColumn, fileColumns, inFile, reasonOf, schemaOfColumns } from "./parquetReadSchema.js";
+import { chunkRange, type ColumnChunks, decodeRowGroup } from "./parquetRowGroup.js";
 import { numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
 import { reading } from "../fileErrors.js";
 import { nodeFileSystem } from "../fileSystem.js";
@@ -217,33 +215,26 @@ class ParquetReader implements BatchReader {
     return decoded.flatMap((batch) => this.#cut(batch));
   }
 
-  /** Decodes columns of a row group, as a small file of their pages alone: nothing else of the file is read. */
+  /** Decodes columns of a row group; nothing else of the file is read. */
   #decode(group: ThriftStruct, index: number, columns: readonly FileColumn[]): readonly Batch[] {
     const chunks = structsField(group, 1);
-    const parts: Uint8Array[] = [magic];
-    const moved: ThriftStruct[] = [];
-    let at = magic.length;
-    for (const column of columns) {
-      for (let leaf = column.firstLeaf; leaf < column.firstLeaf + column.leaves; leaf++) {
-        const chunk = required(chunks[leaf], "column chunk");
-        const { from, to } = chunkRange(chunk);
-        const bytes = this.#read(from, to, index, column.name);
-        try {
-          checkPages(bytes);
-        } catch (thrown) {
-          throw this.#corruptError(index, reasonOf(thrown), column.name, thrown);
-        }
-        parts.push(bytes);
-        moved.push(shiftChunk(chunk, at - from));
-        at += to - from;
-      }
+    const read = columns.map((column): ColumnChunks => {
+      const own = Array.from({ length: column.leaves }, (_, i) => required(chunks[column.firstLeaf + i], "column chunk"));
+      return { column, chunks: own, bytes: own.map((chunk) => this.#readChunk(chunk, index, column.name)) };
+    });
+    const parts = decodeRowGroup(read, numberField(group, 3) ?? 0, this.#batchRows, this.#file);
+    return parts.map((part) => ({ schema: this.#schema, ...part, selection: null, origin: null }));
+  }
+
+  #readChunk(chunk: ThriftStruct, group: number, column: string): Uint8Array {
+    const { from, to } = chunkRange(chunk);
+    const bytes = this.#read(from, to, group, column);
+    try {
+      checkPages(bytes);
+    } catch (thrown) {
+      throw this.#corruptError(group, reasonOf(thrown), column, thrown);
     }
-    const rows = numberField(group, 3) ?? 0;
-    const own = decodedColumns(columns, chunks, parts.slice(1), rows);
-    if (own !== null) return [{ schema: this.#schema, length: rows, columns: own, selection: null, origin: null }];
-    const small = Buffer.concat([...parts, footerOf(columns, [rowGroupOf(moved, rows, at)])]);
-    const table = parquetWasm().readParquet(small, { batchSize: Math.max(1, Math.min(rows, this.#batchRows)) });
-    return decodeIpc(table.intoIPCStream(), this.#file).batches;
+    return bytes;
   }
 
   #read(from: number, to: number, group: number, column: string): Uint8Array {
@@ -312,70 +303,4 @@ class ParquetReader implements BatchReader {
     if (this.#open) closeSync(this.#fd);
     this.#open = false;
   }
-}
-
-/** The columns, the bytes of whose chunks are `parts`, if all of them are of the common kinds. */
-function decodedColumns(
-  columns: readonly FileColumn[],
-  chunks: readonly ThriftStruct[],
-  parts: readonly Uint8Array[],
-  rows: number,
-): Column[] | null {
-  const decoded: Column[] = [];
-  let part = 0;
-  for (const column of columns) {
-    const own: Chunk[] = [];
-    for (let leaf = column.firstLeaf; leaf < column.firstLeaf + column.leaves; leaf++) {
-      const meta = structField(required(chunks[leaf], "column chunk"), 3);
-      if (meta === undefined) return null;
-      own.push({ bytes: required(parts[part++], "chunk"), meta });
-    }
-    const found = decodedColumn(own, column, rows);
-    if (found === null) return null;
-    decoded.push(found);
-  }
-  return decoded;
-}
-
-function decodedColumn(chunks: readonly Chunk[], column: FileColumn, rows: number): Column | null {
-  try {
-    return decodeColumn(chunks, column, rows);
-  } catch {
-    // A page whose head cannot be read: the decoder that comes next says so in its own words.
-    return null;
-  }
-}
-
-/** The bytes of a column chunk: from its dictionary, or its first page. */
-function chunkRange(chunk: ThriftStruct): { readonly from: number; readonly to: number } {
-  const meta = structField(chunk, 3) ?? new Map();
-  const data = numberField(meta, 9) ?? 0;
-  const dictionary = numberField(meta, 11) ?? 0;
-  const from = dictionary > 0 ? Math.min(dictionary, data) : data;
-  return { from, to: from + (numberField(meta, 7) ?? 0) };
-}
-
-/** A chunk at its new place; indexes and filters stay behind. */
-function shiftChunk(chunk: ThriftStruct, by: number): ThriftStruct {
-  const meta = new Map(structField(chunk, 3) ?? new Map());
-  for (const id of [8, 10, 14, 15]) meta.delete(id);
-  const { meta: shifted } = shiftRowGroup(
-    new Map([[1, { kind: "list", values: [{ kind: "struct", fields: new Map([[3, { kind: "struct", fields: meta }]]) }] }]]),
-    by,
-  );
-  return required(shifted.kind === "struct" ? structsField(shifted.fields, 1)[0] : null, "chunk");
-}
-
-function rowGroupOf(chunks: readonly ThriftStruct[], rows: number, bytes: number): RowGroup {
-  const columns = chunks.map((chunk) => {
-    const fields = new Map(chunk);
-    fields.set(2, { kind: "i64", value: 0n });
-    return { kind: "struct" as const, fields: new Map([...fields].sort(([a], [b]) => a - b)) };
-  });
-  const fields = new Map([
-    [1, { kind: "list" as const, values: columns }],
-    [2, { kind: "i64" as const, value: BigInt(bytes) }],
-    [3, { kind: "i64" as const, value: BigInt(rows) }],
-  ] as const);
-  return { rows, meta: { kind: "struct", fields } };
 }
