@@ -33,6 +33,8 @@ export interface SliceColumn {
   /** Address of one byte a row, its definition level: 0 at a null of a flat column, 1 at a value. 0 where there are no nulls. */
   readonly levels: number;
   readonly above: Levels;
+  /** What a value's level has more than its struct's: 0 where it must not be null. */
+  readonly step: number;
   readonly text: SliceText | null;
 }
 
@@ -145,7 +147,7 @@ class ColumnLoader {
     // Texts that are few among many bytes are packed first.
     const every = thin.size === 0 ? null : (list ?? everyRow(low, this.#n));
     const loaded = whole.map((one) =>
-      every !== null && thin.has(one) ? this.#load(gatherColumn(one.column, every), 0, this.#n, 0, one.above) : one,
+      every !== null && thin.has(one) ? this.#load(gatherColumn(one.column, every), 0, this.#n, 0, one.above, one.step) : one,
     );
     const textBytes = loaded.reduce((sum, { text, live }) => sum + (text === null ? 0 : text.total + live * 4), 0);
     return { rows: this.#n, columns: loaded, textBytes };
@@ -179,7 +181,7 @@ class ColumnLoader {
 
   #load(column: Column, low: number, reach: number, rows: number, above: Levels, step = 1): SliceColumn {
     const present = column.valid === null ? 0 : arena.put(column.valid.subarray(low, low + reach));
-    const base = { column, low, reach, list: rows, present, above };
+    const base = { column, low, reach, list: rows, present, above, step };
     let live = this.#n;
     let liveRows = rows;
     let levels = 0;

@@ -228,6 +228,30 @@ describe("structs", () => {
     expect(await duckRows(`SELECT count(*)::INT AS n FROM read_parquet('${file}') WHERE "user" IS NULL`)).toEqual([{ n: 100 }]);
   });
 
+  it("may have their texts anywhere among other bytes", async () => {
+    const type = types.struct([required("must", types.utf8), nullable("may", types.utf8)]);
+    const one: Schema = [nullable("s", type)];
+    const all = Array.from({ length: 3000 }, (_, i): Value[] => [
+      i % 5 === 0 ? null : { must: `text ${i}`, may: i % 3 === 0 ? null : `other ${i}` },
+    ]);
+    const [column] = batchOf(one, all).columns;
+    const apart = fieldsOf(column as Column).map((field): Column => {
+      if (field.layout !== "bytes") throw new Error("not a text");
+      const gap = 700;
+      const bytes = new Uint8Array(field.length * gap);
+      const starts = Int32Array.from({ length: field.length }, (_, i) => i * gap);
+      const ends = starts.map((start, i) => {
+        bytes.set(field.bytes.subarray(field.starts[i], field.ends[i]), start);
+        return start + (field.ends[i] as number) - (field.starts[i] as number);
+      });
+      return { ...field, bytes, starts, ends };
+    });
+    const spread = structColumn(type, apart, column?.valid ?? null, all.length);
+    const file = write(one, [{ schema: one, length: all.length, columns: [spread], selection: null, origin: null }]);
+    expect(await wasmRows(file)).toEqual(all);
+    expect(readFileSync(file).equals(readFileSync(write(one, [batchOf(one, all)])))).toBe(true);
+  });
+
   it("refuse a null where a field is declared without, but not where its struct is null", async () => {
     const type = types.struct([required("a", types.int32), nullable("b", types.int32)]);
     const inner = types.struct([required("in", type), nullable("c", types.int32)]);
