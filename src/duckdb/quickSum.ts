@@ -5,7 +5,10 @@ import { exponentOf, roundMacro } from "./floatSum.js";
  * Sums of doubles in one pass: exact and rounded once, as those of floatSum.ts, or refused. A refused sum fails the query with
  * `unsureSum`, and the query is run again with the pre-pass of floatSum.ts. Whether it is refused may depend on timing; the sum does not.
  *
- * `pairSum`, where the file's statistics bound the column: x is cut at a grid u so coarse that the sum of all parts q on the grid is exact
+ * `wholeSum`, where the file's statistics bound the column so closely that every value is a 64-bit integer times one power of two: the sum of
+ * those integers, which DuckDB computes exactly.
+ *
+ * `pairSum`, where they bound it less closely: x is cut at a grid u so coarse that the sum of all parts q on the grid is exact
  * in double in any order, x = q + r with |r| <= u/2. The sum R of the rests is a plain one, at most n(n+2)u/2^54 wrong. With s + d = Q + R
  * exactly (two-sum, Knuth), s is the rounded sum if s + (d + e) and s + (d - e) are both s for an e of more than that (the rounding test
  * of Ziv, 1991).
@@ -15,8 +18,12 @@ import { exponentOf, roundMacro } from "./floatSum.js";
  */
 export const unsureSum = "millrace: a sum needs another pass";
 
+/** What DuckDB says of a value that `wholeSum` cannot take: NaN and infinities, of which statistics do not tell. */
+const notWhole = /Type DOUBLE with value .* out of range for the destination type (INT64|BIGINT)/;
+
 /** Whether a query failed for a sum that was refused. */
-export const isUnsureSum = (error: unknown): boolean => error instanceof Error && error.message.includes(unsureSum);
+export const isUnsureSum = (error: unknown): boolean =>
+  error instanceof Error && (error.message.includes(unsureSum) || notWhole.test(error.message));
 
 /** What is known of an argument of a sum: bounds of its values, and of their number. */
 export interface SumBounds {
@@ -32,7 +39,18 @@ const refuse = `CAST(error('${unsureSum}') AS DOUBLE)`;
 
 /** The sum of a SQL expression of type DOUBLE, as an aggregate expression. */
 export function quickSumSql(argument: string, bounds: SumBounds | null): string {
-  return (bounds === null ? null : pairSum(argument, bounds)) ?? limbSum(argument);
+  return (bounds === null ? null : (wholeSum(argument, bounds) ?? pairSum(argument, bounds))) ?? limbSum(argument);
+}
+
+function wholeSum(x: string, { min, max }: SumBounds): string | null {
+  if (min <= 0) return null;
+  // The last place of the smallest value, of which all others are multiples.
+  const unit = exponentOf(min) - 52;
+  if (exponentOf(max) + 1 - unit > 63 || Math.abs(unit) > 900) return null;
+  const sum = `sum(CAST(${x} * ${power(-unit)} AS BIGINT))`;
+  // Of fewer than 106 bits: the upper and the lower 53 are doubles, and adding them rounds once.
+  const [upper, lower] = [`CAST(${sum} >> 53 AS DOUBLE)`, `CAST(${sum} & ${2 ** 53 - 1}::HUGEINT AS DOUBLE)`];
+  return `(${upper} * ${power(53)} + ${lower}) * ${power(unit)}`;
 }
 
 function pairSum(x: string, { min, max, rows }: SumBounds): string | null {

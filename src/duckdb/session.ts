@@ -45,6 +45,7 @@ export class DuckDbSession {
   #interrupted = false;
   #floatSums = false;
   #client: DuckDBConnection | null = null;
+  #whenBusy: (() => void) | null = null;
 
   private constructor(
     private readonly library: DuckDbLibrary,
@@ -77,12 +78,23 @@ export class DuckDbSession {
   async defineFloatSums(): Promise<void> {
     if (this.#floatSums) return;
     this.#floatSums = true;
-    await this.run(floatSumMacros.join(";\n"));
+    await this.guard("engine", () => this.library.raw.query(this.connection, floatSumMacros.join(";\n")));
   }
 
   /** Runs a statement whose rows do not matter. */
   async run(sql: string, author: SqlAuthor = "engine"): Promise<void> {
-    await this.guard(author, () => this.library.raw.query(this.connection, sql));
+    await this.guard(author, () => this.busy(this.library.raw.query(this.connection, sql)));
+  }
+
+  /** Calls back once, when DuckDB is given the next statement and this thread has nothing to do but wait for it. */
+  whenBusy(callback: () => void): void {
+    this.#whenBusy = callback;
+  }
+
+  private busy<T>(working: Promise<T>): Promise<T> {
+    this.#whenBusy?.();
+    this.#whenBusy = null;
+    return working;
   }
 
   /** The rows of a small result, as plain values by name (128-bit integers as bigint). */
@@ -116,7 +128,7 @@ export class DuckDbSession {
     const { raw } = this.library;
     const prepared = await raw.prepare(this.connection, sql);
     try {
-      return await raw.execute_prepared_streaming(prepared);
+      return await this.busy(raw.execute_prepared_streaming(prepared));
     } finally {
       raw.destroy_prepare_sync(prepared);
     }
@@ -132,7 +144,7 @@ export class DuckDbSession {
     const settings = `FORMAT parquet, COMPRESSION ${options.compression}, ROW_GROUP_SIZE ${options.rowGroupRows}`;
     const { raw } = this.library;
     const copy = `COPY (\n${sql}\n) TO ${quoteText(file)} (${settings})`;
-    return raw.rows_changed(await this.guard(author, () => raw.query(this.connection, copy)));
+    return raw.rows_changed(await this.guard(author, () => this.busy(raw.query(this.connection, copy))));
   }
 
   /**

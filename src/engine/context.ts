@@ -32,6 +32,7 @@ export interface RunContextParts {
   /** Asks for a stop at the next border of a task. */
   readonly stop: AbortSignal | null;
   readonly emit: (event: RunEventBody) => void;
+  readonly waiting: () => void;
   /** Takes the attempts of tasks that the report tells of. */
   readonly attempts: TaskAttempt[];
   /** null for a run that nobody can go on with. */
@@ -49,6 +50,8 @@ export class RunContext {
   readonly signal: AbortSignal | null;
   readonly stop: AbortSignal | null;
   readonly emit: (event: RunEventBody) => void;
+  /** To be called when a stage's work is handed out. */
+  readonly waiting: () => void;
   readonly journal: RunJournal | null;
   readonly limits: RejectLimiter;
   readonly rejects: RejectStore;
@@ -86,6 +89,7 @@ export class RunContext {
     this.stop = parts.stop;
     this.journal = parts.journal;
     this.emit = parts.emit;
+    this.waiting = parts.waiting;
     this.totalBytes = parts.totalBytes;
     this.attempts = parts.attempts;
     const { memoryBytes, workers } = parts.settings;

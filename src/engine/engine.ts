@@ -207,9 +207,10 @@ export class Engine implements AsyncDisposable {
       const told = { time: Date.now(), runId, ...event };
       events.push(told);
       observers.event(told);
-      if (event.kind !== "stage-started" || loading !== null) return;
-      // Not at once: this thread has the stage's work to hand out first.
-      loading = setTimeout(loadForTheEnd, loadAfterMs, onRows !== null).unref();
+    };
+    // Not at once: the first of the work may ask for something yet.
+    const waiting = () => {
+      loading ??= setTimeout(loadForTheEnd, loadAfterMs, onRows !== null).unref();
     };
     const { settings, pool } = this;
     const signals = options.signal === undefined ? [] : [options.signal];
@@ -223,6 +224,7 @@ export class Engine implements AsyncDisposable {
       pool,
       options: { ...options, signal },
       emit,
+      waiting,
       onRows,
       stop: stopping.signal,
       deadline,

@@ -42,6 +42,8 @@ export interface Execution {
   readonly pool: WorkerPool;
   readonly options: RunOptions;
   readonly emit: (event: RunEventBody) => void;
+  /** Told when a stage's work is handed out: from now on this thread mostly waits. */
+  readonly waiting: () => void;
   readonly onRows: RowsConsumer | null;
   /** Asks for a stop at the next border of a task. */
   readonly stop?: AbortSignal;

@@ -226,6 +226,7 @@ export class PlanRun {
       stop: execution.stop ?? null,
       journal: this.journal,
       emit: execution.emit,
+      waiting: execution.waiting,
       attempts: this.attempts,
     });
   }

@@ -8,13 +8,12 @@ import { openCsv, planCsv, type ReaderOptions, resolveCsv } from "./csv/csvSourc
 import { checkRequired } from "./csv/csvFields.js";
 import { findFiles } from "./files.js";
 import { withFolderColumns } from "./folderColumns.js";
+import { planParquet, resolveParquet } from "./parquet/parquetResolve.js";
 
 // Loaded when a plan first needs them: start-up is a good part of a short job, and Arrow alone takes a tenth of a second.
 const arrow = () => import("./arrow/arrowRead.js");
 const jsonl = () => import("./json/jsonlSource.js");
 const parquet = () => import("./parquet/parquetRead.js");
-
-type ResolveFiles = typeof import("./parquet/parquetRead.js")["resolveParquet"];
 
 export type { ReaderOptions } from "./csv/csvSource.js";
 
@@ -24,9 +23,6 @@ export type { ReaderOptions } from "./csv/csvSource.js";
  */
 export async function resolveSource(spec: SourceSpec): Promise<ResolvedSource> {
   if (spec.format === "rows" || spec.format === "sql") throw rowsSource();
-  // Its code is read while the files are looked for.
-  const loading = spec.format === "parquet" ? parquet() : null;
-  loading?.catch(() => undefined);
   const found = await findFiles(spec.paths, spec.format, spec.schema);
   switch (spec.format) {
     case "csv":
@@ -35,7 +31,7 @@ export async function resolveSource(spec: SourceSpec): Promise<ResolvedSource> {
       return (await jsonl()).resolveJsonl(spec, found);
     case "parquet":
     case "arrow": {
-      const resolve: ResolveFiles = spec.format === "parquet" ? (await parquet()).resolveParquet : (await arrow()).resolveArrow;
+      const resolve = spec.format === "parquet" ? resolveParquet : (await arrow()).resolveArrow;
       const folder = new Set(found.partitionSchema.map((field) => field.name));
       // Declared columns may be those of the folders, which no file has.
       const inFiles =
@@ -60,7 +56,7 @@ export async function planPartitions(source: ResolvedSource, targetBytes: number
     case "jsonl":
       return (await jsonl()).planJsonl(source, targetBytes);
     case "parquet":
-      return (await parquet()).planParquet(source, targetBytes);
+      return planParquet(source, targetBytes);
     case "arrow":
       return (await arrow()).planArrow(source, targetBytes);
     case "rows":

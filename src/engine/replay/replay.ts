@@ -250,6 +250,7 @@ class Replay {
       pool,
       options: { job: `replay of ${index.job}`, ...(options.signal === undefined ? {} : { signal: options.signal }) },
       emit: () => undefined,
+      waiting: () => undefined,
       onRows: null,
       replay: { source: how.source, beforePublish },
     });

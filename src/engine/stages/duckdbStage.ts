@@ -137,7 +137,13 @@ export class DuckDbRunner implements RowsReader {
       this.overWhole(stage.inputs, () =>
         overWholePages(
           stage.node,
-          () => runDuckDbStage(session, stage.node, inputs, into),
+          (begun) => {
+            session.whenBusy(() => {
+              begun();
+              this.run.waiting();
+            });
+            return runDuckDbStage(session, stage.node, inputs, into);
+          },
           () => this.run.throwIfStopped(),
         ),
       );

@@ -8,26 +8,38 @@ type Scan = Extract<BoundNode, { readonly kind: "scan" }>;
 /**
  * Runs a query over Parquet sources, and compares the pages of the columns that it reads with their checksums meanwhile, as DuckDB does not. What came
  * of the query counts only where they are as they were written.
+ * @param query calls back when DuckDB works on it: until then this thread has more urgent things to do than to compare
  * @param throwIfStopped throws when the run is to stop
  * @throws MillraceError Data/PARQUET_CORRUPT with file, row group and column; whatever the query throws
  */
-export async function overWholePages<T>(node: BoundNode, query: () => Promise<T>, throwIfStopped: () => void): Promise<T> {
+export async function overWholePages<T>(
+  node: BoundNode,
+  query: (begun: () => void) => Promise<T>,
+  throwIfStopped: () => void,
+): Promise<T> {
   const files = checksums ? pagesRead(node) : [];
-  if (files.length === 0) return query();
+  if (files.length === 0) return query(() => undefined);
   let failed = false;
   const goOn = (): void => {
     throwIfStopped();
     if (failed) throw new QueryFailed();
   };
+  let begin: () => void = () => undefined;
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
   const compare = async (): Promise<void> => {
+    await begun;
     for (const file of files) await checkPagesRead(file, goOn);
   };
   const run = async (): Promise<T> => {
     try {
-      return await query();
+      return await query(begin);
     } catch (thrown) {
       failed = true;
       throw thrown;
+    } finally {
+      begin();
     }
   };
   const [done, compared] = await Promise.allSettled([run(), compare()]);

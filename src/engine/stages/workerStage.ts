@@ -111,6 +111,7 @@ class StageRun {
     this.parts = await planParts(source, layout, run.settings.partitionBytes, besides);
     run.pool.warm(this.parts.length);
     run.emit({ kind: "stage-started", stage: stage.name, stageId: stage.id, partitions: this.parts.length });
+    run.waiting();
     this.tries.begin(this.parts.length);
     try {
       while (!this.isOver()) await this.round();

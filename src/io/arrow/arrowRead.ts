@@ -10,7 +10,8 @@ import type { Schema } from "../../schema/types.js";
 import type { PartitionSpec, ScanResult, ScanSpec } from "../../task/protocol.js";
 import { type ArrowBlock, type ArrowFooter, endOfStream, readArrowFooter, rowsOfMessage } from "./arrowFile.js";
 import type { BatchReader } from "../contracts.js";
-import { agreeing, declaredPart, type ReaderOptions, type ResolvedFiles } from "../parquet/parquetRead.js";
+import type { ReaderOptions } from "../parquet/parquetRead.js";
+import { agreeing, declaredPart, type ResolvedFiles } from "../parquet/parquetResolve.js";
 import { reading } from "../fileErrors.js";
 
 /** An Arrow file that is open: by blocks, or (streams, which have no footer) as a whole. */

@@ -5,7 +5,8 @@ import { crc32 } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import { MillraceError } from "../../../src/common/errors.js";
 import { checkPages } from "../../../src/io/parquet/parquetChecksum.js";
-import { openParquet, planParquet, resolveParquet } from "../../../src/io/parquet/parquetRead.js";
+import { openParquet } from "../../../src/io/parquet/parquetRead.js";
+import { planParquet, resolveParquet } from "../../../src/io/parquet/parquetResolve.js";
 import { encodeThrift, i32, struct } from "../../../src/io/parquet/parquetThrift.js";
 import { duckRows } from "./readers.js";
 
