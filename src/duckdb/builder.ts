@@ -21,15 +21,17 @@ interface Cte {
 export interface QueryContext {
   /** Files of an earlier stage, in order. */
   stageFiles(stage: number): readonly string[];
-  /** Whether sums of doubles are tried in one pass, which may fail the query with `unsureSum`; else by a pre-pass. Default false. */
-  readonly quickSums?: boolean;
+  /** Whether quick ways are tried that may fail the query with a refusal (refusal.ts): sums of doubles without a pre-pass. Default false. */
+  readonly quick?: boolean;
 }
 
 /** Collects common table expressions s0, s1, … and the steps that run before the query. */
 export class QueryBuilder {
   readonly steps: QueryStep[] = [];
-  /** Whether sums of doubles stand in the query that may refuse. */
+  /** Whether something stands in the query that may refuse. */
   mayRefuse = false;
+  /** For spellings that may refuse; null where none is allowed. */
+  readonly onQuick: (() => void) | null;
   private readonly ctes = new Map<string, Cte>();
   private hiddenCount = 0;
   private tableCount = 0;
@@ -41,7 +43,12 @@ export class QueryBuilder {
     private readonly prefix: string,
     /** Gives a node's relation, computed once. */
     readonly relation: (node: BoundNode) => Rel,
-  ) {}
+  ) {
+    const onQuick = () => {
+      this.mayRefuse = true;
+    };
+    this.onQuick = context.quick === true ? onQuick : null;
+  }
 
   wantsOrder(node: BoundNode): boolean {
     return this.ordered.has(node);

@@ -1,7 +1,8 @@
-import { assertNever } from "../common/assert.js";
+import { assertNever, required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { Bound, LiteralValue } from "../expr/nodes.js";
 import { castSql } from "../functions/cast.js";
+import type { NarrowSql } from "../functions/definition.js";
 import { literalToValue } from "../functions/literal.js";
 import { scalarFunction } from "../functions/registry.js";
 import type { DataType } from "../schema/types.js";
@@ -30,25 +31,62 @@ export function canSpell(bound: Bound): boolean {
   }
 }
 
-/** The SQL text of an expression; `columns` gives the SQL name of an input column. @throws Internal for users' functions. */
-export function expressionSql(bound: Bound, columns: (index: number) => string): string {
+/** The SQL name of an input column. */
+type ColumnNames = (index: number) => string;
+
+/**
+ * The SQL text of an expression. `onQuick` allows spellings that may be refused (see refusal.ts), and is called where one is used.
+ * @throws Internal for users' functions.
+ */
+export function expressionSql(bound: Bound, columns: ColumnNames, onQuick: (() => void) | null = null): string {
+  return spell(bound, columns, onQuick).sql;
+}
+
+/** The same where only the value matters: its type may be a narrower one. */
+export function valueSql(bound: Bound, columns: ColumnNames, onQuick: (() => void) | null): string {
+  const { sql, narrow } = spell(bound, columns, onQuick);
+  return narrow?.sql ?? sql;
+}
+
+interface Spelled {
+  readonly sql: string;
+  /** The same value in a narrower type. */
+  readonly narrow: NarrowSql | null;
+}
+
+function spell(bound: Bound, columns: ColumnNames, onQuick: (() => void) | null): Spelled {
+  if (bound.kind !== "call") return { sql: exactSql(bound, columns, onQuick), narrow: null };
+  const fn = scalarFunction(bound.fn);
+  const args = bound.args.map((arg) => spell(arg, columns, onQuick));
+  const call = { args: bound.args.map((arg) => arg.type), returns: bound.type, options: bound.options };
+  if (onQuick !== null && fn.narrowSql !== undefined) {
+    const argTypes = args.map(({ narrow }, i) => narrow?.type ?? required(call.args[i], "type"));
+    const narrow = fn.narrowSql(
+      args.map((arg) => arg.narrow?.sql ?? arg.sql),
+      { ...call, args: argTypes },
+    );
+    if (narrow !== null) {
+      onQuick();
+      return { sql: `CAST(${narrow.sql} AS ${typeToSql(bound.type)})`, narrow };
+    }
+  }
+  const texts = args.map(({ sql }) => sql);
+  return { sql: fn.sql(texts, call), narrow: null };
+}
+
+function exactSql(bound: Exclude<Bound, { readonly kind: "call" }>, columns: ColumnNames, onQuick: (() => void) | null): string {
   switch (bound.kind) {
     case "column":
       return columns(bound.index);
     case "literal":
       return literalSql(bound.value, bound.type);
-    case "call": {
-      const args = bound.args.map((arg) => expressionSql(arg, columns));
-      const call = { args: bound.args.map((arg) => arg.type), returns: bound.type, options: bound.options };
-      return scalarFunction(bound.fn).sql(args, call);
-    }
     case "cast":
-      return castSql(expressionSql(bound.input, columns), bound.input.type, bound.type, bound.safe);
+      return castSql(expressionSql(bound.input, columns, onQuick), bound.input.type, bound.type, bound.safe);
     case "case": {
       const branches = bound.branches.map(
-        (branch) => `WHEN ${expressionSql(branch.when, columns)} THEN ${expressionSql(branch.then, columns)}`,
+        ({ when, then }) => `WHEN ${expressionSql(when, columns, onQuick)} THEN ${expressionSql(then, columns, onQuick)}`,
       );
-      const otherwise = bound.otherwise === null ? "NULL" : expressionSql(bound.otherwise, columns);
+      const otherwise = bound.otherwise === null ? "NULL" : expressionSql(bound.otherwise, columns, onQuick);
       return `CAST(CASE ${branches.join(" ")} ELSE ${otherwise} END AS ${typeToSql(bound.type)})`;
     }
     case "udf":

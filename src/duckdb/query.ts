@@ -28,7 +28,7 @@ export interface SqlQuery {
   readonly sql: SqlTemplate;
   /** Whether a user's own SQL stands in it. */
   readonly author: "engine" | "user";
-  /** Whether it may fail with `unsureSum`: the same node is then asked for without quick sums. */
+  /** Whether it may fail with a refusal: the same node is then asked for without quick ways. */
   readonly mayRefuse: boolean;
 }
 

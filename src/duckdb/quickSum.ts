@@ -1,29 +1,6 @@
 import type { BoundNode, ColumnRange } from "../plan/bound.js";
 import { exponentOf, roundMacro } from "./floatSum.js";
-
-/**
- * Sums of doubles in one pass: exact and rounded once, as those of floatSum.ts, or refused. A refused sum fails the query with
- * `unsureSum`, and the query is run again with the pre-pass of floatSum.ts. Whether it is refused may depend on timing; the sum does not.
- *
- * `wholeSum`, where the file's statistics bound the column so closely that every value is a 64-bit integer times one power of two: the sum of
- * those integers, which DuckDB computes exactly.
- *
- * `pairSum`, where they bound it less closely: x is cut at a grid u so coarse that the sum of all parts q on the grid is exact
- * in double in any order, x = q + r with |r| <= u/2. The sum R of the rests is a plain one, at most n(n+2)u/2^54 wrong. With s + d = Q + R
- * exactly (two-sum, Knuth), s is the rounded sum if s + (d + e) and s + (d - e) are both s for an e of more than that (the rounding test
- * of Ziv, 1991).
- *
- * `limbSum`, for any other argument: the parts of x above and below 2^-8 as 64-bit integers, which DuckDB sums exactly, and a count of
- * values that do not fit: those of 2^55 and more, those with bits below 2^-70, NaN and infinities.
- */
-export const unsureSum = "millrace: a sum needs another pass";
-
-/** What DuckDB says of a value that `wholeSum` cannot take: NaN and infinities, of which statistics do not tell. */
-const notWhole = /Type DOUBLE with value .* out of range for the destination type (INT64|BIGINT)/;
-
-/** Whether a query failed for a sum that was refused. */
-export const isUnsureSum = (error: unknown): boolean =>
-  error instanceof Error && (error.message.includes(unsureSum) || notWhole.test(error.message));
+import { unsureSum } from "./refusal.js";
 
 /** What is known of an argument of a sum: bounds of its values, and of their number. */
 export interface SumBounds {
@@ -37,7 +14,22 @@ const mostRows = 2 ** 24;
 
 const refuse = `CAST(error('${unsureSum}') AS DOUBLE)`;
 
-/** The sum of a SQL expression of type DOUBLE, as an aggregate expression. */
+/**
+ * The sum of a SQL expression of type DOUBLE, as an aggregate expression. It needs one pass, and is exact and rounded once, as those of
+ * floatSum.ts, or refused. A refused sum fails the query (see refusal.ts), which is run again with the pre-pass of floatSum.ts. Whether it is
+ * refused may depend on timing; the sum does not.
+ *
+ * `wholeSum`, where the file's statistics bound the column so closely that every value is a 64-bit integer times one power of two: the sum of
+ * those integers, which DuckDB computes exactly.
+ *
+ * `pairSum`, where they bound it less closely: x is cut at a grid u so coarse that the sum of all parts q on the grid is exact
+ * in double in any order, x = q + r with |r| <= u/2. The sum R of the rests is a plain one, at most n(n+2)u/2^54 wrong. With s + d = Q + R
+ * exactly (two-sum, Knuth), s is the rounded sum if s + (d + e) and s + (d - e) are both s for an e of more than that (the rounding test
+ * of Ziv, 1991).
+ *
+ * `limbSum`, for any other argument: the parts of x above and below 2^-8 as 64-bit integers, which DuckDB sums exactly, and a count of
+ * values that do not fit: those of 2^55 and more, those with bits below 2^-70, NaN and infinities.
+ */
 export function quickSumSql(argument: string, bounds: SumBounds | null): string {
   return (bounds === null ? null : (wholeSum(argument, bounds) ?? pairSum(argument, bounds))) ?? limbSum(argument);
 }

@@ -174,7 +174,7 @@ function folderSql({ values }: FolderColumn): string {
 
 function filterRel(builder: QueryBuilder, node: Node<"filter">): Rel {
   const input = builder.relation(node.input);
-  const predicate = expressionSql(node.predicate, (i) => required(input.columns[i], "column"));
+  const predicate = expressionSql(node.predicate, (i) => required(input.columns[i], "column"), builder.onQuick);
   return { ...input, from: builder.define(`SELECT *\nFROM ${input.from}\nWHERE ${predicate}`, [input]) };
 }
 
@@ -182,7 +182,7 @@ function projectRel(builder: QueryBuilder, node: Node<"project">): Rel {
   const input = builder.relation(node.input);
   const names = sqlNames(node.schema);
   const columns = node.columns.map((column, i) => ({
-    sql: expressionSql(column.expr, (index) => required(input.columns[index], "column")),
+    sql: expressionSql(column.expr, (index) => required(input.columns[index], "column"), builder.onQuick),
     name: required(names[i], "name"),
   }));
   const { list, order } = carryOrder(builder, columns, builder.wantsOrder(node) ? input.order : []);

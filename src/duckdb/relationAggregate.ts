@@ -6,7 +6,7 @@ import { aggregateFunction } from "../functions/registry.js";
 import type { BoundNode } from "../plan/bound.js";
 import { isFloat } from "../schema/types.js";
 import { type QueryBuilder, type Rel, type Selected, selectList } from "./builder.js";
-import { expressionSql } from "./expression.js";
+import { expressionSql, valueSql } from "./expression.js";
 import { sqlNames } from "./names.js";
 import { ascending, isCheap } from "./order.js";
 import { type FloatSum, floatSumToken, rangesSql } from "./query.js";
@@ -48,7 +48,7 @@ export function aggregateRel(builder: QueryBuilder, node: AggregateNode): Rel {
   }
   const context: AggregateSql = {
     floatSum: (argument) =>
-      builder.context.quickSums === true
+      builder.onQuick !== null
         ? quickSum(builder, node.input, input.columns, argument)
         : floatSumToken(sumOf(builder, sums, argument)),
     get order() {
@@ -56,7 +56,7 @@ export function aggregateRel(builder: QueryBuilder, node: AggregateNode): Rel {
       return order;
     },
   };
-  const texts = aggregateTexts(node, input.columns, context);
+  const texts = aggregateTexts(node, input.columns, context, builder.onQuick);
   if (sums.length > 0) {
     if (!isCheap(node.input)) input = builder.materialise(input);
     builder.steps.push({ kind: "ranges", sums, sql: builder.withDefinitions(rangesSql(sums, input.from), [input]) });
@@ -71,7 +71,7 @@ export function aggregateRel(builder: QueryBuilder, node: AggregateNode): Rel {
 }
 
 function quickSum(builder: QueryBuilder, input: BoundNode, columns: readonly string[], argument: string): string {
-  builder.mayRefuse = true;
+  builder.onQuick?.();
   const column = /^CAST\((.*) AS DOUBLE\)$/.exec(argument)?.[1] ?? argument;
   const index = columns.indexOf(column);
   return quickSumSql(argument, index < 0 ? null : boundsOf(input, index));
@@ -96,7 +96,12 @@ function keyTexts(node: AggregateNode, columns: readonly string[]): string[] {
 /** Keys that are equal must look the same, or the group's key would be that of whichever row came first: 0 for -0, one NaN for all. */
 const oneFloat = (sql: string): string => `CASE WHEN ${sql} = 0 THEN 0 WHEN isnan(${sql}) THEN 'NaN' ELSE ${sql} END`;
 
-function aggregateTexts(node: AggregateNode, columns: readonly string[], context: AggregateSql): string[] {
+function aggregateTexts(
+  node: AggregateNode,
+  columns: readonly string[],
+  context: AggregateSql,
+  onQuick: (() => void) | null = null,
+): string[] {
   let state = node.kind === "mergeAggregate" ? node.keyCount : 0;
   return node.aggregates.map((aggregate) => {
     const call: CallTypes = {
@@ -105,7 +110,9 @@ function aggregateTexts(node: AggregateNode, columns: readonly string[], context
       options: aggregate.options,
     };
     const sql =
-      node.kind === "aggregate" ? rowsSql(aggregate, columns, call, context) : mergeSql(aggregate, columns, state, call, context);
+      node.kind === "aggregate"
+        ? rowsSql(aggregate, columns, call, context, onQuick)
+        : mergeSql(aggregate, columns, state, call, context);
     if (node.kind === "mergeAggregate") state += required(partialOf(aggregate), "partial form").states(call).length;
     return `CAST(${sql} AS ${typeToSql(aggregate.type)})`;
   });
@@ -113,8 +120,18 @@ function aggregateTexts(node: AggregateNode, columns: readonly string[], context
 
 const partialOf = (aggregate: BoundAggregate) => aggregateFunction(aggregate.fn).partial;
 
-function rowsSql(aggregate: BoundAggregate, columns: readonly string[], call: CallTypes, context: AggregateSql): string {
-  const args = aggregate.args.map((arg) => expressionSql(arg, (index) => required(columns[index], "column")));
+/** Aggregates to which a decimal's width does not matter: DuckDB sums decimals of any width in 38 digits. */
+const valueAggregates = ["sum", "avg"];
+
+function rowsSql(
+  aggregate: BoundAggregate,
+  columns: readonly string[],
+  call: CallTypes,
+  context: AggregateSql,
+  onQuick: (() => void) | null,
+): string {
+  const textOf = valueAggregates.includes(aggregate.fn) ? valueSql : expressionSql;
+  const args = aggregate.args.map((arg) => textOf(arg, (index) => required(columns[index], "column"), onQuick));
   return aggregateFunction(aggregate.fn).sql(args, call, context);
 }
 

@@ -5,8 +5,8 @@ import type { BoundNode } from "../plan/bound.js";
 import type { Schema } from "../schema/types.js";
 import { selectList } from "./builder.js";
 import { dropTables, prepareQuery, type SqlQuery } from "./query.js";
-import { isUnsureSum } from "./quickSum.js";
 import { quoteIdent } from "./quote.js";
+import { isRefusal } from "./refusal.js";
 import { nodeSql } from "./relation.js";
 import { DuckDbSession } from "./session.js";
 import { typeToSql } from "./types.js";
@@ -47,12 +47,12 @@ export async function runDuckDbStage(
   const started = performance.now();
   const stageFiles = (stage: number) => required(inputs.get(stage), `files of stage ${stage}`).files;
   const progress = { rows: 0, prepareMs: 0 };
-  let query = nodeSql(node, { stageFiles, quickSums: true });
+  let query = nodeSql(node, { stageFiles, quick: true });
   let sql: string;
   try {
     sql = await runQuery(session, query, node.schema, output, progress);
   } catch (error) {
-    if (!query.mayRefuse || !isUnsureSum(error)) throw error;
+    if (!query.mayRefuse || !isRefusal(error)) throw error;
     query = nodeSql(node, { stageFiles });
     sql = await runQuery(session, query, node.schema, output, progress);
   }

@@ -1,7 +1,7 @@
 import { type DataType, isFloat, isNumeric, isSignedInteger, types, type Value, valueForm } from "../schema/types.js";
 import { sqlTypeName } from "./cast-sql.js";
 import { asDecimal, commonType } from "./coercion.js";
-import type { CallTypes, EmitContext, Resolution, ScalarFunction } from "./definition.js";
+import type { CallTypes, EmitContext, NarrowSql, Resolution, ScalarFunction } from "./definition.js";
 import { overflow } from "./failure.js";
 import { bigintCheck, emitChecked, numberCheck } from "./overflow.js";
 import { aNumber, argType, fixed, mismatch, wrongCount } from "./signatures.js";
@@ -95,7 +95,15 @@ function operator(
       const left = symbol === "*" ? `CAST(${a} AS DECIMAL(38,${(argType(call, 0) as { scale: number }).scale}))` : a;
       return `CAST(${left} ${symbol} ${b} AS ${sqlTypeName(returns)})`;
     },
+    ...(symbol === "*" ? { narrowSql: narrowProduct } : {}),
   };
+}
+
+/** DuckDB multiplies decimals of up to 18 digits in 64 bits, and fails where the product has more: three times faster than in 128 bits. */
+function narrowProduct([a, b]: readonly string[], { args, returns }: CallTypes): NarrowSql | null {
+  const narrow = args.every((type) => type.kind === "decimal" && type.precision <= 18);
+  if (!narrow || returns.kind !== "decimal" || returns.scale >= 18) return null;
+  return { sql: `(${a} * ${b})`, type: types.decimal(18, returns.scale) };
 }
 
 function emitIntegerDivision(a: string, b: string, call: CallTypes, context: EmitContext): string {

@@ -40,11 +40,22 @@ export interface ScalarFunction {
   readonly adaptLiterals?: true;
   /** DuckDB spelling from SQL texts of the arguments. */
   sql(args: readonly string[], call: CallTypes): string;
+  /**
+   * A cheaper spelling of the same value, of a narrower type. It may fail the query where `sql` does not, with an error that `isRefusal` of
+   * duckdb/refusal.ts knows. null: there is none for these types.
+   */
+  narrowSql?(args: readonly string[], call: CallTypes): NarrowSql | null;
 }
 
 export interface Resolution {
   readonly args: readonly DataType[];
   readonly returns: DataType;
+}
+
+/** A spelling, and the type that it gives. */
+export interface NarrowSql {
+  readonly sql: string;
+  readonly type: DataType;
 }
 
 /** What a resolved call looks like. */

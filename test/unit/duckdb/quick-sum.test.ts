@@ -2,7 +2,8 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isUnsureSum, quickSumSql, type SumBounds } from "../../../src/duckdb/quickSum.js";
+import { quickSumSql, type SumBounds } from "../../../src/duckdb/quickSum.js";
+import { isRefusal } from "../../../src/duckdb/refusal.js";
 import type { DuckDbSession } from "../../../src/duckdb/session.js";
 import { runDuckDbStage } from "../../../src/duckdb/stage.js";
 import { resolveParquet } from "../../../src/io/parquet/parquetResolve.js";
@@ -34,7 +35,7 @@ async function sumOf(values: readonly (number | null)[], bounds: SumBounds | nul
   try {
     return (await rowsOf(session.query(`SELECT ${quickSumSql("x", bounds)} FROM numbers`)))[0]?.[0];
   } catch (error) {
-    if (!isUnsureSum(error)) throw error;
+    if (!isRefusal(error)) throw error;
     return "unsure";
   }
 }
