@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chooseScale, exponentOf, floatSumSql, rangeSql, readRange } from "../../../src/duckdb/floatSum.js";
+import { chooseScale, exponentOf, floatSumSql, rangeSql, readRange, roundMacro } from "../../../src/duckdb/floatSum.js";
 import type { DuckDbSession } from "../../../src/duckdb/session.js";
 import { exactSum } from "./doubles.js";
 import { openSession, rowsOf, temporaryFolder } from "./helpers.js";
@@ -39,6 +39,25 @@ describe("float sums", () => {
     ] as const) {
       expect(exponentOf(value)).toBe(exponent);
     }
+  });
+
+  test("integers of every length become the nearest double, ties to even", async () => {
+    // A beginning of up to 60 bits, then nothing, a half of some last place, or any bits: on both sides of a tie, too.
+    const integer = fc
+      .tuple(fc.bigInt({ min: 0n, max: 2n ** 60n }), fc.integer({ min: 0, max: 66 }), fc.bigInt({ min: 0n, max: 2n ** 66n }))
+      .chain(([head, shift, tail]) => {
+        const start = head << BigInt(shift);
+        const rest = tail & ((1n << BigInt(shift)) - 1n);
+        return fc.constantFrom(start, start + rest, start + 1n, start - 1n, -start, -start - rest, -start - 1n);
+      });
+    await fc.assert(
+      fc.asyncProperty(fc.array(integer, { minLength: 100, maxLength: 200 }), async (integers) => {
+        const rows = integers.map((one) => `('${one}'::HUGEINT)`).join(", ");
+        const found = await rowsOf(session.query(`SELECT ${roundMacro}(h) FROM (VALUES ${rows}) t(h)`));
+        expect(found).toEqual(integers.map((one) => [Number(one)]));
+      }),
+      { numRuns: 30 },
+    );
   });
 
   test("nulls, zeros, infinities and NaN", async () => {
