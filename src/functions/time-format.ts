@@ -196,7 +196,7 @@ const readerOf = (specifier: string): Reader | undefined =>
 /** A format as its pieces: literal text, or a specifier without its percent sign. */
 type Piece = { readonly kind: "text"; readonly text: string } | { readonly kind: "specifier"; readonly specifier: string };
 
-function pieces(format: string): Piece[] {
+export function timePieces(format: string): Piece[] {
   const result: Piece[] = [];
   for (const part of format.match(/%-?[\s\S]?|[^%]+/g) ?? []) {
     if (!part.startsWith("%")) result.push({ kind: "text", text: part });
@@ -207,7 +207,7 @@ function pieces(format: string): Piece[] {
 }
 
 function unknownSpecifier(format: string, valid: readonly string[], known: (s: string) => boolean): string | null {
-  const wrong = pieces(format).find((piece) => piece.kind === "specifier" && !known(piece.specifier));
+  const wrong = timePieces(format).find((piece) => piece.kind === "specifier" && !known(piece.specifier));
   if (wrong?.kind !== "specifier") return null;
   return `does not know %${wrong.specifier} in the format ${JSON.stringify(format)}; valid are ${valid.map((s) => `%${s}`).join(" ")} %%`;
 }
@@ -226,7 +226,7 @@ export const checkReadFormat = (format: string): string | null =>
 
 /** A writer of timestamps for a checked format. */
 export function timeWriter(format: string): (micros: bigint) => string {
-  const steps = pieces(format).map((piece) =>
+  const steps = timePieces(format).map((piece) =>
     piece.kind === "text" ? () => piece.text : (writers[piece.specifier] as (m: Moment) => string),
   );
   return (micros) => {
@@ -272,7 +272,7 @@ function assemble(found: Found): bigint | null {
 
 /** A reader of timestamps for a checked format; it gives null for a text that does not follow the format. */
 export function timeReader(format: string): (text: string) => bigint | null {
-  const steps = pieces(format).map((piece): Reader => {
+  const steps = timePieces(format).map((piece): Reader => {
     if (piece.kind === "text") return (text, at) => readLiteral(piece.text, text, at);
     return readerOf(piece.specifier) as Reader;
   });

@@ -1,5 +1,6 @@
-import type { TextSink } from "../batch/text.js";
+import { TextSink } from "../batch/text.js";
 import { lowerPoint, upperPoint } from "../functions/characters.js";
+import { sliceLike, undecided } from "./byteText.js";
 
 /**
  * Capitals and small letters on UTF-8 bytes [start, end) of an array. False, with nothing appended to the sink, where the bytes are no UTF-8; the
@@ -11,6 +12,16 @@ export const lowerSlice = (sink: TextSink, bytes: Uint8Array, start: number, end
 
 export const upperSlice = (sink: TextSink, bytes: Uint8Array, start: number, end: number): boolean =>
   turned(sink, bytes, start, end, 97, capital);
+
+/** The small letters of one text. */
+const lowered = new TextSink(1024);
+
+/** Whether the small letters of a slice are the parts of a pattern with anything between them: 1, 0, or `undecided` for bytes that are no UTF-8. */
+export function sliceIlike(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): number {
+  lowered.length = 0;
+  if (!lowerSlice(lowered, bytes, start, end)) return undecided;
+  return sliceLike(lowered.bytes, 0, lowered.length, parts) ? 1 : 0;
+}
 
 /** Turns ASCII letters, of which the first is `a`, into those of the other case; any other text is mapped by the table. */
 function turned(sink: TextSink, bytes: Uint8Array, start: number, end: number, a: number, table: CaseTable): boolean {
@@ -84,10 +95,10 @@ function mapSlice(sink: TextSink, bytes: Uint8Array, start: number, end: number,
   return true;
 }
 
-const sizeOfPoint = (first: number): number => (first < 0xe0 ? (first < 0x80 ? 1 : 2) : first < 0xf0 ? 3 : 4);
+export const sizeOfPoint = (first: number): number => (first < 0xe0 ? (first < 0x80 ? 1 : 2) : first < 0xf0 ? 3 : 4);
 
 /** The code point whose bytes begin at `at`; -1 where they are none (RFC 3629, section 4). */
-function pointAt(bytes: Uint8Array, at: number, size: number): number {
+export function pointAt(bytes: Uint8Array, at: number, size: number): number {
   const first = bytes[at] as number;
   if (size === 1) return first;
   const second = (bytes[at + 1] as number) ^ 0x80;

@@ -206,6 +206,13 @@ function writeClock(bytes: Uint8Array, at: number, microsOfDay: number): number 
   return end;
 }
 
+/** A number below 100 as two digits. */
+export function writeTwoDigits(sink: TextSink, value: number): void {
+  sink.reserve(2);
+  twoDigits(sink.bytes, sink.length, value);
+  sink.length += 2;
+}
+
 function twoDigits(bytes: Uint8Array, at: number, value: number): void {
   const tens = (value / 10) | 0;
   bytes[at] = 48 + tens;

@@ -14,7 +14,7 @@ import { lazyCalls } from "./codegenLazy.js";
 import { Merge } from "./codegenMerge.js";
 import { narrowCall } from "./codegenNarrow.js";
 import type { Scope } from "./codegenScope.js";
-import { isTextual, literalBytes, textCall, textTest } from "./codegenText.js";
+import { choosesText, isTextual, literalBytes, textCall, textTest } from "./codegenText.js";
 import { textCast, writesText } from "./codegenTextCast.js";
 import { userCall } from "./codegenUser.js";
 import type { UserFunction } from "./userFunction.js";
@@ -140,7 +140,7 @@ export class RowText implements RowStatements {
   #call(bound: Call, want: Want): Piece {
     const lazy = lazyCalls[bound.fn];
     if (lazy !== undefined) return lazy(this, bound, want === "text" && isTextual(this, bound) ? "text" : "value");
-    if (want === "text" && isTextual(this, bound)) return textCall(this, bound);
+    if (want === "text" && !choosesText(bound) && isTextual(this, bound)) return textCall(this, bound);
     const onBytes = textTest(this, bound);
     if (onBytes !== null) return onBytes;
     const definition = scalarFunction(bound.fn);
@@ -212,7 +212,19 @@ export class RowText implements RowStatements {
 const comparesText = (row: RowText, call: Call): boolean =>
   comparing.has(call.fn) && call.args.every((arg) => isTextual(row, arg));
 
-const comparing: ReadonlySet<string> = new Set(["eq", "ne", "lt", "lte", "gt", "gte", "between", "in"]);
+const comparing: ReadonlySet<string> = new Set([
+  "eq",
+  "ne",
+  "lt",
+  "lte",
+  "gt",
+  "gte",
+  "between",
+  "in",
+  "nullIf",
+  "greatest",
+  "least",
+]);
 
 function canFail(bound: Call, definition: ScalarFunction): boolean {
   if (definition.fallible !== true) return false;

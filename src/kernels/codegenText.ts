@@ -1,12 +1,13 @@
 import { Buffer } from "node:buffer";
 import type { Bound } from "../expr/nodes.js";
-import { lower, upper } from "../functions/characters.js";
+import { lower } from "../functions/characters.js";
 import { literalToValue } from "../functions/literal.js";
 import { scalarFunction } from "../functions/registry.js";
 import type { Value } from "../schema/types.js";
-import { lowerSlice, upperSlice } from "./byteCase.js";
+import { lowerSlice, sliceIlike, upperSlice } from "./byteCase.js";
 import { bytePattern, sliceMatches } from "./bytePattern.js";
 import { ByteSet, sliceInSet } from "./byteSet.js";
+import { padSlice, repeatSlice, reverseSlice } from "./byteShape.js";
 import {
   partEnd,
   partStart,
@@ -25,8 +26,10 @@ import {
   trimmedStart,
   undecided,
 } from "./byteText.js";
+import { timeByFormat } from "./byteTimes.js";
 import { decodedText } from "./codegenMerge.js";
 import { anyNull, type Call, type Piece, type RowStatements, type TextPiece } from "./codegenPiece.js";
+import { isExact, narrowOf } from "./codegenRange.js";
 import { writesText } from "./codegenTextCast.js";
 
 /** Whether the bytes of an expression can be had without making a string of it. */
@@ -51,10 +54,16 @@ export function isTextual(row: RowStatements, bound: Bound): boolean {
 }
 
 function makesText(row: RowStatements, call: Call): boolean {
-  if (call.fn === "coalesce" || call.fn === "concat") return call.args.every((arg) => isTextual(row, arg));
+  if (call.fn === "formatDate") return true;
+  if (call.fn === "coalesce" || call.fn === "concat" || choosesText(call)) return call.args.every((arg) => isTextual(row, arg));
   const [subject, ...others] = call.args;
   return subject !== undefined && Object.hasOwn(makers, call.fn) && isTextual(row, subject) && others.every(isFixed);
 }
+
+/** Whether a call gives one of its two arguments, as comparing them says. */
+export const choosesText = ({ fn, args, type }: Call): boolean => type.kind === "utf8" && choosing.has(fn) && args.length === 2;
+
+const choosing: ReadonlySet<string> = new Set(["nullIf", "greatest", "least"]);
 
 /** Literals that have bytes or are numbers. */
 const isFixed = (bound: Bound): boolean => (bound.type.kind === "utf8" ? literalBytes(bound) !== null : isNumber(bound));
@@ -112,6 +121,7 @@ function textTestOf(row: RowStatements, call: Call, wanted: readonly Uint8Array[
     return (text) => `${scope.constant("sliceInSet", sliceInSet)}(${place(text)}, ${scope.parameter(set)})`;
   }
   if (call.fn === "regexpMatches") return patternTest(row, call);
+  if (call.fn === "ilike") return ilikeTest(row, call);
   const parts = call.fn === "like" ? likeParts(call.args[1]) : null;
   if (parts !== null) return (text) => `${scope.constant("sliceLike", sliceLike)}(${place(text)}, ${scope.parameter(parts)})`;
   if (call.fn !== "length") return null;
@@ -130,15 +140,29 @@ function patternTest(row: RowStatements, call: Call): MakeTest | null {
   const flags = typeof call.options.flags === "string" ? call.options.flags.replace(/[gc]/g, "") : "";
   const states = bytePattern(literal.value, flags);
   if (states === null) return null;
-  const test = scope.constant("sliceMatches", sliceMatches);
+  return decided(row, call, literal.value, scope.constant("sliceMatches", sliceMatches), scope.parameter(states));
+}
+
+/** The same as `like` of small letters. */
+function ilikeTest(row: RowStatements, call: Call): MakeTest | null {
+  const { scope } = row;
+  const literal = call.args[1];
+  if (literal?.kind !== "literal" || typeof literal.value !== "string") return null;
+  const parts = likeParts({ ...literal, value: lower(literal.value) });
+  return parts === null
+    ? null
+    : decided(row, call, literal.value, scope.constant("sliceIlike", sliceIlike), scope.parameter(parts));
+}
+
+/** A test of bytes that may be undecided; then the way over a string says. */
+function decided(row: RowStatements, call: Call, wanted: string, test: string, by: string): MakeTest {
+  const { scope } = row;
   return (text, piece) => {
     const found = scope.fresh("v");
     // Null rows have no bytes that mean anything.
-    row.line(
-      `const ${found} = ${piece.isNull === null ? "" : `${piece.isNull} ? 0 : `}${test}(${place(text)}, ${scope.parameter(states)});`,
-    );
+    row.line(`const ${found} = ${piece.isNull === null ? "" : `${piece.isNull} ? 0 : `}${test}(${place(text)}, ${by});`);
     const types = { args: call.args.map((arg) => arg.type), returns: call.type, options: call.options };
-    const evaluate = (value: string): Value => scalarFunction(call.fn).evaluate([value, literal.value as string], types);
+    const evaluate = (value: string): Value => scalarFunction(call.fn).evaluate([value, wanted], types);
     const slow = `${scope.parameter(evaluate)}(${piece.value})`;
     return `(${found} === ${undecided} ? ${slow} : ${found} === 1)`;
   };
@@ -181,8 +205,13 @@ function declareText(row: RowStatements): TextPiece {
 type Maker = (row: RowStatements, output: Output, args: readonly Piece[], call: Call) => boolean;
 
 const makers: { readonly [fn: string]: Maker } = {
-  lower: mapping(lowerSlice, lower),
-  upper: mapping(upperSlice, upper),
+  lower: appending(lowerSlice),
+  upper: appending(upperSlice),
+  reverse: appending(reverseSlice),
+  lpad: padding(false),
+  rpad: padding(true),
+  repeat: appending(repeatSlice, (_, args) => [args[1]?.value ?? "0"]),
+  formatDate,
   trim: trimming(true, true),
   ltrim: trimming(true, false),
   rtrim: trimming(false, true),
@@ -197,16 +226,40 @@ const place = (text: TextPiece | undefined): string => `${text?.bytes}, ${text?.
 const sinkString = ({ sink, bytes, start, end }: Output, value: string): string =>
   `${start} = ${sink}.length; ${sink}.writeText(${value}); ${end} = ${sink}.length; ${bytes} = ${sink}.bytes;`;
 
-function mapping(onBytes: unknown, onString: (text: string) => string): Maker {
-  return (row, { sink, start, end }, [subject]) => {
-    const { scope } = row;
+/** A function that appends the text to the sink, or answers false where the way over a string has to. `more`: its arguments behind the text. */
+function appending(
+  onBytes: unknown,
+  more: (row: RowStatements, args: readonly Piece[], call: Call) => readonly string[] = () => [],
+): Maker {
+  return (row, { sink, start, end }, args, call) => {
+    if (scalarFunction(call.fn).fallible === true) row.enterSite();
+    const values = [sink, place(args[0]?.text), ...more(row, args, call)];
     row.line(`${start} = ${sink}.length;`);
-    const slow = `${scope.constant(`string ${onString.name}`, onString)}(${subject?.value})`;
-    const fast = `${scope.constant(`slice ${onString.name}`, onBytes)}(${sink}, ${place(subject?.text)})`;
-    row.line(`if (!${fast}) ${sink}.writeText(${slow});`);
+    const fast = `${row.scope.constant(`slice ${call.fn}`, onBytes)}(${values.join(", ")})`;
+    row.line(`if (!${fast}) ${sink}.writeText(${whole(row, call, args)});`);
     row.line(`${end} = ${sink}.length;`);
     return true;
   };
+}
+
+function padding(behind: boolean): Maker {
+  return appending(padSlice, (row, args, call) => {
+    const fill = call.args[2] === undefined ? null : literalBytes(call.args[2]);
+    const isPlain = fill?.every((byte) => byte < 128) === true;
+    return [args[1]?.value ?? "0", row.scope.parameter(isPlain ? fill : new Uint8Array(0)), String(behind)];
+  });
+}
+
+/** A time by a format. */
+function formatDate(row: RowStatements, output: Output, args: readonly Piece[], call: Call): boolean {
+  const narrow = narrowOf(args[0], call.args[0]?.type);
+  if (narrow === null || !isExact(narrow.min, narrow.max)) row.line(sinkString(output, whole(row, call, args)));
+  else {
+    const { sink, start, end } = output;
+    const write = row.scope.parameter(timeByFormat(String(call.options.format)));
+    row.line(`${start} = ${sink}.length; ${write}(${sink}, ${narrow.text}); ${end} = ${sink}.length;`);
+  }
+  return true;
 }
 
 function trimming(front: boolean, behind: boolean): Maker {

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { TextSink } from "../../../src/batch/text.js";
-import { codePoints, lower, reverse, substring, upper } from "../../../src/functions/characters.js";
-import { lowerSlice, upperSlice } from "../../../src/kernels/byteCase.js";
+import { codePoints, like, lower, padTo, reverse, substring, upper } from "../../../src/functions/characters.js";
+import { lowerSlice, sliceIlike, upperSlice } from "../../../src/kernels/byteCase.js";
+import { padSlice, repeatSlice, reverseSlice } from "../../../src/kernels/byteShape.js";
 import {
   placeOfPoint,
   slicePoints,
@@ -36,6 +37,60 @@ describe("texts as bytes", () => {
       expect(mapped(upperSlice, all)).toBe(upper(all));
       expect(mapped(lowerSlice, all)).toBe(lower(all));
     }
+  });
+
+  it("are turned round as strings are, or left to strings", () => {
+    const units = fc.oneof(
+      fc.constantFrom(..."aZ\r\néßд̆李かカ\u0483\u02ff\u0300한👍"),
+      fc.string({ unit: "binary", minLength: 1, maxLength: 1 }),
+    );
+    let done = 0;
+    fc.assert(
+      fc.property(fc.oneof(text, fc.string({ unit: units }), fc.string()), (given) => {
+        const found = mapped(reverseSlice, given);
+        if (found !== null) expect(found).toBe(reverse(given));
+        if (found !== null) done++;
+      }),
+      { numRuns: 3000 },
+    );
+    expect(done).toBeGreaterThan(1000);
+    for (let from = 0; from < points.length; from += 64) {
+      for (const point of points.slice(from, from + 64)) {
+        const given = `a${String.fromCodePoint(point)}b`;
+        const found = mapped(reverseSlice, given);
+        if (found !== null && found !== reverse(given)) expect(found).toBe(reverse(given));
+      }
+    }
+  });
+
+  it("match a pattern without regard to case as strings do", () => {
+    const letters = fc.string({ unit: fc.constantFrom(..."aAbBéÉßẞİi%"), maxLength: 8 });
+    fc.assert(
+      fc.property(letters, letters, (given, pattern) => {
+        const bytes = Buffer.from(`é${given}é`);
+        const parts = lower(pattern)
+          .split("%")
+          .map((part) => new Uint8Array(Buffer.from(part)));
+        expect(sliceIlike(bytes, 2, bytes.length - 2, parts)).toBe(like(lower(given), lower(pattern)) ? 1 : 0);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("are filled up and repeated as strings are", () => {
+    const fill = fc.constantFrom("", "*", "ab");
+    fc.assert(
+      fc.property(text, fc.integer({ min: -2, max: 20 }), fill, fc.boolean(), (given, size, by, behind) => {
+        const pad: typeof reverseSlice = (sink, bytes, start, end) =>
+          padSlice(sink, bytes, start, end, size, Buffer.from(by), behind);
+        const found = mapped(pad, given);
+        if (found === null) expect(by).toBe("");
+        else expect(found).toBe(padTo(given, size, by, behind));
+        const repeated: typeof reverseSlice = (sink, bytes, start, end) => repeatSlice(sink, bytes, start, end, size);
+        expect(mapped(repeated, given)).toBe(given.repeat(Math.max(0, size)));
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   it("that are no UTF-8 are left to strings, with nothing appended", () => {
