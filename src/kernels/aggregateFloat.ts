@@ -213,54 +213,6 @@ export class MomentsState implements Accumulator {
   }
 }
 
-/** The argument of the first or last row of a group, with that row's position in the partition. */
-export class EndState implements Accumulator {
-  readonly #type: DataType;
-  readonly #last: boolean;
-  readonly #values: Value[] = [];
-  readonly #positions: number[] = [];
-  #rows = 0;
-
-  constructor(type: DataType, last: boolean) {
-    this.#type = type;
-    this.#last = last;
-  }
-
-  merge(states: readonly Column[], groups: Int32Array): void {
-    const [value, position] = states;
-    if (value === undefined || position === undefined) throw internalError("first and last have two states");
-    const [readValue, readPosition] = [columnReader(value), columnReader(position)];
-    for (let j = 0; j < groups.length; j++) {
-      const group = groups[j] as number;
-      if (readPosition(j) === null || (!this.#last && this.#positions[group] !== undefined)) continue;
-      this.#values[group] = kept(readValue(j));
-      this.#positions[group] = this.#rows + j;
-    }
-    this.#rows += groups.length;
-  }
-
-  result(count: number): Column {
-    return columnOf(this.#type, this.#values, count);
-  }
-
-  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null): void {
-    const column = args[0];
-    if (column === undefined) throw internalError("first and last have one argument");
-    const read = columnReader(column);
-    for (let j = 0; j < groups.length; j++) {
-      const group = groups[j] as number;
-      if (!this.#last && this.#positions[group] !== undefined) continue;
-      this.#values[group] = kept(read(selection === null ? j : (selection[j] as number)));
-      this.#positions[group] = this.#rows + j;
-    }
-    this.#rows += groups.length;
-  }
-
-  finish(count: number): Column[] {
-    return [columnOf(this.#type, this.#values, count), positionsOf(this.#positions, count)];
-  }
-}
-
 /** A value that does not lie in a batch's memory. */
 const kept = (value: Value): Value => (value instanceof Uint8Array ? value.slice() : value);
 

@@ -2,10 +2,11 @@ import { internalError } from "../common/errors.js";
 import { compareValues } from "../functions/compare.js";
 import type { CallTypes } from "../functions/definition.js";
 import { type DataType, isFloat } from "../schema/types.js";
+import { EndState } from "./aggregateEnds.js";
 import { extremeState } from "./aggregateExtreme.js";
-import { ArgExtremeState, EndState, FloatSumState, MomentsState } from "./aggregateFloat.js";
-import type { Accumulator } from "./aggregateState.js";
+import { ArgExtremeState, FloatSumState, MomentsState } from "./aggregateFloat.js";
 import { MeanState } from "./aggregateMean.js";
+import type { Accumulator } from "./aggregateState.js";
 import { CountState, ExactSumState } from "./aggregateSum.js";
 
 /** The state of an aggregate by its name. `states` are the types that its definition gives its state columns. */
