@@ -2,8 +2,8 @@
 import type { Batch, BytesColumn, Column, FixedColumn, FixedValues } from "../dist/batch/column.js";
 import type { Expr, LiteralValue } from "../dist/expr/nodes.js";
 import { bindExpr } from "../dist/functions/bind.js";
-import { compileRows } from "../dist/kernels/compile.js";
-import type { RowsKernel } from "../dist/kernels/compileKernel.js";
+import { compileRows } from "../dist/kernels/expressions/compile.js";
+import type { RowsKernel } from "../dist/kernels/expressions/compileKernel.js";
 import { type DataType, type Schema, types } from "../dist/schema/types.js";
 import { Random } from "../datasets/random.ts";
 import { rows } from "./batches.ts";

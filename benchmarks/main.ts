@@ -2,9 +2,9 @@
 import { Bench } from "tinybench";
 import type { Batch } from "../dist/batch/column.js";
 import type { RowOp } from "../dist/task/protocol.js";
-import { compileRows } from "../dist/kernels/compile.js";
-import { GroupTable } from "../dist/kernels/hashTable.js";
-import { hashRows } from "../dist/kernels/hash.js";
+import { compileRows } from "../dist/kernels/expressions/compile.js";
+import { GroupTable } from "../dist/kernels/groups/hashTable.js";
+import { hashRows } from "../dist/kernels/groups/hash.js";
 import { snappyCompress } from "../dist/kernels/snappy.js";
 import { types } from "../dist/schema/types.js";
 import { expressionLoops } from "./expressions.ts";

@@ -2,7 +2,7 @@ import { codesOf } from "../batch/coded.js";
 import { everyRow, gatherColumn } from "../batch/gather.js";
 import type { BytesColumn, Column } from "../batch/column.js";
 import { internalError } from "../common/errors.js";
-import { bytesOf } from "../kernels/groupMemory.js";
+import { bytesOf } from "../kernels/groups/groupMemory.js";
 import type { ColumnParts } from "../kernels/valueBuffer.js";
 import { typeName } from "../schema/types.js";
 import { narrowed } from "./narrowWords.js";

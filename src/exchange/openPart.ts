@@ -3,7 +3,7 @@ import { assertNever, required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { BatchReader } from "../io/contracts.js";
 import { openReader, planPartitions, type ReaderOptions } from "../io/sources.js";
-import { forgetLargeGroups } from "../kernels/groupMemory.js";
+import { forgetLargeGroups } from "../kernels/groups/groupMemory.js";
 import { forgetReaderKernels } from "../kernels/taskKernels.js";
 import type { ResolvedSource } from "../plan/bound.js";
 import type { Schema } from "../schema/types.js";

@@ -3,7 +3,7 @@ import { sliceColumn } from "../batch/gather.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { BatchReader } from "../io/contracts.js";
-import { giveGroupKernels, Region, takeGroupKernels } from "../kernels/groupMemory.js";
+import { giveGroupKernels, Region, takeGroupKernels } from "../kernels/groups/groupMemory.js";
 import { partsColumn } from "../kernels/partsColumn.js";
 import { ValueBuffer } from "../kernels/valueBuffer.js";
 import { type Schema, types } from "../schema/types.js";

@@ -6,7 +6,7 @@ import { copyBytes } from "../batch/text.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { BatchReader } from "../io/contracts.js";
-import { widthOfType } from "../kernels/groupKeys.js";
+import { widthOfType } from "../kernels/groups/groupKeys.js";
 import type { Schema } from "../schema/types.js";
 import type { ScanResult } from "../task/protocol.js";
 import { BlockFile } from "./blockFile.js";

@@ -1,4 +1,4 @@
-/** The CSV kernels as JavaScript calls them. Addresses and lengths are bytes in the kernels' memory; see `assembly/csv.ts`. */
+/** The CSV kernels as JavaScript calls them. Addresses and lengths are bytes in the kernels' memory; see `assembly/csv/csv.ts`. */
 export interface CsvKernels {
   countByte(address: number, length: number, byte: number): number;
   findByte(address: number, length: number, byte: number): number;
@@ -104,7 +104,7 @@ export interface CsvKernels {
   powersOfFive(): number;
 }
 
-/** u32 slots of the context that the column kernels read; the order of `assembly/columns.ts`. */
+/** u32 slots of the context that the column kernels read; the order of `assembly/csv/columns.ts`. */
 export const slot = {
   base: 0,
   seps: 1,

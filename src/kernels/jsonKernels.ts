@@ -1,4 +1,4 @@
-/** The JSON lines kernels as JavaScript calls them; see `assembly/jsonLines.ts`. */
+/** The JSON lines kernels as JavaScript calls them; see `assembly/json/jsonLines.ts`. */
 export interface JsonKernels {
   /** Reads lines of a block; `context` is laid out as `jsonSlot` says. */
   jsonLines(context: number): void;

@@ -1,4 +1,4 @@
-/** The kernel that writes lines of text, as JavaScript calls it; see `assembly/lines.ts`. */
+/** The kernel that writes lines of text, as JavaScript calls it; see `assembly/lines/lines.ts`. */
 export interface LineKernels {
   /** Writes rows until it has to stop, and says why (`lineStop`); `context` is laid out as `lineSlot` says. */
   writeLines(context: number): number;

@@ -1,6 +1,6 @@
 import { threadKernels } from "./wasm.js";
 
-/** Kernels that undo encodings of Parquet; see assembly/parquetDelta.ts. */
+/** Kernels that undo encodings of Parquet; see assembly/parquet/parquetDelta.ts. */
 interface DeltaKernels {
   deltaIntegers32(from: number, length: number, count: number, to: number): number;
   deltaIntegers64(from: number, length: number, count: number, to: number): number;

@@ -1,8 +1,8 @@
 import type { BytesColumn, Column } from "../batch/column.js";
 import type { DataType } from "../schema/types.js";
-import type { GroupKernels } from "./groupKernels.js";
-import { KeyLayout, type KeyType, PackedRows } from "./groupKeys.js";
-import { giveGroupKernels, Region, takeGroupKernels } from "./groupMemory.js";
+import type { GroupKernels } from "./groups/groupKernels.js";
+import { KeyLayout, type KeyType, PackedRows } from "./groups/groupKeys.js";
+import { giveGroupKernels, Region, takeGroupKernels } from "./groups/groupMemory.js";
 import { KernelViews } from "./kernelViews.js";
 import { endSharing, shareReaderKernels } from "./taskKernels.js";
 import { appendLive, type ColumnParts, ValueBuffer } from "./valueBuffer.js";

@@ -1,6 +1,6 @@
 import { type Kernels, threadKernels } from "./wasm.js";
 
-/** The compressor's kernels; see assembly/snappy.ts. */
+/** The compressor's kernels; see assembly/parquet/snappy.ts. */
 export interface SnappyKernels {
   snappyBound(length: number): number;
   snappyLength(length: number, to: number): number;

@@ -1,8 +1,8 @@
 import type { Column } from "../batch/column.js";
 import type { DataType } from "../schema/types.js";
-import { type GroupKernels, padding } from "./groupKernels.js";
-import { KeyLayout, type KeyType, PackedRows } from "./groupKeys.js";
-import { giveGroupKernels, Region, takeGroupKernels } from "./groupMemory.js";
+import { type GroupKernels, padding } from "./groups/groupKernels.js";
+import { KeyLayout, type KeyType, PackedRows } from "./groups/groupKeys.js";
+import { giveGroupKernels, Region, takeGroupKernels } from "./groups/groupMemory.js";
 import { appendLive, type ColumnParts, ValueBuffer } from "./valueBuffer.js";
 import type { Kernels } from "./wasm.js";
 

@@ -3,9 +3,9 @@ import type { BytesColumn, Column } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { DataType } from "../schema/types.js";
-import { type GroupKernels, padding } from "./groupKernels.js";
-import { ColumnStaging, widthOfType } from "./groupKeys.js";
-import { bytesOf, Region } from "./groupMemory.js";
+import { type GroupKernels, padding } from "./groups/groupKernels.js";
+import { ColumnStaging, widthOfType } from "./groups/groupKeys.js";
+import { bytesOf, Region } from "./groups/groupMemory.js";
 import { KernelViews, keptView } from "./kernelViews.js";
 import type { Kernels } from "./wasm.js";
 

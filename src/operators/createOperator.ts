@@ -1,10 +1,10 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { assertNever } from "../common/assert.js";
-import { compileGrouping, partialAggregations } from "../kernels/aggregate.js";
+import { compileGrouping, partialAggregations } from "../kernels/groups/aggregate.js";
 import type { Schema } from "../schema/types.js";
 import type { Step } from "../task/protocol.js";
-import { loadFunction } from "../kernels/userFunction.js";
+import { loadFunction } from "../kernels/expressions/userFunction.js";
 import { rowsKernel } from "./codedRows.js";
 import { FinalAggregateOperator } from "./finalAggregate.js";
 import { GroupExchangeOperator } from "./groupExchange.js";

@@ -2,10 +2,10 @@ import { type Batch, type BytesColumn, type Column, rowCount } from "../batch/co
 import { gatherColumn } from "../batch/gather.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
-import { stateOf } from "../kernels/aggregate.js";
-import type { Accumulator } from "../kernels/aggregateState.js";
-import { columnCounts, followersIn, formOf } from "../kernels/groupForms.js";
-import { textOrder, WordGroupTable } from "../kernels/groupTable.js";
+import { stateOf } from "../kernels/groups/aggregate.js";
+import type { Accumulator } from "../kernels/groups/aggregateState.js";
+import { columnCounts, followersIn, formOf } from "../kernels/groups/groupForms.js";
+import { textOrder, WordGroupTable } from "../kernels/groups/groupTable.js";
 import { KernelViews } from "../kernels/kernelViews.js";
 import type { Step } from "../task/protocol.js";
 import { FirstValues } from "./firstValues.js";

@@ -1,11 +1,11 @@
 import { type Batch, type Column, rowCount } from "../batch/column.js";
 import { BlockFileWriter } from "../exchange/blockFile.js";
-import { stateOf } from "../kernels/aggregate.js";
-import type { Accumulator } from "../kernels/aggregateState.js";
-import type { RowsKernel } from "../kernels/compileKernel.js";
-import { columnCounts, formSchema, type GroupForm } from "../kernels/groupForms.js";
-import type { KeyType } from "../kernels/groupKeys.js";
-import { WordGroupTable } from "../kernels/groupTable.js";
+import { stateOf } from "../kernels/groups/aggregate.js";
+import type { Accumulator } from "../kernels/groups/aggregateState.js";
+import type { RowsKernel } from "../kernels/expressions/compileKernel.js";
+import { columnCounts, formSchema, type GroupForm } from "../kernels/groups/groupForms.js";
+import type { KeyType } from "../kernels/groups/groupKeys.js";
+import { WordGroupTable } from "../kernels/groups/groupTable.js";
 import { KernelViews } from "../kernels/kernelViews.js";
 import { type BucketedRows, RowBuckets } from "../kernels/rowBuckets.js";
 import type { Schema } from "../schema/types.js";

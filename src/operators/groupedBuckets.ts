@@ -6,7 +6,7 @@ import { BlockFileWriter } from "../exchange/blockFile.js";
 import { columnParts } from "../exchange/blockParts.js";
 import { rowsByBlock } from "../exchange/keyedReader.js";
 import type { BoundSortKey } from "../expr/nodes.js";
-import { type GroupedOrder, GroupedRows } from "../kernels/groupedRows.js";
+import { type GroupedOrder, GroupedRows } from "../kernels/groups/groupedRows.js";
 import type { OrderKey } from "../kernels/sortBuffer.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";

@@ -1,7 +1,7 @@
 import type { Batch, Column } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { resourceError } from "../common/errors.js";
-import { JoinTable } from "../kernels/joinTable.js";
+import { JoinTable } from "../kernels/joins/joinTable.js";
 import type { RowsBuild, Step } from "../task/protocol.js";
 import { eachBatch } from "./buildRows.js";
 import { type BuildColumn, buildColumns } from "./joinCodes.js";

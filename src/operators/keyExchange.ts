@@ -2,7 +2,7 @@ import { type Batch, type Column, rowCount } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { BlockFileWriter } from "../exchange/blockFile.js";
 import { placeColumn } from "../exchange/placedReader.js";
-import { KeyedRows } from "../kernels/keyedRows.js";
+import { KeyedRows } from "../kernels/groups/keyedRows.js";
 import { forceSpill } from "../runtime/forceSpill.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten, Step } from "../task/protocol.js";

@@ -3,9 +3,9 @@ import { type Batch, type Column, rowCount } from "../batch/column.js";
 import { compactBatch, everyRow } from "../batch/gather.js";
 import { columnReader } from "../batch/reader.js";
 import { toUser } from "../functions/border.js";
-import { failureOf, type RowFailureData } from "../kernels/compileFailure.js";
+import { failureOf, type RowFailureData } from "../kernels/expressions/compileFailure.js";
 import { ColumnFailure, fieldValue } from "../kernels/rows.js";
-import type { UserFunction } from "../kernels/userFunction.js";
+import type { UserFunction } from "../kernels/expressions/userFunction.js";
 import { type DataType, type Field, type Schema, valueForm } from "../schema/types.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
 

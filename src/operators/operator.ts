@@ -2,7 +2,7 @@ import type { KeyedPart } from "../exchange/keyedReader.js";
 import type { Batch } from "../batch/column.js";
 import type { HoldingBudget } from "../exchange/heldFiles.js";
 import type { CheckTally, FileWritten, RowsBeside } from "../task/protocol.js";
-import type { RowFailureData } from "../kernels/compileFailure.js";
+import type { RowFailureData } from "../kernels/expressions/compileFailure.js";
 
 /** What an operator has done so far. `rowsIn` is `rowsOut + filtered + rejected` for every step that works row by row. */
 export interface OperatorCounts {

@@ -1,5 +1,5 @@
 import { type Batch, rowCount } from "../batch/column.js";
-import type { PartialAggregation } from "../kernels/aggregate.js";
+import type { PartialAggregation } from "../kernels/groups/aggregate.js";
 import { forceSpill } from "../runtime/forceSpill.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
 

@@ -1,7 +1,7 @@
 import type { Batch, Column } from "../batch/column.js";
 import { required } from "../common/assert.js";
-import { giveGroupKernels, takeGroupKernels } from "../kernels/groupMemory.js";
-import { JoinTable } from "../kernels/joinTable.js";
+import { giveGroupKernels, takeGroupKernels } from "../kernels/groups/groupMemory.js";
+import { JoinTable } from "../kernels/joins/joinTable.js";
 import type { Schema } from "../schema/types.js";
 import type { Step } from "../task/protocol.js";
 import { concatColumns } from "./joinColumns.js";

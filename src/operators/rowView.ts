@@ -4,7 +4,7 @@ import { TextView } from "../batch/text.js";
 import { internalError } from "../common/errors.js";
 import type { FunctionRef } from "../expr/nodes.js";
 import { toUser } from "../functions/border.js";
-import { compileText, Scope } from "../kernels/codegenScope.js";
+import { compileText, Scope } from "../kernels/expressions/codegenScope.js";
 import { type Field, type Schema, type Value, valueForm } from "../schema/types.js";
 
 /**

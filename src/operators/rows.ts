@@ -1,5 +1,5 @@
 import { type Batch, rowCount } from "../batch/column.js";
-import type { RowsKernel } from "../kernels/compileKernel.js";
+import type { RowsKernel } from "../kernels/expressions/compileKernel.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
 
 /** Filters and projections: one generated loop. */

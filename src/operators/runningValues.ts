@@ -1,7 +1,7 @@
 import { internalError } from "../common/errors.js";
 import type { SortedCursor } from "../exchange/sortedCursor.js";
 import { compareValues } from "../functions/compare.js";
-import { ExactSum } from "../kernels/exactSum.js";
+import { ExactSum } from "../kernels/groups/exactSum.js";
 import type { Value } from "../schema/types.js";
 import { intoInt64 } from "./windowValues.js";
 

@@ -1,6 +1,6 @@
 import { type Batch, rowCount } from "../batch/column.js";
 import { required } from "../common/assert.js";
-import { hashRows } from "../kernels/hash.js";
+import { hashRows } from "../kernels/groups/hash.js";
 import type { Step } from "../task/protocol.js";
 import { noCounts, type Operator } from "./operator.js";
 

@@ -1,8 +1,8 @@
 import { type Batch, type Column, rowCount } from "../batch/column.js";
 import { BlockFileWriter } from "../exchange/blockFile.js";
 import type { Bound } from "../expr/nodes.js";
-import { compileRows } from "../kernels/compile.js";
-import type { RowsKernel } from "../kernels/compileKernel.js";
+import { compileRows } from "../kernels/expressions/compile.js";
+import type { RowsKernel } from "../kernels/expressions/compileKernel.js";
 import { SortBuffer } from "../kernels/sortBuffer.js";
 import { forceSpill } from "../runtime/forceSpill.js";
 import type { Schema } from "../schema/types.js";

@@ -11,7 +11,7 @@ import { SortedCursor } from "../exchange/sortedCursor.js";
 import { SortedFiles } from "../exchange/sortedFiles.js";
 import { compareValues } from "../functions/compare.js";
 import { ascendingKey } from "../kernels/sortBuffer.js";
-import { WordGroupTable } from "../kernels/groupTable.js";
+import { WordGroupTable } from "../kernels/groups/groupTable.js";
 import { type Field, type Schema, types, type Value } from "../schema/types.js";
 import type { FileWritten } from "../task/protocol.js";
 import { type Grouping, orderColumns, orderKeys } from "./groupedBuckets.js";

@@ -1,8 +1,8 @@
 import type { Coded } from "../batch/coded.js";
 import type { Batch, BytesColumn, Column } from "../batch/column.js";
 import { gatherColumn } from "../batch/gather.js";
-import type { RowsKernel } from "../kernels/compileKernel.js";
-import { WordGroupTable } from "../kernels/groupTable.js";
+import type { RowsKernel } from "../kernels/expressions/compileKernel.js";
+import { WordGroupTable } from "../kernels/groups/groupTable.js";
 import type { Field } from "../schema/types.js";
 
 /** Different texts that are remembered, different results, and bytes of these. */

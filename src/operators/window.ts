@@ -1,7 +1,7 @@
 import type { Column } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
-import type { GroupedOrder } from "../kernels/groupedRows.js";
+import type { GroupedOrder } from "../kernels/groups/groupedRows.js";
 import type { WindowCall } from "../plan/bound.js";
 import { type Schema, types } from "../schema/types.js";
 import type { FileWritten, Step } from "../task/protocol.js";

@@ -1,4 +1,4 @@
-import type { GroupedOrder } from "../kernels/groupedRows.js";
+import type { GroupedOrder } from "../kernels/groups/groupedRows.js";
 import type { WindowFrame } from "../plan/nodes.js";
 
 /** A value over rows that come and go at the ends of a frame. */

@@ -3,7 +3,7 @@ import type { Column } from "../batch/column.js";
 import { gatherColumn } from "../batch/gather.js";
 import { columnReader } from "../batch/reader.js";
 import { compareBytes, compareNumbers, compareValues } from "../functions/compare.js";
-import type { GroupedOrder } from "../kernels/groupedRows.js";
+import type { GroupedOrder } from "../kernels/groups/groupedRows.js";
 import { concatColumns } from "./joinColumns.js";
 import type { FrameColumn } from "./windowValues.js";
 

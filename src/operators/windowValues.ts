@@ -1,6 +1,6 @@
 import type { Column, FixedColumn } from "../batch/column.js";
 import { dataError, internalError } from "../common/errors.js";
-import { ExactSum } from "../kernels/exactSum.js";
+import { ExactSum } from "../kernels/groups/exactSum.js";
 import { isFloat, types } from "../schema/types.js";
 import type { FrameValue } from "./windowFrames.js";
 

@@ -1,7 +1,7 @@
 import { layoutOf } from "../batch/builder.js";
 import type { BoundAggregate, BoundNamed } from "../expr/nodes.js";
 import { aggregateFunction } from "../functions/registry.js";
-import { formSchema, type Grouping, sortedSchema, stateTypes } from "../kernels/groupForms.js";
+import { formSchema, type Grouping, sortedSchema, stateTypes } from "../kernels/groups/groupForms.js";
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
 import type { Field, Schema } from "../schema/types.js";
 import type { Step } from "../task/protocol.js";

@@ -2,7 +2,7 @@ import { required } from "../common/assert.js";
 import type { Bound, BoundAggregate, BoundNamed } from "../expr/nodes.js";
 import { columnOf, remapColumns } from "../expr/walk.js";
 import { aggregateFunction } from "../functions/registry.js";
-import { stateTypes } from "../kernels/groupForms.js";
+import { stateTypes } from "../kernels/groups/groupForms.js";
 import { topological, withInputs } from "../optimize/rewrite.js";
 import { type BoundNode, boundInputs, type JoinOutput } from "../plan/bound.js";
 import type { Field } from "../schema/types.js";

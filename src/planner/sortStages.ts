@@ -1,6 +1,6 @@
 import { layoutOf } from "../batch/builder.js";
 import { fitsBlocks } from "../exchange/codec.js";
-import { sortedSchema } from "../kernels/groupForms.js";
+import { sortedSchema } from "../kernels/groups/groupForms.js";
 import { isFallible } from "../functions/bind.js";
 import type { BoundNode } from "../plan/bound.js";
 import type { Step } from "../task/protocol.js";

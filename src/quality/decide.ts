@@ -1,6 +1,6 @@
 import { required } from "../common/assert.js";
 import { MillraceError } from "../common/errors.js";
-import { unpacked } from "../kernels/packedValues.js";
+import { unpacked } from "../kernels/groups/packedValues.js";
 import type { CheckQuery } from "../plan/checkQueries.js";
 import { type CheckSpec, type Drift, hasVerdict, tallied } from "../plan/checkSpec.js";
 import { mergeTallies, mostFrequent, type ValueTally } from "../runtime/valueTally.js";

@@ -1,5 +1,5 @@
 import type { FixedValues } from "../../batch/column.js";
-import { bytesOf } from "../../kernels/groupMemory.js";
+import { bytesOf } from "../../kernels/groups/groupMemory.js";
 import { type DataType, isInteger } from "../../schema/types.js";
 import { plainTexts } from "./parquetFlatTexts.js";
 import { decodeHybrid } from "./parquetRle.js";

@@ -3,25 +3,25 @@ import { doubleRoom } from "./double";
 
 export { powersOfFive } from "./double";
 export * from "./text";
-export * from "./csv";
-export * from "./columns";
-export * from "./textColumns";
-export * from "./infer";
-export * from "./rejects";
-export { jsonLines, jsonMemoBytes, jsonReset, jsonRows } from "./jsonLines";
-export { jsonMarks } from "./jsonNumbers";
-export * from "./jsonColumns";
-export * from "./snappy";
-export { writeLines } from "./lines";
-export { doubleText } from "./lineDoubles";
-export * from "./join";
-export * from "./joinWords";
-export * from "./parquetDelta";
-export * from "./parquetRows";
-export * from "./parquetBounds";
-export * from "./parquetDictionary";
-export * from "./parquetPack";
-export * from "./group";
+export * from "./csv/csv";
+export * from "./csv/columns";
+export * from "./csv/textColumns";
+export * from "./csv/infer";
+export * from "./csv/rejects";
+export { jsonLines, jsonMemoBytes, jsonReset, jsonRows } from "./json/jsonLines";
+export { jsonMarks } from "./json/jsonNumbers";
+export * from "./json/jsonColumns";
+export * from "./parquet/snappy";
+export { writeLines } from "./lines/lines";
+export { doubleText } from "./lines/lineDoubles";
+export * from "./joins/join";
+export * from "./joins/joinWords";
+export * from "./parquet/parquetDelta";
+export * from "./parquet/parquetRows";
+export * from "./parquet/parquetBounds";
+export * from "./parquet/parquetDictionary";
+export * from "./parquet/parquetPack";
+export * from "./groups/group";
 export {
   bucketPlaces,
   orderOfPlaces,
@@ -31,14 +31,14 @@ export {
   permuteFixed,
   permuteBytes,
   appendTexts,
-} from "./groupOrder";
-export { orderedKeys, placedKeys } from "./orderedKeys";
-export { sortKeys } from "./sortRuns";
-export * from "./groupSort";
-export * from "./groupFront";
-export * from "./aggregate";
+} from "./groups/groupOrder";
+export { orderedKeys, placedKeys } from "./groups/orderedKeys";
+export { sortKeys } from "./sorts/sortRuns";
+export * from "./groups/groupSort";
+export * from "./groups/groupFront";
+export * from "./groups/aggregate";
 export * from "./masks";
-export * from "./tally";
+export * from "./groups/tally";
 
 /** First byte after the module's own static data and tables. */
 export function heapBase(): usize {

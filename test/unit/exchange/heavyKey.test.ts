@@ -8,7 +8,7 @@ import { BlockFileWriter } from "../../../src/exchange/blockFile.js";
 import { columnParts } from "../../../src/exchange/blockParts.js";
 import { heavyKey } from "../../../src/exchange/heavyKey.js";
 import type { BoundNamed } from "../../../src/expr/nodes.js";
-import { WordGroupTable } from "../../../src/kernels/groupTable.js";
+import { WordGroupTable } from "../../../src/kernels/groups/groupTable.js";
 import { type Schema, types } from "../../../src/schema/types.js";
 import { textColumn } from "../../support/columns.js";
 

@@ -6,7 +6,7 @@ import { MillraceError } from "../../../src/common/errors.js";
 import { someBound } from "../../../src/expr/walk.js";
 import { bindExpr, isFallible } from "../../../src/functions/bind.js";
 import { RowFailure } from "../../../src/functions/definition.js";
-import { interpret } from "../../../src/kernels/interpret.js";
+import { interpret } from "../../../src/kernels/expressions/interpret.js";
 import { types, type Schema, type Value } from "../../../src/schema/types.js";
 import { boundSql, connect, evaluateSql, makeTable, sameValue } from "./oracle.js";
 import { interesting } from "./values.js";

@@ -4,7 +4,7 @@ import type { Expr } from "../../../src/expr/nodes.js";
 import { bindExpr } from "../../../src/functions/bind.js";
 import { type CallTypes, type EmitContext, RowFailure } from "../../../src/functions/definition.js";
 import { scalarFunction, scalarNames } from "../../../src/functions/registry.js";
-import { interpret } from "../../../src/kernels/interpret.js";
+import { interpret } from "../../../src/kernels/expressions/interpret.js";
 import { typeName, type Value } from "../../../src/schema/types.js";
 import { boundSql, connect, evaluateSql, makeTable, sameValue } from "./oracle.js";
 import { type ScalarCase, scalarCases } from "./scalar-cases.js";

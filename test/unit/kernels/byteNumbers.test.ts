@@ -9,7 +9,7 @@ import {
   writeFloat,
   writeTimestamp,
   writeWhole,
-} from "../../../src/kernels/byteNumbers.js";
+} from "../../../src/kernels/expressions/byteNumbers.js";
 import { threadKernels } from "../../../src/kernels/wasm.js";
 
 /** What is appended for each value, in one sink that has to grow. */

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { translatePattern } from "../../../src/functions/pattern.js";
-import { bytePattern, sliceMatches } from "../../../src/kernels/bytePattern.js";
-import { ByteSet } from "../../../src/kernels/byteSet.js";
+import { bytePattern, sliceMatches } from "../../../src/kernels/expressions/bytePattern.js";
+import { ByteSet } from "../../../src/kernels/expressions/byteSet.js";
 
 const undecided = 2;
 

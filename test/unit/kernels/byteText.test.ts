@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { TextSink } from "../../../src/batch/text.js";
 import { codePoints, like, lower, padTo, reverse, substring, upper } from "../../../src/functions/characters.js";
-import { lowerSlice, sliceIlike, upperSlice } from "../../../src/kernels/byteCase.js";
-import { padSlice, repeatSlice, reverseSlice } from "../../../src/kernels/byteShape.js";
+import { lowerSlice, sliceIlike, upperSlice } from "../../../src/kernels/expressions/byteCase.js";
+import { padSlice, repeatSlice, reverseSlice } from "../../../src/kernels/expressions/byteShape.js";
 import {
   placeOfPoint,
   slicePoints,
@@ -11,7 +11,7 @@ import {
   substringTo,
   trimmedEnd,
   trimmedStart,
-} from "../../../src/kernels/byteText.js";
+} from "../../../src/kernels/expressions/byteText.js";
 
 const points = Array.from({ length: 0x110000 }, (_, point) => point).filter((point) => point < 0xd800 || point > 0xdfff);
 const text = fc.string({

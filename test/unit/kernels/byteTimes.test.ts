@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { TextSink } from "../../../src/batch/text.js";
 import { timeWriter } from "../../../src/functions/time-format.js";
-import { timeByFormat } from "../../../src/kernels/byteTimes.js";
+import { timeByFormat } from "../../../src/kernels/expressions/byteTimes.js";
 
 const specifiers = [..."aAwudbBmyYHIpMSfgnjUWVG", "-d", "-m", "-y", "-H", "-I", "-M", "-S", "-j"].map((one) => `%${one}`);
 const format = fc.array(fc.constantFrom(...specifiers, "%%", "-", "/é ", "T")).map((parts) => parts.join(""));

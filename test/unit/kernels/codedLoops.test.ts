@@ -3,8 +3,8 @@ import { codedColumn, codesOf, textColumn } from "../../../src/batch/coded.js";
 import type { Batch, Column } from "../../../src/batch/column.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import type { Bound } from "../../../src/expr/nodes.js";
-import { compileRows } from "../../../src/kernels/compile.js";
-import { factoryOf } from "../../../src/kernels/codeCache.js";
+import { compileRows } from "../../../src/kernels/expressions/compile.js";
+import { factoryOf } from "../../../src/kernels/expressions/codeCache.js";
 import { type Schema, types } from "../../../src/schema/types.js";
 import type { RowOp } from "../../../src/task/protocol.js";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ExactSum } from "../../../src/kernels/exactSum.js";
+import { ExactSum } from "../../../src/kernels/groups/exactSum.js";
 
 /** A finite double as a fraction over 2^1074, by its digits in base 2. */
 function units(value: number): bigint {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { JoinTable } from "../../../src/kernels/joinTable.js";
+import { JoinTable } from "../../../src/kernels/joins/joinTable.js";
 import { textColumn } from "../../support/columns.js";
 
 type Key = string | null;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
 import { columnReader } from "../../../src/batch/reader.js";
-import { accumulatorFor } from "../../../src/kernels/aggregateTable.js";
+import { accumulatorFor } from "../../../src/kernels/groups/aggregateTable.js";
 import { types, type Value } from "../../../src/schema/types.js";
 import { arbitraryOf, everyType } from "../batch/values.js";
 

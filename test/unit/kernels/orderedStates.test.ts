@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
 import type { Column } from "../../../src/batch/column.js";
 import { columnReader } from "../../../src/batch/reader.js";
-import { accumulatorFor } from "../../../src/kernels/aggregateTable.js";
-import { WordGroupTable } from "../../../src/kernels/groupTable.js";
+import { accumulatorFor } from "../../../src/kernels/groups/aggregateTable.js";
+import { WordGroupTable } from "../../../src/kernels/groups/groupTable.js";
 import { KernelViews } from "../../../src/kernels/kernelViews.js";
 import { type DataType, types, type Value } from "../../../src/schema/types.js";
 

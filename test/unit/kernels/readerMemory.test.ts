@@ -3,8 +3,8 @@ import type { Batch, BytesColumn, Column, FixedColumn } from "../../../src/batch
 import { columnReader } from "../../../src/batch/reader.js";
 import type { Bound, BoundAggregate } from "../../../src/expr/nodes.js";
 import { aggregateFunction } from "../../../src/functions/registry.js";
-import { compilePartialAggregate } from "../../../src/kernels/aggregate.js";
-import { WordGroupTable } from "../../../src/kernels/groupTable.js";
+import { compilePartialAggregate } from "../../../src/kernels/groups/aggregate.js";
+import { WordGroupTable } from "../../../src/kernels/groups/groupTable.js";
 import { KernelViews } from "../../../src/kernels/kernelViews.js";
 import { giveReaderKernels, takeReaderKernels } from "../../../src/kernels/taskKernels.js";
 import { createKernels, type Kernels, kernelsOf } from "../../../src/kernels/wasm.js";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { textColumn } from "../../../src/batch/coded.js";
 import type { Column } from "../../../src/batch/column.js";
-import { WordGroupTable } from "../../../src/kernels/groupTable.js";
+import { WordGroupTable } from "../../../src/kernels/groups/groupTable.js";
 import { type BucketedRows, RowBuckets } from "../../../src/kernels/rowBuckets.js";
 import { shareReaderKernels } from "../../../src/kernels/taskKernels.js";
 import type { ColumnParts } from "../../../src/kernels/valueBuffer.js";

@@ -4,8 +4,8 @@ import type { Batch, Column } from "../../../src/batch/column.js";
 import type { Bound } from "../../../src/expr/nodes.js";
 import { bindExpr } from "../../../src/functions/bind.js";
 import type { Expr, LiteralValue } from "../../../src/expr/nodes.js";
-import { maskOf } from "../../../src/kernels/maskProgram.js";
-import { RowMasks } from "../../../src/kernels/rowMasks.js";
+import { maskOf } from "../../../src/kernels/expressions/maskProgram.js";
+import { RowMasks } from "../../../src/kernels/expressions/rowMasks.js";
 import { giveReaderKernels, takeReaderKernels } from "../../../src/kernels/taskKernels.js";
 import { type DataType, type Schema, types } from "../../../src/schema/types.js";
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
 import type { Column } from "../../../src/batch/column.js";
 import { compareValues } from "../../../src/functions/compare.js";
-import { canPack } from "../../../src/kernels/groupKeys.js";
+import { canPack } from "../../../src/kernels/groups/groupKeys.js";
 import { type OrderKey, SortBuffer } from "../../../src/kernels/sortBuffer.js";
 import type { ColumnParts } from "../../../src/kernels/valueBuffer.js";
 import { type DataType, types, type Value } from "../../../src/schema/types.js";

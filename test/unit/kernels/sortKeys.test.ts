@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { padding, type GroupKernels } from "../../../src/kernels/groupKernels.js";
-import { giveGroupKernels, Region, takeGroupKernels } from "../../../src/kernels/groupMemory.js";
+import { padding, type GroupKernels } from "../../../src/kernels/groups/groupKernels.js";
+import { giveGroupKernels, Region, takeGroupKernels } from "../../../src/kernels/groups/groupMemory.js";
 
 /** Row numbers in the order of their byte strings, as the kernel finds it. */
 function sorted(strings: readonly Buffer[]): number[] {

@@ -4,7 +4,7 @@ import type { Batch, Column } from "../../../src/batch/column.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import { structColumn } from "../../../src/batch/structs.js";
 import type { Bound } from "../../../src/expr/nodes.js";
-import { compileRows } from "../../../src/kernels/compile.js";
+import { compileRows } from "../../../src/kernels/expressions/compile.js";
 import { type DataType, parseType, type Schema, types, type Value } from "../../../src/schema/types.js";
 import type { RowOp } from "../../../src/task/protocol.js";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { GroupTable } from "../../../src/kernels/hashTable.js";
+import { GroupTable } from "../../../src/kernels/groups/hashTable.js";
 import { textColumn } from "../../support/columns.js";
 
 /** Texts that differ from each other by one byte, by their length, or by zeros at their end. */

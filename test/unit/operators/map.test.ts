@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Batch } from "../../../src/batch/column.js";
 import type { FunctionRef } from "../../../src/expr/nodes.js";
-import { rowUse } from "../../../src/kernels/rowUse.js";
+import { rowUse } from "../../../src/kernels/expressions/rowUse.js";
 import { batchToRows } from "../../../src/kernels/rows.js";
 import { createMapOperator } from "../../../src/operators/mapRows.js";
 import { type Schema, types } from "../../../src/schema/types.js";

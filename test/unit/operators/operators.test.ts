@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
 import { type Batch, rowCount } from "../../../src/batch/column.js";
 import type { Bound, FunctionRef } from "../../../src/expr/nodes.js";
-import type { RowFailureData } from "../../../src/kernels/compileFailure.js";
+import type { RowFailureData } from "../../../src/kernels/expressions/compileFailure.js";
 import { batchToRows } from "../../../src/kernels/rows.js";
 import { createOperator, type OperatorStep } from "../../../src/operators/createOperator.js";
 import type { Operator } from "../../../src/operators/operator.js";

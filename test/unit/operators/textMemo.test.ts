@@ -5,7 +5,7 @@ import { codedColumn } from "../../../src/batch/coded.js";
 import type { Batch, BytesColumn, Column } from "../../../src/batch/column.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import type { Bound } from "../../../src/expr/nodes.js";
-import type { RowsKernel } from "../../../src/kernels/compileKernel.js";
+import type { RowsKernel } from "../../../src/kernels/expressions/compileKernel.js";
 import { rowsKernel, type RowsStep } from "../../../src/operators/codedRows.js";
 import { shipFunction } from "../../../src/plan/capture.js";
 import { type Schema, types, type Value } from "../../../src/schema/types.js";

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
 import type { Batch, Column } from "../../../src/batch/column.js";
 import { compareValues } from "../../../src/functions/compare.js";
-import { canPack } from "../../../src/kernels/groupKeys.js";
+import { canPack } from "../../../src/kernels/groups/groupKeys.js";
 import { batchToRows } from "../../../src/kernels/rows.js";
 import { TopRowsOperator } from "../../../src/operators/topRows.js";
 import { type DataType, type Schema, types, type Value } from "../../../src/schema/types.js";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MillraceError } from "../../../src/common/errors.js";
 import type { FunctionRef } from "../../../src/expr/nodes.js";
-import { loadFunction } from "../../../src/kernels/userFunction.js";
+import { loadFunction } from "../../../src/kernels/expressions/userFunction.js";
 import { shipFunction } from "../../../src/plan/capture.js";
 import { col } from "../../../src/plan/expressions.js";
 import { read } from "../../../src/plan/read.js";

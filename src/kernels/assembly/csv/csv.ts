@@ -1,0 +1,445 @@
+// The structural index of a CSV block. A block begins at a record's first byte.
+//
+// Output of every indexer: `seps`, the positions (u32, relative to the block) of the separators that end a field, and `lines`, the
+// ordinal in `seps` of each separator that ends a record. The entry before `seps` holds 0xffffffff, so that field f of the record
+// whose first separator has ordinal k is always [seps[k + f - 1] + 1, seps[k + f]).
+import { equalMask } from "../simd";
+
+// Layout of the answer (u32 each).
+const SEPS: usize = 0; // separators written
+const LINES: usize = 4; // records ended
+const ANOMALY: usize = 8; // 1: quotes stand where only the exact indexer knows what they mean
+const INSIDE: usize = 12; // 1: the block ends inside quotes
+const MARKS: usize = 16; // marked records
+const INNER: usize = 20; // 1: quotes may hold a line end
+const WIDE: usize = 24; // 1: a byte may have its high bit set
+
+const MARK_UNCLOSED: u32 = 1;
+const MARK_STRAY: u32 = 2;
+const MARK_LINE_END: u32 = 3;
+/** Added by the caller to the kind of records that belong to the one with a quote too many before them. */
+const MARK_REGION: u32 = 128;
+
+/** Stores the places of the lowest four bits; answers the others. */
+@inline
+function four(mask: u64, base: u32, out: usize): u64 {
+  let m = mask;
+  store<u32>(out, base + <u32>ctz(m));
+  m &= m - 1;
+  store<u32>(out, base + <u32>ctz(m), 4);
+  m &= m - 1;
+  store<u32>(out, base + <u32>ctz(m), 8);
+  m &= m - 1;
+  store<u32>(out, base + <u32>ctz(m), 12);
+  return m & (m - 1);
+}
+
+@inline
+function flatten(mask: u64, base: u32, out: usize): usize {
+  const n = <usize>popcnt(mask);
+  let m = four(four(mask, base, out), base, out + 16);
+  // Eight at once, whether they are there or not, spare a branch that nobody could predict.
+  for (let o = out + 32; m; o += 16) m = four(m, base, o);
+  return out + (n << 2);
+}
+
+@inline
+function prefixXor(mask: u64): u64 {
+  let x = mask;
+  x ^= x << 1;
+  x ^= x << 2;
+  x ^= x << 4;
+  x ^= x << 8;
+  x ^= x << 16;
+  x ^= x << 32;
+  return x;
+}
+
+@inline
+function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: u32, newline: u32, quote: u32, quoted: bool, listed: bool, answer: usize): void {
+  const d = i8x16.splat(<u8>delimiter);
+  const b = i8x16.splat(<u8>newline);
+  const q = i8x16.splat(<u8>quote);
+  const r = i8x16.splat(13);
+  let o = seps;
+  let l = lines;
+  let inside: u64 = 0; // all ones while inside quotes
+  let border: u64 = 1; // bit 0: a quote at the next byte may open a field
+  let closed: u64 = 0; // bit 0: the byte before was a closing quote
+  let closedCr: u64 = 0; // bit 0: the two bytes before were a closing quote and CR
+  let bad: u64 = 0;
+  let ended: u64 = 0;
+  let inner: u64 = 0;
+  let wide = i8x16.splat(0);
+  for (let i: u32 = 0; i < len; i += 64) {
+    const p = base + i;
+    const v0 = v128.load(p);
+    const v1 = v128.load(p, 16);
+    const v2 = v128.load(p, 32);
+    const v3 = v128.load(p, 48);
+    wide = v128.or(wide, v128.or(v128.or(v0, v1), v128.or(v2, v3)));
+    let nm = equalMask(v0, v1, v2, v3, b);
+    let m = equalMask(v0, v1, v2, v3, d) | nm;
+    let live: u64 = ~0;
+    if (len - i < 64) {
+      live = ((<u64>1) << (len - i)) - 1;
+      nm &= live;
+      m &= live;
+    }
+    if (quoted) {
+      const q0 = i8x16.eq(v0, q);
+      const q1 = i8x16.eq(v1, q);
+      const q2 = i8x16.eq(v2, q);
+      const q3 = i8x16.eq(v3, q);
+      const any = v128.any_true(v128.or(v128.or(q0, q1), v128.or(q2, q3)));
+      if (any || (inside | closed | closedCr) != 0) {
+        const qm =
+          (<u64>i8x16.bitmask(q0) |
+            ((<u64>i8x16.bitmask(q1)) << 16) |
+            ((<u64>i8x16.bitmask(q2)) << 32) |
+            ((<u64>i8x16.bitmask(q3)) << 48)) &
+          live;
+        const x = prefixXor(qm) ^ inside;
+        const sep = m | qm;
+        const close = qm & ~x;
+        bad |= qm & x & ~((sep << 1) | border);
+        const after = ((close << 1) | closed) & live;
+        const afterCr = after & equalMask(v0, v1, v2, v3, r) & ~sep;
+        bad |= after & ~(sep | afterCr);
+        bad |= ((afterCr << 1) | closedCr) & live & ~nm;
+        inside = <u64>(<i64>x >> 63);
+        closed = close >> 63;
+        closedCr = afterCr >> 63;
+        border = sep >> 63;
+        m &= ~x;
+        inner |= nm & x;
+        nm &= ~x;
+      } else {
+        border = m >> 63;
+      }
+    }
+    const ordinal = <u32>((o - seps) >> 2);
+    o = flatten(m, i, o);
+    if (!listed) {
+      ended += popcnt(nm);
+      continue;
+    }
+    while (nm) {
+      const low = nm & (0 - nm);
+      store<u32>(l, ordinal + <u32>popcnt(m & (low - 1)));
+      l += 4;
+      nm ^= low;
+    }
+  }
+  store<u32>(answer, <u32>((o - seps) >> 2), SEPS);
+  store<u32>(answer, listed ? <u32>((l - lines) >> 2) : <u32>ended, LINES);
+  store<u32>(answer, <u32>(bad != 0), ANOMALY);
+  store<u32>(answer, <u32>(inside != 0), INSIDE);
+  store<u32>(answer, 0, MARKS);
+  store<u32>(answer, <u32>(inner != 0), INNER);
+  store<u32>(answer, <u32>(i8x16.bitmask(wide) != 0), WIDE);
+}
+
+/**
+ * Indexes a block in which a quote doubled inside quotes is the only escape. Where `lines` is 0, line ends are counted and not listed. 64 readable
+ * bytes must follow the block.
+ */
+export function indexQuoted(
+  base: usize,
+  len: u32,
+  seps: usize,
+  lines: usize,
+  delimiter: u32,
+  newline: u32,
+  quote: u32,
+  answer: usize,
+): void {
+  if (lines == 0) indexLoop(base, len, seps, lines, delimiter, newline, quote, true, false, answer);
+  else indexLoop(base, len, seps, lines, delimiter, newline, quote, true, true, answer);
+}
+
+/** As `indexQuoted`, for a dialect without quotes. */
+export function indexPlain(base: usize, len: u32, seps: usize, lines: usize, delimiter: u32, newline: u32, answer: usize): void {
+  if (lines == 0) indexLoop(base, len, seps, lines, delimiter, newline, 0, false, false, answer);
+  else indexLoop(base, len, seps, lines, delimiter, newline, 0, false, true, answer);
+}
+
+/** Position after the closing quote of the field that opens at `at`, or 0 when it is not closed before `len`. */
+@inline
+function closingQuote(base: usize, at: u32, len: u32, quote: i32, escape: i32): u32 {
+  let p = at + 1;
+  while (p < len) {
+    const c = <i32>load<u8>(base + p);
+    if (c == escape && p + 1 < len) {
+      const next = <i32>load<u8>(base + p + 1);
+      if (next == quote || (next == escape && escape != quote)) {
+        p += 2;
+        continue;
+      }
+    }
+    if (c == quote) return p + 1;
+    p++;
+  }
+  return 0;
+}
+
+@inline
+function holdsByte(base: usize, from: u32, to: u32, byte: i32): bool {
+  for (let p = from; p < to; p++) if (<i32>load<u8>(base + p) == byte) return true;
+  return false;
+}
+
+/**
+ * 1 when a line end of the other kind stands in the block: a CR that no LF follows where `newline` is LF, an LF where it is CR. The last
+ * byte of the block is left out. 64 readable bytes must follow the block.
+ */
+export function hasOtherLineEnd(base: usize, len: u32, newline: i32): u32 {
+  const other = i8x16.splat(<u8>(newline == 10 ? 13 : 10));
+  const b = i8x16.splat(<u8>newline);
+  const last: u32 = len == 0 ? 0 : len - 1;
+  for (let i: u32 = 0; i < last; i += 16) {
+    let m = i8x16.bitmask(i8x16.eq(v128.load(base + i), other));
+    if (newline == 10) m &= ~i8x16.bitmask(i8x16.eq(v128.load(base + i + 1), b));
+    if (last - i < 16) m &= (1 << (last - i)) - 1;
+    if (m != 0) return 1;
+  }
+  return 0;
+}
+
+/**
+ * Indexes any block byte by byte. `quote`, `escape`, `comment` are -1 where the dialect has none. Marked records go to `marks` as pairs
+ * (first byte, kind), in order. A quoted field that nothing closes, or that holds a line end and is followed by text, was opened by a
+ * quote too many: its record ends with the line in which it opens. `last`: the block ends with the file, so that a quote which is not
+ * closed in it never is.
+ *
+ * With `strict`, a stray quote behind a quoted field that holds a line end says that this field was opened by a quote too many.
+ */
+export function indexExact(
+  base: usize,
+  len: u32,
+  seps: usize,
+  lines: usize,
+  marks: usize,
+  delimiter: i32,
+  newline: i32,
+  quote: i32,
+  escape: i32,
+  comment: i32,
+  strict: u32,
+  last: u32,
+  answer: usize,
+): void {
+  let o = seps;
+  let l = lines;
+  let mk = marks;
+  let p: u32 = 0;
+  let open: u32 = 0;
+  while (p < len) {
+    const start = p;
+    const first = o;
+    let over: u32 = 0; // 1 more than where the first quoted field opens that holds a line end
+    let stray = false;
+    let ended = false;
+    let unclosed = false;
+    let opened: u32 = 0;
+    let decided = false;
+    let lineEnd = false;
+    if (comment >= 0 && <i32>load<u8>(base + p) == comment) {
+      while (p < len && <i32>load<u8>(base + p) != newline) p++;
+      ended = p < len;
+    } else {
+      while (true) {
+        let c = p < len ? <i32>load<u8>(base + p) : -2;
+        if (quote >= 0 && c == quote) {
+          const after = closingQuote(base, p, len, quote, escape);
+          opened = p;
+          if (after == 0) {
+            unclosed = true;
+            decided = last != 0;
+            break;
+          }
+          p = after;
+          c = p < len ? <i32>load<u8>(base + p) : -2;
+          const crBeforeEnd = c == 13 && p + 1 < len && <i32>load<u8>(base + p + 1) == newline;
+          if (c != -2 && c != delimiter && c != newline && !crBeforeEnd) {
+            // Whether a CR at the block's end belongs to the line end is known when the block goes on.
+            if (c == 13 && p + 1 >= len) break;
+            if (holdsByte(base, opened, p, newline)) {
+              unclosed = true;
+              decided = true;
+              break;
+            }
+            stray = true;
+          } else if (strict != 0 && over == 0 && holdsByte(base, opened, p, newline)) over = opened + 1;
+        }
+        while (p < len) {
+          c = <i32>load<u8>(base + p);
+          if (c == delimiter || c == newline) break;
+          if (c == quote) stray = true;
+          else if (c == 13 ? p + 1 < len && <i32>load<u8>(base + p + 1) != newline : c == 10) lineEnd = true;
+          p++;
+        }
+        if (p >= len) break;
+        if (c == newline) {
+          ended = true;
+          break;
+        }
+        store<u32>(o, p);
+        o += 4;
+        p++;
+      }
+    }
+    if (stray && ended && over != 0) {
+      // Its quotes are out of step from there on.
+      unclosed = true;
+      decided = true;
+      opened = over - 1;
+    }
+    if (decided) {
+      o = first;
+      p = opened;
+      while (p < len && <i32>load<u8>(base + p) != newline) p++;
+      ended = p < len;
+      store<u32>(mk, start);
+      store<u32>(mk, MARK_UNCLOSED, 4);
+      mk += 8;
+    } else if (strict != 0 && ended && (stray || lineEnd)) {
+      store<u32>(mk, start);
+      store<u32>(mk, stray ? MARK_STRAY : MARK_LINE_END, 4);
+      mk += 8;
+    }
+    if (!ended) {
+      o = first;
+      p = start;
+      open = <u32>unclosed;
+      break;
+    }
+    store<u32>(l, <u32>((o - seps) >> 2));
+    l += 4;
+    store<u32>(o, p);
+    o += 4;
+    p++;
+  }
+  store<u32>(answer, <u32>((o - seps) >> 2), SEPS);
+  store<u32>(answer, <u32>((l - lines) >> 2), LINES);
+  store<u32>(answer, 0, ANOMALY);
+  store<u32>(answer, open, INSIDE);
+  store<u32>(answer, <u32>((mk - marks) >> 3), MARKS);
+  store<u32>(answer, 1, INNER);
+  store<u32>(answer, 1, WIDE);
+}
+
+/** 1 where each of `lineCount` records, as many as the block has line ends, has `fields` fields. */
+export function isEven(base: usize, seps: usize, lineCount: u32, fields: u32, newline: i32): u32 {
+  const step = <usize>fields << 2;
+  let at = seps + step - 4;
+  let wrong: i32 = 0;
+  for (let i: u32 = 0; i < lineCount; i++) {
+    wrong |= <i32>load<u8>(base + <usize>load<u32>(at)) ^ newline;
+    at += step;
+  }
+  return <u32>(wrong == 0);
+}
+
+/** Lists the line ends among `count` separators. */
+export function listLines(base: usize, seps: usize, count: u32, newline: i32, lines: usize): void {
+  let l = lines;
+  for (let i: u32 = 0; i < count; i++) {
+    store<u32>(l, i);
+    l += <usize>(<i32>load<u8>(base + <usize>load<u32>(seps + (<usize>i << 2))) == newline) << 2;
+  }
+}
+
+/** The row list of records that all have `fields` fields. */
+export function evenRows(rows: usize, count: u32, fields: u32): void {
+  let ordinal: u32 = 0;
+  for (let i: usize = 0; i < <usize>count << 2; i += 4) {
+    store<u32>(rows + i, ordinal);
+    ordinal += fields;
+  }
+}
+
+/** Moves `rows` rows of `width` bytes together over the failed ones, of which there are `count` (at least one), in ascending order. */
+export function closeGaps(values: usize, width: u32, rows: u32, failed: usize, count: u32): void {
+  let to = values + <usize>load<u32>(failed) * width;
+  const last = failed + (<usize>(count - 1) << 2);
+  for (let at = failed; at <= last; at += 4) {
+    const from = values + (<usize>load<u32>(at) + 1) * width;
+    const end = values + <usize>(at == last ? rows : load<u32>(at, 4)) * width;
+    memory.copy(to, from, end - from);
+    to += end - from;
+  }
+}
+
+// Layout of the answer of `records` (u32 each).
+const GOOD: usize = 0; // records with the right number of fields
+const WRONG: usize = 4; // records that are rejected here
+const USED: usize = 8; // bytes up to and with the last record end looked at
+const SKIPPED: usize = 12; // blank and comment lines
+const LOOKED: usize = 16; // records looked at
+
+/**
+ * Sorts the records that begin before `limit` into `rows` (the ordinal of the first separator of each record with `fields` fields) and
+ * `wrong` (the number of the record in `lines`). Blank lines are left out when there is more than one field, comment lines always.
+ */
+export function records(
+  base: usize,
+  seps: usize,
+  lines: usize,
+  lineCount: u32,
+  fields: u32,
+  limit: u32,
+  comment: i32,
+  crBlank: u32,
+  marks: usize,
+  markCount: u32,
+  rows: usize,
+  wrong: usize,
+  answer: usize,
+): void {
+  let good = rows;
+  let bad = wrong;
+  let skipped: u32 = 0;
+  let start: u32 = 0;
+  let ordinal: u32 = 0;
+  let mark = marks;
+  const markEnd = marks + (<usize>markCount << 3);
+  let r: u32 = 0;
+  for (; r < lineCount; r++) {
+    const isMarked = mark < markEnd && load<u32>(mark) == start;
+    // A region belongs to where it begins.
+    if (start >= limit && !(isMarked && (load<u32>(mark, 4) & MARK_REGION) != 0)) break;
+    const lastSep = load<u32>(lines + (<usize>r << 2));
+    const end = load<u32>(seps + (<usize>lastSep << 2));
+    const count = lastSep + 1 - ordinal;
+    let marked = false;
+    if (isMarked) {
+      marked = load<u32>(mark, 4) != MARK_REGION;
+      mark += 8;
+    }
+    if (marked) {
+      store<u32>(bad, r);
+      bad += 4;
+    } else if (comment >= 0 && <i32>load<u8>(base + start) == comment && end > start) {
+      skipped++;
+    } else if (count == fields) {
+      store<u32>(good, ordinal);
+      good += 4;
+    } else {
+      const blank = count == 1 && (end == start || (crBlank != 0 && end == start + 1 && load<u8>(base + start) == 13));
+      if (blank) {
+        skipped++;
+      } else {
+        store<u32>(bad, r);
+        bad += 4;
+      }
+    }
+    ordinal = lastSep + 1;
+    start = end + 1;
+  }
+  store<u32>(answer, <u32>((good - rows) >> 2), GOOD);
+  store<u32>(answer, <u32>((bad - wrong) >> 2), WRONG);
+  store<u32>(answer, start, USED);
+  store<u32>(answer, skipped, SKIPPED);
+  store<u32>(answer, r, LOOKED);
+}

@@ -1,0 +1,285 @@
+import { builderFor } from "../../batch/builder.js";
+import type { Column, FixedColumn } from "../../batch/column.js";
+import { columnReader } from "../../batch/reader.js";
+import { required } from "../../common/assert.js";
+import { dataError, internalError } from "../../common/errors.js";
+import { castValue } from "../../functions/cast.js";
+import { type DataType, isFloat, types, type Value } from "../../schema/types.js";
+import { KernelStates } from "./aggregateKernels.js";
+import { type Accumulator, Doubles, Seen } from "./aggregateState.js";
+
+/** Sums of floats in row order with the rounding errors carried along (Neumaier); null without values. */
+export class FloatSumState implements Accumulator {
+  readonly #sums = new Doubles();
+  readonly #lost = new Doubles();
+  readonly #seen = new Seen();
+
+  readonly #inKernels = new KernelStates([8, 8, 1]);
+  #isHere = false;
+
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number, growable = false): void {
+    const column = args[0];
+    if (column?.layout !== "fixed") throw internalError("a sum of floats takes a float column");
+    if (growable && !this.#isHere && this.#addInKernels(column, groups, selection, count)) return;
+    this.reserve(count);
+    const { valid } = column;
+    const values = column.values as Float64Array;
+    const sums = this.#sums.values;
+    const lost = this.#lost.values;
+    const seen = this.#seen.bytes;
+    for (let j = 0; j < groups.length; j++) {
+      const row = selection === null ? j : (selection[j] as number);
+      if (valid !== null && valid[row] === 0) continue;
+      const group = groups[j] as number;
+      const value = values[row] as number;
+      const sum = sums[group] as number;
+      const next = sum + value;
+      const error = Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
+      seen[group] = 1;
+      sums[group] = next;
+      lost[group] = (lost[group] as number) + error;
+    }
+  }
+
+  #addInKernels(column: FixedColumn, groups: Int32Array, selection: Int32Array | null, count: number): boolean {
+    const states = this.#inKernels;
+    const taken = states.take(column, groups, selection, count);
+    if (taken === null) return false;
+    const width = column.values.BYTES_PER_ELEMENT;
+    const { functions, values, valid, groups: at, selection: chosen, rows } = taken;
+    functions.addFloats(width, values, valid, at, chosen, rows, states.address(0), states.address(1), states.address(2));
+    return true;
+  }
+
+  /** Takes the states out of kernel memory. */
+  #fetch(): void {
+    if (!this.#isHere && this.#inKernels.isUsed) {
+      const { groups } = this.#inKernels;
+      this.#sums.values = new Float64Array(this.#inKernels.bytes(0, groups).buffer);
+      this.#lost.values = new Float64Array(this.#inKernels.bytes(1, groups).buffer);
+      this.#seen.bytes = this.#inKernels.bytes(2, groups);
+      this.#inKernels.free();
+    }
+    this.#isHere = true;
+  }
+
+  free(): void {
+    this.#inKernels.free();
+  }
+
+  merge(states: readonly Column[], groups: Int32Array, count: number): void {
+    this.add(states, groups, null, count);
+  }
+
+  finish(count: number): Column[] {
+    return [this.result(count)];
+  }
+
+  result(count: number): Column {
+    this.reserve(count);
+    const values = new Float64Array(count);
+    for (let g = 0; g < count; g++) values[g] = this.at(g);
+    return { layout: "fixed", type: types.float64, length: count, values, valid: this.#seen.valid(count) };
+  }
+
+  ordered(order: Int32Array): Column | null {
+    const states = this.#inKernels;
+    if (this.#isHere) return null;
+    const made = states.ordered(order, 8, 2, ({ functions, order: at, rows, to }) => {
+      functions.orderedFloats(states.address(0), states.address(1), at, rows, to);
+      return 1;
+    });
+    if (made === null) return null;
+    const { values, valid } = made;
+    return { layout: "fixed", type: types.float64, length: order.length, values: new Float64Array(values.buffer), valid };
+  }
+
+  at(group: number): number {
+    const sum = this.#sums.values[group] as number;
+    const careful = sum + (this.#lost.values[group] as number);
+    // An infinite sum makes the error term NaN; the sum itself is right then.
+    return Number.isNaN(careful) ? sum : careful;
+  }
+
+  /** Takes the states back from the kernels and makes room for `count` groups. */
+  reserve(count: number): void {
+    this.#fetch();
+    this.#sums.reserve(count);
+    this.#lost.reserve(count);
+    this.#seen.reserve(count);
+  }
+}
+
+/** Reads a number column as doubles; null stays null. */
+function doublesOf(column: Column): (row: number) => number | null {
+  const { type } = column;
+  const read = columnReader(column);
+  if (isFloat(type)) return (row) => read(row) as number | null;
+  return (row) => {
+    const value = read(row);
+    return value === null ? null : (castValue(value, type, types.float64) as number);
+  };
+}
+
+/** Count, mean and sum of squared differences from the mean, folded row by row (Welford). */
+export class MomentsState implements Accumulator {
+  readonly #name: string;
+  readonly #counts = new Doubles();
+  readonly #means = new Doubles();
+  readonly #squares = new Doubles();
+
+  /** `name`: the aggregate that `result` gives. */
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** Two partial states as one (Chan). */
+  merge(states: readonly Column[], groups: Int32Array, count: number): void {
+    this.#reserve(count);
+    const [counted, averaged, squared] = states;
+    if (counted === undefined || averaged?.layout !== "fixed" || squared?.layout !== "fixed")
+      throw internalError("a spread has three states");
+    const readCount = columnReader(counted);
+    const [counts, means, squares] = [this.#counts.values, this.#means.values, this.#squares.values];
+    for (let j = 0; j < groups.length; j++) {
+      const more = Number(readCount(j) ?? 0n);
+      if (more === 0) continue;
+      const group = groups[j] as number;
+      const had = counts[group] as number;
+      const [mean, square] = [averaged.values[j] as number, squared.values[j] as number];
+      const total = had + more;
+      const delta = mean - (means[group] as number);
+      counts[group] = total;
+      means[group] = had === 0 ? mean : (means[group] as number) + (delta * more) / total;
+      squares[group] = had === 0 ? square : (squares[group] as number) + square + (delta * delta * had * more) / total;
+    }
+  }
+
+  result(count: number): Column {
+    this.#reserve(count);
+    const sample = !this.#name.endsWith("Pop");
+    const root = this.#name.startsWith("stddev");
+    const builder = builderFor(types.float64, count);
+    for (let g = 0; g < count; g++) {
+      const divisor = (this.#counts.values[g] as number) - (sample ? 1 : 0);
+      if (divisor <= 0) {
+        builder.appendNull();
+        continue;
+      }
+      const variance = (this.#squares.values[g] as number) / divisor;
+      const value = root ? Math.sqrt(variance) : variance;
+      if (!Number.isFinite(value)) throw dataError("INVALID_INPUT", `${this.#name} is out of range`);
+      builder.append(value);
+    }
+    return builder.finish();
+  }
+
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
+    this.#reserve(count);
+    const column = args[0];
+    if (column === undefined) throw internalError("a spread has one argument");
+    const read = doublesOf(column);
+    const [counts, means, squares] = [this.#counts.values, this.#means.values, this.#squares.values];
+    for (let j = 0; j < groups.length; j++) {
+      const value = read(selection === null ? j : (selection[j] as number));
+      if (value === null) continue;
+      const group = groups[j] as number;
+      const n = (counts[group] as number) + 1;
+      const delta = value - (means[group] as number);
+      const mean = (means[group] as number) + delta / n;
+      counts[group] = n;
+      means[group] = mean;
+      squares[group] = (squares[group] as number) + delta * (value - mean);
+    }
+  }
+
+  finish(count: number): Column[] {
+    this.#reserve(count);
+    const counts = BigInt64Array.from(this.#counts.values.subarray(0, count), BigInt);
+    const fixed = (type: DataType, values: Float64Array | BigInt64Array): Column => {
+      return { layout: "fixed", type, length: count, values, valid: null };
+    };
+    return [
+      fixed(types.int64, counts),
+      fixed(types.float64, this.#means.values.slice(0, count)),
+      fixed(types.float64, this.#squares.values.slice(0, count)),
+    ];
+  }
+
+  #reserve(count: number): void {
+    this.#counts.reserve(count);
+    this.#means.reserve(count);
+    this.#squares.reserve(count);
+  }
+}
+
+/** A value that does not lie in a batch's memory. */
+const kept = (value: Value): Value => (value instanceof Uint8Array ? value.slice() : value);
+
+function columnOf(type: DataType, values: readonly Value[], count: number): Column {
+  const builder = builderFor(type, count);
+  for (let g = 0; g < count; g++) builder.append(values[g] ?? null);
+  return builder.finish();
+}
+
+const positionsOf = (positions: readonly number[], count: number): Column =>
+  columnOf(
+    types.int64,
+    Array.from({ length: count }, (_, g) => {
+      const position = positions[g];
+      return position === undefined ? null : BigInt(position);
+    }),
+    count,
+  );
+
+/** The first argument where the second is least or greatest, that second one, and the position of its row. */
+export class ArgExtremeState implements Accumulator {
+  readonly #types: readonly DataType[];
+  readonly #better: (a: Value, b: Value) => boolean;
+  readonly #values: Value[] = [];
+  readonly #by: Value[] = [];
+  readonly #positions: number[] = [];
+  #rows = 0;
+
+  constructor(states: readonly DataType[], better: (a: Value, b: Value) => boolean) {
+    this.#types = states;
+    this.#better = better;
+  }
+
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null): void {
+    const [value, by] = args;
+    if (value === undefined || by === undefined) throw internalError("argMin and argMax have two arguments");
+    const [readValue, readBy] = [columnReader(value), columnReader(by)];
+    for (let j = 0; j < groups.length; j++) {
+      const row = selection === null ? j : (selection[j] as number);
+      const order = readBy(row);
+      if (order === null || (value.valid !== null && value.valid[row] === 0)) continue;
+      const group = groups[j] as number;
+      const old = this.#by[group];
+      if (old !== undefined && !this.#better(order, old)) continue;
+      const found = readValue(row);
+      if (found === null) continue;
+      this.#values[group] = kept(found);
+      this.#by[group] = kept(order);
+      this.#positions[group] = this.#rows + j;
+    }
+    this.#rows += groups.length;
+  }
+
+  finish(count: number): Column[] {
+    return [this.result(count), columnOf(this.#type(1), this.#by, count), positionsOf(this.#positions, count)];
+  }
+
+  /** Partial rows come in input order, so that of equal ones the earliest is kept, as among rows. */
+  merge(states: readonly Column[], groups: Int32Array): void {
+    this.add(states, groups, null);
+  }
+
+  result(count: number): Column {
+    return columnOf(this.#type(0), this.#values, count);
+  }
+
+  #type(state: number): DataType {
+    return required(this.#types[state], "state type");
+  }
+}
