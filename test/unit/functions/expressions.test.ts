@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { CallOptions, Expr } from "../../../src/expr/nodes.js";
+import type { Bound, CallOptions, Expr } from "../../../src/expr/nodes.js";
 import { MillraceError } from "../../../src/common/errors.js";
 import { someBound } from "../../../src/expr/walk.js";
 import { bindExpr, isFallible } from "../../../src/functions/bind.js";
@@ -105,6 +105,7 @@ const tree = fc.letrec<{ number: Expr; text: Expr; bool: Expr; time: Expr }>((ti
   };
 });
 
+const lazyInDuckDb: ReadonlySet<string> = new Set(["between", "and", "or"]);
 const numRuns = Number(process.env.MILLRACE_PROPERTY_RUNS ?? 150);
 
 describe("generated expressions", () => {
@@ -121,7 +122,8 @@ describe("generated expressions", () => {
         }
         const run = interpret(bound);
         const sql = boundSql(bound);
-        const skipsArguments = someBound(bound, (node) => node.kind === "call" && node.fn === "between");
+        const isNull = (node: Bound): boolean => node.kind === "literal" && node.value === null;
+        const skipsArguments = someBound(bound, (node) => isNull(node) || (node.kind === "call" && lazyInDuckDb.has(node.fn)));
         const ours = rows.map((row) => {
           try {
             return {
@@ -141,7 +143,8 @@ describe("generated expressions", () => {
         for (const [i, result] of ours.entries()) {
           const other = theirs[i] as { value: Value; failed: boolean };
           // DuckDB may compute parts that a row does not need, and then fails where the lazy meaning does not.
-          // It may also skip the bound of a `between` that no longer decides; ours are always computed.
+          // It may also skip the bound of a `between` that no longer decides, what stands beside a constant null, and in a condition what stands
+          // beside a null; ours are computed.
           if (other.failed || (result.failed && skipsArguments)) continue;
           expect({ sql, row: rows[i], failed: result.failed }).toEqual({ sql, row: rows[i], failed: false });
           if (!bound.nullable) expect(result.value).not.toBeNull();
