@@ -80,9 +80,28 @@ export function sliceLike(bytes: Uint8Array, start: number, end: number, parts: 
 
 /** Number of code points. */
 export function slicePoints(bytes: Uint8Array, start: number, end: number): number {
+  return isAsciiSlice(bytes, start, end) ? end - start : countPoints(bytes, start, end);
+}
+
+function countPoints(bytes: Uint8Array, start: number, end: number): number {
   let count = 0;
   for (let i = start; i < end; i++) count += ((bytes[i] as number) & 0xc0) === 0x80 ? 0 : 1;
   return count;
+}
+
+/** Whether a slice is all ASCII. */
+export function isAsciiSlice(bytes: Uint8Array, start: number, end: number): boolean {
+  let any = 0;
+  if (end - start < 8) {
+    for (let i = start; i < end; i++) any |= bytes[i] as number;
+    return any < 128;
+  }
+  // The last eight may take in some that were looked at: then how many are left need not be asked byte by byte.
+  for (let i = start; ; i = Math.min(i + 8, end - 8)) {
+    any |= (bytes[i] as number) | (bytes[i + 1] as number) | (bytes[i + 2] as number) | (bytes[i + 3] as number);
+    any |= (bytes[i + 4] as number) | (bytes[i + 5] as number) | (bytes[i + 6] as number) | (bytes[i + 7] as number);
+    if (i === end - 8) return any < 128;
+  }
 }
 
 /** Where in a slice of `size` code points the one after so many others begins. */

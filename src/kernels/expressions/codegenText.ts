@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { copyBytes } from "../../batch/text.js";
 import type { Bound } from "../../expr/nodes.js";
 import { lower } from "../../functions/characters.js";
 import { literalToValue } from "../../functions/literal.js";
@@ -328,8 +329,18 @@ function splitPart(row: RowStatements, output: Output, args: readonly Piece[], c
 }
 
 function concat(row: RowStatements, { sink, start, end }: Output, args: readonly Piece[]): boolean {
-  row.line(`${start} = ${sink}.length;`);
-  for (const arg of args) row.line(`${sink}.writeBytes(${place(arg.text)});`);
-  row.line(`${end} = ${sink}.length;`);
+  const { scope } = row;
+  const parts = args.map(({ text }) => ({
+    bytes: text?.bytes,
+    start: row.name(`${text?.start}`),
+    end: row.name(`${text?.end}`),
+  }));
+  const [to, at] = [scope.fresh("b_"), scope.fresh("v")];
+  row.line(`${start} = ${sink}.length; ${sink}.reserve(${parts.map((part) => `${part.end} - ${part.start}`).join(" + ")});`);
+  row.line(`const ${to} = ${sink}.bytes; let ${at} = ${start};`);
+  const copy = scope.constant("copyBytes", copyBytes);
+  for (const part of parts)
+    row.line(`${copy}(${part.bytes}, ${part.start}, ${part.end}, ${to}, ${at}); ${at} += ${part.end} - ${part.start};`);
+  row.line(`${sink}.length = ${end} = ${at};`);
   return true;
 }

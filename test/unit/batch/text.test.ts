@@ -1,7 +1,26 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { TextView } from "../../../src/batch/text.js";
+import { copyBytes, TextView } from "../../../src/batch/text.js";
 import { textColumn } from "../../support/columns.js";
+
+describe("a copy of bytes", () => {
+  it("is what was there, whatever its length, and touches nothing beside it", () => {
+    const source = Uint8Array.from({ length: 200 }, (_, i) => i + 1);
+    for (let size = 0; size <= 120; size++) {
+      for (const [start, at] of [
+        [0, 0],
+        [3, 10],
+        [11, 5],
+      ] as const) {
+        const target = Buffer.alloc(200);
+        copyBytes(source, start, start + size, target, at);
+        expect(target).toEqual(
+          Buffer.concat([Buffer.alloc(at), source.subarray(start, start + size), Buffer.alloc(200 - at - size)]),
+        );
+      }
+    }
+  });
+});
 
 describe("texts of a column", () => {
   it("are those of its bytes, whether they repeat, are far apart, or are not ASCII", () => {

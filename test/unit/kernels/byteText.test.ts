@@ -111,6 +111,16 @@ describe("texts as bytes", () => {
     }
   });
 
+  it("have as many code points as strings have, wherever one beyond ASCII stands", () => {
+    for (let size = 0; size <= 40; size++) {
+      for (let at = 0; at <= size; at++) {
+        const given = "a".repeat(at) + "é".slice(0, size - at) + "b".repeat(Math.max(0, size - at - 1));
+        const bytes = Buffer.from(`é${given}é`);
+        expect(slicePoints(bytes, 2, bytes.length - 2)).toBe(size);
+      }
+    }
+  });
+
   it("are cut by code points", () => {
     const place = fc.integer({ min: -15, max: 15 });
     fc.assert(
