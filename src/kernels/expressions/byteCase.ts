@@ -1,6 +1,6 @@
 import { TextSink } from "../../batch/text.js";
 import { lowerPoint, upperPoint } from "../../functions/characters.js";
-import { sliceLike, undecided } from "./byteText.js";
+import { sliceEquals, sliceLike, undecided } from "./byteText.js";
 
 /**
  * Capitals and small letters on UTF-8 bytes [start, end) of an array. False, with nothing appended to the sink, where the bytes are no UTF-8; the
@@ -13,14 +13,38 @@ export const lowerSlice = (sink: TextSink, bytes: Uint8Array, start: number, end
 export const upperSlice = (sink: TextSink, bytes: Uint8Array, start: number, end: number): boolean =>
   turned(sink, bytes, start, end, 97, capital);
 
-/** The small letters of one text. */
-const lowered = new TextSink(1024);
+/** One text in the other case. */
+const other = new TextSink(1024);
 
 /** Whether the small letters of a slice are the parts of a pattern with anything between them: 1, 0, or `undecided` for bytes that are no UTF-8. */
 export function sliceIlike(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): number {
-  lowered.length = 0;
-  if (!lowerSlice(lowered, bytes, start, end)) return undecided;
-  return sliceLike(lowered.bytes, 0, lowered.length, parts) ? 1 : 0;
+  other.length = 0;
+  if (!lowerSlice(other, bytes, start, end)) return undecided;
+  return sliceLike(other.bytes, 0, other.length, parts) ? 1 : 0;
+}
+
+/** Whether the small letters of a slice are exactly `wanted`, which has no U+FFFD: bytes that are no UTF-8 never are. */
+export const lowerEquals = (bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean =>
+  turnedEquals(bytes, start, end, wanted, 65, small);
+
+/** Whether its capitals are, likewise. */
+export const upperEquals = (bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean =>
+  turnedEquals(bytes, start, end, wanted, 97, capital);
+
+/** Each character becomes one: what follows a letter that differs cannot make up for it. */
+function turnedEquals(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array, a: number, table: CaseTable): boolean {
+  const shared = Math.min(end - start, wanted.length);
+  for (let i = 0; i < shared; i++) {
+    const c = bytes[start + i] as number;
+    if (c > 127) return mappedEquals(bytes, start, end, wanted, table);
+    if ((c >= a && c < a + 26 ? c ^ 32 : c) !== wanted[i]) return false;
+  }
+  return end - start === wanted.length;
+}
+
+function mappedEquals(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array, table: CaseTable): boolean {
+  other.length = 0;
+  return mapSlice(other, bytes, start, end, table) && sliceEquals(other.bytes, 0, other.length, wanted);
 }
 
 /** Turns ASCII letters, of which the first is `a`, into those of the other case; any other text is mapped by the table. */

@@ -5,7 +5,7 @@ import { lower } from "../../functions/characters.js";
 import { literalToValue } from "../../functions/literal.js";
 import { scalarFunction } from "../../functions/registry.js";
 import type { Value } from "../../schema/types.js";
-import { lowerSlice, sliceIlike, upperSlice } from "./byteCase.js";
+import { lowerEquals, lowerSlice, sliceIlike, upperEquals, upperSlice } from "./byteCase.js";
 import { bytePattern, sliceMatches } from "./bytePattern.js";
 import { ByteSet, sliceInSet } from "./byteSet.js";
 import { padSlice, repeatSlice, reverseSlice } from "./byteShape.js";
@@ -96,9 +96,9 @@ export function textTest(row: RowStatements, call: Call): Piece | null {
   if (subject === undefined || !isTextual(row, subject) || (others.length === 0 && call.fn !== "length")) return null;
   const wanted = others.flatMap((other) => literalBytes(other) ?? []);
   if (wanted.length !== others.length) return null;
-  const make = textTestOf(row, call, wanted);
+  const { of, make } = turnedTest(row, call, wanted) ?? { of: subject, make: textTestOf(row, call, wanted) };
   if (make === null) return null;
-  const piece = row.emit(subject, "text");
+  const piece = row.emit(of, "text");
   const { text, isNull } = piece;
   if (text === undefined) return null;
   const result = make(text, piece);
@@ -106,6 +106,21 @@ export function textTest(row: RowStatements, call: Call): Piece | null {
 }
 
 type MakeTest = (text: TextPiece, piece: Piece) => string;
+
+/** Whether a text in one case is a literal is seen in the text `of` itself: the one in the other case need not be made. */
+function turnedTest(row: RowStatements, call: Call, [wanted]: readonly Uint8Array[]): { of: Bound; make: MakeTest } | null {
+  const [subject] = call.args;
+  if ((call.fn !== "eq" && call.fn !== "ne") || subject?.kind !== "call") return null;
+  const { scope } = row;
+  const [of] = subject.args;
+  const test = Object.hasOwn(turnedTests, subject.fn) ? turnedTests[subject.fn] : undefined;
+  if (of === undefined || test === undefined) return null;
+  const name = scope.constant(`equals ${subject.fn}`, test);
+  const not = call.fn === "ne" ? "!" : "";
+  return { of, make: ({ bytes, start, end }) => `${not}${name}(${bytes}, ${start}, ${end}, ${scope.parameter(wanted)})` };
+}
+
+const turnedTests: { readonly [fn: string]: Test } = { lower: lowerEquals, upper: upperEquals };
 
 function textTestOf(row: RowStatements, call: Call, wanted: readonly Uint8Array[]): MakeTest | null {
   const { scope } = row;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { TextSink } from "../../../src/batch/text.js";
 import { codePoints, like, lower, padTo, reverse, substring, upper } from "../../../src/functions/characters.js";
-import { lowerSlice, sliceIlike, upperSlice } from "../../../src/kernels/expressions/byteCase.js";
+import { lowerEquals, lowerSlice, sliceIlike, upperEquals, upperSlice } from "../../../src/kernels/expressions/byteCase.js";
 import { padSlice, repeatSlice, reverseSlice } from "../../../src/kernels/expressions/byteShape.js";
 import {
   placeOfPoint,
@@ -37,6 +37,26 @@ describe("texts as bytes", () => {
       expect(mapped(upperSlice, all)).toBe(upper(all));
       expect(mapped(lowerSlice, all)).toBe(lower(all));
     }
+  });
+
+  it("are in one case what a literal is, as strings are", () => {
+    const letters = fc.string({ unit: fc.constantFrom(..."aAbBkKéÉßẞİi\u212a李"), maxLength: 4 });
+    fc.assert(
+      fc.property(letters, letters, fc.constantFrom(lower, upper), (given, another, turn) => {
+        const bytes = Buffer.from(`é${given}é`);
+        const test = turn === lower ? lowerEquals : upperEquals;
+        for (const wanted of [another, turn(another), turn(given), turn(given).slice(0, -1), `${turn(given)}a`])
+          expect(test(bytes, 2, bytes.length - 2, Buffer.from(wanted))).toBe(turn(given) === wanted);
+      }),
+      { numRuns: 3000 },
+    );
+    for (const broken of [
+      [97, 0xc3],
+      [0xff, 98],
+      [97, 98, 0x80],
+    ])
+      for (const wanted of ["ab", "a", "b"])
+        expect(lowerEquals(Uint8Array.from(broken), 0, broken.length, Buffer.from(wanted))).toBe(false);
   });
 
   it("are turned round as strings are, or left to strings", () => {

@@ -222,6 +222,32 @@ describe("generated loops", () => {
     expect(texts.join()).not.toContain(".at(i)");
   });
 
+  it("compare text in another case with literals without making it", async () => {
+    const batch = batchOf(
+      [{ name: "s", type: types.utf8, nullable: true }],
+      [["alice", "ALICE", "Alicia", "alic", "alicef", null, "\u0130", "STRASSE", "stra\u00dfe", "\u212a"]],
+    );
+    const text = column(batch.schema, 0);
+    const rowsWhere = async (fn: string, turn: string, wanted: string): Promise<readonly number[]> => {
+      const predicate = call(fn, [call(turn, [text], types.utf8), literal(wanted, types.utf8)]);
+      const bodies: string[] = [];
+      const kernel = await compileRows([{ kind: "filter", predicate }], batch.schema, batch.schema, {
+        compiler: (names, body) => {
+          bodies.push(body);
+          return compileText(names, body);
+        },
+      });
+      const found = [...(kernel.run(batch, () => undefined).batch.selection ?? [])];
+      expect(bodies.join()).not.toContain("writeText");
+      return found;
+    };
+    expect(await rowsWhere("eq", "lower", "alice")).toEqual([0, 1]);
+    expect(await rowsWhere("ne", "lower", "alice")).toEqual([2, 3, 4, 6, 7, 8, 9]);
+    expect(await rowsWhere("eq", "upper", "ALICE")).toEqual([0, 1]);
+    expect(await rowsWhere("eq", "lower", "k")).toEqual([9]);
+    expect(await rowsWhere("eq", "lower", "ALICE")).toEqual([]);
+  });
+
   it("hold no name or literal of a user's", async () => {
     const evil = '"]; process.exit(1); //';
     const named: Schema = [{ name: evil, type: types.utf8, nullable: true }];
