@@ -56,7 +56,7 @@ function extract(value: string, regexp: RegExp, group: number): string {
 type Piece = string | number;
 
 /** A replacement in RE2's form: `\0` to `\9` are groups, `\\` is a backslash. null when it is none. */
-function replacementPieces(replacement: string): Piece[] | null {
+export function replacementPieces(replacement: string): Piece[] | null {
   const pieces: Piece[] = [];
   for (const part of replacement.match(/\\[\s\S]?|[^\\]+/g) ?? []) {
     if (!part.startsWith("\\")) pieces.push(part);

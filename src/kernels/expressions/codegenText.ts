@@ -7,6 +7,7 @@ import { scalarFunction } from "../../functions/registry.js";
 import type { Value } from "../../schema/types.js";
 import { lowerEquals, lowerSlice, sliceIlike, upperEquals, upperSlice } from "./byteCase.js";
 import { bytePattern, sliceMatches } from "./bytePattern.js";
+import { replaceRuns, runReplacement } from "./byteRuns.js";
 import { ByteSet, sliceInSet } from "./byteSet.js";
 import { padSlice, repeatSlice, reverseSlice } from "./byteShape.js";
 import {
@@ -57,6 +58,7 @@ export function isTextual(row: RowStatements, bound: Bound): boolean {
 function makesText(row: RowStatements, call: Call): boolean {
   if (call.fn === "formatDate") return true;
   if (call.fn === "coalesce" || call.fn === "concat" || choosesText(call)) return call.args.every((arg) => isTextual(row, arg));
+  if (call.fn === "regexpReplace" && runReplacement(call) === null) return false;
   const [subject, ...others] = call.args;
   return subject !== undefined && Object.hasOwn(makers, call.fn) && isTextual(row, subject) && others.every(isFixed);
 }
@@ -233,6 +235,7 @@ const makers: { readonly [fn: string]: Maker } = {
   rtrim: trimming(false, true),
   substring: cut,
   replace,
+  regexpReplace: appending(replaceRuns, (row, _, call) => [row.scope.parameter(runReplacement(call))]),
   splitPart,
 };
 
@@ -296,10 +299,7 @@ function trimming(front: boolean, behind: boolean): Maker {
 function whole(row: RowStatements, call: Call, args: readonly (Piece | undefined)[]): string {
   const types = { args: call.args.map((arg) => arg.type), returns: call.type, options: call.options };
   const definition = scalarFunction(call.fn);
-  const run = row.scope.constant(
-    `string ${call.fn} ${args.length}`,
-    (...values: readonly Value[]): Value => definition.evaluate(values, types),
-  );
+  const run = row.scope.parameter((...values: readonly Value[]): Value => definition.evaluate(values, types));
   return `${run}(${args.map((arg) => arg?.value ?? "null").join(", ")})`;
 }
 

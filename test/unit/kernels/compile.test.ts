@@ -248,6 +248,33 @@ describe("generated loops", () => {
     expect(await rowsWhere("eq", "lower", "ALICE")).toEqual([]);
   });
 
+  it("keep the options of two calls of one function apart where strings decide", async () => {
+    const batch = batchOf([{ name: "s", type: types.utf8, nullable: true }], [["é1a22", "1a22"]]);
+    const text = column(batch.schema, 0);
+    const replaced = (flags: string): Bound => ({
+      kind: "call",
+      fn: "regexpReplace",
+      args: [text, literal("[0-9]+", types.utf8), literal("#", types.utf8)],
+      options: flags === "" ? {} : { flags },
+      type: types.utf8,
+      nullable: true,
+    });
+    const ops: RowOp[] = [
+      {
+        kind: "project",
+        columns: [
+          { name: "one", expr: replaced("") },
+          { name: "all", expr: replaced("g") },
+        ],
+      },
+    ];
+    const [outcome] = await run(ops, [batch], outputOf(ops, batch.schema), false);
+    expect(outcome?.rows).toEqual([
+      ["é#a22", "é#a#"],
+      ["#a22", "#a#"],
+    ]);
+  });
+
   it("hold no name or literal of a user's", async () => {
     const evil = '"]; process.exit(1); //';
     const named: Schema = [{ name: evil, type: types.utf8, nullable: true }];
