@@ -275,6 +275,21 @@ describe("generated loops", () => {
     ]);
   });
 
+  it("write far times by two formats", async () => {
+    const batch = batchOf([{ name: "t", type: types.timestamp, nullable: true }], [[253_402_214_400_000_000n, 0n]]);
+    const expr = (format: string): Bound => {
+      const args = [column(batch.schema, 0)];
+      return { kind: "call", fn: "formatDate", args, options: { format }, type: types.utf8, nullable: true };
+    };
+    const columns = ["%Y", "%d/%m/%Y"].map((format) => ({ name: format, expr: expr(format) }));
+    const ops: RowOp[] = [{ kind: "project", columns }];
+    const [outcome] = await run(ops, [batch], outputOf(ops, batch.schema), false);
+    expect(outcome?.rows).toEqual([
+      ["9999", "31/12/9999"],
+      ["1970", "01/01/1970"],
+    ]);
+  });
+
   it("hold no name or literal of a user's", async () => {
     const evil = '"]; process.exit(1); //';
     const named: Schema = [{ name: evil, type: types.utf8, nullable: true }];
