@@ -2,15 +2,11 @@ import type { BoundNode, ColumnRange } from "../plan/bound.js";
 import { exponentOf, roundMacro } from "./floatSum.js";
 import { unsureSum } from "./refusal.js";
 
-/** What is known of an argument of a sum: bounds of its values, and of their number. */
+/** What is known of an argument of a sum: bounds of its values. */
 export interface SumBounds {
   readonly min: number;
   readonly max: number;
-  readonly rows: number;
 }
-
-/** With more rows the rests are summed too coarsely: the rounding test would often refuse. */
-const mostRows = 2 ** 24;
 
 const refuse = `CAST(error('${unsureSum}') AS DOUBLE)`;
 
@@ -22,16 +18,16 @@ const refuse = `CAST(error('${unsureSum}') AS DOUBLE)`;
  * `wholeSum`, where the file's statistics bound the column so closely that every value is a 64-bit integer times one power of two: the sum of
  * those integers, which DuckDB computes exactly.
  *
- * `pairSum`, where they bound it less closely: x is cut at a grid u so coarse that the sum of all parts q on the grid is exact
- * in double in any order, x = q + r with |r| <= u/2. The sum R of the rests is a plain one, at most n(n+2)u/2^54 wrong. With s + d = Q + R
- * exactly (two-sum, Knuth), s is the rounded sum if s + (d + e) and s + (d - e) are both s for an e of more than that (the rounding test
- * of Ziv, 1991).
+ * `restSum`, where they bound it less closely, but from below by zero: x is cut at a grid so fine that the whole part q of its largest value
+ * still is a 64-bit integer. The sum Q of those is exact. The rests r, which only the smaller values have, are from 0 to 1, so that their plain
+ * sum R is at most (n - 1)R/2^53 wrong, in whatever order. With s + d = Q + R, s + (d + e) and s + (d - e) are both the rounded sum if they are
+ * the same for an e of more than that and the roundings of d (the rounding test of Ziv, 1991). Where R is 0, no value has a rest.
  *
  * `limbSum`, for any other argument: the parts of x above and below 2^-8 as 64-bit integers, which DuckDB sums exactly, and a count of
  * values that do not fit: those of 2^55 and more, those with bits below 2^-70, NaN and infinities.
  */
 export function quickSumSql(argument: string, bounds: SumBounds | null): string {
-  return (bounds === null ? null : (wholeSum(argument, bounds) ?? pairSum(argument, bounds))) ?? limbSum(argument);
+  return (bounds === null ? null : (wholeSum(argument, bounds) ?? restSum(argument, bounds))) ?? limbSum(argument);
 }
 
 function wholeSum(x: string, { min, max }: SumBounds): string | null {
@@ -39,28 +35,32 @@ function wholeSum(x: string, { min, max }: SumBounds): string | null {
   // The last place of the smallest value, of which all others are multiples.
   const unit = exponentOf(min) - 52;
   if (exponentOf(max) + 1 - unit > 63 || Math.abs(unit) > 900) return null;
-  const sum = `sum(CAST(${x} * ${power(-unit)} AS BIGINT))`;
+  const { upper, lower } = halves(`sum(CAST(${x} * ${power(-unit)} AS BIGINT))`);
   // Of fewer than 106 bits: the upper and the lower 53 are doubles, and adding them rounds once.
-  const [upper, lower] = [`CAST(${sum} >> 53 AS DOUBLE)`, `CAST(${sum} & ${2 ** 53 - 1}::HUGEINT AS DOUBLE)`];
-  return `(${upper} * ${power(53)} + ${lower}) * ${power(unit)}`;
+  return `((${upper} + ${lower}) * ${power(unit)})`;
 }
 
-function pairSum(x: string, { min, max, rows }: SumBounds): string | null {
-  if (rows > mostRows || min <= 0) return null;
-  // 2^top is more than the sum of all values; the grid is the last place of numbers from there to twice that.
-  const top = exponentOf(max) + 1 + Math.max(2, Math.ceil(Math.log2(rows + 1)));
-  const grid = top - 52;
-  // Smaller values stand by themselves too far below the grid for the test to let a group of few rows pass.
-  if (top > 900 || grid < -900 || exponentOf(min) < grid + 8) return null;
-  const shift = `'${1.5 * 2 ** top}'::DOUBLE`;
-  const onGrid = `((${x} + ${shift}) - ${shift})`;
-  const [q, r, n] = [`sum(${onGrid})`, `sum(${x} - ${onGrid})`, `count(${x})`];
-  const s = `(${q} + ${r})`;
-  const d = `((${q} - (${s} - (${s} - ${q}))) + (${r} - (${s} - ${q})))`;
-  const e = `((${n} + 4.0::DOUBLE) * (${n} + 4.0::DOUBLE) * ${power(grid - 53)})`;
-  const sure = `isfinite(${s}) AND ${s} + (${d} + ${e}) = ${s} AND ${s} + (${d} - ${e}) = ${s}`;
-  return `CASE WHEN ${n} = 0 THEN NULL::DOUBLE WHEN ${sure} THEN ${s} ELSE ${refuse} END`;
+function restSum(x: string, { min, max }: SumBounds): string | null {
+  if (min < 0 || max <= 0) return null;
+  const unit = exponentOf(max) - 62;
+  // Scaling must lose no bits: of the values of which only those below a large maximum are known, some may be too small for that.
+  if (Math.abs(unit) > 900 || (unit > 0 && min < 1)) return null;
+  const scaled = `(${x} * ${power(-unit)})`;
+  const { upper, lower } = halves(`sum(CAST(trunc${scaled} AS BIGINT))`);
+  const [r, n] = [`sum(${scaled} - trunc${scaled})`, `count(${x})`];
+  const s = `(${upper} + ${lower})`;
+  const d = `((${lower} - (${s} - ${upper})) + ${r})`;
+  const e = `(CASE WHEN ${r} = 0 THEN 0.0::DOUBLE ELSE ${r} * ${n} * ${power(-52)} + abs(${d}) * ${power(-51)} END)`;
+  const sum = `(${s} + (${d} + ${e}))`;
+  const sure = `${sum} = ${s} + (${d} - ${e})`;
+  return `CASE WHEN ${n} = 0 THEN NULL::DOUBLE WHEN ${sure} THEN ${sum} * ${power(unit)} ELSE ${refuse} END`;
 }
+
+/** The upper and the lower 53 bits of a HUGEINT of fewer than 106 bits that is not negative, as doubles. */
+const halves = (sum: string): { readonly upper: string; readonly lower: string } => ({
+  upper: `(CAST(CAST(${sum} >> 53 AS BIGINT) AS DOUBLE) * ${power(53)})`,
+  lower: `CAST(CAST(${sum} & ${2 ** 53 - 1}::HUGEINT AS BIGINT) AS DOUBLE)`,
+});
 
 function limbSum(x: string): string {
   const scaled = `(${x} * ${power(8)})`;
@@ -82,9 +82,7 @@ function power(exponent: number): string {
 export function boundsOf(node: BoundNode, index: number): SumBounds | null {
   switch (node.kind) {
     case "scan": {
-      const { ranges, rows } = node.source;
-      const range = ranges?.find((one: ColumnRange) => one.name === node.schema[index]?.name);
-      return range === undefined || rows === null ? null : { min: range.min, max: range.max, rows };
+      return node.source.ranges?.find((one: ColumnRange) => one.name === node.schema[index]?.name) ?? null;
     }
     case "filter":
     case "limit":
