@@ -2,11 +2,15 @@ import type { BoundNode, ColumnRange } from "../plan/bound.js";
 import { exponentOf, roundMacro } from "./floatSum.js";
 import { unsureSum } from "./refusal.js";
 
-/** What is known of an argument of a sum: bounds of its values. */
+/** What is known of an argument of a sum: bounds of its values, and of their number. */
 export interface SumBounds {
   readonly min: number;
   readonly max: number;
+  readonly rows: number;
 }
+
+/** With more rows there is too little room for the bits of rests. */
+const mostRows = 2 ** 32;
 
 const refuse = `CAST(error('${unsureSum}') AS DOUBLE)`;
 
@@ -18,10 +22,9 @@ const refuse = `CAST(error('${unsureSum}') AS DOUBLE)`;
  * `wholeSum`, where the file's statistics bound the column so closely that every value is a 64-bit integer times one power of two: the sum of
  * those integers, which DuckDB computes exactly.
  *
- * `restSum`, where they bound it less closely, but from below by zero: x is cut at a grid so fine that the whole part q of its largest value
- * still is a 64-bit integer. The sum Q of those is exact. The rests r, which only the smaller values have, are from 0 to 1, so that their plain
- * sum R is at most (n - 1)R/2^53 wrong, in whatever order. With s + d = Q + R, s + (d + e) and s + (d - e) are both the rounded sum if they are
- * the same for an e of more than that and the roundings of d (the rounding test of Ziv, 1991). Where R is 0, no value has a rest.
+ * `restSum`, where they bound it less closely: x is cut at a grid so fine that the whole part of its largest value still is a 64-bit integer.
+ * The rests, which only the smaller values have, are less than 1, and their plain sum is exact where each is a multiple of 2^-b, for a b that the
+ * number of rows leaves room for. A value with bits below that refuses the sum at once: no aggregate has to count such.
  *
  * `limbSum`, for any other argument: the parts of x above and below 2^-8 as 64-bit integers, which DuckDB sums exactly, and a count of
  * values that do not fit: those of 2^55 and more, those with bits below 2^-70, NaN and infinities.
@@ -40,20 +43,20 @@ function wholeSum(x: string, { min, max }: SumBounds): string | null {
   return `((${upper} + ${lower}) * ${power(unit)})`;
 }
 
-function restSum(x: string, { min, max }: SumBounds): string | null {
-  if (min < 0 || max <= 0) return null;
-  const unit = exponentOf(max) - 62;
+function restSum(x: string, { min, max, rows }: SumBounds): string | null {
+  const most = Math.max(-min, max);
+  if (most === 0 || rows > mostRows) return null;
+  const unit = exponentOf(most) - 62;
   // Scaling must lose no bits: of the values of which only those below a large maximum are known, some may be too small for that.
   if (Math.abs(unit) > 900 || (unit > 0 && min < 1)) return null;
+  const bits = 52 - Math.max(1, Math.ceil(Math.log2(rows + 1)));
   const scaled = `(${x} * ${power(-unit)})`;
-  const { upper, lower } = halves(`sum(CAST(trunc${scaled} AS BIGINT))`);
-  const [r, n] = [`sum(${scaled} - trunc${scaled})`, `count(${x})`];
-  const s = `(${upper} + ${lower})`;
-  const d = `((${lower} - (${s} - ${upper})) + ${r})`;
-  const e = `(CASE WHEN ${r} = 0 THEN 0.0::DOUBLE ELSE ${r} * ${n} * ${power(-52)} + abs(${d}) * ${power(-51)} END)`;
-  const sum = `(${s} + (${d} + ${e}))`;
-  const sure = `${sum} = ${s} + (${d} - ${e})`;
-  return `CASE WHEN ${n} = 0 THEN NULL::DOUBLE WHEN ${sure} THEN ${sum} * ${power(unit)} ELSE ${refuse} END`;
+  const rest = `(${scaled} - trunc${scaled})`;
+  // Adding this leaves no bits below 2^-bits.
+  const shift = `'${1.5 * 2 ** (52 - bits)}'::DOUBLE`;
+  const checked = `CASE WHEN ${rest} <> (${rest} + ${shift}) - ${shift} THEN ${refuse} ELSE ${rest} END`;
+  const low = `CAST(sum(${checked}) * ${power(bits)} AS BIGINT)`;
+  return `(${roundMacro}(sum(CAST(trunc${scaled} AS BIGINT)) * ${2 ** bits}::HUGEINT + ${low}) * ${power(unit - bits)})`;
 }
 
 /** The upper and the lower 53 bits of a HUGEINT of fewer than 106 bits that is not negative, as doubles. */
@@ -82,7 +85,9 @@ function power(exponent: number): string {
 export function boundsOf(node: BoundNode, index: number): SumBounds | null {
   switch (node.kind) {
     case "scan": {
-      return node.source.ranges?.find((one: ColumnRange) => one.name === node.schema[index]?.name) ?? null;
+      const { ranges, rows } = node.source;
+      const range = ranges?.find((one: ColumnRange) => one.name === node.schema[index]?.name);
+      return range === undefined || rows === null ? null : { min: range.min, max: range.max, rows };
     }
     case "filter":
     case "limit":
