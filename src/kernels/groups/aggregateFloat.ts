@@ -2,9 +2,8 @@ import { builderFor } from "../../batch/builder.js";
 import type { Column, FixedColumn } from "../../batch/column.js";
 import { columnReader } from "../../batch/reader.js";
 import { required } from "../../common/assert.js";
-import { dataError, internalError } from "../../common/errors.js";
-import { castValue } from "../../functions/cast.js";
-import { type DataType, isFloat, types, type Value } from "../../schema/types.js";
+import { internalError } from "../../common/errors.js";
+import { type DataType, types, type Value } from "../../schema/types.js";
 import { KernelStates } from "./aggregateKernels.js";
 import { type Accumulator, Doubles, Seen } from "./aggregateState.js";
 
@@ -107,109 +106,6 @@ export class FloatSumState implements Accumulator {
     this.#sums.reserve(count);
     this.#lost.reserve(count);
     this.#seen.reserve(count);
-  }
-}
-
-/** Reads a number column as doubles; null stays null. */
-function doublesOf(column: Column): (row: number) => number | null {
-  const { type } = column;
-  const read = columnReader(column);
-  if (isFloat(type)) return (row) => read(row) as number | null;
-  return (row) => {
-    const value = read(row);
-    return value === null ? null : (castValue(value, type, types.float64) as number);
-  };
-}
-
-/** Count, mean and sum of squared differences from the mean, folded row by row (Welford). */
-export class MomentsState implements Accumulator {
-  readonly #name: string;
-  readonly #counts = new Doubles();
-  readonly #means = new Doubles();
-  readonly #squares = new Doubles();
-
-  /** `name`: the aggregate that `result` gives. */
-  constructor(name: string) {
-    this.#name = name;
-  }
-
-  /** Two partial states as one (Chan). */
-  merge(states: readonly Column[], groups: Int32Array, count: number): void {
-    this.#reserve(count);
-    const [counted, averaged, squared] = states;
-    if (counted === undefined || averaged?.layout !== "fixed" || squared?.layout !== "fixed")
-      throw internalError("a spread has three states");
-    const readCount = columnReader(counted);
-    const [counts, means, squares] = [this.#counts.values, this.#means.values, this.#squares.values];
-    for (let j = 0; j < groups.length; j++) {
-      const more = Number(readCount(j) ?? 0n);
-      if (more === 0) continue;
-      const group = groups[j] as number;
-      const had = counts[group] as number;
-      const [mean, square] = [averaged.values[j] as number, squared.values[j] as number];
-      const total = had + more;
-      const delta = mean - (means[group] as number);
-      counts[group] = total;
-      means[group] = had === 0 ? mean : (means[group] as number) + (delta * more) / total;
-      squares[group] = had === 0 ? square : (squares[group] as number) + square + (delta * delta * had * more) / total;
-    }
-  }
-
-  result(count: number): Column {
-    this.#reserve(count);
-    const sample = !this.#name.endsWith("Pop");
-    const root = this.#name.startsWith("stddev");
-    const builder = builderFor(types.float64, count);
-    for (let g = 0; g < count; g++) {
-      const divisor = (this.#counts.values[g] as number) - (sample ? 1 : 0);
-      if (divisor <= 0) {
-        builder.appendNull();
-        continue;
-      }
-      const variance = (this.#squares.values[g] as number) / divisor;
-      const value = root ? Math.sqrt(variance) : variance;
-      if (!Number.isFinite(value)) throw dataError("INVALID_INPUT", `${this.#name} is out of range`);
-      builder.append(value);
-    }
-    return builder.finish();
-  }
-
-  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
-    this.#reserve(count);
-    const column = args[0];
-    if (column === undefined) throw internalError("a spread has one argument");
-    const read = doublesOf(column);
-    const [counts, means, squares] = [this.#counts.values, this.#means.values, this.#squares.values];
-    for (let j = 0; j < groups.length; j++) {
-      const value = read(selection === null ? j : (selection[j] as number));
-      if (value === null) continue;
-      const group = groups[j] as number;
-      const n = (counts[group] as number) + 1;
-      const delta = value - (means[group] as number);
-      const mean = (means[group] as number) + delta / n;
-      counts[group] = n;
-      means[group] = mean;
-      squares[group] = (squares[group] as number) + delta * (value - mean);
-    }
-  }
-
-  finish(count: number): Column[] {
-    this.#reserve(count);
-    const counts = BigInt64Array.from(this.#counts.values.subarray(0, count), BigInt);
-    const fixed = (type: DataType, values: Float64Array | BigInt64Array): Column => {
-      return { layout: "fixed", type, length: count, values, valid: null };
-    };
-    return [
-      fixed(types.int64, counts),
-      fixed(types.float64, this.#means.values.slice(0, count)),
-      fixed(types.float64, this.#squares.values.slice(0, count)),
-    ];
-  }
-
-  #reserve(count: number): void {
-    this.#counts.reserve(count);
-    this.#means.reserve(count);
-    this.#squares.reserve(count);
   }
 }
 

@@ -4,8 +4,9 @@ import type { CallTypes } from "../../functions/definition.js";
 import { type DataType, isFloat } from "../../schema/types.js";
 import { EndState } from "./aggregateEnds.js";
 import { extremeState } from "./aggregateExtreme.js";
-import { ArgExtremeState, FloatSumState, MomentsState } from "./aggregateFloat.js";
+import { ArgExtremeState, FloatSumState } from "./aggregateFloat.js";
 import { MeanState } from "./aggregateMean.js";
+import { MomentsState } from "./aggregateMoments.js";
 import type { Accumulator } from "./aggregateState.js";
 import { CountState, ExactSumState } from "./aggregateSum.js";
 

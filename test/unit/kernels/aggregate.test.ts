@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Batch, Column } from "../../../src/batch/column.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import type { Bound, BoundAggregate } from "../../../src/expr/nodes.js";
+import { castValue } from "../../../src/functions/cast.js";
 import { compareValues } from "../../../src/functions/compare.js";
 import { aggregateFunction } from "../../../src/functions/registry.js";
 import { compilePartialAggregate } from "../../../src/kernels/groups/aggregate.js";
@@ -25,6 +26,17 @@ function aggregate(fn: string, args: readonly Bound[]): BoundAggregate {
   );
   if (typeof resolved === "string") throw new Error(resolved);
   return { name: fn, fn, args, options: {}, type: resolved.returns, nullable: resolved.nullable };
+}
+
+/** Count, mean and sum of squared differences, by Welford's steps. */
+function moments(values: readonly number[]): [bigint, number, number] {
+  let [mean, squares] = [0, 0];
+  for (const [i, value] of values.entries()) {
+    const delta = value - mean;
+    mean += delta / (i + 1);
+    squares += delta * (value - mean);
+  }
+  return [BigInt(values.length), mean, squares];
 }
 
 /** Runs a partial aggregation and gives its rows, keys first. */
@@ -248,6 +260,44 @@ describe("partial states", () => {
         expect(got).toEqual(expected);
       }),
       { numRuns: 150 },
+    );
+  });
+
+  it("fold the moments of numbers of every type as of doubles, to the last bit", async () => {
+    const long = fc.oneof(fc.bigInt({ min: -1000n, max: 1000n }), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }));
+    const unsigned = fc.oneof(fc.bigInt({ min: 0n, max: 9n }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }));
+    const digits = (most: bigint) => fc.oneof(fc.bigInt({ min: -99999n, max: 99999n }), fc.bigInt({ min: -most, max: most }));
+    const kinds: readonly (readonly [DataType, fc.Arbitrary<Value>])[] = [
+      [types.float64, fc.double({ noNaN: true, min: -1e100, max: 1e100 })],
+      [types.float32, fc.float({ noNaN: true, min: -1000, max: 1000 })],
+      [types.int8, fc.integer({ min: -128, max: 127 })],
+      [types.uint32, fc.integer({ min: 0, max: 2 ** 32 - 1 })],
+      [types.int64, long],
+      [types.uint64, unsigned],
+      [types.decimal(15, 2), digits(10n ** 15n - 1n)],
+      [types.decimal(38, 9), digits(10n ** 38n - 1n)],
+      [types.decimal(38, 30), digits(10n ** 38n - 1n)],
+    ];
+    const schema = schemaOf([types.int32, ...kinds.map(([type]) => type)]);
+    const row = fc.tuple(fc.integer({ min: 0, max: 2 }), ...kinds.map(([, value]) => fc.option(value)));
+    const aggregates = kinds.map((_, i) => aggregate("stddev", [column(schema, i + 1)]));
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 20 }), fc.nat(3), async (rows, every) => {
+        const chosen = rows.flatMap((_, i) => (every > 0 && i % every === 0 ? [] : [i]));
+        const columns = schema.map((_, i) => rows.map((values) => values[i] ?? null));
+        const got = await aggregated([column(schema, 0)], aggregates, [batchOf(schema, columns, every > 0 ? chosen : undefined)]);
+        const kept = chosen.map((i) => rows[i] as readonly Value[]);
+        const { first, group } = foldGroups(kept.map(([key]) => [key as Value]));
+        const expected = first.map((at, g) => [
+          kept[at]?.[0] ?? null,
+          ...kinds.flatMap(([type], i) => {
+            const values = kept.filter((_, k) => group[k] === g).map((one) => one[i + 1] ?? null);
+            return moments(values.flatMap((value) => (value === null ? [] : [castValue(value, type, types.float64) as number])));
+          }),
+        ]);
+        expect(got).toEqual(expected);
+      }),
+      { numRuns: 100 },
     );
   });
 
