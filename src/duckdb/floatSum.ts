@@ -33,10 +33,13 @@ const leastExponent = -1074;
 export const roundMacro = "millrace_round_hugeint";
 const foldMacro = "millrace_fold_limbs";
 
+/** A HUGEINT of up to 105 bits as the nearest double: its upper and its lower 53 are doubles each, and adding them rounds once. */
+export const sumOfHalves = (h: string): string =>
+  `CAST(CAST(${h} >> 53 AS BIGINT) AS DOUBLE) * ${2 ** 53}::DOUBLE + CAST(CAST(${h} & ${2 ** 53 - 1}::HUGEINT AS BIGINT) AS DOUBLE)`;
+
 /**
- * A HUGEINT as the nearest double. DuckDB's own cast rounds twice. Of up to 105 bits the upper and the lower 53 are doubles each, and adding
- * them rounds once. Of more, the upper bits are kept with a sticky last bit, so that the one conversion of a 64-bit integer rounds to
- * nearest, ties to even.
+ * A HUGEINT as the nearest double. DuckDB's own cast rounds twice. Of more than 105 bits the upper ones are kept with a sticky last bit, so that
+ * the one conversion of a 64-bit integer rounds to nearest, ties to even.
  */
 export const floatSumMacros: readonly string[] = [
   `CREATE OR REPLACE TEMP MACRO millrace_shift(h) AS
@@ -44,7 +47,7 @@ export const floatSumMacros: readonly string[] = [
   `CREATE OR REPLACE TEMP MACRO ${roundMacro}(h) AS
      CASE WHEN abs(h) < 4611686018427387904 THEN CAST(CAST(h AS BIGINT) AS DOUBLE)
      WHEN abs(h) < ${2n ** 105n}::HUGEINT
-       THEN CAST(CAST(h >> 53 AS BIGINT) AS DOUBLE) * ${2 ** 53}::DOUBLE + CAST(CAST(h & ${2 ** 53 - 1}::HUGEINT AS BIGINT) AS DOUBLE)
+       THEN ${sumOfHalves("h")}
      ELSE CAST(CAST((abs(h) >> millrace_shift(h)) |
          (CASE WHEN ((abs(h) >> millrace_shift(h)) << millrace_shift(h)) = abs(h) THEN 0 ELSE 1 END)::HUGEINT AS BIGINT) AS DOUBLE)
        * pow(2.0::DOUBLE, millrace_shift(h)) * (CASE WHEN h < 0 THEN -1.0 ELSE 1.0 END)::DOUBLE END`,

@@ -1,5 +1,5 @@
 import type { BoundNode, ColumnRange } from "../plan/bound.js";
-import { exponentOf, roundMacro } from "./floatSum.js";
+import { exponentOf, roundMacro, sumOfHalves } from "./floatSum.js";
 import { unsureSum } from "./refusal.js";
 
 /** What is known of an argument of a sum: bounds of its values, and of their number. */
@@ -38,9 +38,8 @@ function wholeSum(x: string, { min, max }: SumBounds): string | null {
   // The last place of the smallest value, of which all others are multiples.
   const unit = exponentOf(min) - 52;
   if (exponentOf(max) + 1 - unit > 63 || Math.abs(unit) > 900) return null;
-  const { upper, lower } = halves(`sum(CAST(${x} * ${power(-unit)} AS BIGINT))`);
-  // Of fewer than 106 bits: the upper and the lower 53 are doubles, and adding them rounds once.
-  return `((${upper} + ${lower}) * ${power(unit)})`;
+  const whole = `sum(CAST(${x} * ${power(-unit)} AS BIGINT))`;
+  return `((${sumOfHalves(whole)}) * ${power(unit)})`;
 }
 
 function restSum(x: string, { min, max, rows }: SumBounds): string | null {
@@ -58,12 +57,6 @@ function restSum(x: string, { min, max, rows }: SumBounds): string | null {
   const low = `CAST(sum(${checked}) * ${power(bits)} AS BIGINT)`;
   return `(${roundMacro}(sum(CAST(trunc${scaled} AS BIGINT)) * ${2 ** bits}::HUGEINT + ${low}) * ${power(unit - bits)})`;
 }
-
-/** The upper and the lower 53 bits of a HUGEINT of fewer than 106 bits that is not negative, as doubles. */
-const halves = (sum: string): { readonly upper: string; readonly lower: string } => ({
-  upper: `(CAST(CAST(${sum} >> 53 AS BIGINT) AS DOUBLE) * ${power(53)})`,
-  lower: `CAST(CAST(${sum} & ${2 ** 53 - 1}::HUGEINT AS BIGINT) AS DOUBLE)`,
-});
 
 function limbSum(x: string): string {
   const scaled = `(${x} * ${power(8)})`;

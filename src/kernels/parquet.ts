@@ -3,8 +3,7 @@ import { createKernels, type KernelMemory, type Kernels } from "./wasm.js";
 /** Kernels of the Parquet writer, see assembly/parquet/parquet*.ts. All arguments are addresses, counts or sizes; `rows` 0 stands for every row. */
 export interface ParquetKernels {
   shiftRows(rows: number, n: number, low: number): void;
-  liveRows(rows: number, valid: number, n: number, toValid: number, toRows: number): number;
-  nestedRows(
+  liveRows(
     rows: number,
     valid: number,
     n: number,

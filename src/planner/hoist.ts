@@ -26,9 +26,18 @@ function hoistFromAggregate(node: Aggregate, needsWorker: (expr: Bound) => boole
 
 /** An aggregation whose keys and arguments of a kind are computed by a projection below it. */
 export function computeBelow(node: Aggregate, isMoved: (expr: Bound) => boolean): Aggregate {
-  const all = [...node.keys.map((key) => key.expr), ...node.aggregates.flatMap((one) => one.args)];
+  return keysAndArguments(node).some(isMoved) ? overItsColumns(node, isMoved) : node;
+}
+
+const keysAndArguments = ({ keys, aggregates }: Aggregate): Bound[] => [
+  ...keys.map((key) => key.expr),
+  ...aggregates.flatMap((one) => one.args),
+];
+
+/** An aggregation over a projection that has only the columns it uses, and what is moved as columns of their own. */
+export function overItsColumns(node: Aggregate, isMoved: (expr: Bound) => boolean): Aggregate {
+  const all = keysAndArguments(node);
   const moved = all.filter(isMoved);
-  if (moved.length === 0) return node;
   const others = all.filter((expr) => !isMoved(expr));
   const kept = [...new Set(others.flatMap((expr) => [...columnsUsed(expr)]))].sort((a, b) => a - b);
   const { below, at } = projection(node.input, kept, moved);

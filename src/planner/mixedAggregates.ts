@@ -1,23 +1,24 @@
 import { required } from "../common/assert.js";
-import type { Bound, BoundAggregate, BoundNamed } from "../expr/nodes.js";
-import { columnOf, remapColumns } from "../expr/walk.js";
+import type { BoundAggregate } from "../expr/nodes.js";
 import { aggregateFunction } from "../functions/registry.js";
 import { stateTypes } from "../kernels/groups/groupForms.js";
 import { topological, withInputs } from "../optimize/rewrite.js";
 import { type BoundNode, boundInputs, type JoinOutput } from "../plan/bound.js";
-import type { Field } from "../schema/types.js";
 import { type AggregateNode, groupsInWorkers } from "./groupStages.js";
-import { computeBelow } from "./hoist.js";
+import { computeBelow, overItsColumns } from "./hoist.js";
 import type { Placement } from "./stages.js";
 
 /**
  * Takes aggregations apart of which one part needs all values of a group at once, which DuckDB has to gather, while it would gather and sort them once
  * more for what is folded value by value. Workers do the latter, and the groups of both are put beside each other again.
  */
-export function splitMixed(outputs: readonly BoundNode[], placed: ReadonlyMap<BoundNode, Placement>): BoundNode[] {
+export function splitMixed(outputs: readonly BoundNode[], place: () => ReadonlyMap<BoundNode, Placement>): readonly BoundNode[] {
+  const nodes = topological(outputs);
+  if (!nodes.some((node) => node.kind === "aggregate" && foldedPart(node) !== null)) return outputs;
+  const placed = place();
   const done = new Map<BoundNode, BoundNode>();
   const of = (node: BoundNode): BoundNode => required(done.get(node), "input");
-  for (const node of topological(outputs)) {
+  for (const node of nodes) {
     const same = withInputs(node, boundInputs(node).map(of));
     const overWorkers =
       node.kind === "aggregate" && placed.get(node)?.where === "duckdb" && placed.get(node.input)?.where === "worker";
@@ -49,7 +50,9 @@ function split(node: AggregateNode): BoundNode | null {
     }),
   ];
   const on = node.keys.map((_, index) => ({ left: index, right: index }));
-  return { kind: "join", left: ofItsColumns(whole), right: folded, on, how: "inner", groups: true, output, schema: node.schema };
+  // Its rows are written for DuckDB.
+  const left = overItsColumns(whole, () => false);
+  return { kind: "join", left, right: folded, on, how: "inner", groups: true, output, schema: node.schema };
 }
 
 function partOf(node: AggregateNode, belongs: (one: BoundAggregate) => boolean): AggregateNode {
@@ -57,22 +60,4 @@ function partOf(node: AggregateNode, belongs: (one: BoundAggregate) => boolean):
   const aggregates = node.aggregates.filter(belongs);
   const fields = node.schema.slice(count).filter((_, i) => belongs(node.aggregates[i] as BoundAggregate));
   return { ...node, aggregates, schema: [...node.schema.slice(0, count), ...fields] };
-}
-
-/** An aggregation of columns over those columns alone: its rows are written for DuckDB. */
-function ofItsColumns(node: AggregateNode): AggregateNode {
-  const { keys, aggregates, input } = node;
-  const used = [...keys.map(({ expr }) => expr), ...aggregates.flatMap((one) => one.args)];
-  const kept = [...new Set(used.map((expr) => (expr.kind === "column" ? expr.index : -1)))];
-  const schema = kept.map((index): Field => required(input.schema[index], "column"));
-  const columns = kept.map(
-    (index, i): BoundNamed => ({ name: schema[i]?.name ?? "", expr: columnOf(schema[i] as Field, index) }),
-  );
-  const at = (expr: Bound): Bound => remapColumns(expr, (index) => kept.indexOf(index));
-  return {
-    ...node,
-    input: { kind: "project", input, columns, schema },
-    keys: keys.map((key): BoundNamed => ({ ...key, expr: at(key.expr) })),
-    aggregates: aggregates.map((one): BoundAggregate => ({ ...one, args: one.args.map(at) })),
-  };
 }

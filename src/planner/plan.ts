@@ -38,7 +38,7 @@ export function planStages(
 ): PhysicalPlan {
   const needsWorker = (expr: Bound) => usesUserFunction(expr) || (failures === "rejectRows" && isFallible(expr));
   const hoisted = hoistComputed(outputs, needsWorker);
-  const separate = separateVerdicts(splitMixed(hoisted, placeNodes(hoisted, failures, broadcastBytes)));
+  const separate = separateVerdicts(splitMixed(hoisted, () => placeNodes(hoisted, failures, broadcastBytes)));
   return new StagePlanner(separate, failures, broadcastBytes, partitionBytes).plan();
 }
 

@@ -1,5 +1,13 @@
-import type { BytesColumn } from "../../src/batch/column.js";
-import { types } from "../../src/schema/types.js";
+import { builderFor } from "../../src/batch/builder.js";
+import type { BytesColumn, Column } from "../../src/batch/column.js";
+import { type DataType, types, type Value } from "../../src/schema/types.js";
+
+/** A column of values. */
+export function columnOf(type: DataType, values: readonly Value[]): Column {
+  const builder = builderFor(type);
+  for (const value of values) builder.append(value);
+  return builder.finish();
+}
 
 /** A column of texts, each with so many other bytes before it, and behind the last one. */
 export function textColumn(texts: readonly (string | null)[], apart = 0): BytesColumn {

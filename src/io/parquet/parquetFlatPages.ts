@@ -1,7 +1,7 @@
 import * as zlib from "node:zlib";
 import { plainOf, type StoredValues } from "./parquetEncodings.js";
 import { countValid } from "../../batch/validity.js";
-import { physical } from "./parquetSchema.js";
+import { mostLevels, physical } from "./parquetSchema.js";
 import { areOnes, decodeHybrid } from "./parquetRle.js";
 import { boolField, decodeThriftAt, numberField, structField, type ThriftStruct } from "./parquetThrift.js";
 import { snappyDecode } from "./snappyDecode.js";
@@ -36,8 +36,6 @@ export interface FlatPage {
 const pageType = { data: 0, index: 1, dictionary: 2, dataV2: 3 } as const;
 const encoding = { plain: 0, plainDictionary: 2, rle: 3, rleDictionary: 8 } as const;
 const codec = { uncompressed: 0, snappy: 1, gzip: 2, zstd: 6 } as const;
-/** A level is kept in one byte. */
-const mostLevels = 255;
 
 /** The pages of a chunk that hold `rows` rows; null where one is not of the common kinds. */
 export function flatPages(chunk: Uint8Array, form: ChunkForm, rows: number): FlatPage[] | null {

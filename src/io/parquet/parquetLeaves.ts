@@ -3,7 +3,7 @@ import { compactBatch } from "../../batch/gather.js";
 import { fieldColumns, fieldsOf, structColumn } from "../../batch/structs.js";
 import { required } from "../../common/assert.js";
 import type { Field, Schema } from "../../schema/types.js";
-import { isOptional } from "./parquetSchema.js";
+import { isOptional, mostLevels } from "./parquetSchema.js";
 
 /** A leaf of the schema's tree: what has a chunk of its own in every row group. A flat column is one, and every flat field of a struct. */
 export interface Leaf {
@@ -15,9 +15,6 @@ export interface Leaf {
   /** The definition level of a value, which is how many of the path may be null. Of a null it is how many of them, from the first, are there. */
   readonly level: number;
 }
-
-/** A level is kept in one byte. */
-const mostLevels = 255;
 
 /** The leaves of a schema in the order of their chunks; null where it has lists, or structs without fields, whose pages are not made here. */
 export function leavesOf(schema: Schema): readonly Leaf[] | null {

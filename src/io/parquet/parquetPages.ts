@@ -253,10 +253,10 @@ function varint(value: number): number[] {
 function encodeLevels(levels: Region | null, most: number, from: number, to: number, live: number): Range {
   const rows = to - from;
   const bits = 32 - Math.clz32(most);
-  const packed = ((rows + 7) >> 3) * bits;
+  const groups = (rows + 7) >> 3;
   const isRun = levels === null || live === rows || (live === 0 && most === 1);
-  const head = isRun ? [...varint(rows << 1), live === 0 ? 0 : most] : varint((((rows + 7) >> 3) << 1) | 1);
-  const length = head.length + (isRun ? 0 : packed);
+  const head = isRun ? [...varint(rows << 1), live === 0 ? 0 : most] : varint((groups << 1) | 1);
+  const length = head.length + (isRun ? 0 : groups * bits);
   return encoded.add(length + 32, (at) => {
     const { memory, functions } = writerKernels();
     memory.u8().set([length & 255, (length >> 8) & 255, (length >> 16) & 255, length >>> 24, ...head], at);

@@ -99,6 +99,9 @@ export function storedType(type: DataType): StoredType {
   }
 }
 
+/** A definition level is kept in one byte. */
+export const mostLevels = 255;
+
 /** A column that can hold nulls in the file. */
 export const isOptional = (field: Field): boolean => field.nullable || field.type.kind === "null";
 

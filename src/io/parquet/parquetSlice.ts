@@ -174,7 +174,7 @@ class ColumnLoader {
     if (valid === null && above.at === 0) return { ...above, most };
     const at = arena.take(this.#n);
     const present = valid === null ? 0 : arena.put(valid.subarray(low, low + reach));
-    const live = this.#kernels.nestedRows(rows, present, this.#n, above.at, above.most, step, at, arena.take(this.#n * 4));
+    const live = this.#kernels.liveRows(rows, present, this.#n, above.at, above.most, step, at, arena.take(this.#n * 4));
     if (step === 0 && live < above.live) throw nullIn(field);
     return { at: live === this.#n ? 0 : at, most, live };
   }
@@ -188,10 +188,7 @@ class ColumnLoader {
     if (present !== 0 || above.at !== 0) {
       const toLevels = arena.take(this.#n);
       const toRows = arena.take(this.#n * 4);
-      live =
-        above.most === 0
-          ? this.#kernels.liveRows(rows, present, this.#n, toLevels, toRows)
-          : this.#kernels.nestedRows(rows, present, this.#n, above.at, above.most, step, toLevels, toRows);
+      live = this.#kernels.liveRows(rows, present, this.#n, above.at, above.most, step, toLevels, toRows);
       if (live < this.#n) {
         liveRows = toRows;
         levels = toLevels;

@@ -7,8 +7,23 @@ import { threadKernels } from "../wasm.js";
 /** More than any of these texts is long. */
 const room = 32;
 
-/** Digits of a number below 10^9 up to `end`, at least `least` of them; answers where they begin. */
-function digitsBefore(bytes: Uint8Array, end: number, value: number, least: number): number {
+/** Digits of a number from 0 to 2^53 up to `end`, at least `least` of them. */
+function digitsBefore(bytes: Uint8Array, end: number, value: number, least: number): void {
+  let last = end;
+  let rest = value;
+  while (rest >= 1e9) {
+    const high = Math.floor(rest / 1e9);
+    // The quotient may have been rounded up to the next whole number.
+    const above = high * 1e9 > rest ? high - 1 : high;
+    smallDigitsBefore(bytes, last, rest - above * 1e9, 9);
+    last -= 9;
+    rest = above;
+  }
+  smallDigitsBefore(bytes, last, rest, least - (end - last));
+}
+
+/** The same of a number below 10^9. */
+function smallDigitsBefore(bytes: Uint8Array, end: number, value: number, least: number): void {
   let rest = value | 0;
   let at = end;
   while (rest > 0 || end - at < least) {
@@ -16,7 +31,6 @@ function digitsBefore(bytes: Uint8Array, end: number, value: number, least: numb
     bytes[--at] = 48 + rest - tenth * 10;
     rest = tenth;
   }
-  return at;
 }
 
 function countDigits(value: number): number {
@@ -28,17 +42,7 @@ function countDigits(value: number): number {
 /** Writes a number from 0 to 2^53 at a place; answers its end. */
 function unsigned(bytes: Uint8Array, at: number, value: number): number {
   const end = at + countDigits(value);
-  let last = end;
-  let rest = value;
-  while (rest >= 1e9) {
-    const high = Math.floor(rest / 1e9);
-    // The quotient may have been rounded up to the next whole number.
-    const above = high * 1e9 > rest ? high - 1 : high;
-    digitsBefore(bytes, last, rest - above * 1e9, 9);
-    last -= 9;
-    rest = above;
-  }
-  digitsBefore(bytes, last, rest, 1);
+  digitsBefore(bytes, end, value, 1);
   return end;
 }
 
@@ -62,17 +66,8 @@ export function writeDecimal(sink: TextSink, value: number, scale: number, unit:
   const whole = quotient * unit > size ? quotient - 1 : quotient;
   if (whole > 0 || !bare) at = unsigned(bytes, at, whole);
   bytes[at++] = 46;
-  let rest = size - whole * unit;
-  let last = at + scale;
-  sink.length = last;
-  for (let left = scale; left > 9; left -= 9) {
-    const high = Math.floor(rest / 1e9);
-    const above = high * 1e9 > rest ? high - 1 : high;
-    digitsBefore(bytes, last, rest - above * 1e9, 9);
-    last -= 9;
-    rest = above;
-  }
-  digitsBefore(bytes, last, rest, last - at);
+  sink.length = at + scale;
+  digitsBefore(bytes, at + scale, size - whole * unit, scale);
 }
 
 /** A double. */
@@ -142,25 +137,13 @@ function writeByKernel(sink: TextSink, value: number): void {
   if (!doubleRoom.write(sink, value)) sink.writeText(formatDouble(value));
 }
 
-/** Texts of days, by the last bits of their numbers: most dates of a file are of a few years. */
-const keptDays = 2048;
 const dayLength = 10;
-const dayNumbers = new Float64Array(keptDays).fill(Number.NaN);
-const dayBytes = new Uint8Array(keptDays * dayLength);
 
 /** Writes `2024-01-05`; false, and nothing, where the text of a day is longer. */
 function writeDay(bytes: Uint8Array, at: number, days: number): boolean {
-  const from = (days & (keptDays - 1)) * dayLength;
-  if (dayNumbers[from / dayLength] !== days && !keepDay(days, from)) return false;
-  for (let i = 0; i < dayLength; i++) bytes[at + i] = dayBytes[from + i] as number;
-  return true;
-}
-
-function keepDay(days: number, from: number): boolean {
   const text = formatDate(days);
   if (text.length !== dayLength) return false;
-  for (let i = 0; i < dayLength; i++) dayBytes[from + i] = text.charCodeAt(i);
-  dayNumbers[from / dayLength] = days;
+  for (let i = 0; i < dayLength; i++) bytes[at + i] = text.charCodeAt(i);
   return true;
 }
 
@@ -200,7 +183,7 @@ function writeClock(bytes: Uint8Array, at: number, microsOfDay: number): number 
   twoDigits(bytes, at + 6, seconds - minutes * 60);
   if (fraction === 0) return at + 8;
   bytes[at + 8] = 46;
-  digitsBefore(bytes, at + 15, fraction, 6);
+  smallDigitsBefore(bytes, at + 15, fraction, 6);
   let end = at + 15;
   while (bytes[end - 1] === 48) end--;
   return end;

@@ -126,7 +126,6 @@ const turnedTests: { readonly [fn: string]: Test } = { lower: lowerEquals, upper
 
 function textTestOf(row: RowStatements, call: Call, wanted: readonly Uint8Array[]): MakeTest | null {
   const { scope } = row;
-  const place = (text: TextPiece): string => `${text.bytes}, ${text.start}, ${text.end}`;
   const simple = tests[call.fn];
   if (simple !== undefined && wanted.length === 1) {
     const test = scope.constant(`slice ${call.fn}`, simple.test);

@@ -1,6 +1,6 @@
 import type { Bound } from "../../expr/nodes.js";
 import { castValue } from "../../functions/cast.js";
-import { type DataType, typeName, type Value } from "../../schema/types.js";
+import { type DataType, isNumeric, isTemporal, typeName, type Value } from "../../schema/types.js";
 import { writeDate, writeDecimal, writeDouble, writeFloat, writeTimestamp, writeWhole } from "./byteNumbers.js";
 import { decodedText } from "./codegenMerge.js";
 import type { Narrow, Piece, RowStatements, TextPiece } from "./codegenPiece.js";
@@ -8,24 +8,9 @@ import { isExact, narrowOf } from "./codegenRange.js";
 
 type Cast = Extract<Bound, { kind: "cast" }>;
 
-const written: ReadonlySet<DataType["kind"]> = new Set([
-  "int8",
-  "int16",
-  "int32",
-  "int64",
-  "uint8",
-  "uint16",
-  "uint32",
-  "uint64",
-  "decimal",
-  "float32",
-  "float64",
-  "date",
-  "timestamp",
-]);
-
 /** Whether a cast makes a text of a number or time, whose bytes can be had without a string. */
-export const writesText = ({ input, type }: Cast): boolean => type.kind === "utf8" && written.has(input.type.kind);
+export const writesText = ({ input, type }: Cast): boolean =>
+  type.kind === "utf8" && (isNumeric(input.type) || isTemporal(input.type));
 
 /** A cast to text as bytes in a sink; `writesText` said that it can be. */
 export function textCast(row: RowStatements, bound: Cast): Piece {

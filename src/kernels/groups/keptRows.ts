@@ -1,6 +1,7 @@
 import { builderFor, layoutOf, newFixed } from "../../batch/builder.js";
 import type { BytesColumn, Column, FixedValues } from "../../batch/column.js";
 import { columnReader, type ColumnReader } from "../../batch/reader.js";
+import { copyBytes } from "../../batch/text.js";
 import { internalError } from "../../common/errors.js";
 import type { DataType, Value } from "../../schema/types.js";
 
@@ -148,8 +149,7 @@ class KeptBytes implements KeptRows {
     const size = (from.ends[row] as number) - start;
     if (size > (this.#room[group] as number)) this.#makeRoom(group, size);
     const at = this.#starts[group] as number;
-    const bytes = this.#bytes;
-    for (let k = 0; k < size; k++) bytes[at + k] = from.bytes[start + k] as number;
+    copyBytes(from.bytes, start, start + size, this.#bytes, at);
     this.#ends[group] = at + size;
   }
 

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { builderFor } from "../../../src/batch/builder.js";
 import { codedColumn, textColumn } from "../../../src/batch/coded.js";
 import type { Column } from "../../../src/batch/column.js";
 import { stridedColumn } from "../../../src/batch/strided.js";
@@ -11,14 +10,9 @@ import { textOrder, WordGroupTable } from "../../../src/kernels/groups/groupTabl
 import { RowBuckets } from "../../../src/kernels/rowBuckets.js";
 import { type DataType, types, type Value } from "../../../src/schema/types.js";
 import { arbitraryOf, everyType } from "../batch/values.js";
+import { columnOf } from "../../support/columns.js";
 
 const packable = everyType.filter((type) => canPack([type]));
-
-function columnOf(type: DataType, values: readonly Value[]): Column {
-  const builder = builderFor(type, values.length);
-  for (const value of values) builder.append(value);
-  return builder.finish();
-}
 
 const keys = (all: readonly DataType[]) => all.map((type) => ({ type, nullable: true }));
 

@@ -1,21 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { builderFor } from "../../../src/batch/builder.js";
-import type { Column } from "../../../src/batch/column.js";
 import { compareValues } from "../../../src/functions/compare.js";
 import { canPack } from "../../../src/kernels/groups/groupKeys.js";
 import { type OrderKey, SortBuffer } from "../../../src/kernels/sortBuffer.js";
 import type { ColumnParts } from "../../../src/kernels/valueBuffer.js";
-import { type DataType, types, type Value } from "../../../src/schema/types.js";
+import { types, type Value } from "../../../src/schema/types.js";
 import { arbitraryOf, everyType } from "../batch/values.js";
+import { columnOf } from "../../support/columns.js";
 
 const packable = everyType.filter((type) => canPack([type]));
-
-function columnOf(type: DataType, values: readonly Value[]): Column {
-  const builder = builderFor(type, values.length);
-  for (const value of values) builder.append(value);
-  return builder.finish();
-}
 
 /** The order of a sort, from what comparing two values means. */
 function compareBy(keys: readonly OrderKey[]) {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { builderFor } from "../../../src/batch/builder.js";
-import type { Batch, Column } from "../../../src/batch/column.js";
+import type { Batch } from "../../../src/batch/column.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import { structColumn } from "../../../src/batch/structs.js";
 import type { Bound } from "../../../src/expr/nodes.js";
 import { compileRows } from "../../../src/kernels/expressions/compile.js";
-import { type DataType, parseType, type Schema, types, type Value } from "../../../src/schema/types.js";
+import { type DataType, parseType, type Schema, types } from "../../../src/schema/types.js";
 import type { RowOp } from "../../../src/task/protocol.js";
+import { columnOf } from "../../support/columns.js";
 
 const inner = parseType("struct(x: int64)");
 const type = parseType("struct(id: int32, name: utf8, in: struct(x: int64))");
@@ -14,19 +14,14 @@ const schema: Schema = [
   { name: "v", type: types.int32, nullable: true },
   { name: "s", type, nullable: true },
 ];
-const build = (of: DataType, values: readonly Value[]): Column => {
-  const builder = builderFor(of);
-  for (const value of values) builder.append(value);
-  return builder.finish();
-};
-const v = build(types.int32, [1, 2, 3, 4]);
+const v = columnOf(types.int32, [1, 2, 3, 4]);
 const valid = Uint8Array.of(1, 0, 1, 1);
 const byFields = structColumn(
   type,
   [
-    build(types.int32, [7, null, null, 9]),
-    build(types.utf8, ["a", null, "c", "d"]),
-    structColumn(inner, [build(types.int64, [5n, null, null, null])], Uint8Array.of(1, 0, 0, 1), 4),
+    columnOf(types.int32, [7, null, null, 9]),
+    columnOf(types.utf8, ["a", null, "c", "d"]),
+    structColumn(inner, [columnOf(types.int64, [5n, null, null, null])], Uint8Array.of(1, 0, 0, 1), 4),
   ],
   valid,
   4,
@@ -37,7 +32,7 @@ const objects = [
   { id: null, name: "c", in: null },
   { id: 9, name: "d", in: { x: null } },
 ];
-const byObjects = build(type, objects);
+const byObjects = columnOf(type, objects);
 
 const at = (index: number, of: DataType): Bound => ({ kind: "column", index, name: "", type: of, nullable: true });
 const call = (fn: string, args: readonly Bound[], of: DataType, options = {}): Bound => {

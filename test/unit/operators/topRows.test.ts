@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { builderFor } from "../../../src/batch/builder.js";
-import type { Batch, Column } from "../../../src/batch/column.js";
+import type { Batch } from "../../../src/batch/column.js";
 import { compareValues } from "../../../src/functions/compare.js";
 import { canPack } from "../../../src/kernels/groups/groupKeys.js";
 import { batchToRows } from "../../../src/kernels/rows.js";
 import { TopRowsOperator } from "../../../src/operators/topRows.js";
 import { type DataType, type Schema, types, type Value } from "../../../src/schema/types.js";
 import { arbitraryOf, everyType } from "../batch/values.js";
+import { columnOf } from "../../support/columns.js";
 
 interface Key {
   readonly type: DataType;
@@ -18,12 +18,6 @@ interface Key {
 const packable = everyType.filter((type) => canPack([type]));
 const row: Schema[number] = { name: "row", type: types.int32, nullable: false };
 const note: Schema[number] = { name: "note", type: types.utf8, nullable: true };
-
-function columnOf(type: DataType, values: readonly Value[]): Column {
-  const builder = builderFor(type, values.length);
-  for (const value of values) builder.append(value);
-  return builder.finish();
-}
 
 /** The rows' numbers in the order of a sort, ties as they come. */
 function sorted(keys: readonly Key[], rows: readonly (readonly Value[])[], live: readonly number[]): number[] {

@@ -3,22 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { builderFor } from "../../../src/batch/builder.js";
 import type { Batch, BytesColumn, Column } from "../../../src/batch/column.js";
 import { ParquetFileWriter, type ParquetOptions, parquetDefaults } from "../../../src/io/parquet/parquetWrite.js";
 import { OutputFile } from "../../../src/io/sink/sinkOutput.js";
-import { type DataType, type Schema, types, type Value } from "../../../src/schema/types.js";
+import { type Schema, types, type Value } from "../../../src/schema/types.js";
+import { columnOf } from "../../support/columns.js";
 import { duckRows, hyparquetRows, wasmRows } from "./readers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "parquet-kernels-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 let files = 0;
-
-const columnOf = (type: DataType, values: readonly Value[]): Column => {
-  const builder = builderFor(type);
-  for (const value of values) builder.append(value);
-  return builder.finish();
-};
 
 function write(schema: Schema, batches: readonly Batch[], options: Partial<ParquetOptions> = {}): string {
   const file = join(folder, `${files++}.parquet`);

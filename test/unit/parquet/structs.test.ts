@@ -4,7 +4,6 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { Table, WriterPropertiesBuilder, WriterVersion, writeParquet } from "parquet-wasm";
 import { afterAll, describe, expect, it } from "vitest";
-import { builderFor } from "../../../src/batch/builder.js";
 import type { Batch, Column } from "../../../src/batch/column.js";
 import { sliceBatch } from "../../../src/batch/gather.js";
 import { encodeIpcStream } from "../../../src/batch/ipc.js";
@@ -13,17 +12,12 @@ import { fitsPages, ParquetFileWriter, type ParquetOptions, parquetDefaults } fr
 import { OutputFile } from "../../../src/io/sink/sinkOutput.js";
 import { type DataType, type Field, type Schema, types, type Value } from "../../../src/schema/types.js";
 import { decoded, valuesOf } from "./decodeFile.js";
+import { columnOf } from "../../support/columns.js";
 import { duckRows, hyparquetRows, wasmRows } from "./readers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "parquet-structs-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 let files = 0;
-
-const columnOf = (type: DataType, values: readonly Value[]): Column => {
-  const builder = builderFor(type);
-  for (const value of values) builder.append(value);
-  return builder.finish();
-};
 
 /** The same column with its fields as columns. */
 function opened(column: Column): Column {

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { builderFor } from "../../../src/batch/builder.js";
 import { type Batch, type Column, type FixedValues, rowCount } from "../../../src/batch/column.js";
 import { CsvFileWriter } from "../../../src/io/sink/sinkCsv.js";
 import { JsonlFileWriter, jsonText } from "../../../src/io/sink/sinkJsonl.js";
@@ -9,6 +8,7 @@ import type { OutputTarget } from "../../../src/io/sink/sinkOutput.js";
 import { giveReaderKernels, takeReaderKernels } from "../../../src/kernels/taskKernels.js";
 import type { KernelMemory } from "../../../src/kernels/wasm.js";
 import { type DataType, type Schema, types, type Value } from "../../../src/schema/types.js";
+import { columnOf } from "../../support/columns.js";
 
 type Open = (output: OutputTarget, schema: Schema, sharing?: boolean) => LineFileWriter;
 const jsonl: Open = (output, schema, sharing) => new JsonlFileWriter(output, schema, sharing);
@@ -62,12 +62,6 @@ function inMemory(batch: Batch, memory: KernelMemory, owned: number[]): Batch {
     return column.layout === "fixed" ? { ...column, values: view(column.values), valid } : column;
   });
   return { ...batch, columns };
-}
-
-function columnOf(type: DataType, values: readonly Value[]): Column {
-  const builder = builderFor(type);
-  for (const value of values) builder.append(value);
-  return builder.finish();
 }
 
 const batchOf = (schema: Schema, columns: readonly Column[], selection: Int32Array | null = null): Batch => ({

@@ -26,24 +26,12 @@ export function shiftRows(rows: usize, n: usize, low: u32): void {
   for (let at = rows; at < end; at += 4) store<u32>(at, load<u32>(at) - low);
 }
 
-/** Notes the validity of each row (0 or 1) and lists the rows that hold a value; returns how many do. Both targets have room for `n`. */
-export function liveRows(rows: usize, valid: usize, n: usize, toValid: usize, toRows: usize): u32 {
-  let live: usize = 0;
-  for (let i: usize = 0; i < n; i++) {
-    const row = rowAt(rows, i);
-    const has = <u32>(load<u8>(valid + row) != 0);
-    store<u8>(toValid + i, <u8>has);
-    store<u32>(toRows + (live << 2), <u32>row);
-    live += has;
-  }
-  return <u32>live;
-}
-
 /**
- * As `liveRows`, for what lies in a struct: notes the definition level of each row. `above` holds the struct's (0: all rows have `most`), which is
- * `most` where the struct is there; a row that is there has `step` more. `valid` may be 0 for rows that are all there.
+ * Notes the definition level of each row and lists the rows that hold a value; returns how many do. Both targets have room for `n`. `above` holds the
+ * levels of the struct that the rows lie in, `most` where it is there; 0: they all have `most`, as outside of structs, where that is 0. A row that is
+ * there has `step` more. `valid` may be 0 for rows that are all there.
  */
-export function nestedRows(
+export function liveRows(
   rows: usize,
   valid: usize,
   n: usize,
