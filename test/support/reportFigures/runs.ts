@@ -28,7 +28,8 @@ export let main: Run;
 export let resumed: Run;
 export let spilled: Run;
 export let failed: Run;
-export let spillSeen = 0;
+/** Bytes of spill: the most that lay there for 50 ms, and the most that a look saw. */
+export const spillSeen = { held: 0, most: 0 };
 export let explained = "";
 export let killedTasks = 0;
 /** Records that the process that was killed had rejected, in tasks that it had finished. */
@@ -150,14 +151,27 @@ async function runSpilled(): Promise<void> {
       "SELECT a.id, md5((a.id * 1000 + b.id)::VARCHAR) AS note, count(*) AS n FROM input a, input b GROUP BY ALL ORDER BY note LIMIT 10",
     )
     .write.parquet(join(folder, "spilled.parquet"), { mode: "overwrite" });
+  const looks: { at: number; bytes: number }[] = [];
   const look = () => {
     const bytes = spillFiles(stateDir).reduce((all, path) => all + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
-    spillSeen = Math.max(spillSeen, bytes);
+    looks.push({ at: Date.now(), bytes });
   };
-  const timer = setInterval(look, 15);
+  const timer = setInterval(look, 5);
   const before = now();
   const { report } = await engine.run(plan, { job: "spilled" }).result.finally(() => clearInterval(timer));
   spilled = { name: "spilled", data: report.data, journal: null, before, after: now() };
+  spillSeen.held = mostHeldFor(50, looks);
+  spillSeen.most = Math.max(...looks.map(({ bytes }) => bytes));
+}
+
+/** The most bytes that no look within some stretch of so many milliseconds fell below: what looks further apart cannot miss. */
+function mostHeldFor(ms: number, looks: readonly { at: number; bytes: number }[]): number {
+  let most = 0;
+  looks.forEach(({ at }, first) => {
+    const last = looks.findIndex((look) => look.at >= at + ms);
+    if (last >= 0) most = Math.max(most, Math.min(...looks.slice(first, last + 1).map(({ bytes }) => bytes)));
+  });
+  return most;
 }
 
 function spillFiles(stateDir: string): string[] {
