@@ -6,6 +6,7 @@
  * client takes 0.11 s as it is installed and 0.02 s so, Arrow 0.09 s and 0.01 s, Piscina 0.015 s and 0.005 s, msgpackr (which looks for a native
  * part that is not needed) 0.010 s and 0.001 s.
  */
+import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -31,35 +32,66 @@ const bindings = {
          module.exports = createRequire(createRequire(__filename).resolve("@duckdb/node-api"))("@duckdb/node-bindings");`,
 };
 
+const external = (id) => !id.startsWith(".") && !id.startsWith("/");
+
+const bytecode = {
+  name: "bytecode",
+  resolveId: (id) => (id.endsWith("/bytecode.js") ? { id: "./bytecode.cjs", external: true } : null),
+};
+
 rmSync(target, { recursive: true, force: true });
 await bundleOwn();
 await bundleLibrary("apache-arrow", { index: "apache-arrow" });
 await bundleLibrary("piscina", { index: find("piscina"), worker: join(dirname(find("piscina")), "worker.js") });
 await bundleLibrary("@duckdb/node-api", { index: find("@duckdb/node-api") });
 await bundleLibrary("msgpackr", { index: join(dirname(find("msgpackr")), "../pack.js") });
+await bundleBytecode();
 // The modules beside the bundles are for types and for benchmarks of single kernels.
 for (const folder of ["run", "kernels"]) copyFileSync("src/kernels/kernels.wasm", `dist/${folder}/kernels.wasm`);
 chmodSync(`${target}/cli.js`, 0o755);
 
+/** CommonJS: it loads at once where modules load step by step, and its bytecode can be kept. What programs import says so in a few lines. */
 async function bundleOwn() {
-  await bundleModules("esm", "js", {
-    index: "dist/index.js",
-    cli: "dist/cli/main.js",
-    typescriptHooks: "dist/common/typescriptHooks.js",
-  });
-  // CommonJS loads at once where modules load step by step, which is a third of a worker's own start.
-  await bundleModules("cjs", "cjs", { worker: "dist/worker/worker.js" });
+  await bundleModules({ main: "dist/index.js", commandLine: "dist/cli/main.js" });
+  await bundleModules({ workerCode: "dist/worker/worker.js" });
+  const names = Object.keys(await import("../dist/index.js"));
+  const load = `import { createRequire } from "node:module";\nconst { loadCode } = createRequire(import.meta.url)("./bytecode.cjs");\n`;
+  writeFileSync(`${target}/index.js`, `${load}export const { ${names.join(", ")} } = loadCode("main.cjs");\n`);
+  writeFileSync(`${target}/cli.js`, `#!/usr/bin/env node\n${load}loadCode("commandLine.cjs");\n`);
+  writeFileSync(`${target}/worker.cjs`, `module.exports = require("./bytecode.cjs").loadCode("workerCode.cjs");\n`);
+  // Node's loader runs these hooks in a thread of its own, as a module.
+  const hooks = await rolldown({ input: "dist/common/typescriptHooks.js", platform: "node", external });
+  await hooks.write({ file: `${target}/typescriptHooks.js`, format: "esm", minify: readable });
+  await hooks.close();
+}
+
+/** One for all the bundles of a thread, which know it by its name; it names the whole build. */
+async function bundleBytecode() {
+  const build = createHash("sha256");
+  for (const file of readdirSync(target, { recursive: true }).sort())
+    if (/\.c?js$/.test(file)) build.update(file).update(readFileSync(join(target, file)));
+  const define = { BUILD: JSON.stringify(build.digest("hex").slice(0, 16)) };
+  const bundle = await rolldown({ input: "dist/common/bytecode.js", platform: "node", transform: { define } });
+  await bundle.write({ file: `${target}/bytecode.cjs`, format: "cjs", minify: readable });
+  await bundle.close();
 }
 
 /** What the first entry needs from its start goes into one file: to find and read a file takes longer than to compile most of ours. */
-async function bundleModules(format, extension, input) {
-  const external = (id) => !id.startsWith(".") && !id.startsWith("/");
-  const bundle = await rolldown({ input, platform: "node", external, preserveEntrySignatures: "allow-extension" });
-  const names = { entryFileNames: `[name].${extension}`, chunkFileNames: `chunk-[hash].${extension}` };
-  const first = `${Object.keys(input)[0]}.${extension}`;
-  const needed = neededAtStart((await bundle.generate({ format, ...names })).output, first);
+async function bundleModules(input) {
+  const bundle = await rolldown({
+    input,
+    platform: "node",
+    external,
+    plugins: [bytecode],
+    preserveEntrySignatures: "allow-extension",
+  });
+  const names = { entryFileNames: "[name].cjs", chunkFileNames: "chunk-[hash].cjs" };
+  const [first] = Object.keys(input);
+  const { output } = await bundle.generate({ format: "cjs", ...names });
+  const needed = neededAtStart(output, `${first}.cjs`);
   const codeSplitting = { groups: [{ name: "start", test: (id) => needed.has(id) }], includeDependenciesRecursively: false };
-  await bundle.write({ dir: target, format, minify: readable, ...names, codeSplitting });
+  const written = { format: "cjs", minify: readable, dynamicImportInCjs: false };
+  await bundle.write({ dir: target, ...written, ...names, codeSplitting });
   await bundle.close();
 }
 

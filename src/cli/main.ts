@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { runCommandLine } from "./program.js";
 import { processTerminal } from "./terminal.js";
 
@@ -8,4 +7,6 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await runCommandLine(process.argv.slice(2), processTerminal());
+runCommandLine(process.argv.slice(2), processTerminal()).then((code) => {
+  process.exitCode = code;
+});

@@ -1,11 +1,9 @@
 import { existsSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { registerTypeScript } from "../common/typescript.js";
+import { importProgram } from "../common/typescript.js";
 import { MillraceError } from "../index.js";
 import type { Parameters } from "./options.js";
-
-const typescriptExtensions = new Set([".ts", ".mts"]);
 
 /** Whether a path names a file of code rather than of data. */
 export const isPlanFile = (path: string): boolean => [".ts", ".mts", ".js", ".mjs", ".cjs"].includes(extname(path).toLowerCase());
@@ -22,8 +20,7 @@ export async function loadPlanFile(path: string, parameters: Parameters): Promis
       hint: "Give the path of a TypeScript or JavaScript file that exports a plan.",
     });
   }
-  if (typescriptExtensions.has(extname(file))) await registerTypeScript();
-  const module = await fromUserCode(path, "cannot be loaded", () => import(pathToFileURL(file).href) as Promise<Exports>);
+  const module = await fromUserCode(path, "cannot be loaded", () => importProgram(pathToFileURL(file).href) as Promise<Exports>);
   const exported = module.default ?? module.plan;
   if (exported === undefined || exported === null) {
     const names = Object.keys(module).map((name) => JSON.stringify(name));

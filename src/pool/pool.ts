@@ -1,5 +1,6 @@
 import type * as PiscinaModule from "piscina";
 import { beside } from "../common/beside.js";
+import { lacksBytecode } from "../common/bytecode.js";
 import { MillraceError } from "../common/errors.js";
 import { requireLibrary } from "../common/library.js";
 import { taskProgress } from "../task/control.js";
@@ -16,6 +17,7 @@ export interface PoolOptions {
 type Threads = PiscinaModule.Piscina;
 
 /** CommonJS, always: Node aborts the whole process where a thread is ended while it loads modules of the other kind for Piscina's `require`. */
+const workerCode = "workerCode.cjs";
 const ownEntry = (): URL => beside("run", "worker.cjs");
 
 /** The worker threads. They start with `warm` or the first task and stay until `close`. */
@@ -83,7 +85,11 @@ export class WorkerPool {
   async close(): Promise<void> {
     const { threads } = this;
     this.threads = null;
-    await threads?.destroy();
+    if (threads === null) return;
+    // The first process after an installation: a thread that is ended cannot say so to itself.
+    const keepsCode = this.answered && this.waiting.size === 0 && this.options.entry === undefined && lacksBytecode(workerCode);
+    if (keepsCode) await threads.run(undefined, { name: "saveCode" }).catch(() => undefined);
+    await threads.destroy();
   }
 
   private ask(threads: Threads, task: TaskSpec): Promise<TaskAnswer> {

@@ -16,3 +16,5 @@ export async function runTask(spec: TaskSpec): Promise<TaskAnswer> {
     return { ok: false, error: { ...data, partition: spec.partition, stage: data.stage ?? spec.stageName } };
   }
 }
+
+export { saveCode } from "../common/bytecode.js";

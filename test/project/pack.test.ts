@@ -1,5 +1,16 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -38,11 +49,12 @@ beforeAll(() => {
 
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-function node(...args: string[]) {
-  const ended = spawnSync(process.execPath, args, { cwd: project, encoding: "utf8", timeout: 60_000 });
+function node(env: Readonly<Record<string, string>>, ...args: string[]) {
+  const options = { cwd: project, encoding: "utf8", timeout: 60_000, env: { ...process.env, ...env } } as const;
+  const ended = spawnSync(process.execPath, args, options);
   return { code: ended.status, out: ended.stdout, err: ended.stderr };
 }
-const cli = (...args: string[]) => node("node_modules/millrace/dist/run/cli.js", ...args);
+const cli = (...args: string[]) => node({}, "node_modules/millrace/dist/run/cli.js", ...args);
 
 const planText = `
 import { read, sum, udf } from "millrace";
@@ -82,15 +94,47 @@ describe("the packed package", () => {
        await engine.close();
        console.log(JSON.stringify({ status: result.status, rows: result.outputs[0].rows }));`,
     );
-    const { code, out, err } = node("program.mjs");
+    const { code, out, err } = node({}, "program.mjs");
     expect(err).toBe("");
     expect(JSON.parse(out)).toEqual({ status: "success", rows: 2 });
     expect(code).toBe(0);
   });
 
+  it("keeps the bytecode of its files beside them, and does without", () => {
+    const cache = join(project, "node_modules/millrace/dist/run/cache");
+    const kept = () =>
+      existsSync(cache)
+        ? readdirSync(cache, { recursive: true, encoding: "utf8" }).filter((file) => statSync(join(cache, file)).isFile())
+        : [];
+    const program = (env: Readonly<Record<string, string>> = {}) => {
+      const ended = node(env, "program.mjs");
+      expect(ended).toMatchObject({ code: 0, err: "" });
+      expect(JSON.parse(ended.out)).toEqual({ status: "success", rows: 2 });
+    };
+    rmSync(cache, { recursive: true, force: true });
+    program({ NODE_DISABLE_COMPILE_CACHE: "1" });
+    program({ NODE_V8_COVERAGE: join(project, "coverage") });
+    expect(kept()).toEqual([]);
+    program();
+    const [main, worker] = ["main", "workerCode"].map((name) => kept().find((file) => file.endsWith(`${name}.cjs.bytecode`)));
+    expect(kept().every((file) => file.endsWith(".bytecode"))).toBe(true);
+    const files = kept().map((file) => ({ file, ...statSync(join(cache, file)) }));
+    program();
+    for (const { file, mtimeMs, ino } of files) expect(statSync(join(cache, file))).toMatchObject({ mtimeMs, ino });
+    // What is no bytecode, or that of another file, V8 refuses.
+    writeFileSync(join(cache, main ?? ""), "no bytecode");
+    copyFileSync(join(cache, files.find(({ file }) => file.includes("piscina"))?.file ?? ""), join(cache, worker ?? ""));
+    program();
+    // Nor does it matter where nothing can be written.
+    rmSync(cache, { recursive: true });
+    writeFileSync(cache, "");
+    program();
+    rmSync(cache);
+  });
+
   it("shows an error that nobody catches on a screen: Node prints the line that threw", () => {
     writeFileSync(join(project, "wrong.mjs"), `import { read } from "millrace"; read.csv("sales.csv").limit("3");`);
-    const { code, err } = node("wrong.mjs");
+    const { code, err } = node({}, "wrong.mjs");
     expect(err).toContain("INVALID_ARGUMENT");
     expect(err).toMatch(/wrong\.mjs:1:/);
     expect(Math.max(...err.split("\n").map(({ length }) => length))).toBeLessThan(400);

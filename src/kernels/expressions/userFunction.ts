@@ -1,4 +1,5 @@
 import { planError } from "../../common/errors.js";
+import { importProgram } from "../../common/typescript.js";
 import type { CapturedValue, FunctionRef, JsonValue } from "../../expr/nodes.js";
 import { factoryOf } from "./codeCache.js";
 
@@ -86,11 +87,7 @@ const jsonCopy = (value: JsonValue): JsonValue => (typeof value === "object" ? s
 async function importFunction(ref: Extract<FunctionRef, { kind: "module" }>): Promise<UserFunction> {
   let loaded: { readonly [name: string]: unknown };
   try {
-    if (/\.[mc]?ts$/.test(new URL(ref.url).pathname)) {
-      const { registerTypeScript } = await import("../../common/typescript.js");
-      await registerTypeScript();
-    }
-    loaded = (await import(ref.url)) as { readonly [name: string]: unknown };
+    loaded = (await importProgram(ref.url)) as { readonly [name: string]: unknown };
   } catch (thrown) {
     throw planError(
       "FUNCTION_MODULE",

@@ -26,7 +26,7 @@ beforeAll(async () => {
     "missing.ts": "import './nowhere.js';\n",
   };
   // The modules under test as JavaScript, with the packages they need.
-  for (const name of ["typescript", "typescriptHooks"]) {
+  for (const name of ["bytecode", "typescript", "typescriptHooks"]) {
     const source = await readFile(new URL(`../../../src/common/${name}.ts`, import.meta.url), "utf8");
     await writeFile(path.join(folder, `${name}.js`), transformSync(source, { mode: "strip-only" }).code);
   }
@@ -41,10 +41,8 @@ afterAll(async () => {
 /** Runs a program in a process of its own, where nothing else knows TypeScript. `main` is the body of an async function. */
 async function inNode(main: string): Promise<unknown> {
   const program = `
-    const { registerTypeScript } = await import("./typescript.js");
-    registerTypeScript();
-    registerTypeScript();
-    const load = (name) => import(new URL(name, import.meta.url).href);
+    const { importProgram } = await import("./typescript.js");
+    const load = (name) => importProgram(new URL(name, import.meta.url).href);
     console.log(JSON.stringify(await (async () => { ${main} })()));`;
   const file = path.join(folder, `main-${++programs}.mjs`);
   await writeFile(file, program);
