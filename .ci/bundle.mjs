@@ -45,6 +45,7 @@ await bundleLibrary("apache-arrow", { index: "apache-arrow" });
 await bundleLibrary("piscina", { index: find("piscina"), worker: join(dirname(find("piscina")), "worker.js") });
 await bundleLibrary("@duckdb/node-api", { index: find("@duckdb/node-api") });
 await bundleLibrary("msgpackr", { index: join(dirname(find("msgpackr")), "../pack.js") });
+escapeBundles();
 await bundleBytecode();
 // The modules beside the bundles are for types and for benchmarks of single kernels.
 for (const folder of ["run", "kernels"]) copyFileSync("src/kernels/kernels.wasm", `dist/${folder}/kernels.wasm`);
@@ -65,11 +66,24 @@ async function bundleOwn() {
   await hooks.close();
 }
 
+/** What bytecode.ts loads holds ASCII alone. */
+function escapeBundles() {
+  for (const file of bundles()) {
+    const text = readFileSync(file, "utf8");
+    const escaped = text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    if (escaped !== text) writeFileSync(file, escaped);
+  }
+}
+
+function bundles() {
+  const files = readdirSync(target, { recursive: true }).filter((file) => /\.cjs$|[\\/]index\.js$/.test(file));
+  return files.sort().map((file) => join(target, file));
+}
+
 /** One for all the bundles of a thread, which know it by its name; it names the whole build. */
 async function bundleBytecode() {
   const build = createHash("sha256");
-  for (const file of readdirSync(target, { recursive: true }).sort())
-    if (/\.c?js$/.test(file)) build.update(file).update(readFileSync(join(target, file)));
+  for (const file of bundles()) build.update(file).update(readFileSync(file));
   const define = { BUILD: JSON.stringify(build.digest("hex").slice(0, 16)) };
   const bundle = await rolldown({ input: "dist/common/bytecode.js", platform: "node", transform: { define } });
   await bundle.write({ file: `${target}/bytecode.cjs`, format: "cjs", minify: readable });

@@ -50,7 +50,8 @@ export function loadCode(name: string): unknown {
 export const importModule = (url: string): Promise<object> => import(url) as Promise<object>;
 
 function compile(name: string, filename: string): Script {
-  const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, "utf8")}\n})`;
+  // The build leaves nothing but ASCII in them: one byte a character, and nothing to decode.
+  const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, "latin1")}\n})`;
   const cachedData = bytecodeOf(name);
   const script = new Script(source, { filename, ...(cachedData === null ? {} : { cachedData }) });
   if (cachedData === null && enabled) {
