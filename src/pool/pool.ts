@@ -86,9 +86,8 @@ export class WorkerPool {
     const { threads } = this;
     this.threads = null;
     if (threads === null) return;
-    // The first process after an installation: a thread that is ended cannot say so to itself.
-    const keepsCode = this.answered && this.waiting.size === 0 && this.options.entry === undefined && lacksBytecode(workerCode);
-    if (keepsCode) await threads.run(undefined, { name: "saveCode" }).catch(() => undefined);
+    const isFree = this.answered && this.waiting.size === 0;
+    if (isFree && this.options.entry === undefined && lacksBytecode(workerCode)) await keepCode(threads);
     await threads.destroy();
   }
 
@@ -145,6 +144,10 @@ export class WorkerPool {
     void threads.destroy();
   }
 }
+
+/** In the first process after an installation: a thread that is going to be ended has no end of its own at which it could do so. */
+const keepCode = (threads: Threads): Promise<unknown> =>
+  threads.run(undefined, { name: "saveCode", signal: AbortSignal.timeout(1000) }).catch(() => undefined);
 
 /** A user's module that cannot be loaded is an error of its task; what fails in this way is our own. */
 const isLoadFailure = (error: unknown): boolean =>
