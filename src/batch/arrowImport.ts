@@ -142,33 +142,15 @@ function decimalColumn(data: Arrow.Data, type: DataType, precision: number, vali
 function bytesColumn(data: Arrow.Data, type: DataType, valid: Uint8Array | null, name: string): Column {
   const { length } = data;
   const offsets = data.valueOffsets as unknown as Int32Array | BigInt64Array | undefined;
-  if (arrow.DataType.isUtf8(data.type) || arrow.DataType.isBinary(data.type)) {
-    const narrow = offsets as Int32Array;
+  const isWide = arrow.DataType.isLargeUtf8(data.type) || arrow.DataType.isLargeBinary(data.type);
+  if (isWide || arrow.DataType.isUtf8(data.type) || arrow.DataType.isBinary(data.type)) {
+    const bounds = isWide
+      ? Int32Array.from(offsets as BigInt64Array, (offset) => narrowOffset(offset, name))
+      : (offsets as Int32Array);
     const bytes = data.values as Uint8Array;
-    checkOffsets(narrow, length, bytes.length, name);
-    return {
-      layout: "bytes",
-      type,
-      length,
-      bytes,
-      starts: narrow.subarray(0, length),
-      ends: narrow.subarray(1, length + 1),
-      valid,
-    };
-  }
-  if (arrow.DataType.isLargeUtf8(data.type) || arrow.DataType.isLargeBinary(data.type)) {
-    const narrow = Int32Array.from(offsets as unknown as ArrayLike<bigint>, (offset) => narrowOffset(offset, name));
-    const bytes = data.values as Uint8Array;
-    checkOffsets(narrow, length, bytes.length, name);
-    return {
-      layout: "bytes",
-      type,
-      length,
-      bytes,
-      starts: narrow.subarray(0, length),
-      ends: narrow.subarray(1, length + 1),
-      valid,
-    };
+    checkOffsets(bounds, length, bytes.length, name);
+    const [starts, ends] = [bounds.subarray(0, length), bounds.subarray(1, length + 1)];
+    return { layout: "bytes", type, length, bytes, starts, ends, valid };
   }
   const vector = new arrow.Vector([data]);
   const builder = builderFor(type, length);

@@ -12,7 +12,11 @@ export interface ColumnBuilder {
   finish(): Column;
 }
 
-type FixedArray = new (length: number) => FixedValues;
+interface FixedArray {
+  readonly BYTES_PER_ELEMENT: number;
+  new (length: number): FixedValues;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): FixedValues;
+}
 
 /** The typed array that holds a type of the `fixed` layout; null for the other layouts. */
 export function fixedArrayOf(type: DataType): FixedArray | null {

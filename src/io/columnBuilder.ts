@@ -1,7 +1,8 @@
+import { newFixed } from "../batch/builder.js";
 import type { Column } from "../batch/column.js";
 import { internalError } from "../common/errors.js";
 import { type DataType, typeName, type Value } from "../schema/types.js";
-import { fixedArray, storeFixed, storeWide } from "./text/textValues.js";
+import { storeFixed, storeWide } from "./text/textValues.js";
 
 /** Collects the values of one column of one batch. */
 export interface ColumnBuilder {
@@ -31,7 +32,7 @@ export function columnBuilder(type: DataType, capacity: number): ColumnBuilder {
       }),
     };
   }
-  const values = fixedArray(type, capacity);
+  const values = newFixed(type, capacity);
   return {
     set(row, value) {
       valid[row] = value === null ? 0 : 1;

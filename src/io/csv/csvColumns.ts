@@ -8,7 +8,7 @@ import { type DataType, type Field, typeName, type Value } from "../../schema/ty
 import type { CsvDialect } from "./csvDialect.js";
 import type { Failures } from "./csvFailures.js";
 import type { TextParser } from "./csvFormats.js";
-import { fixedView, storeFixed, storeWide, widthOf } from "../text/textValues.js";
+import { storeFixed, storeWide, valuesAt, widthOf } from "../text/textValues.js";
 
 /** Wrong texts of a column that are remembered, and the length up to which they are. */
 const mostWrongTexts = 256;
@@ -158,7 +158,7 @@ export class CsvColumns {
     kernelOf(this.#o.kernels, type)(this.#context);
     let nulls = this.#out(slot.nulls);
     const slows = this.#out(slot.slows);
-    const values = fixedView(this.#o.memory, type, column.values, slice.count);
+    const values = valuesAt(this.#o.memory, type, column.values, slice.count);
     if (slows > 0) nulls += this.#readSlows(column, slows, values, failures);
     return { layout: "fixed", type, length: slice.count, values, valid: this.#validOf(column, slice, nulls) };
   }
@@ -191,7 +191,7 @@ export class CsvColumns {
   #readFormatted(column: PlannedColumn, slice: RowSlice, failures: Failures): Column {
     const { memory } = this.#o;
     const { type } = column.field;
-    const values = fixedView(memory, type, column.values, slice.count);
+    const values = valuesAt(memory, type, column.values, slice.count);
     const valid = memory.u8().subarray(column.valid, column.valid + slice.count);
     const put = (row: number, value: Value) => storeFixed(values, type, row, value);
     let nulls = 0;

@@ -11,7 +11,7 @@ import { isBase64, needsDigits } from "./jsonlValues.js";
 import type { JsonlWalk } from "./jsonlWalk.js";
 import { quickOf, readValue, type Way, wayOf } from "./jsonlWays.js";
 import type { TextBlock } from "../text/textBlock.js";
-import { fixedView, storeFixed, storeWide, widthOf } from "../text/textValues.js";
+import { storeFixed, storeWide, valuesAt, widthOf } from "../text/textValues.js";
 
 interface Planned {
   readonly field: Field;
@@ -281,7 +281,7 @@ export class JsonlColumns {
     const memory = this.#memory;
     switch (column.way) {
       case "fixed":
-        storeFixed(fixedView(memory, type, column.values, row + 1), type, row, value);
+        storeFixed(valuesAt(memory, type, column.values, row + 1), type, row, value);
         return;
       case "wide":
         storeWide(memory.i64().subarray(column.values >>> 3, (column.values >>> 3) + row * 2 + 2), row, value);
@@ -344,7 +344,7 @@ export class JsonlColumns {
         );
       case "fixed":
       case "null":
-        return { layout: "fixed", ...common, values: fixedView(memory, type, column.values, count) };
+        return { layout: "fixed", ...common, values: valuesAt(memory, type, column.values, count) };
     }
   }
 }

@@ -1,119 +1,23 @@
+import { fixedArrayOf, layoutOf, newFixed } from "../../batch/builder.js";
 import type { Column, FixedValues } from "../../batch/column.js";
-import { assertNever } from "../../common/assert.js";
+import { required } from "../../common/assert.js";
 import { internalError } from "../../common/errors.js";
 import { parseText } from "../../functions/cast.js";
+import { fixedView } from "../../kernels/fixedView.js";
 import type { KernelMemory } from "../../kernels/wasm.js";
 import { type DataType, type Field, typeName, type Value } from "../../schema/types.js";
 
+const bytesOfOthers = { wide: 16, bytes: 4, object: 0 } as const;
+
 /** Bytes a row in a column's main buffer; for utf8 and binary that of its starts. */
 export function widthOf(type: DataType): number {
-  switch (type.kind) {
-    case "bool":
-    case "int8":
-    case "uint8":
-    case "null":
-      return 1;
-    case "int16":
-    case "uint16":
-      return 2;
-    case "int32":
-    case "uint32":
-    case "float32":
-    case "date":
-    case "utf8":
-    case "binary":
-      return 4;
-    case "int64":
-    case "uint64":
-    case "float64":
-    case "timestamp":
-      return 8;
-    case "decimal":
-      return type.precision > 18 ? 16 : 8;
-    case "list":
-    case "struct":
-      return 0;
-    default:
-      return assertNever(type, "type");
-  }
+  const layout = layoutOf(type);
+  return layout === "fixed" ? required(fixedArrayOf(type), "array").BYTES_PER_ELEMENT : bytesOfOthers[layout];
 }
 
 /** A view of `count` values of a fixed-width type at an address. */
-export function fixedView(memory: KernelMemory, type: DataType, address: number, count: number): FixedValues {
-  const at = (shift: number): [number, number] => [address >>> shift, (address >>> shift) + count];
-  switch (type.kind) {
-    case "bool":
-    case "uint8":
-    case "null":
-      return memory.u8().subarray(...at(0));
-    case "int8":
-      return memory.i8().subarray(...at(0));
-    case "int16":
-      return memory.i16().subarray(...at(1));
-    case "uint16":
-      return memory.u16().subarray(...at(1));
-    case "int32":
-    case "date":
-      return memory.i32().subarray(...at(2));
-    case "uint32":
-      return memory.u32().subarray(...at(2));
-    case "float32":
-      return memory.f32().subarray(...at(2));
-    case "float64":
-      return memory.f64().subarray(...at(3));
-    case "uint64":
-      return memory.u64().subarray(...at(3));
-    case "int64":
-    case "timestamp":
-    case "decimal":
-      return memory.i64().subarray(...at(3));
-    case "utf8":
-    case "binary":
-    case "list":
-    case "struct":
-      throw internalError(`${typeName(type)} has no fixed width`);
-    default:
-      return assertNever(type, "type");
-  }
-}
-
-/** An own array for `count` values of a fixed-width type. */
-export function fixedArray(type: DataType, count: number): FixedValues {
-  switch (type.kind) {
-    case "bool":
-    case "uint8":
-    case "null":
-      return new Uint8Array(count);
-    case "int8":
-      return new Int8Array(count);
-    case "int16":
-      return new Int16Array(count);
-    case "uint16":
-      return new Uint16Array(count);
-    case "int32":
-    case "date":
-      return new Int32Array(count);
-    case "uint32":
-      return new Uint32Array(count);
-    case "float32":
-      return new Float32Array(count);
-    case "float64":
-      return new Float64Array(count);
-    case "uint64":
-      return new BigUint64Array(count);
-    case "int64":
-    case "timestamp":
-    case "decimal":
-      return new BigInt64Array(count);
-    case "utf8":
-    case "binary":
-    case "list":
-    case "struct":
-      throw internalError(`${typeName(type)} has no fixed width`);
-    default:
-      return assertNever(type, "type");
-  }
-}
+export const valuesAt = (memory: KernelMemory, type: DataType, address: number, count: number): FixedValues =>
+  fixedView(type, memory.u8().subarray(address, address + count * widthOf(type)));
 
 /** Stores a value in its `valueForm` into a fixed column. */
 export function storeFixed(values: FixedValues, type: DataType, row: number, value: Value): void {
@@ -147,7 +51,7 @@ export function constantColumn(field: Field, text: string | null, rows: number):
     if (value !== null) for (let row = 0; row < rows; row++) storeWide(values, row, value);
     return { layout: "wide", type, length: rows, values, valid };
   }
-  const values = fixedArray(type, rows);
+  const values = newFixed(type, rows);
   if (value !== null && rows > 0) {
     storeFixed(values, type, 0, value);
     for (let row = 1; row < rows; row++) values[row] = values[0] as never;
