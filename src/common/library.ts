@@ -2,9 +2,19 @@ import { createRequire } from "node:module";
 import { bundled } from "./beside.js";
 import { loadCode } from "./bytecode.js";
 
-/** Libraries that the build makes one file of each: as they are installed they are hundreds, and take longer to read than a job to run. */
-export type LibraryName = "@duckdb/node-api" | "apache-arrow" | "msgpackr" | "piscina";
+/** Where a library is that the build makes one file of: as they are installed most are many, and take longer to read than a job to run. */
+const libraries = {
+  "@duckdb/node-api": "@duckdb/node-api",
+  acorn: "acorn",
+  "apache-arrow": "apache-arrow",
+  // The package's own door loads its WebAssembly and its compression, too.
+  "hdr-histogram-js": "hdr-histogram-js/dist/Float64Histogram.js",
+  msgpackr: "msgpackr",
+  piscina: "piscina",
+} as const;
+
+export type LibraryName = keyof typeof libraries;
 
 /** What `require` gives for a library, loaded at its first use. The caller says its type, which `typeof import("…")` knows. */
 export const requireLibrary = (name: LibraryName): unknown =>
-  bundled ? loadCode(`libraries/${name}/index.js`) : createRequire(import.meta.url)(name);
+  bundled ? loadCode(`libraries/${name}/index.js`) : createRequire(import.meta.url)(libraries[name]);

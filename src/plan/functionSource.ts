@@ -1,9 +1,8 @@
-import { createRequire } from "node:module";
 import type * as Acorn from "acorn";
 import type { Node } from "acorn";
 import { planError } from "../common/errors.js";
+import { requireLibrary } from "../common/library.js";
 import { type Analysis, analyseFunction, type FreeVariable, type Obstacle } from "./freeVariables.js";
-
 import { isPure } from "./purity.js";
 
 /** What a function is used for decides which forms it may have. */
@@ -100,7 +99,7 @@ interface MethodNode {
 /** The first statement of the text, or null where it does not parse. */
 export function tryParse(text: string): unknown {
   // Loaded with the first function: plans without one start sooner.
-  const { parse } = createRequire(import.meta.url)("acorn") as typeof Acorn;
+  const { parse } = requireLibrary("acorn") as typeof Acorn;
   try {
     return parse(text, { ecmaVersion: "latest" }).body[0] ?? null;
   } catch (error) {

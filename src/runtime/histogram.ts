@@ -1,10 +1,7 @@
-import { createRequire } from "node:module";
 import type Float64HistogramModule from "hdr-histogram-js/dist/Float64Histogram.js";
+import { requireLibrary } from "../common/library.js";
 
-// The package's own door loads its WebAssembly and its compression too, which takes a tenth of a small job.
-const { default: Float64Histogram } = createRequire(import.meta.url)(
-  "hdr-histogram-js/dist/Float64Histogram.js",
-) as typeof Float64HistogramModule;
+const { default: Float64Histogram } = requireLibrary("hdr-histogram-js") as typeof Float64HistogramModule;
 
 export interface Percentiles {
   readonly count: number;

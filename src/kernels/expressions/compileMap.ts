@@ -50,7 +50,7 @@ export interface MapKernel {
 export async function compileMap(spec: MapSpec): Promise<MapKernel> {
   const { fn, input } = spec;
   const names = input.map((field) => propertyName(field.name));
-  const use = fn.kind === "source" ? await rowUse(fn.source, names) : null;
+  const use = fn.kind === "source" ? rowUse(fn.source, names) : null;
   if (use === null || fn.kind !== "source") return new CompiledMap(spec, await loadFunction(fn), null);
   const captured = Object.fromEntries([
     ...Object.entries(fn.captured),

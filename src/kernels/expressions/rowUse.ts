@@ -1,4 +1,6 @@
+import type * as Acorn from "acorn";
 import type { Node } from "acorn";
+import { requireLibrary } from "../../common/library.js";
 
 /** How a function uses the row that it is given. */
 export interface RowUse {
@@ -14,8 +16,8 @@ export interface RowUse {
  * What can be said of a function's use of its row from its source: null where the row goes anywhere but into `row.name` and
  * `{ ...row }`. A spread of a row is a slow way of copying it, but written out it is the fastest.
  */
-export async function rowUse(source: string, columns: readonly string[]): Promise<RowUse | null> {
-  const { parseExpressionAt } = await import("acorn");
+export function rowUse(source: string, columns: readonly string[]): RowUse | null {
+  const { parseExpressionAt } = requireLibrary("acorn") as typeof Acorn;
   let root: Node;
   try {
     root = parseExpressionAt(`(${source}\n)`, 0, { ecmaVersion: "latest" });
