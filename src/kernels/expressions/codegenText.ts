@@ -6,6 +6,7 @@ import { literalToValue } from "../../functions/literal.js";
 import { scalarFunction } from "../../functions/registry.js";
 import type { Value } from "../../schema/types.js";
 import { lowerEquals, lowerSlice, sliceIlike, upperEquals, upperSlice } from "./byteCase.js";
+import { md5Slice, sha256Slice } from "./byteDigest.js";
 import { bytePattern, sliceMatches } from "./bytePattern.js";
 import { replaceRuns, runReplacement } from "./byteRuns.js";
 import { ByteSet, sliceInSet } from "./byteSet.js";
@@ -224,6 +225,8 @@ type Maker = (row: RowStatements, output: Output, args: readonly Piece[], call: 
 const makers: { readonly [fn: string]: Maker } = {
   lower: appending(lowerSlice),
   upper: appending(upperSlice),
+  md5: appending(md5Slice),
+  sha256: appending(sha256Slice),
   reverse: appending(reverseSlice),
   lpad: padding(false),
   rpad: padding(true),
