@@ -2,8 +2,6 @@
 export interface CsvKernels {
   countByte(address: number, length: number, byte: number): number;
   findByte(address: number, length: number, byte: number): number;
-  isAscii(address: number, length: number): number;
-  isUtf8(address: number, length: number): number;
   invalidUtf8Rows(bytes: number, starts: number, ends: number, valid: number, rows: number, out: number): number;
 
   hasOtherLineEnd(base: number, length: number, newline: number): number;

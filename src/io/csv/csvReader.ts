@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { Batch, RowOrigin } from "../../batch/column.js";
 import type { CsvKernels } from "../../kernels/csvKernels.js";
 import type { Kernels } from "../../kernels/wasm.js";
@@ -211,10 +212,7 @@ export class CsvReader implements BatchReader {
     this.#rejects.begin();
     const { base } = block;
     this.#needsUtf8Check =
-      this.#hasText &&
-      !this.#index.isAscii &&
-      this.#csv.isAscii(base, this.#index.used) === 0 &&
-      this.#csv.isUtf8(base, this.#index.used) === 0;
+      this.#hasText && !this.#index.isAscii && !isUtf8(this.#kernels.memory.u8().subarray(base, base + this.#index.used));
   }
 
   /** Rejects a record that is too long once its end is found; false when more must be read for that. */
