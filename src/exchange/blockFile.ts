@@ -70,8 +70,8 @@ export class BlockFileWriter {
     }
   }
 
-  /** Appends a block. The parts are written before this returns. */
-  write(schema: Schema, rows: number, bounds: readonly number[], columns: readonly ColumnParts[]): void {
+  /** Appends a block. The parts are written before this returns. `came`: see `Block`. */
+  write(schema: Schema, rows: number, bounds: readonly number[], columns: readonly ColumnParts[], came = rows): void {
     const parts: Uint8Array[] = [];
     let at = this.#output.bytes;
     const known = new Map<ArrayBufferLike, Map<number, { readonly length: number; readonly place: number }>>();
@@ -107,7 +107,7 @@ export class BlockFileWriter {
     this.#output.write(parts);
     let number = this.#schemas.indexOf(schema);
     if (number < 0) number = this.#schemas.push(schema) - 1;
-    this.#blocks.push({ schema: number, rows, bounds, columns: places });
+    this.#blocks.push({ schema: number, rows, ...(came === rows ? {} : { came }), bounds, columns: places });
     this.#rows += rows;
   }
 

@@ -26,6 +26,8 @@ export interface Block {
   /** Which of the file's schemas it has. */
   readonly schema: number;
   readonly rows: number;
+  /** How many rows came for it, where some of them were left out. */
+  readonly came?: number;
   /** The first row of each bucket, and the end of the last. */
   readonly bounds: readonly number[];
   readonly columns: readonly ColumnPlace[];
@@ -168,6 +170,7 @@ export function heldFooter(
 
 const areAlike = (block: Block, first: Block): boolean =>
   block.schema === first.schema &&
+  block.came === undefined &&
   block.bounds.length === first.bounds.length &&
   block.bounds.at(-1) === block.rows &&
   block.columns.every((place, i) => hasWidth(place) && place.valid === null && place.stride === first.columns[i]?.stride);

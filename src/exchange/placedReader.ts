@@ -30,7 +30,7 @@ export function planPlaced(paths: readonly string[]): PlacedPart[] {
     const blocks = lookInto(path, (file) => file.blocks);
     let [from, rows] = [0, 0];
     blocks.forEach((block, i) => {
-      rows += block.rows;
+      rows += block.came ?? block.rows;
       if (rows < taskRows && i + 1 < blocks.length) return;
       parts.push({ kind: "placed", file: index, from, to: i + 1, before });
       [from, rows] = [i + 1, 0];

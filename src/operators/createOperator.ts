@@ -58,7 +58,7 @@ export async function createOperator(step: OperatorStep, inputSchema: Schema, co
     case "keyExchange": {
       const { KeyExchangeOperator } = await import("./keyExchange.js");
       mkdirSync(dirname(step.file), { recursive: true });
-      return new KeyExchangeOperator(step);
+      return new KeyExchangeOperator(step, context.sharesReader);
     }
     case "window": {
       const { WindowOperator } = await import("./window.js");

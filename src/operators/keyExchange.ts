@@ -1,11 +1,14 @@
-import { type Batch, type Column, rowCount } from "../batch/column.js";
+import { type Batch, type BytesColumn, type Column, rowCount } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import { BlockFileWriter } from "../exchange/blockFile.js";
 import { placeColumn } from "../exchange/placedReader.js";
+import { widthOfType } from "../kernels/groups/groupKeys.js";
 import { KeyedRows } from "../kernels/groups/keyedRows.js";
+import { KernelViews } from "../kernels/kernelViews.js";
 import { forceSpill } from "../runtime/forceSpill.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten, Step } from "../task/protocol.js";
+import { FirstOfKeys } from "./firstOfKeys.js";
 import { noCounts, type Operator } from "./operator.js";
 
 export type KeyExchangeStep = Extract<Step, { op: "keyExchange" }>;
@@ -22,9 +25,14 @@ export class KeyExchangeOperator implements Operator {
   readonly #writer: BlockFileWriter;
   readonly #schema: Schema;
   #rows: KeyedRows | null;
+  readonly #first: FirstOfKeys | null;
+  /** What was left out of the block: blocks end where they would with it. */
+  #out = { rows: 0, bytes: 0 };
+  #kept = 0;
   #file: FileWritten | null = null;
 
-  constructor(step: KeyExchangeStep) {
+  /** `sharing`: what the task reads lies in the memory that keys are looked up in; see `shareReaderKernels`. */
+  constructor(step: KeyExchangeStep, sharing = false) {
     this.#step = step;
     const { schema, keys, buckets, places } = step;
     this.#schema = places && buckets > 1 ? [...schema, placeColumn] : schema;
@@ -36,6 +44,7 @@ export class KeyExchangeOperator implements Operator {
       schema.map(({ type }) => type),
       Math.log2(buckets),
     );
+    this.#first = step.firstOnly === true ? new FirstOfKeys(types, sharing) : null;
   }
 
   get files(): readonly FileWritten[] {
@@ -46,10 +55,31 @@ export class KeyExchangeOperator implements Operator {
     const rows = this.#rows;
     if (rows === null) return null;
     this.counts.rowsIn += rowCount(batch);
-    const keys = this.#step.keys.map((index): Column => required(batch.columns[index], "key column"));
-    rows.append(keys, batch.columns, batch.selection, batch.length);
-    if (forceSpill || rows.rows >= blockRows || rows.bytes >= blockBytes) this.#write(rows);
+    if (this.#first === null) rows.append(this.#keysOf(batch.columns), batch.columns, batch.selection, batch.length);
+    else this.#appendFirst(rows, this.#first, batch);
+    const out = this.#out;
+    if (forceSpill || rows.rows + out.rows >= blockRows || rows.bytes + out.bytes >= blockBytes) this.#write(rows);
     return null;
+  }
+
+  #keysOf(columns: readonly Column[]): Column[] {
+    return this.#step.keys.map((index) => required(columns[index], "key column"));
+  }
+
+  #appendFirst(rows: KeyedRows, first: FirstOfKeys, { columns: given, selection, length }: Batch): void {
+    const live = selection?.length ?? length;
+    const bytes = bytesOfRows(given, selection, live);
+    const views = new KernelViews(given);
+    const columns = () => views.columns(0, given.length);
+    const chosen = first.select(() => this.#keysOf(columns()), selection, length);
+    const before = rows.bytes;
+    const now = columns();
+    rows.append(this.#keysOf(now), now, chosen, length);
+    const appended = rows.bytes - before;
+    this.#kept += appended;
+    first.noteBytes(this.#kept);
+    this.#out.rows += live - (chosen?.length ?? length);
+    this.#out.bytes += bytes - appended;
   }
 
   flush(): null {
@@ -65,15 +95,35 @@ export class KeyExchangeOperator implements Operator {
   }
 
   #write(collected: KeyedRows): void {
-    if (collected.rows === 0) return;
+    const came = collected.rows + this.#out.rows;
+    if (came === 0) return;
     const { rows, bounds, columns, places } = collected.take();
     const placed = places === null || !this.#step.places ? [] : [{ values: places, offsets: null, valid: null }];
-    this.#writer.write(this.#schema, rows, bounds, [...columns, ...placed]);
+    this.#writer.write(this.#schema, rows, bounds, [...columns, ...placed], came);
     this.counts.rowsOut += rows;
+    this.#out = { rows: 0, bytes: 0 };
   }
 
   #free(): void {
+    this.#first?.free();
     this.#rows?.free();
     this.#rows = null;
   }
+}
+
+/** Bytes that live rows of columns take in `KeyedRows`. */
+function bytesOfRows(columns: readonly Column[], selection: Int32Array | null, live: number): number {
+  return columns.reduce(
+    (sum, column) => sum + (column.layout === "bytes" ? textBytes(column, selection, live) : live * widthOfType(column.type)),
+    live * 4,
+  );
+}
+
+function textBytes({ starts, ends, valid }: BytesColumn, selection: Int32Array | null, live: number): number {
+  let bytes = 0;
+  for (let i = 0; i < live; i++) {
+    const row = selection === null ? i : (selection[i] as number);
+    if (valid === null || valid[row] !== 0) bytes += (ends[row] as number) - (starts[row] as number);
+  }
+  return bytes;
 }

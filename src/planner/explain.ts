@@ -228,7 +228,7 @@ function stepBody(step: Step, planned: PlannedStep): string {
       return `write exchange ${planned.exchange} in sorted runs by ${keysText(step.keys)}`;
     case "keyExchange": {
       const by = columnNames(step.keys, step.schema);
-      return `write exchange ${planned.exchange} in ${step.buckets} buckets by ${by}`;
+      return `write exchange ${planned.exchange} in ${step.buckets} buckets by ${by}${step.firstOnly === true ? ", without repeats where they are many" : ""}`;
     }
     case "window":
       return `write exchange ${planned.exchange}: ${aggregatesText(step.calls)} over ${orderText(step.order)}`;

@@ -86,7 +86,9 @@ export function distinctInBuckets(
     schema: [{ name: "__keep", type: types.bool, nullable: false }],
     file: "",
   } satisfies Step;
-  return throughBuckets(draft, input, { node, keys: columns, reason, partitionBytes, used, step, how: { kind: "keep" } });
+  const firstOnly = keep === undefined || (keep.which === "first" && keep.order.length === 0);
+  const how = { kind: "keep" } as const;
+  return throughBuckets(draft, input, { node, keys: columns, reason, partitionBytes, used, step, how, firstOnly });
 }
 
 interface ThroughBuckets {
@@ -98,6 +100,8 @@ interface ThroughBuckets {
   readonly used: UsedColumns;
   readonly step: Extract<Step, { op: "window" | "keepOne" }>;
   readonly how: BesideHow;
+  /** Whether all that matters is the first row of each key. */
+  readonly firstOnly?: boolean;
 }
 
 function throughBuckets(draft: StageDraft, input: Pipe, through: ThroughBuckets): Pipe {
@@ -106,7 +110,8 @@ function throughBuckets(draft: StageDraft, input: Pipe, through: ThroughBuckets)
   const buckets = bucketsFor(sourceBytes(scansBelow(node)), through.partitionBytes);
   const rows = draft.newExchange(schema);
   const name = "rows by key";
-  const parted = { op: "keyExchange", input: input.step, name, keys, buckets, places: true, schema, file: "" } as const;
+  const first = through.firstOnly === true ? ({ firstOnly: true } as const) : {};
+  const parted = { op: "keyExchange", input: input.step, name, keys, buckets, places: true, ...first, schema, file: "" } as const;
   draft.addStep(input.stage, parted, rows.id);
   const work = draft.newStage(node.kind, reason, { kind: "exchange", exchange: rows.id, schema: used.schema, layout: "keyed" });
   const results = draft.newExchange(step.schema);

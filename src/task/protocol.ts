@@ -201,6 +201,8 @@ export type Step =
       readonly keys: readonly number[];
       readonly buckets: number;
       readonly places: boolean;
+      /** Who reads the rows wants the first of each key alone: others may be left out, wherever that is worth it. */
+      readonly firstOnly?: true;
       readonly schema: Schema;
       readonly file: string;
     }

@@ -40,6 +40,9 @@ function isRowWise(step: Step): boolean {
     case "finalAggregate":
     case "bucketJoin":
       return false;
+    case "keyExchange":
+      // Of rows with equal keys it may leave out all but the first.
+      return step.firstOnly !== true;
     default:
       return true;
   }
