@@ -1,4 +1,4 @@
-import { threadKernels } from "./wasm.js";
+import { withRoom } from "./kernelRoom.js";
 
 /** Kernels that undo encodings of Parquet; see assembly/parquet/parquetDelta.ts. */
 interface DeltaKernels {
@@ -9,37 +9,18 @@ interface DeltaKernels {
   joinStreams(from: number, count: number, size: number, to: number): void;
 }
 
-/** What the kernels may read behind their input. */
-const readAhead = 16;
 /** Pages that would need more are rare, and would keep more of the kernels' memory than they are worth. */
 const mostBytes = 2 ** 26;
-
-/** Runs `action` with room in the kernels' memory, which is given back. */
-function withRoom<T>(action: (room: (bytes: number) => number) => T): T {
-  const { memory } = threadKernels();
-  const taken: number[] = [];
-  try {
-    return action((bytes) => {
-      const at = memory.alloc(bytes + readAhead);
-      taken.push(at);
-      return at;
-    });
-  } finally {
-    for (const at of taken) memory.free(at);
-  }
-}
 
 /** `count` integers of 4 or 8 bytes by their differences (DELTA_BINARY_PACKED), as they stand in memory; null where the bytes are not that. */
 export function undoDeltas(bytes: Uint8Array, count: number, size: 4 | 8): Uint8Array | null {
   const length = count * size;
   if (Math.max(bytes.length, length) > mostBytes) return null;
   return withRoom((room) => {
-    const [from, to] = [room(bytes.length), room(length)];
-    const { memory, functions } = threadKernels();
-    const kernels = functions<DeltaKernels>();
-    memory.u8().set(bytes, from);
-    const undo = size === 4 ? kernels.deltaIntegers32 : kernels.deltaIntegers64;
-    return undo(from, bytes.length, count, to) < 0 ? null : memory.u8().slice(to, to + length);
+    const [from, to] = [room.put(bytes), room.take(length)];
+    const { deltaIntegers32, deltaIntegers64 } = room.kernels.functions<DeltaKernels>();
+    const undo = size === 4 ? deltaIntegers32 : deltaIntegers64;
+    return undo(from, bytes.length, count, to) < 0 ? null : room.view(to, length).slice();
   });
 }
 
@@ -50,13 +31,11 @@ export function undoDeltas(bytes: Uint8Array, count: number, size: 4 | 8): Uint8
 export function undoTexts(bytes: Uint8Array, count: number, prefixes: boolean, fixed: number): Uint8Array | null {
   if (bytes.length + count * 4 > mostBytes) return null;
   return withRoom((room) => {
-    const from = room(bytes.length);
-    const { memory, functions } = threadKernels();
-    const { deltaIntegers32, sumOfLengths, joinTexts } = functions<DeltaKernels>();
-    memory.u8().set(bytes, from);
+    const from = room.put(bytes);
+    const { deltaIntegers32, sumOfLengths, joinTexts } = room.kernels.functions<DeltaKernels>();
     let at = 0;
     const lengths = (): { readonly at: number; readonly sum: number } | null => {
-      const to = room(count * 4);
+      const to = room.take(count * 4);
       const used = deltaIntegers32(from + at, bytes.length - at, count, to);
       const sum = used < 0 ? -1 : sumOfLengths(to, count, mostBytes);
       at += used;
@@ -65,9 +44,9 @@ export function undoTexts(bytes: Uint8Array, count: number, prefixes: boolean, f
     const shared = prefixes ? lengths() : { at: 0, sum: 0 };
     const own = shared === null ? null : lengths();
     if (shared === null || own === null || own.sum > bytes.length - at) return null;
-    const to = room(shared.sum + own.sum + count * 4);
+    const to = room.take(shared.sum + own.sum + count * 4);
     const length = joinTexts(shared.at, own.at, count, from + at, fixed, to);
-    return length < 0 ? null : memory.u8().slice(to, to + length);
+    return length < 0 ? null : room.view(to, length).slice();
   });
 }
 
@@ -76,10 +55,8 @@ export function undoStreams(bytes: Uint8Array, count: number, size: number): Uin
   const length = count * size;
   if (bytes.length !== length || length > mostBytes) return null;
   return withRoom((room) => {
-    const [from, to] = [room(length), room(length)];
-    const { memory, functions } = threadKernels();
-    memory.u8().set(bytes, from);
-    functions<DeltaKernels>().joinStreams(from, count, size, to);
-    return memory.u8().slice(to, to + length);
+    const [from, to] = [room.put(bytes), room.take(length)];
+    room.kernels.functions<DeltaKernels>().joinStreams(from, count, size, to);
+    return room.view(to, length).slice();
   });
 }

@@ -58,21 +58,3 @@ export function snappyCompress(parts: readonly Uint8Array[]): Uint8Array {
     memory.free(from);
   }
 }
-
-/** Undoes the elements of a Snappy block, which follow its length, into `out`; false where the bytes are not that many, or make no sense. */
-export function snappyUndo(elements: Uint8Array, out: Uint8Array): boolean {
-  const kernels = threadKernels();
-  const { memory } = kernels;
-  const from = memory.alloc(elements.length + readAhead);
-  const to = memory.alloc(out.length + readAhead);
-  try {
-    memory.u8().set(elements, from);
-    const length = kernels.functions<SnappyKernels>().snappyElements(from, elements.length, to, out.length);
-    if (length !== out.length) return false;
-    out.set(memory.u8().subarray(to, to + length));
-    return true;
-  } finally {
-    memory.free(to);
-    memory.free(from);
-  }
-}

@@ -1,7 +1,7 @@
 import type { Column } from "../../batch/column.js";
 import { structColumn } from "../../batch/structs.js";
 import { decodeLeaf } from "./parquetFlat.js";
-import { type FlatPage, reached } from "./parquetFlatPages.js";
+import { reached } from "./parquetFlatPages.js";
 import type { FileColumn } from "./parquetReadSchema.js";
 import type { ThriftStruct } from "./parquetThrift.js";
 import { type Tree, treeOf } from "./parquetTree.js";
@@ -30,9 +30,7 @@ function decodeTree(tree: Tree, next: () => Chunk | undefined, rows: number): De
   if (tree.fields.length === 0) {
     const chunk = next();
     const leaf = chunk === undefined ? null : decodeLeaf(chunk.bytes, chunk.meta, tree, rows);
-    return leaf === null
-      ? null
-      : { column: leaf.column, levels: tree.level > 1 ? levelsOf(leaf.pages, tree.level, rows) : leaf.column.valid };
+    return leaf === null ? null : { column: leaf.column, levels: tree.level > 1 ? leaf.levels : leaf.column.valid };
   }
   const fields: Column[] = [];
   let first: Decoded | null = null;
@@ -47,19 +45,6 @@ function decodeTree(tree: Tree, next: () => Chunk | undefined, rows: number): De
   const levels = first?.levels ?? null;
   const valid = levels === null || tree.level === 0 ? null : reached(levels, tree.level);
   return { column: structColumn(tree.type, fields, valid?.includes(0) === true ? valid : null, rows), levels };
-}
-
-/** The levels of all rows; null where every row has a value. */
-function levelsOf(pages: readonly FlatPage[], level: number, rows: number): Uint8Array | null {
-  if (pages.every(({ levels }) => levels === null)) return null;
-  const all = new Uint8Array(rows).fill(level);
-  let at = 0;
-  for (const { kind, levels, rows: count } of pages) {
-    if (kind === "dictionary") continue;
-    if (levels !== null) all.set(levels, at);
-    at += count;
-  }
-  return all;
 }
 
 /** Whether levels are the same up to `level`; null stands for ones that all reach it. */

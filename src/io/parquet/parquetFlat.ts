@@ -1,16 +1,26 @@
 import type { Column } from "../../batch/column.js";
+import { withKernels } from "../../kernels/kernelRoom.js";
+import type { Kernels } from "../../kernels/wasm.js";
 import { fixedOf } from "./parquetFlatFixed.js";
-import { type FlatPage, flatPages } from "./parquetFlatPages.js";
 import { textsColumn } from "./parquetFlatTexts.js";
 import { plainValues } from "./parquetFlatValues.js";
+import { type ChunkForm, type PageHead, pageHeads } from "./parquetPageHeads.js";
 import { physical } from "./parquetSchema.js";
 import { numberField, type ThriftStruct } from "./parquetThrift.js";
 import type { Tree } from "./parquetTree.js";
 
+/** The pages of a leaf, and the kernels that decode them. */
+export interface FlatChunk {
+  readonly heads: readonly PageHead[];
+  readonly form: ChunkForm;
+  readonly kernels: Kernels;
+}
+
 /** A decoded leaf. */
-export interface DecodedLeaf {
+export interface FlatColumn {
   readonly column: Column;
-  readonly pages: readonly FlatPage[];
+  /** Definition levels of a leaf in structs, one byte a row; null where every row has a value. */
+  readonly levels: Uint8Array | null;
 }
 
 /**
@@ -24,15 +34,21 @@ export function decodeLeaf(
   meta: ThriftStruct,
   { element, type, level }: Tree,
   rows: number,
-): DecodedLeaf | null {
+): FlatColumn | null {
   const isText = type.kind === "utf8" || type.kind === "binary";
   const read = isText ? null : plainValues(element, type);
   if (!isText && read === null) return null;
   const stored = numberField(element, 1) ?? -1;
   const size = stored === physical.fixedLenByteArray ? numberField(element, 2) : 0;
   if (size === undefined) return null;
-  const pages = flatPages(chunk, { codec: numberField(meta, 4) ?? 0, level, physical: stored, size }, rows);
-  if (pages === null) return null;
-  const column = read === null ? textsColumn(type, size, pages, rows) : fixedOf(type, read, pages, rows);
-  return column === null ? null : { column, pages };
+  const form = { codec: numberField(meta, 4) ?? 0, level, physical: stored, size };
+  const heads = pageHeads(chunk, form, rows);
+  if (heads === null) return null;
+  return withKernels(Math.max(0, ...heads.map(roomOf)), "a large page of Parquet", (kernels) => {
+    const pages = { heads, form, kernels };
+    return read === null ? textsColumn(type, size, pages, rows) : fixedOf(type, read, pages, rows);
+  });
 }
+
+/** About the bytes of kernel memory that a page needs: as it is stored, unpacked, and for each row its level, place and value. */
+const roomOf = ({ packed, size, rows }: PageHead): number => packed.length + size + rows * 21;

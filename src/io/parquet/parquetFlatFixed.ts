@@ -1,89 +1,108 @@
 import { layoutOf, newFixed } from "../../batch/builder.js";
-import type { Column, FixedValues } from "../../batch/column.js";
+import type { FixedValues } from "../../batch/column.js";
+import { bytesOf } from "../../kernels/groups/groupMemory.js";
+import { type KernelRoom, withRoom } from "../../kernels/kernelRoom.js";
+import { lookUpRows, pageKernels, spreadRows } from "../../kernels/parquetPages.js";
 import type { DataType } from "../../schema/types.js";
-import type { FlatPage } from "./parquetFlatPages.js";
-import { placesOf, Validity } from "./parquetFlatRows.js";
-import { type PlainValues, readRuns, wordsOf } from "./parquetFlatValues.js";
+import type { FlatChunk, FlatColumn } from "./parquetFlat.js";
+import { type FlatPage, openPage } from "./parquetFlatPages.js";
+import { placesOf, RowsThere } from "./parquetFlatRows.js";
+import { asStored, type PlainValues } from "./parquetFlatValues.js";
+
+/** A dictionary in kernel memory. */
+interface Dictionary {
+  readonly at: number;
+  readonly size: number;
+}
 
 /** A column of numbers; null where its pages do not hold what they say. */
-export function fixedOf(type: DataType, read: PlainValues, pages: readonly FlatPage[], rows: number): Column | null {
-  const values = valuesOf(type, rows);
-  const words = wordsIn(type, values);
-  const nulls = new Validity(rows);
-  let dictionary = valuesOf(type, 0);
-  let size = 0;
-  let at = 0;
-  for (const page of pages) {
-    if (page.kind === "dictionary") {
-      size = page.rows;
-      // A value takes a bit at least.
-      if (size > page.bytes.length * 8) return null;
-      dictionary = valuesOf(type, size);
-      if (!read(page.bytes, page.at, page.live, dictionary, 0)) return null;
-      continue;
+export function fixedOf(type: DataType, read: PlainValues, { heads, form, kernels }: FlatChunk, rows: number): FlatColumn | null {
+  const values = new FixedRows(type, read, rows);
+  const there = new RowsThere(rows, form.level);
+  const isRead = withRoom((kept) => {
+    let dictionary: Dictionary = { at: 0, size: 0 };
+    let at = 0;
+    for (const head of heads) {
+      const found = withRoom((room) => {
+        const page = openPage(head, form, room);
+        if (page === null || head.kind === "dictionary") return page === null ? null : values.dictionary(page, room, kept);
+        if (!values.add(page, dictionary, at, room)) return null;
+        there.add(page, at, room);
+        at += page.rows;
+        return dictionary;
+      }, kernels);
+      if (found === null) return false;
+      dictionary = found;
     }
-    if (page.form === "dictionary") {
-      const places = placesOf(page, size);
-      if (places === null) return null;
-      look(dictionary, places, values, at, words);
-    } else if (!(page.form === "runs" ? readRuns : read)(page.bytes, page.at, page.live, values, at)) return null;
-    if (page.valid !== null) spread(values, page.valid, at, page.live, words);
-    nulls.add(page, at);
-    at += page.rows;
-  }
-  const { bytes: valid } = nulls;
-  if (values instanceof BigInt64Array && words === 4) return { layout: "wide", type, length: rows, values, valid };
-  return { layout: "fixed", type, length: rows, values, valid };
+    return true;
+  }, kernels);
+  if (!isRead) return null;
+  const { all } = values;
+  const { valid, levels } = there;
+  if (all instanceof BigInt64Array && layoutOf(type) === "wide")
+    return { column: { layout: "wide", type, length: rows, values: all, valid }, levels };
+  return { column: { layout: "fixed", type, length: rows, values: all, valid }, levels };
 }
 
 const valuesOf = (type: DataType, rows: number): FixedValues =>
   layoutOf(type) === "wide" ? new BigInt64Array(rows * 2) : newFixed(type, rows);
 
-/** Words of 32 bits in a value; 0 where it is smaller or a float, and is moved as the number it is. */
-function wordsIn(type: DataType, values: FixedValues): 0 | 2 | 4 {
-  if (layoutOf(type) === "wide") return 4;
-  return values instanceof BigInt64Array || values instanceof BigUint64Array ? 2 : 0;
-}
+/** The values of a column, page by page. */
+class FixedRows {
+  readonly all: FixedValues;
+  readonly #bytes: Uint8Array;
+  readonly #type: DataType;
+  readonly #read: PlainValues;
+  /** Bytes of a row. */
+  readonly #width: number;
 
-function look(dictionary: FixedValues, places: Int32Array, out: FixedValues, at: number, words: 0 | 2 | 4): void {
-  if (words === 0) lookNumbers(dictionary as Float64Array, places, out as Float64Array, at);
-  else lookWords(wordsOf(dictionary), places, wordsOf(out), at * words, words);
-}
+  constructor(type: DataType, read: PlainValues, rows: number) {
+    this.#type = type;
+    this.#read = read;
+    this.all = valuesOf(type, rows);
+    this.#bytes = bytesOf(this.all);
+    this.#width = this.all.BYTES_PER_ELEMENT * (layoutOf(type) === "wide" ? 2 : 1);
+  }
 
-function lookNumbers(dictionary: Float64Array, places: Int32Array, out: Float64Array, at: number): void {
-  for (let i = 0; i < places.length; i++) out[at + i] = dictionary[places[i] as number] as number;
-}
+  dictionary({ rows: size, at, length }: FlatPage, room: KernelRoom, kept: KernelRoom): Dictionary | null {
+    // A value takes a bit at least.
+    if (size > length * 8) return null;
+    const values = valuesOf(this.#type, size);
+    return this.#read(room.view(at, length), 0, size, values, 0) ? { at: kept.put(values), size } : null;
+  }
 
-/** By their words: a bigint for each value would cost several times as much. */
-function lookWords(dictionary: Int32Array, places: Int32Array, out: Int32Array, at: number, words: 2 | 4): void {
-  let to = at;
-  for (let i = 0; i < places.length; i++) {
-    const from = (places[i] as number) * words;
-    out[to++] = dictionary[from] as number;
-    out[to++] = dictionary[from + 1] as number;
-    if (words === 2) continue;
-    out[to++] = dictionary[from + 2] as number;
-    out[to++] = dictionary[from + 3] as number;
+  /** Takes the values of a page; false where it does not hold what it says. */
+  add(page: FlatPage, dictionary: Dictionary, row: number, room: KernelRoom): boolean {
+    if (page.form === "dictionary") {
+      const places = placesOf(page, dictionary.size, room);
+      if (places === null) return false;
+      this.#put(lookUpRows(room, page, places, dictionary.at, this.#width), page.rows, row, room);
+      return true;
+    }
+    const live = page.form === "runs" ? runsOf(page, room) : this.#plain(page, row, room);
+    if (live === null) return false;
+    if (page.valid !== 0) this.#put(spreadRows(room, page, live, this.#width), page.rows, row, room);
+    else if (live !== 0) this.#put(live, page.rows, row, room);
+    return true;
+  }
+
+  /** The address of the plain values of a page. 0 where they are where they belong already, null where they are not there. */
+  #plain({ at, length, live, valid }: FlatPage, row: number, room: KernelRoom): number | null {
+    const width = this.#width;
+    if (this.#read === asStored) return live * width > length ? null : at;
+    if (!this.#read(room.view(at, length), 0, live, this.all, row)) return null;
+    return valid === 0 ? 0 : room.put(this.#bytes.subarray(row * width, (row + live) * width));
+  }
+
+  #put(at: number, rows: number, row: number, room: KernelRoom): void {
+    this.#bytes.set(room.view(at, rows * this.#width), row * this.#width);
   }
 }
 
-/** Moves `live` values that stand together to the rows that are there, from the last on. */
-function spread(values: FixedValues, valid: Uint8Array, at: number, live: number, words: 0 | 2 | 4): void {
-  if (words === 0) spreadNumbers(values as Float64Array, valid, at, live);
-  else spreadWords(wordsOf(values), valid, at, live, words);
-}
-
-function spreadNumbers(values: Float64Array, valid: Uint8Array, at: number, live: number): void {
-  let from = at + live;
-  for (let i = valid.length - 1; i >= 0; i--) values[at + i] = valid[i] === 0 ? 0 : (values[--from] as number);
-}
-
-function spreadWords(values: Int32Array, valid: Uint8Array, at: number, live: number, words: 2 | 4): void {
-  let from = (at + live) * words;
-  for (let i = valid.length - 1; i >= 0; i--) {
-    const isThere = valid[i] !== 0;
-    if (isThere) from -= words;
-    const to = (at + i) * words;
-    for (let k = 0; k < words; k++) values[to + k] = isThere ? (values[from + k] as number) : 0;
-  }
+/** The address of booleans that are stored in runs, behind the length of those; null where they are not that. */
+function runsOf({ at, length, live }: FlatPage, room: KernelRoom): number | null {
+  if (length < 4) return null;
+  const size = new DataView(room.kernels.memory.memory.buffer).getUint32(at, true);
+  const to = room.take(live);
+  return size > length - 4 || pageKernels(room).hybridBytes(at + 4, size, 1, live, to, 1) < 0 ? null : to;
 }

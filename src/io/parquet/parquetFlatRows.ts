@@ -1,29 +1,40 @@
+import type { KernelRoom } from "../../kernels/kernelRoom.js";
+import { pageKernels } from "../../kernels/parquetPages.js";
 import type { FlatPage } from "./parquetFlatPages.js";
-import { decodeHybrid } from "./parquetRle.js";
 
-/** Which dictionary value each live row of a page has; null where one is not there. */
-export function placesOf({ bytes, at, live }: FlatPage, size: number): Int32Array | null {
-  const places = new Int32Array(live);
-  if (live === 0) return places;
-  const bits = bytes[at];
-  if (bits === undefined || !decodeHybrid(bytes, at + 1, bytes.length, bits, live, places)) return null;
-  let most = 0;
-  for (let i = 0; i < live; i++) if ((places[i] as number) > most) most = places[i] as number;
-  return most < size ? places : null;
+/** The address of the dictionary places, as words, that each live row of a page has; null where one is not below `size`. */
+export function placesOf({ at, length, live }: FlatPage, size: number, room: KernelRoom): number | null {
+  const places = room.take((live + 1) * 4);
+  const [bits] = room.view(at, Math.min(length, 1));
+  if (bits === undefined && live > 0) return null;
+  // Without a value there may be no width either.
+  const width = live === 0 ? 0 : (bits ?? 0);
+  const found = pageKernels(room).hybridPlaces(at + 1, length - 1, width, live, places, size);
+  return found < 0 ? null : places;
 }
 
-/** Which rows are there, once a page has nulls. */
-export class Validity {
-  bytes: Uint8Array | null = null;
+/** Which rows of a column are there, once a page has nulls. */
+export class RowsThere {
+  /** One byte a row; null where all are. */
+  valid: Uint8Array | null = null;
+  /** Definition levels of a leaf in structs; null where every row has a value. */
+  levels: Uint8Array | null = null;
   readonly #rows: number;
+  readonly #level: number;
 
-  constructor(rows: number) {
+  /** `level`: of a value. */
+  constructor(rows: number, level: number) {
     this.#rows = rows;
+    this.#level = level;
   }
 
-  add({ valid }: FlatPage, at: number): void {
-    if (valid === null) return;
-    this.bytes ??= new Uint8Array(this.#rows).fill(1);
-    this.bytes.set(valid, at);
+  /** Takes over what a page says of its rows, of which the first is the column's row `at`. */
+  add({ valid, levels, rows }: FlatPage, at: number, room: KernelRoom): void {
+    if (valid === 0) return;
+    this.valid ??= new Uint8Array(this.#rows).fill(1);
+    this.valid.set(room.view(valid, rows), at);
+    if (this.#level < 2) return;
+    this.levels ??= new Uint8Array(this.#rows).fill(this.#level);
+    this.levels.set(room.view(levels, rows), at);
   }
 }

@@ -2,7 +2,6 @@ import type { FixedValues } from "../../batch/column.js";
 import { bytesOf } from "../../kernels/groups/groupMemory.js";
 import { type DataType, isInteger } from "../../schema/types.js";
 import { plainTexts } from "./parquetFlatTexts.js";
-import { decodeHybrid } from "./parquetRle.js";
 import { decimalBytes, physical } from "./parquetSchema.js";
 import { numberField, structField, type ThriftStruct } from "./parquetThrift.js";
 
@@ -33,7 +32,7 @@ export function plainValues(element: ThriftStruct, type: DataType): PlainValues 
     case "float32":
     case "float64":
     case "date":
-      return copy;
+      return asStored;
     case "timestamp":
       return stored === physical.int96 ? readInt96 : timestamps(element);
     case "decimal":
@@ -44,15 +43,15 @@ export function plainValues(element: ThriftStruct, type: DataType): PlainValues 
 }
 
 function integers(stored: number | undefined, { kind }: DataType): PlainValues {
-  return stored === physical.int64 || kind === "int32" || kind === "uint32" ? copy : readSmall;
+  return stored === physical.int64 || kind === "int32" || kind === "uint32" ? asStored : readSmall;
 }
 
 function timestamps(element: ThriftStruct): PlainValues | null {
   const logical = structField(element, 10);
   const id = numberField(element, 6);
-  if (logical === undefined) return id === converted.micros ? copy : id === converted.millis ? readMillis : null;
+  if (logical === undefined) return id === converted.micros ? asStored : id === converted.millis ? readMillis : null;
   const units = structField(structField(logical, 8) ?? new Map(), 2);
-  if (units?.has(unit.micros)) return copy;
+  if (units?.has(unit.micros)) return asStored;
   if (units?.has(unit.millis)) return readMillis;
   return units?.has(unit.nanos) ? readNanos : null;
 }
@@ -63,7 +62,7 @@ function decimals(element: ThriftStruct, stored: number | undefined, precision: 
     case physical.int32:
       return precision > 9 ? null : readInt32;
     case physical.int64:
-      return isWide ? null : copy;
+      return isWide ? null : asStored;
     case physical.fixedLenByteArray: {
       const size = numberField(element, 2) ?? 0;
       return size < decimalBytes(precision) || size > 16 ? null : bigEndianOf(size, isWide);
@@ -76,7 +75,7 @@ function decimals(element: ThriftStruct, stored: number | undefined, precision: 
 }
 
 /** Values as they stand in memory. */
-function copy(bytes: Uint8Array, at: number, count: number, out: FixedValues, row: number): boolean {
+export function asStored(bytes: Uint8Array, at: number, count: number, out: FixedValues, row: number): boolean {
   const size = count * out.BYTES_PER_ELEMENT;
   if (at + size > bytes.length) return false;
   bytesOf(out).set(bytes.subarray(at, at + size), row * out.BYTES_PER_ELEMENT);
@@ -86,16 +85,6 @@ function copy(bytes: Uint8Array, at: number, count: number, out: FixedValues, ro
 function readBits(bytes: Uint8Array, at: number, count: number, out: FixedValues, row: number): boolean {
   if (at + Math.ceil(count / 8) > bytes.length) return false;
   for (let i = 0; i < count; i++) out[row + i] = ((bytes[at + (i >> 3)] as number) >> (i & 7)) & 1;
-  return true;
-}
-
-/** Booleans in runs, behind the length of those. */
-export function readRuns(bytes: Uint8Array, at: number, count: number, out: FixedValues, row: number): boolean {
-  if (at + 4 > bytes.length) return false;
-  const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
-  const found = new Int32Array(count);
-  if (size > bytes.length - at - 4 || !decodeHybrid(bytes, at + 4, at + 4 + size, 1, count, found)) return false;
-  out.set(found as never, row);
   return true;
 }
 

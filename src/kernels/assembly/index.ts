@@ -18,6 +18,8 @@ export { doubleText } from "./lines/lineDoubles";
 export * from "./joins/join";
 export * from "./joins/joinWords";
 export * from "./parquet/parquetDelta";
+export * from "./parquet/parquetRuns";
+export * from "./parquet/parquetSpread";
 export * from "./parquet/parquetRows";
 export * from "./parquet/parquetBounds";
 export * from "./parquet/parquetDictionary";

@@ -2,17 +2,15 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as zlib from "node:zlib";
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Column } from "../../../src/batch/column.js";
 import { decodeColumn } from "../../../src/io/parquet/parquetDecode.js";
 import { readFooter } from "../../../src/io/parquet/parquetFooter.js";
 import { fileColumns } from "../../../src/io/parquet/parquetReadSchema.js";
-import { areOnes, decodeHybrid } from "../../../src/io/parquet/parquetRle.js";
 import { numberField, structField, structsField } from "../../../src/io/parquet/parquetThrift.js";
 import { nodeFileSystem } from "../../../src/io/fileSystem.js";
-import { snappyDecode } from "../../../src/io/parquet/snappyDecode.js";
 import { decoded, valuesOf } from "./decodeFile.js";
+import { unpacked } from "./plainSnappy.js";
 import { duckRows } from "./readers.js";
 
 let folder = "";
@@ -111,90 +109,14 @@ describe("flat columns", () => {
   });
 });
 
-describe("runs and bit-packed groups", () => {
-  it("give back what was packed, whatever the width", () => {
-    const packed = fc.integer({ min: 1, max: 24 }).chain((bits) =>
-      fc.tuple(
-        fc.constant(bits),
-        fc.array(fc.tuple(fc.boolean(), fc.array(fc.integer({ min: 0, max: 2 ** bits - 1 }), { minLength: 1, maxLength: 20 })), {
-          maxLength: 5,
-        }),
-      ),
-    );
-    fc.assert(
-      fc.property(packed, ([bits, runs]) => {
-        const bytes: number[] = [];
-        const expected: number[] = [];
-        for (const [repeats, values] of runs) {
-          if (repeats) {
-            const [value = 0] = values;
-            bytes.push(values.length << 1);
-            for (let i = 0; i < bits; i += 8) bytes.push((value >> i) & 255);
-            for (let i = 0; i < values.length; i++) expected.push(value);
-            continue;
-          }
-          const all = [...values, ...new Array<number>((8 - (values.length % 8)) % 8).fill(0)];
-          bytes.push(((all.length / 8) << 1) | 1);
-          const string = all.map((value) => value.toString(2).padStart(bits, "0").split("").reverse().join("")).join("");
-          for (let i = 0; i < string.length; i += 8)
-            bytes.push(
-              Number.parseInt(
-                string
-                  .slice(i, i + 8)
-                  .split("")
-                  .reverse()
-                  .join(""),
-                2,
-              ),
-            );
-          expected.push(...all);
-        }
-        const out = new Int32Array(expected.length);
-        expect(decodeHybrid(Uint8Array.from(bytes), 0, bytes.length, bits, expected.length, out)).toBe(true);
-        expect([...out]).toEqual(expected);
-        if (expected.length > 0)
-          expect(decodeHybrid(Uint8Array.from(bytes), 0, bytes.length - 1, bits, expected.length, out)).toBe(false);
-      }),
-    );
-  });
-});
-
-describe("levels", () => {
-  it("are all ones where that is what they are", () => {
-    const group = fc.constantFrom(255, 255, 255, 255, 255, 255, 127, 254, 0);
-    const run = fc.oneof(
-      fc.array(group, { minLength: 1, maxLength: 5 }).map((groups) => ({ bytes: [(groups.length << 1) | 1, ...groups], groups })),
-      fc
-        .tuple(fc.integer({ min: 1, max: 60 }), fc.constantFrom(1, 1, 1, 1, 0))
-        .map(([size, value]) => ({ bytes: [size << 1, value], groups: [size, value] })),
-    );
-    fc.assert(
-      fc.property(fc.array(run, { minLength: 1, maxLength: 6 }), fc.nat(20), (runs, less) => {
-        const bytes = Uint8Array.from(runs.flatMap((one) => one.bytes));
-        const sizes = runs.map(({ bytes: [head = 0], groups }) => ((head & 1) === 1 ? groups.length * 8 : (groups[0] ?? 0)));
-        const count = sizes.reduce((sum, size) => sum + size, 0);
-        const levels = new Int32Array(count);
-        expect(decodeHybrid(bytes, 0, bytes.length, 1, count, levels)).toBe(true);
-        expect(areOnes(bytes, 0, bytes.length, count)).toBe(levels.every((level) => level === 1));
-        expect(areOnes(bytes, 0, bytes.length - 1, count)).toBe(false);
-        // Fewer may be left to the decoder, but not said to be what they are not.
-        const fewer = Math.max(1, count - less);
-        if (areOnes(bytes, 0, bytes.length, fewer)) expect(levels.subarray(0, fewer).every((level) => level === 1)).toBe(true);
-      }),
-    );
-  });
-});
-
 describe("snappy", () => {
   it("undoes literals and copies of every form, also those that overlap themselves", () => {
     // By hand, after format_description.txt: "abcd", 4 back 8 bytes (two-byte offset), "x", 1 back 5 bytes (one-byte), 14 back 4 (four-byte).
     const bytes = [22, 3 << 2, 97, 98, 99, 100, (7 << 2) | 2, 4, 0, 0, 120, (1 << 2) | 1, 1, (3 << 2) | 3, 14, 0, 0, 0];
-    const out = new Uint8Array(22);
-    expect(snappyDecode(Uint8Array.from(bytes), out)).toBe(true);
-    expect(Buffer.from(out).toString()).toBe("abcdabcdabcdxxxxxxefgh".replace("efgh", "abcd"));
-    expect(snappyDecode(Uint8Array.from(bytes), new Uint8Array(21))).toBe(false);
-    expect(snappyDecode(Uint8Array.from(bytes.slice(0, -1)), out)).toBe(false);
-    expect(snappyDecode(Uint8Array.of(4, (3 << 2) | 1, 9), new Uint8Array(4))).toBe(false);
-    expect(snappyDecode(new Uint8Array(0), new Uint8Array(0))).toBe(false);
+    expect(Buffer.from(unpacked(Uint8Array.from(bytes), 22) ?? []).toString()).toBe("abcdabcdabcdxxxxxxabcd");
+    expect(unpacked(Uint8Array.from(bytes), 21)).toBeNull();
+    expect(unpacked(Uint8Array.from(bytes.slice(0, -1)), 22)).toBeNull();
+    expect(unpacked(Uint8Array.of(4, (3 << 2) | 1, 9), 4)).toBeNull();
+    expect(unpacked(new Uint8Array(0), 0)).toBeNull();
   });
 });

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { snappyUncompress } from "hyparquet";
 import { describe, expect, it } from "vitest";
-import { snappyDecode, undo } from "../../../src/io/parquet/snappyDecode.js";
 import { snappyCompress } from "../../../src/kernels/snappy.js";
+import { undo, unpacked } from "./plainSnappy.js";
 
 const roundTrip = (parts: readonly Uint8Array[]): void => {
   const whole = Buffer.concat(parts);
@@ -58,10 +58,11 @@ describe("snappy", () => {
           if (place < packed.length) packed[place] = (packed[place] as number) ^ by;
         }
         const bytes = packed.subarray(0, Math.max(head, packed.length - (list.length > 2 ? shorter : 0)));
-        const [found, expected] = [new Uint8Array(whole.length), new Uint8Array(whole.length)];
+        const expected = new Uint8Array(whole.length);
         const isWhole = undo(bytes, head, expected) === whole.length;
-        expect(snappyDecode(bytes, found)).toBe(isWhole);
-        if (!isWhole) return;
+        const found = unpacked(bytes, whole.length);
+        expect(found !== null).toBe(isWhole);
+        if (found === null) return;
         undone++;
         expect(Buffer.compare(found, expected)).toBe(0);
         if (list.length === 0) expect(Buffer.compare(found, whole)).toBe(0);
@@ -83,11 +84,10 @@ describe("snappy", () => {
           const total = size + length;
           const head = [(total & 127) | 128, ((total >> 7) & 127) | 128, total >> 14];
           const copy = [((length - 1) << 2) | 2, back & 255, back >> 8];
-          const out = new Uint8Array(total);
-          expect(snappyDecode(Uint8Array.from([...head, tag, ...less, ...literal.subarray(0, size), ...copy]), out)).toBe(true);
+          const out = unpacked(Uint8Array.from([...head, tag, ...less, ...literal.subarray(0, size), ...copy]), total);
           const expected = Array.from(literal.subarray(0, size));
           for (let i = 0; i < length; i++) expected.push(expected[expected.length - back] as number);
-          expect(Buffer.compare(out, Uint8Array.from(expected))).toBe(0);
+          expect(out === null ? -1 : Buffer.compare(out, Uint8Array.from(expected))).toBe(0);
         }
   });
 });

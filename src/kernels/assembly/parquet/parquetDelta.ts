@@ -2,22 +2,7 @@
 //
 // Every function answers -1 where the bytes are not that. Up to 15 bytes behind the input are read.
 
-/** Where the varint that was read last ends; 0 where there was none. */
-let next: usize = 0;
-
-function varint(from: usize, end: usize): u64 {
-  let value: u64 = 0;
-  for (let shift: u64 = 0; shift < 64 && from < end; shift += 7) {
-    const byte = <u64>load<u8>(from++);
-    value |= (byte & 127) << shift;
-    if (byte < 128) {
-      next = from;
-      return value;
-    }
-  }
-  next = 0;
-  return 0;
-}
+import { next, varint } from "./parquetVarint";
 
 @inline
 function zigzag(value: u64): u64 {

@@ -1,8 +1,8 @@
-/** Wider values are rare, and need more than the four bytes that are looked at for each. */
+/** Four bytes are looked at for each value. */
 const mostBits = 24;
 
 /**
- * Reads `count` values of `bits` bits each from [at, end) of Parquet's hybrid of runs and bit-packed groups (apache/parquet-format, Encodings.md).
+ * As the kernels, value by value: reads `count` values of `bits` bits each from [at, end) of Parquet's hybrid of runs and bit-packed groups (apache/parquet-format, Encodings.md).
  * False where the bytes are not that, or end before.
  */
 export function decodeHybrid(bytes: Uint8Array, at: number, end: number, bits: number, count: number, out: Int32Array): boolean {
@@ -39,32 +39,6 @@ export function decodeHybrid(bytes: Uint8Array, at: number, end: number, bits: n
     unpack(bytes, from, bits, mask, out, done, next);
     from += size * bits;
     done = next;
-  }
-  return true;
-}
-
-/** Whether [at, end) is a hybrid of at least `count` bits that are all ones, as the levels of a page without nulls are. */
-export function areOnes(bytes: Uint8Array, at: number, end: number, count: number): boolean {
-  let from = at;
-  let done = 0;
-  while (done < count) {
-    let header = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = from < end ? bytes[from++] : undefined;
-      if (byte === undefined || shift > 28) return false;
-      header += (byte & 127) * 2 ** shift;
-      if (byte < 128) break;
-    }
-    const size = Math.floor(header / 2);
-    if (size === 0) return false;
-    const isRun = (header & 1) === 0;
-    const groups = isRun ? 1 : Math.min(size, (count - done) >> 3);
-    // Of a group that is not needed whole, the last bits may be anything: that is left to who decodes it.
-    if (from + groups > end || groups === 0) return false;
-    for (let i = 0; i < groups; i++) if (bytes[from + i] !== (isRun ? 1 : 255)) return false;
-    from += groups;
-    done += isRun ? size : groups * 8;
-    if (!isRun && groups < size && done < count) return false;
   }
   return true;
 }
