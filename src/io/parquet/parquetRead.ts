@@ -8,6 +8,7 @@ import type { Schema } from "../../schema/types.js";
 import type { PartitionSpec, ScanResult, ScanSpec } from "../../task/protocol.js";
 import type { BatchReader, RejectSink } from "../contracts.js";
 import { checkPages } from "./parquetChecksum.js";
+import { chunkRoom } from "./parquetChunkRoom.js";
 import { convertColumn } from "./parquetConvert.js";
 import { type Footer, readFooter } from "./parquetFooter.js";
 import { type FileColumn, fileColumns, inFile, reasonOf } from "./parquetReadSchema.js";
@@ -109,17 +110,33 @@ class ParquetReader implements BatchReader {
   /** Decodes columns of a row group; nothing else of the file is read. */
   #decode(group: ThriftStruct, index: number, columns: readonly FileColumn[]): readonly Batch[] {
     const chunks = structsField(group, 1);
-    const read = columns.map((column): ColumnChunks => {
-      const own = Array.from({ length: column.leaves }, (_, i) => required(chunks[column.firstLeaf + i], "column chunk"));
-      return { column, chunks: own, bytes: own.map((chunk) => this.#readChunk(chunk, index, column.name)) };
+    const wanted = columns.map((column) => ({
+      column,
+      chunks: Array.from({ length: column.leaves }, (_, i) => required(chunks[column.firstLeaf + i], "column chunk")),
+    }));
+    const room = chunkRoom(wanted.flatMap((one) => one.chunks.map((chunk) => this.#sizeOf(chunk))).reduce((a, b) => a + b, 0));
+    let at = 0;
+    const read = wanted.map((one): ColumnChunks => {
+      const bytes = one.chunks.map((chunk) => {
+        const from = at;
+        at += this.#sizeOf(chunk);
+        return this.#readChunk(chunk, room.subarray(from, at), index, one.column.name);
+      });
+      return { ...one, bytes };
     });
     const parts = decodeRowGroup(read, numberField(group, 3) ?? 0, this.#batchRows, this.#file);
     return parts.map((part) => ({ schema: this.#schema, ...part, selection: null, origin: null }));
   }
 
-  #readChunk(chunk: ThriftStruct, group: number, column: string): Uint8Array {
+  /** Bytes of a chunk; 0 where they are not all in the file. */
+  #sizeOf(chunk: ThriftStruct): number {
     const { from, to } = chunkRange(chunk);
-    const bytes = this.#read(from, to, group, column);
+    return to <= this.#footer.dataEnd ? Math.max(0, to - from) : 0;
+  }
+
+  /** @param bytes room for the chunk, as `#sizeOf` has it */
+  #readChunk(chunk: ThriftStruct, bytes: Uint8Array, group: number, column: string): Uint8Array {
+    this.#read(chunk, bytes, group, column);
     try {
       checkPages(bytes);
     } catch (thrown) {
@@ -128,17 +145,16 @@ class ParquetReader implements BatchReader {
     return bytes;
   }
 
-  #read(from: number, to: number, group: number, column: string): Uint8Array {
-    const bytes = new Uint8Array(Math.max(0, to - from));
+  #read(chunk: ThriftStruct, bytes: Uint8Array, group: number, column: string): void {
+    const { from } = chunkRange(chunk);
     let at = 0;
-    while (at < bytes.length && to <= this.#footer.dataEnd) {
+    while (at < bytes.length) {
       const got = reading(this.#file, () => readSync(this.#fd, bytes, at, bytes.length - at, from + at));
       if (got === 0) break;
       at += got;
     }
-    if (at < bytes.length || to <= from) throw this.#corruptError(group, "its pages lie outside of the file", column);
+    if (at < bytes.length || bytes.length === 0) throw this.#corruptError(group, "its pages lie outside of the file", column);
     this.#bytes += at;
-    return bytes;
   }
 
   #deliver(batch: Batch): Batch {
