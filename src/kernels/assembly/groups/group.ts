@@ -56,6 +56,41 @@ function fixedWord(kind: u32, values: usize, row: usize): u64 {
   }
 }
 
+/** `packKeys` for one column of integers of type `T`, of which all rows are meant. */
+@inline
+function packNumbers<T>(
+  column: usize,
+  flags: u32,
+  n: u32,
+  out: usize,
+  at: u32,
+  offsets: usize,
+  hashes: usize,
+): u32 {
+  const values = <usize>load<u32>(column, 4);
+  const valid = <usize>load<u32>(column, 16);
+  const begin = flags ? mixWord(K1, 0) : K1;
+  let cursor = at;
+  let p = out + (<usize>cursor << 3);
+  for (let i: usize = 0; i < <usize>n; i++) {
+    store<u32>(offsets + (i << 2), cursor);
+    const isNull = valid != 0 && load<u8>(valid + i) == 0;
+    const word = isNull ? 0 : <u64>load<T>(values + i * sizeof<T>());
+    let h = begin;
+    if (flags) {
+      store<u64>(p, <u64>isNull);
+      p += 8;
+      if (isNull) h = mixWord(K1, 1);
+    }
+    store<u64>(p, word);
+    p += 8;
+    cursor += 1 + flags;
+    store<u32>(hashes + (i << 2), finishHash(mixWord(h, word)));
+  }
+  store<u32>(offsets + (<usize>n << 2), cursor);
+  return cursor;
+}
+
 /** `packKeys` for one text without nulls, of which all rows are meant. */
 function packTexts(column: usize, n: u32, out: usize, at: u32, offsets: usize, hashes: usize): u32 {
   const starts = <usize>load<u32>(column, 4);
@@ -125,8 +160,12 @@ export function packKeys(
   offsets: usize,
   hashes: usize,
 ): u32 {
-  if (count == 1 && (flags | <u32>selection | load<u32>(columns, 16)) == 0 && load<u32>(columns) == 7)
-    return packTexts(columns, n, out, at, offsets, hashes);
+  if (count == 1 && selection == 0) {
+    const kind = load<u32>(columns);
+    if (kind == 2) return packNumbers<u32>(columns, flags, n, out, at, offsets, hashes);
+    if (kind == 3) return packNumbers<u64>(columns, flags, n, out, at, offsets, hashes);
+    if (kind == 7 && (flags | load<u32>(columns, 16)) == 0) return packTexts(columns, n, out, at, offsets, hashes);
+  }
   let cursor = at;
   const columnsEnd = columns + <usize>count * 24;
   for (let i: u32 = 0; i < n; i++) {
