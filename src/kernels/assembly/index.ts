@@ -40,6 +40,7 @@ export { sortKeys } from "./sorts/sortRuns";
 export * from "./groups/groupSort";
 export * from "./groups/groupFront";
 export * from "./groups/aggregate";
+export * from "./groups/moments";
 export * from "./masks";
 export * from "./groups/tally";
 

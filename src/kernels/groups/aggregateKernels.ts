@@ -1,4 +1,4 @@
-import type { FixedColumn, FixedValues } from "../../batch/column.js";
+import type { FixedColumn, FixedValues, WideColumn } from "../../batch/column.js";
 import { type GroupKernels, padding } from "./groupKernels.js";
 import { bytesOf, Region } from "./groupMemory.js";
 import { type KernelMemory, type Kernels, kernelsOf } from "../wasm.js";
@@ -38,6 +38,17 @@ export interface AggregateKernels {
     kept: number,
     seen: number,
   ): void;
+  addMoments(
+    kind: number,
+    values: number,
+    valid: number,
+    groups: number,
+    selection: number,
+    from: number,
+    rows: number,
+    unit: number,
+    states: number,
+  ): number;
   orderedCounts(counts: number, order: number, rows: number, to: number): void;
   orderedSums(sums: number, bits: number, order: number, rows: number, to: number): number;
   orderedFloats(sums: number, lost: number, order: number, rows: number, to: number): void;
@@ -103,7 +114,7 @@ export class KernelStates {
 
   /** Takes the rows of one call, a column's values or just its validity; null where their groups are not in the states' memory. */
   take(
-    column: FixedColumn | null,
+    column: FixedColumn | WideColumn | null,
     groups: Int32Array,
     selection: Int32Array | null,
     count: number,

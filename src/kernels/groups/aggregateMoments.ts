@@ -1,12 +1,17 @@
 import { builderFor } from "../../batch/builder.js";
 import type { Column, FixedColumn, WideColumn } from "../../batch/column.js";
 import { columnReader } from "../../batch/reader.js";
+import { required } from "../../common/assert.js";
 import { dataError, internalError } from "../../common/errors.js";
 import { castValue, mostExactScale } from "../../functions/cast.js";
 import { type DataType, types } from "../../schema/types.js";
+import { KernelViews, keptView } from "../kernelViews.js";
+import { elementKind, KernelStates, type KernelRows } from "./aggregateKernels.js";
 import { type Accumulator, Doubles } from "./aggregateState.js";
 
 type NumberColumn = FixedColumn | WideColumn;
+
+const stateBytes = 24;
 
 /** States by group. */
 interface Moments {
@@ -21,6 +26,9 @@ export class MomentsState implements Accumulator {
   readonly #counts = new Doubles();
   readonly #means = new Doubles();
   readonly #squares = new Doubles();
+  /** Count, mean and squares of a group beside each other. */
+  readonly #inKernels = new KernelStates([stateBytes]);
+  #isHere = false;
 
   /** `name`: the aggregate that `result` gives. */
   constructor(name: string) {
@@ -68,16 +76,58 @@ export class MomentsState implements Accumulator {
     return builder.finish();
   }
 
-  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number): void {
-    this.#reserve(count);
+  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null, count: number, growable = false): void {
     const column = args[0];
     if (column === undefined) throw internalError("a spread has one argument");
     if (column.type.kind === "null") return;
-    fold(doublesOf(column, selection, groups.length), column.valid, groups, selection, {
+    if (growable && !this.#isHere && this.#addInKernels(numbersIn(column), groups, selection, count)) return;
+    this.#reserve(count);
+    fold(doublesOf(numbersIn(column), selection, groups.length), column.valid, groups, selection, {
       counts: this.#counts.values,
       means: this.#means.values,
       squares: this.#squares.values,
     });
+  }
+
+  /** False where the groups are not in kernel memory, or the states are not. */
+  #addInKernels(column: NumberColumn, groups: Int32Array, selection: Int32Array | null, count: number): boolean {
+    const [views, chosen] = [new KernelViews([column], groups), keptSelection(selection)];
+    const taken = this.#inKernels.take(column, groups, selection, count);
+    if (taken === null) return false;
+    const unit = unitOf(column.type);
+    const done = unit === null ? 0 : this.#fold(taken, kindIn(column), unit, 0);
+    if (done === groups.length) return true;
+    // What no quotient of exact doubles gives is worked out here.
+    const now = numbersIn(required(views.columns(0, 1)[0], "column"));
+    const values = new Float64Array(now.length);
+    longsToDoubles(now, chosen(), taken.rows, values);
+    const doubles = { layout: "fixed", type: types.float64, length: now.length, values, valid: now.valid } as const;
+    const again = required(this.#inKernels.take(doubles, views.groups(), chosen(), count), "states in kernel memory");
+    this.#fold(again, elementKind(values), 1, done);
+    return true;
+  }
+
+  #fold({ functions, values, valid, groups, selection, rows }: KernelRows, kind: number, unit: number, from: number): number {
+    return functions.addMoments(kind, values, valid, groups, selection, from, rows, unit, this.#inKernels.address(0));
+  }
+
+  /** Takes the states out of kernel memory. */
+  #fetch(): void {
+    if (!this.#isHere && this.#inKernels.isUsed) {
+      const { groups } = this.#inKernels;
+      const states = new Float64Array(this.#inKernels.bytes(0, groups).buffer);
+      this.#inKernels.free();
+      const all = [this.#counts, this.#means, this.#squares];
+      for (const [i, one] of all.entries()) {
+        one.reserve(groups);
+        everyThird(states, i, one.values);
+      }
+    }
+    this.#isHere = true;
+  }
+
+  free(): void {
+    this.#inKernels.free();
   }
 
   finish(count: number): Column[] {
@@ -93,11 +143,38 @@ export class MomentsState implements Accumulator {
     ];
   }
 
+  /** Takes the states back from the kernels and makes room for `count` groups. */
   #reserve(count: number): void {
+    this.#fetch();
     this.#counts.reserve(count);
     this.#means.reserve(count);
     this.#squares.reserve(count);
   }
+}
+
+function everyThird(states: Float64Array, first: number, to: Float64Array): void {
+  for (let at = first, g = 0; at < states.length; at += 3) to[g++] = states[at] as number;
+}
+
+function keptSelection(selection: Int32Array | null): () => Int32Array | null {
+  return selection === null ? () => null : keptView(selection);
+}
+
+function numbersIn(column: Column): NumberColumn {
+  if (column.layout === "bytes" || column.layout === "object") throw internalError("a spread takes numbers");
+  return column;
+}
+
+/** What a column's values are divided by; null where a quotient of doubles may be off. */
+function unitOf(type: DataType): number | null {
+  if (type.kind !== "decimal") return 1;
+  return type.scale <= mostExactScale ? Number(`1e${type.scale}`) : null;
+}
+
+/** Number of a column's values for `addMoments`. */
+function kindIn({ layout, type, values }: NumberColumn): number {
+  if (type.kind !== "decimal") return elementKind(values);
+  return layout === "wide" ? 11 : 10;
 }
 
 function fold(
@@ -122,8 +199,7 @@ function fold(
 }
 
 /** A number column as doubles. Only the chosen rows that are not null are there. */
-function doublesOf(column: Column, selection: Int32Array | null, count: number): ArrayLike<number> {
-  if (column.layout === "bytes" || column.layout === "object") throw internalError("a spread takes numbers");
+function doublesOf(column: NumberColumn, selection: Int32Array | null, count: number): ArrayLike<number> {
   const { values } = column;
   if (!(values instanceof BigInt64Array || values instanceof BigUint64Array)) return values;
   const doubles = new Float64Array(column.length);
@@ -138,7 +214,7 @@ function longsToDoubles(column: NumberColumn, selection: Int32Array | null, coun
   const lows = new Uint32Array(buffer, byteOffset, length * 2);
   const highs = type.kind === "uint64" ? lows : new Int32Array(buffer, byteOffset, length * 2);
   const words = column.layout === "wide" ? 4 : 2;
-  const unit = type.kind === "decimal" && type.scale <= mostExactScale ? Number(`1e${type.scale}`) : 0;
+  const unit = unitOf(type) ?? 0;
   const read = columnReader(column);
   for (let j = 0; j < count; j++) {
     const row = selection === null ? j : (selection[j] as number);

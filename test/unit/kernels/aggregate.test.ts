@@ -271,6 +271,10 @@ describe("partial states", () => {
       [types.float64, fc.double({ noNaN: true, min: -1e100, max: 1e100 })],
       [types.float32, fc.float({ noNaN: true, min: -1000, max: 1000 })],
       [types.int8, fc.integer({ min: -128, max: 127 })],
+      [types.int16, fc.integer({ min: -32_768, max: 32_767 })],
+      [types.int32, fc.integer()],
+      [types.uint8, fc.integer({ min: 0, max: 255 })],
+      [types.uint16, fc.integer({ min: 0, max: 65_535 })],
       [types.uint32, fc.integer({ min: 0, max: 2 ** 32 - 1 })],
       [types.int64, long],
       [types.uint64, unsigned],
@@ -282,21 +286,34 @@ describe("partial states", () => {
     const row = fc.tuple(fc.integer({ min: 0, max: 2 }), ...kinds.map(([, value]) => fc.option(value)));
     const aggregates = kinds.map((_, i) => aggregate("stddev", [column(schema, i + 1)]));
     await fc.assert(
-      fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 20 }), fc.nat(3), async (rows, every) => {
-        const chosen = rows.flatMap((_, i) => (every > 0 && i % every === 0 ? [] : [i]));
-        const columns = schema.map((_, i) => rows.map((values) => values[i] ?? null));
-        const got = await aggregated([column(schema, 0)], aggregates, [batchOf(schema, columns, every > 0 ? chosen : undefined)]);
-        const kept = chosen.map((i) => rows[i] as readonly Value[]);
-        const { first, group } = foldGroups(kept.map(([key]) => [key as Value]));
-        const expected = first.map((at, g) => [
-          kept[at]?.[0] ?? null,
-          ...kinds.flatMap(([type], i) => {
-            const values = kept.filter((_, k) => group[k] === g).map((one) => one[i + 1] ?? null);
-            return moments(values.flatMap((value) => (value === null ? [] : [castValue(value, type, types.float64) as number])));
-          }),
-        ]);
-        expect(got).toEqual(expected);
-      }),
+      fc.asyncProperty(
+        fc.array(row, { minLength: 1, maxLength: 20 }),
+        fc.nat(3),
+        fc.integer({ min: 1, max: 3 }),
+        async (rows, every, times) => {
+          const chosen = rows.flatMap((_, i) => (every > 0 && i % every === 0 ? [] : [i]));
+          const columns = schema.map((_, i) => rows.map((values) => values[i] ?? null));
+          const batch = batchOf(schema, columns, every > 0 ? chosen : undefined);
+          const got = await aggregated(
+            [column(schema, 0)],
+            aggregates,
+            Array.from({ length: times }, () => batch),
+          );
+          const once = chosen.map((i) => rows[i] as readonly Value[]);
+          const kept = Array.from({ length: times }, () => once).flat();
+          const { first, group } = foldGroups(kept.map(([key]) => [key as Value]));
+          const expected = first.map((at, g) => [
+            kept[at]?.[0] ?? null,
+            ...kinds.flatMap(([type], i) => {
+              const values = kept.filter((_, k) => group[k] === g).map((one) => one[i + 1] ?? null);
+              return moments(
+                values.flatMap((value) => (value === null ? [] : [castValue(value, type, types.float64) as number])),
+              );
+            }),
+          ]);
+          expect(got).toEqual(expected);
+        },
+      ),
       { numRuns: 100 },
     );
   });

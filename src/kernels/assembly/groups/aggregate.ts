@@ -1,15 +1,7 @@
 // Folds the values of a column into the states of groups. Row j of the input is physical row `selection[j]` (row j where `selection` is 0) and
 // belongs to group `groups[j]`; `valid` is 0 where a column has no nulls. States are arrays by group; see `aggregateKernels.ts`.
 
-@inline
-function rowAt(selection: usize, j: u32): usize {
-  return selection == 0 ? <usize>j : <usize>load<u32>(selection + (<usize>j << 2));
-}
-
-@inline
-function groupAt(groups: usize, j: u32): usize {
-  return <usize>load<u32>(groups + (<usize>j << 2));
-}
+import { groupAt, rowAt } from "./aggregateRows";
 
 /** A loop over all rows of a column without nulls, which is the usual case, has nothing to ask of a row. */
 @inline
