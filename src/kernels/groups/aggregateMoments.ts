@@ -95,7 +95,7 @@ export class MomentsState implements Accumulator {
     const taken = this.#inKernels.take(column, groups, selection, count);
     if (taken === null) return false;
     const unit = unitOf(column.type);
-    const done = unit === null ? 0 : this.#fold(taken, kindIn(column), unit, 0);
+    const done = unit === null ? 0 : this.#fold(taken, count, kindIn(column), unit, 0);
     if (done === groups.length) return true;
     // What no quotient of exact doubles gives is worked out here.
     const now = numbersIn(required(views.columns(0, 1)[0], "column"));
@@ -103,11 +103,13 @@ export class MomentsState implements Accumulator {
     longsToDoubles(now, chosen(), taken.rows, values);
     const doubles = { layout: "fixed", type: types.float64, length: now.length, values, valid: now.valid } as const;
     const again = required(this.#inKernels.take(doubles, views.groups(), chosen(), count), "states in kernel memory");
-    this.#fold(again, elementKind(values), 1, done);
+    this.#fold(again, count, elementKind(values), 1, done);
     return true;
   }
 
-  #fold({ functions, values, valid, groups, selection, rows }: KernelRows, kind: number, unit: number, from: number): number {
+  #fold(taken: KernelRows, count: number, kind: number, unit: number, from: number): number {
+    const { functions, values, valid, selection, rows } = taken;
+    const groups = count === 1 ? 0 : taken.groups;
     return functions.addMoments(kind, values, valid, groups, selection, from, rows, unit, this.#inKernels.address(0));
   }
 

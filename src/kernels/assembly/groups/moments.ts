@@ -1,4 +1,5 @@
-// Counts, means and sums of squared differences from the mean by group, 24 bytes each. Arguments as in `aggregate.ts`; rows before `from` are left out.
+// Counts, means and sums of squared differences from the mean by group, 24 bytes each. Arguments as in `aggregate.ts`; rows before `from` are left out,
+// and where `groups` is 0 all rows belong to the first group.
 import { groupAt, rowAt } from "./aggregateRows";
 
 /** Integers up to this are exact doubles. */
@@ -16,8 +17,30 @@ function fold(state: usize, value: f64): void {
   store<f64>(state, load<f64>(state, 16) + delta * (value - mean), 16);
 }
 
+/** As `fold`, for rows of one group: what is folded is not stored between them. */
+@inline
+function foldGroup<T>(values: usize, valid: usize, selection: usize, from: u32, n: u32, state: usize): u32 {
+  let count = load<f64>(state);
+  let mean = load<f64>(state, 8);
+  let squares = load<f64>(state, 16);
+  for (let j = from; j < n; j++) {
+    const row = rowAt(selection, j);
+    if (valid != 0 && load<u8>(valid + row) == 0) continue;
+    const value = <f64>load<T>(values + row * sizeof<T>());
+    count += 1;
+    const delta = value - mean;
+    mean += delta / count;
+    squares += delta * (value - mean);
+  }
+  store<f64>(state, count);
+  store<f64>(state, mean, 8);
+  store<f64>(state, squares, 16);
+  return n;
+}
+
 @inline
 function foldRows<T>(values: usize, valid: usize, groups: usize, selection: usize, from: u32, n: u32, states: usize): u32 {
+  if (groups == 0) return foldGroup<T>(values, valid, selection, from, n, states);
   for (let j = from; j < n; j++) {
     const row = rowAt(selection, j);
     if (valid != 0 && load<u8>(valid + row) == 0) continue;
@@ -35,7 +58,7 @@ function foldDecimals(words: u32, values: usize, valid: usize, groups: usize, se
     const at = values + row * (<usize>words << 3);
     const whole = load<i64>(at);
     if (whole > mostExact || whole < -mostExact || (words == 2 && load<i64>(at, 8) != whole >> 63)) return j;
-    fold(states + groupAt(groups, j) * 24, <f64>whole / unit);
+    fold(groups == 0 ? states : states + groupAt(groups, j) * 24, <f64>whole / unit);
   }
   return n;
 }
