@@ -1,7 +1,6 @@
 import type { Batch, Column } from "../batch/column.js";
-import { everyRow, sliceColumn } from "../batch/gather.js";
+import { sliceColumn } from "../batch/gather.js";
 import { required } from "../common/assert.js";
-import { internalError } from "../common/errors.js";
 import type { BatchReader } from "../io/contracts.js";
 import { giveGroupKernels, Region, takeGroupKernels } from "../kernels/groups/groupMemory.js";
 import { partsColumn } from "../kernels/partsColumn.js";
@@ -10,7 +9,7 @@ import type { JoinOutput } from "../plan/bound.js";
 import type { Schema } from "../schema/types.js";
 import type { ScanResult } from "../task/protocol.js";
 import { BlockFile } from "./blockFile.js";
-import type { Block } from "./blockFooter.js";
+import { JoinedBlock } from "./joinedBlock.js";
 import { MatchFile } from "./matchFile.js";
 import { openBeside } from "./openBeside.js";
 import type { PlacedPart } from "./placedReader.js";
@@ -30,7 +29,7 @@ export class JoinedReader implements BatchReader {
   readonly #sides: readonly Side[];
   readonly #memory: ReadMemory = takeReadMemory();
   #next: number;
-  #block: LoadedBlock | null = null;
+  #block: JoinedBlock | null = null;
   #columns: readonly Column[] = [];
   #rows = 0;
   #given = 0;
@@ -83,7 +82,7 @@ export class JoinedReader implements BatchReader {
       left.clear();
       for (const from of left.wanted)
         left.append(from, this.#file.readColumn(block, from, 0, block.rows, this.#memory), block.rows);
-      this.#block = new LoadedBlock(this.#file, block, this.#matches, this.#part.before + index, this.#memory);
+      this.#block = new JoinedBlock(this.#file, block, this.#matches, this.#part.before + index, this.#memory);
     }
     right.clear();
     const { leftRows, rightRows } = this.#block.take(mostRows, (column, from) => right.append(from, column, column.length));
@@ -144,180 +143,5 @@ class Side {
   free(): void {
     for (const buffer of this.#values.values()) buffer.free();
     this.#order.free();
-  }
-}
-
-/** Left rows of one block, of which some are joined already. */
-class LoadedBlock {
-  /** Where the rows of the input stand in the block; null where they stand as they came. */
-  readonly #places: Uint32Array | null;
-  readonly #counts: Uint32Array;
-  /** The first match of each row of the block, and the end of the last. */
-  readonly #starts: Float64Array;
-  readonly #buckets: BlockBuckets;
-  readonly #files: readonly MatchFile[];
-  /** The first row of the block that each file has matches of, and the end of the last. */
-  readonly #fileRows: number[] = [0];
-  readonly #number: number;
-  readonly #memory: ReadMemory;
-  /** Rows of the input that were joined, and matches of the next one that were. */
-  #done = 0;
-  #part = 0;
-
-  constructor(file: BlockFile, block: Block, files: readonly MatchFile[], number: number, memory: ReadMemory) {
-    const { rows } = block;
-    this.#files = files;
-    this.#number = number;
-    this.#memory = memory;
-    const moved = block.bounds.length > 2;
-    const places = moved ? file.readColumn(block, file.schemaOf(block).length - 1, 0, rows, memory) : null;
-    if (places !== null && places.layout !== "fixed") throw internalError("places are numbers");
-    this.#places = places === null ? null : (places.values as Uint32Array).slice(0, rows);
-    this.#counts = new Uint32Array(rows);
-    let at = 0;
-    for (const one of files) {
-      const counts = one.counts(number, memory);
-      if (at + counts.length > rows) throw internalError("there are matches of more rows than there are");
-      this.#counts.set(counts, at);
-      at += counts.length;
-      this.#fileRows.push(at);
-    }
-    if (at !== rows) throw internalError(`of ${rows} rows ${at} were looked for`);
-    this.#starts = new Float64Array(rows + 1);
-    for (let i = 0; i < rows; i++) this.#starts[i + 1] = (this.#starts[i] as number) + (this.#counts[i] as number);
-    this.#buckets = new BlockBuckets(block);
-  }
-
-  get isDone(): boolean {
-    return this.#done >= this.#counts.length;
-  }
-
-  /**
-   * The next joined rows, about `most` of them: rows of the block, and matches by their place among those that `append` gets. Rows of one bucket
-   * stand in the block in the order in which they came, so that what is read of each bucket is one piece.
-   */
-  take(
-    most: number,
-    append: (column: Column, index: number) => void,
-  ): { readonly leftRows: Int32Array; readonly rightRows: Int32Array } {
-    const large = this.#countOf(this.#done) > most;
-    return large ? this.#takePart(most, append) : this.#takeRows(most, append);
-  }
-
-  #placeOf(row: number): number {
-    return this.#places === null ? row : (this.#places[row] as number);
-  }
-
-  #countOf(row: number): number {
-    return this.#counts[this.#placeOf(row)] as number;
-  }
-
-  #takeRows(most: number, append: (column: Column, index: number) => void) {
-    const { length } = this.#counts;
-    let total = 0;
-    let end = this.#done;
-    for (; end < length; end++) {
-      const count = this.#countOf(end);
-      if (total + count > most) break;
-      total += count;
-    }
-    const from = this.#done;
-    const shifts = this.#readMatches(from, end, append);
-    this.#done = end;
-    const [leftRows, rightRows] = [new Int32Array(total), new Int32Array(total)];
-    let at = 0;
-    for (let row = from; row < end; row++) {
-      const place = this.#placeOf(row);
-      const count = this.#counts[place] as number;
-      const first = (this.#starts[place] as number) - (shifts[this.#buckets.of(place)] as number);
-      for (let i = 0; i < count; i++) {
-        leftRows[at] = place;
-        rightRows[at++] = first + i;
-      }
-    }
-    return { leftRows, rightRows };
-  }
-
-  /** Reads the matches of rows [from, end) of the input; what is to be taken off a match's number for its place among them, by bucket. */
-  #readMatches(from: number, end: number, append: (column: Column, index: number) => void): Float64Array {
-    const buckets = this.#buckets;
-    const reached = buckets.next.slice();
-    for (let row = from; row < end; row++) {
-      const bucket = buckets.of(this.#placeOf(row));
-      (reached[bucket] as number)++;
-    }
-    const shifts = new Float64Array(reached.length);
-    let read = 0;
-    for (let b = 0; b < reached.length; b++) {
-      const [first, last] = [buckets.next[b] as number, reached[b] as number];
-      const [start, stop] = [this.#starts[first] as number, this.#starts[last] as number];
-      shifts[b] = start - read;
-      read += stop - start;
-    }
-    this.#readPieces(reached, append);
-    buckets.next.set(reached);
-    return shifts;
-  }
-
-  /** Reads the matches of rows of the block from `next` to `reached` of each bucket; pieces that touch are read as one. */
-  #readPieces(reached: Int32Array, append: (column: Column, index: number) => void): void {
-    const { next } = this.#buckets;
-    let [from, to] = [0, 0];
-    for (let b = 0; b < reached.length; b++) {
-      const [first, last] = [next[b] as number, reached[b] as number];
-      if (first === last) continue;
-      if (first !== to) {
-        this.#read(from, to, append);
-        from = first;
-      }
-      to = last;
-    }
-    this.#read(from, to, append);
-  }
-
-  /** Reads the matches of rows [from, to) of the block. */
-  #read(from: number, to: number, append: (column: Column, index: number) => void): void {
-    for (const [i, file] of this.#files.entries()) {
-      const first = this.#fileRows[i] as number;
-      const start = Math.max(from, first);
-      const end = Math.min(to, this.#fileRows[i + 1] as number);
-      if (start >= end) continue;
-      const base = this.#starts[first] as number;
-      file.read(this.#number, (this.#starts[start] as number) - base, (this.#starts[end] as number) - base, this.#memory, append);
-    }
-  }
-
-  /** Some of the many matches of the next row. */
-  #takePart(most: number, append: (column: Column, index: number) => void) {
-    const place = this.#placeOf(this.#done);
-    const count = this.#countOf(this.#done);
-    const size = Math.min(most, count - this.#part);
-    const file = this.#fileRows.findLastIndex((first, i) => i < this.#files.length && first <= place);
-    const base = (this.#starts[place] as number) - (this.#starts[this.#fileRows[file] as number] as number) + this.#part;
-    required(this.#files[file], "matches").read(this.#number, base, base + size, this.#memory, append);
-    this.#part += size;
-    if (this.#part === count) {
-      this.#part = 0;
-      this.#done++;
-      const bucket = this.#buckets.of(place);
-      (this.#buckets.next[bucket] as number)++;
-    }
-    return { leftRows: new Int32Array(size).fill(place), rightRows: everyRow(size) };
-  }
-}
-
-/** Which bucket each row of a block is in, and the next row of each that is to be joined. */
-class BlockBuckets {
-  readonly next: Int32Array;
-  readonly #of: Uint16Array;
-
-  constructor({ bounds, rows }: Block) {
-    this.next = Int32Array.from(bounds.slice(0, -1));
-    this.#of = new Uint16Array(rows);
-    for (let b = 0; b + 1 < bounds.length; b++) this.#of.fill(b, bounds[b], bounds[b + 1]);
-  }
-
-  of(place: number): number {
-    return this.#of[place] as number;
   }
 }

@@ -80,23 +80,28 @@ export class BucketJoinOperator implements Operator {
   #match(first: Int32Array): void {
     const chains = this.#right.table?.next() ?? null;
     const keepsMisses = this.#step.how === "left";
+    const [matches, found, rows] = [this.#matches, this.#found, this.#rows];
+    let matched = this.#matched;
     for (let i = 0; i < first.length; i++) {
       let row = first[i] as number;
       let count = 0;
       if (row >= 0 || keepsMisses) {
         do {
-          if (this.#matched === writeRows) this.#writeMatches();
-          this.#matches[this.#matched++] = row;
+          if (matched === writeRows) {
+            this.#writeMatches(matched);
+            matched = 0;
+          }
+          matches[matched++] = row;
           count++;
           row = chains === null || row < 0 ? -1 : (chains[row] as number);
         } while (row >= 0);
       }
-      this.#found[this.#rows + i] = count;
+      found[rows + i] = count;
     }
+    this.#matched = matched;
   }
 
-  #writeMatches(): void {
-    const rows = this.#matched;
+  #writeMatches(rows: number): void {
     if (rows === 0) return;
     const matches = this.#matches.subarray(0, rows);
     const columns = this.#right.columns.map((column) => columnParts(valuesOfRows(column, matches)));
@@ -114,7 +119,7 @@ export class BucketJoinOperator implements Operator {
         this.#writer.write(this.#step.schema, rows, [0, rows], [{ values, offsets: null, valid: null }]);
         this.counts.rowsOut += rows;
       } else {
-        this.#writeMatches();
+        this.#writeMatches(this.#matched);
         const values = new Uint8Array(this.#found.buffer, 0, rows * 4);
         this.#writer.write(countSchema, rows, [0, rows], [{ values, offsets: null, valid: null }]);
         this.#writer.endGroup();

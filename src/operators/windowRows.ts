@@ -11,13 +11,28 @@ import type { FrameColumn } from "./windowValues.js";
 export function valuesOfRows(column: Column, rows: Int32Array): Column {
   if (!rows.includes(-1)) return gatherColumn(column, rows);
   if (column.length === 0) return allNull(column, rows.length);
-  const found = gatherColumn(
-    column,
-    rows.map((row) => Math.max(0, row)),
-  );
-  const valid = found.valid?.slice() ?? new Uint8Array(rows.length).fill(1);
-  for (let i = 0; i < rows.length; i++) if (rows[i] === -1) valid[i] = 0;
+  const there = new Int32Array(rows.length);
+  const valid = new Uint8Array(rows.length);
+  splitMissing(rows, there, valid);
+  const found = gatherColumn(column, there);
+  if (found.valid !== null) keepBoth(valid, found.valid);
   return { ...found, valid };
+}
+
+// Loops over rows are functions of their own: what is compiled for a long loop is the whole function around it.
+
+function splitMissing(rows: Int32Array, there: Int32Array, valid: Uint8Array): void {
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] as number;
+    // Minus one has all bits set: no row is in its place, and the first one stands in for it.
+    const isThere = ~(row >> 31);
+    there[i] = row & isThere;
+    valid[i] = isThere & 1;
+  }
+}
+
+function keepBoth(valid: Uint8Array, other: Uint8Array): void {
+  for (let i = 0; i < valid.length; i++) valid[i] = (valid[i] as number) & (other[i] as number);
 }
 
 function allNull({ type }: Column, rows: number): Column {
