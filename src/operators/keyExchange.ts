@@ -78,7 +78,9 @@ export class KeyExchangeOperator implements Operator {
     const appended = rows.bytes - before;
     this.#kept += appended;
     first.noteBytes(this.#kept);
-    this.#out.rows += live - (chosen?.length ?? length);
+    const repeated = live - (chosen?.length ?? length);
+    this.#out.rows += repeated;
+    this.counts.repeated = (this.counts.repeated ?? 0) + repeated;
     this.#out.bytes += bytes - appended;
   }
 

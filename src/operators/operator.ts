@@ -4,13 +4,15 @@ import type { HoldingBudget } from "../exchange/heldFiles.js";
 import type { CheckTally, FileWritten, RowsBeside } from "../task/protocol.js";
 import type { RowFailureData } from "../kernels/expressions/compileFailure.js";
 
-/** What an operator has done so far. `rowsIn` is `rowsOut + filtered + rejected` for every step that works row by row. */
+/** What an operator has done so far. `rowsIn` is the sum of the others for every step that works row by row. */
 export interface OperatorCounts {
   rowsIn: number;
   rowsOut: number;
   /** Rows that a filter or a limit left out. */
   filtered: number;
   rejected: number;
+  /** Rows that were left out because an earlier one has the same key. */
+  repeated?: number;
 }
 
 /** One step of a task. A batch it returns is valid until it is called again. */

@@ -353,6 +353,8 @@ export interface StepResult {
   /** Rows that a filter left out. */
   readonly filtered: number;
   readonly rejected: number;
+  /** Rows with the key of an earlier one, which nobody needs. */
+  readonly repeated?: number;
   readonly files: readonly FileWritten[];
 }
 

@@ -322,6 +322,7 @@ class TaskRun {
         rowsIn: counts.rowsIn,
         rowsOut: counts.rowsOut,
         filtered: counts.filtered,
+        ...(counts.repeated === undefined ? {} : { repeated: counts.repeated }),
         rejected: counts.rejected,
         files: node.operator?.files ?? [],
       };

@@ -19,7 +19,7 @@ export function checkAccounts(stage: WorkerStage, results: readonly TaskResult[]
       const given = step.input < 0 ? result.scan.rows - result.scan.rejected : (result.steps[step.input]?.rowsOut ?? 0);
       if (counts.rowsIn !== given) throw fail(`rows that ${step.name} took in`, given, counts.rowsIn);
       if (!isRowWise(step)) return;
-      const gone = counts.rowsOut + counts.filtered + counts.rejected;
+      const gone = counts.rowsOut + counts.filtered + counts.rejected + (counts.repeated ?? 0);
       if (gone !== counts.rowsIn) throw fail(`rows that ${step.name} gave on, filtered or rejected`, counts.rowsIn, gone);
       if (step.op !== "sink" && step.op !== "exchange" && step.op !== "sortRuns") return;
       const written = counts.files.reduce((sum, file) => sum + file.rows, 0);
@@ -40,9 +40,6 @@ function isRowWise(step: Step): boolean {
     case "finalAggregate":
     case "bucketJoin":
       return false;
-    case "keyExchange":
-      // Of rows with equal keys it may leave out all but the first.
-      return step.firstOnly !== true;
     default:
       return true;
   }
