@@ -1,9 +1,10 @@
 import type { KernelRoom } from "./kernelRoom.js";
 
-/** Kernels that decode pages of Parquet; see assembly/parquet/parquetRuns.ts and parquetSpread.ts. */
+/** Kernels that decode pages of Parquet; see assembly/parquet/parquetRuns.ts, parquetSpread.ts and parquetTexts.ts. */
 export interface PageKernels {
   hybridPlaces(from: number, length: number, bits: number, count: number, to: number, size: number): number;
   hybridBytes(from: number, length: number, bits: number, count: number, to: number, most: number): number;
+  textSpans(from: number, length: number, count: number, base: number, starts: number, ends: number): number;
   readonly codes8: Codes;
   readonly codes16: Codes;
   readonly spread8: Spread;

@@ -23,13 +23,16 @@ export function textsColumn(type: DataType, size: number, chunk: FlatChunk, rows
 function codedTexts(type: DataType, fixed: number, { heads, form, kernels }: FlatChunk, rows: number): FlatColumn | null {
   const [head, ...others] = heads;
   if (head === undefined) return null;
+  const size = head.rows;
   const found = withRoom((room) => {
     const page = openPage(head, form, room);
-    return page === null ? null : textsOf(page, room, fixed, 0, type.kind === "utf8");
+    const texts = page === null ? null : textsOf(page, room, fixed, 0, type.kind === "utf8");
+    return texts === null
+      ? null
+      : { bytes: texts.bytes, starts: wordsAt(texts.starts, size, room), ends: wordsAt(texts.ends, size, room) };
   }, kernels);
   if (found === null) return null;
   const { bytes } = found;
-  const size = head.rows;
   const codes = size + (form.level > 0 ? 1 : 0) <= 256 ? new Uint8Array(rows) : new Uint16Array(rows);
   const there = new RowsThere(rows, form.level);
   let at = 0;
@@ -82,9 +85,10 @@ function spanTexts(type: DataType, fixed: number, { heads, form, kernels }: Flat
     let at = 0;
     return heads.every((head) =>
       withRoom((room) => {
-        const page = openPage(head, form, room);
+        const isDictionary = head.kind === "dictionary";
+        const page = openPage(head, form, isDictionary ? kept : room);
         if (page === null) return false;
-        if (head.kind === "dictionary") return spans.dictionary(page, room, kept);
+        if (isDictionary) return spans.dictionary(page, kept);
         if (!spans.add(page, at, room)) return false;
         there.add(page, at, room);
         at += page.rows;
@@ -117,10 +121,11 @@ class TextSpans {
     this.#isText = isText;
   }
 
-  dictionary(page: FlatPage, room: KernelRoom, kept: KernelRoom): boolean {
-    const found = this.#plain(page, room);
+  /** `kept`: room that stays for the pages that come. */
+  dictionary(page: FlatPage, kept: KernelRoom): boolean {
+    const found = this.#plain(page, kept);
     if (found === null) return false;
-    this.#words = { starts: kept.put(found.starts), ends: kept.put(found.ends), size: page.rows };
+    this.#words = { ...found, size: page.rows };
     return true;
   }
 
@@ -136,13 +141,9 @@ class TextSpans {
     }
     const found = page.form === "plain" ? this.#plain(page, room) : null;
     if (found === null) return false;
-    if (page.valid === 0) {
-      this.starts.set(found.starts, row);
-      this.ends.set(found.ends, row);
-    } else {
-      putWords(this.starts, row, page.rows, spreadRows(room, page, room.put(found.starts), 4), room);
-      putWords(this.ends, row, page.rows, spreadRows(room, page, room.put(found.ends), 4), room);
-    }
+    const { starts, ends } = found;
+    putWords(this.starts, row, page.rows, page.valid === 0 ? starts : spreadRows(room, page, starts, 4), room);
+    putWords(this.ends, row, page.rows, page.valid === 0 ? ends : spreadRows(room, page, ends, 4), room);
     return true;
   }
 
@@ -173,13 +174,15 @@ function putWords(words: Int32Array, row: number, rows: number, at: number, room
   bytesOf(words).set(room.view(at, rows * 4), row * 4);
 }
 
+const wordsAt = (at: number, count: number, room: KernelRoom): Int32Array =>
+  new Int32Array(room.view(at, count * 4).slice().buffer);
+
+/** Byte strings: where they begin and end are addresses of words. */
 interface Texts {
   readonly bytes: Uint8Array;
-  readonly starts: Int32Array;
-  readonly ends: Int32Array;
+  readonly starts: number;
+  readonly ends: number;
 }
-
-// Loops over many rows are functions of their own: what is compiled for a long loop is the whole function around it.
 
 /**
  * The plain byte strings of a page, and where they stand, counted from `base` before its first byte; null where they do not fit, or are no text where
@@ -188,57 +191,19 @@ interface Texts {
 function textsOf({ at, length, live }: FlatPage, room: KernelRoom, fixed: number, base: number, isText: boolean): Texts | null {
   // A length takes four bytes.
   if (live * (fixed || 4) > length) return null;
-  const bytes = room.view(at, length).slice();
-  const [starts, ends] = [new Int32Array(live), new Int32Array(live)];
-  const texts = { bytes, starts, ends };
   if (fixed > 0) {
-    fixedTexts(base, fixed, starts, ends);
-    return texts;
+    const places = everyPlace(base, fixed, live + 1);
+    return { bytes: room.view(at, length).slice(), starts: room.put(places), ends: room.put(places.subarray(1)) };
   }
-  const longest = plainTexts(bytes, 0, base, starts, ends);
-  if (longest < 0) return null;
-  if (!isText || live === 0) return texts;
-  if (!beginCharacters(bytes, base, starts, ends)) return null;
-  // Lengths below 128 look like text themselves, so that a page of short texts can be checked as a whole.
-  const end = (ends[live - 1] as number) - base;
-  if (longest < 128) return isUtf8(bytes.subarray(0, end)) ? texts : null;
-  for (let i = 0; i < live; i++)
-    if (!isUtf8(bytes.subarray((starts[i] as number) - base, (ends[i] as number) - base))) return null;
-  return texts;
+  const [starts, ends] = [room.take(live * 4), room.take(live * 4)];
+  const used = pageKernels(room).textSpans(at, length, live, base, starts, ends);
+  if (used < 0 || (isText && !isUtf8(room.view(at, used)))) return null;
+  return { bytes: room.view(at, length).slice(), starts, ends };
 }
 
-/** Finds byte strings that stand behind their lengths from `at` on; the length of the longest, or -1 where one does not fit. */
-export function plainTexts(bytes: Uint8Array, at: number, base: number, starts: Int32Array, ends: Int32Array): number {
-  let from = at;
-  let longest = 0;
-  for (let i = 0; i < starts.length; i++) {
-    if (from + 4 > bytes.length) return -1;
-    const low = bytes[from] as number;
-    const size =
-      (low | ((bytes[from + 1] as number) << 8) | ((bytes[from + 2] as number) << 16)) + (bytes[from + 3] as number) * 2 ** 24;
-    from += 4;
-    if (size > bytes.length - from) return -1;
-    if (size > longest) longest = size;
-    starts[i] = base + from;
-    from += size;
-    ends[i] = base + from;
-  }
-  return longest;
-}
-
-/** Byte strings of one size stand one after the other. */
-function fixedTexts(first: number, size: number, starts: Int32Array, ends: Int32Array): void {
-  for (let i = 0; i < starts.length; i++) {
-    starts[i] = first + i * size;
-    ends[i] = first + (i + 1) * size;
-  }
-}
-
-/** Whether no text begins in the middle of a UTF-8 character. */
-function beginCharacters(bytes: Uint8Array, base: number, starts: Int32Array, ends: Int32Array): boolean {
-  for (let i = 0; i < starts.length; i++) {
-    const start = starts[i] as number;
-    if (start < (ends[i] as number) && ((bytes[start - base] as number) & 0xc0) === 0x80) return false;
-  }
-  return true;
+/** Where byte strings of one size begin. */
+function everyPlace(first: number, size: number, count: number): Int32Array {
+  const places = new Int32Array(count);
+  for (let i = 0; i < count; i++) places[i] = first + i * size;
+  return places;
 }

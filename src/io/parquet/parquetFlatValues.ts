@@ -1,7 +1,6 @@
 import type { FixedValues } from "../../batch/column.js";
 import { bytesOf } from "../../kernels/groups/groupMemory.js";
 import { type DataType, isInteger } from "../../schema/types.js";
-import { plainTexts } from "./parquetFlatTexts.js";
 import { decimalBytes, physical } from "./parquetSchema.js";
 import { numberField, structField, type ThriftStruct } from "./parquetThrift.js";
 
@@ -171,12 +170,29 @@ const bigEndianTexts =
   (isWide: boolean): PlainValues =>
   (bytes, at, count, out, row) => {
     const [starts, ends] = [new Int32Array(count), new Int32Array(count)];
-    if (plainTexts(bytes, at, 0, starts, ends) < 0) return false;
+    if (!plainTexts(bytes, at, starts, ends)) return false;
     const to = wordsOf(out);
     for (let i = 0; i < count; i++)
       if (!putBigEndian(bytes, starts[i] as number, ends[i] as number, to, row + i, isWide)) return false;
     return true;
   };
+
+/** Finds byte strings that stand behind their lengths from `at` on; false where one does not fit. */
+function plainTexts(bytes: Uint8Array, at: number, starts: Int32Array, ends: Int32Array): boolean {
+  let from = at;
+  for (let i = 0; i < starts.length; i++) {
+    if (from + 4 > bytes.length) return false;
+    const low = bytes[from] as number;
+    const size =
+      (low | ((bytes[from + 1] as number) << 8) | ((bytes[from + 2] as number) << 16)) + (bytes[from + 3] as number) * 2 ** 24;
+    from += 4;
+    if (size > bytes.length - from) return false;
+    starts[i] = from;
+    from += size;
+    ends[i] = from;
+  }
+  return true;
+}
 
 /** A number of up to 16 bytes in two's complement, the upper byte first, as two words or four; false where it needs more. */
 function putBigEndian(bytes: Uint8Array, from: number, end: number, to: Int32Array, row: number, isWide: boolean): boolean {

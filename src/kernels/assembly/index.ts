@@ -20,6 +20,7 @@ export * from "./joins/joinWords";
 export * from "./parquet/parquetDelta";
 export * from "./parquet/parquetRuns";
 export * from "./parquet/parquetSpread";
+export * from "./parquet/parquetTexts";
 export * from "./parquet/parquetRows";
 export * from "./parquet/parquetBounds";
 export * from "./parquet/parquetDictionary";

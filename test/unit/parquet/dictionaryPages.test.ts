@@ -8,6 +8,7 @@ import { builderFor } from "../../../src/batch/builder.js";
 import { encodeIpcStream } from "../../../src/batch/ipc.js";
 import { type DataType, type Schema, types, type Value } from "../../../src/schema/types.js";
 import { decoded, valuesOf } from "./decodeFile.js";
+import { writeByHand } from "./handFile.js";
 import { duckRows } from "./readers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "parquet-dictionaries-"));
@@ -155,5 +156,57 @@ describe("columns with dictionaries", () => {
     let wrong = 0;
     for (let i = 0; i < rowCount; i++) if (!right(i)) wrong++;
     expect(wrong).toBe(0);
+  });
+});
+
+describe("texts", () => {
+  const byte = fc.constantFrom(0, 0x41, 0x7f, 0x80, 0xa9, 0xc3, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80, 0xff);
+  const part = fc.oneof(
+    fc.constantFrom("é", "€", "😀", "a").map((text) => Buffer.from(text)),
+    fc.uint8Array({ maxLength: 3 }),
+    byte.map((one) => Uint8Array.of(one)),
+  );
+  const text = fc.oneof(
+    fc.array(part, { maxLength: 4 }).map((parts) => Uint8Array.from(Buffer.concat(parts))),
+    fc
+      .tuple(fc.string({ unit: "binary" }), fc.integer({ min: 0, max: 300 }))
+      .map(([one, times]) => Uint8Array.from(Buffer.from(one.repeat(times)))),
+  );
+
+  it("that are no UTF-8 each by itself are left to the other decoder", () => {
+    const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    const isText = (bytes: Uint8Array): boolean => {
+      try {
+        strict.decode(bytes);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const found = { yes: 0, no: 0 };
+    fc.assert(
+      fc.property(
+        fc.array(fc.option(text), { minLength: 1, maxLength: 4 }),
+        fc.constantFrom("plain", "dictionary"),
+        (values, how) => {
+          const file = join(folder, "texts.parquet");
+          writeByHand(file, [
+            { name: "t", physical: 6, converted: 0, values, how },
+            { name: "b", physical: 6, values, how },
+          ]);
+          const groups = decoded(file);
+          const right = values.every((value) => value === null || isText(value));
+          found[right ? "yes" : "no"]++;
+          if (!right) expect(groups[0]?.[0]).toBeNull();
+          else
+            expect(valuesOf(groups, 0)).toEqual(values.map((value) => (value === null ? null : Buffer.from(value).toString())));
+          expect(valuesOf(groups, 1)).toEqual(
+            values.map((value) => (value === null ? null : Buffer.from(value).toString("hex"))),
+          );
+        },
+      ),
+      { numRuns: 500 },
+    );
+    expect(Math.min(found.yes, found.no)).toBeGreaterThan(20);
   });
 });
