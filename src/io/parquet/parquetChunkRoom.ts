@@ -1,5 +1,5 @@
 /** Row groups with more bytes are rare, and would keep more memory than they are worth. */
-const mostKept = 2 ** 25;
+const mostKept = 2 ** 24;
 
 let kept = new Uint8Array(0);
 

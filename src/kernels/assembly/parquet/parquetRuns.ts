@@ -1,6 +1,6 @@
 // Parquet's hybrid of runs and bit-packed groups (apache/parquet-format, Encodings.md), which levels and places in a dictionary are stored in.
 //
-// Every function answers -1 where the bytes are not that, or end before. Up to 15 bytes behind the input are read, and up to 31 behind the output
+// Every function answers -1 where the bytes are not that, or end before. Up to 15 bytes behind the input are read, and up to 15 behind the output
 // written.
 import { next, varint } from "./parquetVarint";
 
