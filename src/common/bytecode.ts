@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { cachedDataVersionTag } from "node:v8";
 import { Script } from "node:vm";
 import { threadId } from "node:worker_threads";
 
@@ -12,10 +13,14 @@ import { threadId } from "node:worker_threads";
 
 const folder = import.meta.dirname;
 
-/** A name for what the build made, which replaces this: bytecode of other files never counts. V8 itself refuses that of another version. */
+/** A name for what the build made, which replaces this: bytecode of other files never counts. */
 declare const BUILD: string | undefined;
 const build = typeof BUILD === "string" ? BUILD : "modules";
-const cache = join(folder, "cache", `${build}-${process.version}-${process.arch}`);
+const caches = join(folder, "cache");
+/** V8 takes bytecode of its own version and flags alone. */
+const own = `${build}-${process.version}-${cachedDataVersionTag().toString(16)}`;
+/** Of more sets of flags than these, some are made up anew each time. */
+const mostCaches = 8;
 
 const { NODE_DISABLE_COMPILE_CACHE, NODE_V8_COVERAGE } = process.env;
 const enabled = !NODE_DISABLE_COMPILE_CACHE && !NODE_V8_COVERAGE;
@@ -27,7 +32,7 @@ interface CodeModule {
 const loaded = new Map<string, CodeModule>();
 const compiled = new Map<string, Script>();
 
-const cacheOf = (name: string): string => join(cache, `${name}.bytecode`);
+const cacheOf = (name: string): string => join(caches, own, `${name}.bytecode`);
 
 /** What a CommonJS file of the package exports, by its path beside this one. Files that it requires by a path are loaded likewise. */
 export function loadCode(name: string): unknown {
@@ -84,6 +89,7 @@ export const lacksBytecode = (name: string): boolean => enabled && !existsSync(c
 /** Keeps the bytecode of what this thread loaded without any, with the functions that ran so far. A process does so at its end. */
 export function saveCode(): void {
   try {
+    if (compiled.size > 0) makeRoom();
     for (const [name, script] of compiled) {
       const target = cacheOf(name);
       if (!existsSync(target)) save(target, () => script.createCachedData());
@@ -92,6 +98,13 @@ export function saveCode(): void {
     // A folder that cannot be written, a full disk: the next process compiles as this one did.
   }
   compiled.clear();
+}
+
+function makeRoom(): void {
+  mkdirSync(join(caches, own), { recursive: true });
+  const others = readdirSync(caches).filter((name) => name !== own);
+  const old = others.length < mostCaches ? others.filter((name) => !name.startsWith(build)) : others;
+  for (const name of old) rmSync(join(caches, name), { recursive: true, force: true });
 }
 
 function save(target: string, bytecode: () => Buffer): void {

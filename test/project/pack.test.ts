@@ -121,6 +121,10 @@ describe("the packed package", () => {
     const files = kept().map((file) => ({ file, ...statSync(join(cache, file)) }));
     program();
     for (const { file, mtimeMs, ino } of files) expect(statSync(join(cache, file))).toMatchObject({ mtimeMs, ino });
+    // With other flags, V8 takes bytecode of its own.
+    program({ NODE_OPTIONS: "--max-old-space-size=1000" });
+    expect(kept().length).toBe(2 * files.length);
+    for (const { file, mtimeMs, ino } of files) expect(statSync(join(cache, file))).toMatchObject({ mtimeMs, ino });
     // What is no bytecode, or that of another file, V8 refuses.
     writeFileSync(join(cache, main ?? ""), "no bytecode");
     copyFileSync(join(cache, files.find(({ file }) => file.includes("piscina"))?.file ?? ""), join(cache, worker ?? ""));
