@@ -1,27 +1,12 @@
-import type { Column } from "../../batch/column.js";
 import { withKernels } from "../../kernels/kernelRoom.js";
-import type { Kernels } from "../../kernels/wasm.js";
 import { fixedOf } from "./parquetFlatFixed.js";
+import type { FlatColumn } from "./parquetFlatPages.js";
 import { textsColumn } from "./parquetFlatTexts.js";
 import { plainValues } from "./parquetFlatValues.js";
-import { type ChunkForm, type PageHead, pageHeads } from "./parquetPageHeads.js";
+import { type PageHead, pageHeads } from "./parquetPageHeads.js";
 import { physical } from "./parquetSchema.js";
 import { numberField, type ThriftStruct } from "./parquetThrift.js";
 import type { Tree } from "./parquetTree.js";
-
-/** The pages of a leaf, and the kernels that decode them. */
-export interface FlatChunk {
-  readonly heads: readonly PageHead[];
-  readonly form: ChunkForm;
-  readonly kernels: Kernels;
-}
-
-/** A decoded leaf. */
-export interface FlatColumn {
-  readonly column: Column;
-  /** Definition levels of a leaf in structs, one byte a row; null where every row has a value. */
-  readonly levels: Uint8Array | null;
-}
 
 /**
  * Decodes the chunk of a leaf, unless a codec or an encoding is not known here. null for such and for bytes that it cannot make sense of: parquet-wasm

@@ -4,8 +4,7 @@ import { bytesOf } from "../../kernels/groups/groupMemory.js";
 import { type KernelRoom, withRoom } from "../../kernels/kernelRoom.js";
 import { lookUpRows, pageKernels, spreadRows } from "../../kernels/parquetPages.js";
 import type { DataType } from "../../schema/types.js";
-import type { FlatChunk, FlatColumn } from "./parquetFlat.js";
-import { type FlatPage, openPage } from "./parquetFlatPages.js";
+import { type FlatChunk, type FlatColumn, type FlatPage, openPage } from "./parquetFlatPages.js";
 import { placesOf, RowsThere } from "./parquetFlatRows.js";
 import { asStored, type PlainValues } from "./parquetFlatValues.js";
 

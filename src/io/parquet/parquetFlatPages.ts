@@ -1,6 +1,8 @@
 import * as zlib from "node:zlib";
+import type { Column } from "../../batch/column.js";
 import type { KernelRoom } from "../../kernels/kernelRoom.js";
 import { pageKernels, type PageRows } from "../../kernels/parquetPages.js";
+import type { Kernels } from "../../kernels/wasm.js";
 import { plainOf } from "./parquetEncodings.js";
 import { type ChunkForm, codecs, encodings, type PageHead } from "./parquetPageHeads.js";
 import { physical } from "./parquetSchema.js";
@@ -8,6 +10,20 @@ import { snappyDecode } from "./snappyDecode.js";
 
 /** Values of a page are plain, places in the chunk's dictionary, or booleans in runs. Other encodings are undone into plain values. */
 export type PageForm = "plain" | "dictionary" | "runs";
+
+/** The pages of a leaf, and the kernels that decode them. */
+export interface FlatChunk {
+  readonly heads: readonly PageHead[];
+  readonly form: ChunkForm;
+  readonly kernels: Kernels;
+}
+
+/** A decoded leaf. */
+export interface FlatColumn {
+  readonly column: Column;
+  /** Definition levels of a leaf in structs, one byte a row; null where every row has a value. */
+  readonly levels: Uint8Array | null;
+}
 
 /** A page of values in kernel memory, decompressed. */
 export interface FlatPage extends PageRows {

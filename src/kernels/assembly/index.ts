@@ -26,6 +26,7 @@ export * from "./parquet/parquetBounds";
 export * from "./parquet/parquetDictionary";
 export * from "./parquet/parquetPack";
 export * from "./groups/group";
+export * from "./groups/packKeys";
 export {
   bucketPlaces,
   orderOfPlaces,
