@@ -63,9 +63,7 @@ async function bundleOwn() {
   writeFileSync(`${target}/cli.js`, `#!/usr/bin/env node\n${load}loadCode("commandLine.cjs");\n`);
   writeFileSync(`${target}/worker.cjs`, `module.exports = require("./bytecode.cjs").loadCode("workerCode.cjs");\n`);
   // Node's loader runs these hooks in a thread of its own, as a module.
-  const hooks = await rolldown({ input: "dist/common/typescriptHooks.js", platform: "node", external });
-  await hooks.write({ file: `${target}/typescriptHooks.js`, format: "esm", minify: readable });
-  await hooks.close();
+  await bundleFile("esm", `${target}/typescriptHooks.js`, { input: "dist/common/typescriptHooks.js", external });
 }
 
 /** What bytecode.ts loads holds ASCII alone. */
@@ -87,8 +85,13 @@ async function bundleBytecode() {
   const build = createHash("sha256");
   for (const file of bundles()) build.update(file).update(readFileSync(file));
   const define = { BUILD: JSON.stringify(build.digest("hex").slice(0, 16)) };
-  const bundle = await rolldown({ input: "dist/common/bytecode.js", platform: "node", transform: { define } });
-  await bundle.write({ file: `${target}/bytecode.cjs`, format: "cjs", minify: readable });
+  await bundleFile("cjs", `${target}/bytecode.cjs`, { input: "dist/common/bytecode.js", transform: { define } });
+}
+
+/** All that a file needs in one. */
+async function bundleFile(format, file, options) {
+  const bundle = await rolldown({ platform: "node", ...options });
+  await bundle.write({ file, format, codeSplitting: false, minify: readable });
   await bundle.close();
 }
 
@@ -129,14 +132,11 @@ async function bundleLibrary(name, entries) {
   const folder = join(target, "libraries", name);
   const copied = new Set();
   for (const [entry, file] of Object.entries(entries)) {
-    const bundle = await rolldown({
+    await bundleFile("cjs", join(folder, `${entry}.js`), {
       input: file,
-      platform: "node",
       external: [/^node:/, "@napi-rs/nice"],
       plugins: [{ name: "copied", load: (id) => void (id.startsWith("\0") || copied.add(packageOf(id))) }, bindings],
     });
-    await bundle.write({ file: join(folder, `${entry}.js`), format: "cjs", codeSplitting: false, minify: readable });
-    await bundle.close();
   }
   writeFileSync(join(folder, "package.json"), '{ "type": "commonjs" }\n');
   writeFileSync(join(folder, "LICENSES.txt"), [...copied].sort().map(licenceOf).join("\n"));

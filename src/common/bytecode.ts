@@ -15,7 +15,7 @@ const folder = import.meta.dirname;
 
 /** A name for what the build made, which replaces this: bytecode of other files never counts. */
 declare const BUILD: string | undefined;
-const build = typeof BUILD === "string" ? BUILD : "modules";
+const build = typeof BUILD === "string" ? BUILD : null;
 const caches = join(folder, "cache");
 /** V8 takes bytecode of its own version and flags alone. */
 const own = `${build}-${process.version}-${cachedDataVersionTag().toString(16)}`;
@@ -23,7 +23,7 @@ const own = `${build}-${process.version}-${cachedDataVersionTag().toString(16)}`
 const mostCaches = 8;
 
 const { NODE_DISABLE_COMPILE_CACHE, NODE_V8_COVERAGE } = process.env;
-const enabled = !NODE_DISABLE_COMPILE_CACHE && !NODE_V8_COVERAGE;
+const enabled = build !== null && !NODE_DISABLE_COMPILE_CACHE && !NODE_V8_COVERAGE;
 
 interface CodeModule {
   exports: unknown;
@@ -103,7 +103,7 @@ export function saveCode(): void {
 function makeRoom(): void {
   mkdirSync(join(caches, own), { recursive: true });
   const others = readdirSync(caches).filter((name) => name !== own);
-  const old = others.length < mostCaches ? others.filter((name) => !name.startsWith(build)) : others;
+  const old = others.length < mostCaches ? others.filter((name) => !name.startsWith(`${build}-`)) : others;
   for (const name of old) rmSync(join(caches, name), { recursive: true, force: true });
 }
 

@@ -34,8 +34,8 @@ export class KernelViews {
 /** A batch whose views are made anew where the kernel memory that they lie in has grown since. */
 export function keptBatchViews(batch: Batch): () => Batch {
   const columns = batch.columns.map(keptColumn);
-  const selection = batch.selection === null ? null : keptView(batch.selection);
-  return () => ({ ...batch, columns: columns.map((column) => column()), selection: selection === null ? null : selection() });
+  const selection = keptViewOrNull(batch.selection);
+  return () => ({ ...batch, columns: columns.map((column) => column()), selection: selection() });
 }
 
 type MakeView<T> = new (buffer: ArrayBuffer, byteOffset: number, length: number) => T;
@@ -54,10 +54,13 @@ export function keptView<T extends FixedValues>(view: T): () => T {
   };
 }
 
+export const keptViewOrNull = <T extends FixedValues>(view: T | null): (() => T | null) =>
+  view === null ? () => null : keptView(view);
+
 function keptColumn(column: Column): () => Column {
   // A coded column makes its places when it is asked for them, in memory of their own.
   if (codesOf(column) !== null) return () => column;
-  const valid = column.valid === null ? () => null : keptView(column.valid);
+  const valid = keptViewOrNull(column.valid);
   switch (column.layout) {
     case "object": {
       const fields = fieldColumns(column)?.map(keptColumn);

@@ -19,6 +19,7 @@ export class FirstOfKeys {
   #table: WordGroupTable | null;
   #rows = 0;
   #keys = 0;
+  #bytes = 0;
 
   /** `sharing`: as for WordGroupTable; the views that a caller has on columns may then be detached. */
   constructor(keys: readonly KeyType[], sharing: boolean) {
@@ -42,9 +43,15 @@ export class FirstOfKeys {
     return kept.subarray(0, count);
   }
 
-  /** To be told how many bytes all rows have that were kept so far. */
+  /** Whether none is looked for any more. */
+  get isOver(): boolean {
+    return this.#table === null;
+  }
+
+  /** To be told how many bytes the rows have that were kept. */
   noteBytes(bytes: number): void {
-    if (bytes > mostBytes) this.free();
+    this.#bytes += bytes;
+    if (this.#bytes > mostBytes) this.free();
   }
 
   free(): void {

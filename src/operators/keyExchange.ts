@@ -28,7 +28,6 @@ export class KeyExchangeOperator implements Operator {
   readonly #first: FirstOfKeys | null;
   /** What was left out of the block: blocks end where they would with it. */
   #out = { rows: 0, bytes: 0 };
-  #kept = 0;
   #file: FileWritten | null = null;
 
   /** `sharing`: what the task reads lies in the memory that keys are looked up in; see `shareReaderKernels`. */
@@ -55,7 +54,8 @@ export class KeyExchangeOperator implements Operator {
     const rows = this.#rows;
     if (rows === null) return null;
     this.counts.rowsIn += rowCount(batch);
-    if (this.#first === null) rows.append(this.#keysOf(batch.columns), batch.columns, batch.selection, batch.length);
+    if (this.#first === null || this.#first.isOver)
+      rows.append(this.#keysOf(batch.columns), batch.columns, batch.selection, batch.length);
     else this.#appendFirst(rows, this.#first, batch);
     const out = this.#out;
     if (forceSpill || rows.rows + out.rows >= blockRows || rows.bytes + out.bytes >= blockBytes) this.#write(rows);
@@ -76,8 +76,7 @@ export class KeyExchangeOperator implements Operator {
     const now = columns();
     rows.append(this.#keysOf(now), now, chosen, length);
     const appended = rows.bytes - before;
-    this.#kept += appended;
-    first.noteBytes(this.#kept);
+    first.noteBytes(appended);
     const repeated = live - (chosen?.length ?? length);
     this.#out.rows += repeated;
     this.counts.repeated = (this.counts.repeated ?? 0) + repeated;

@@ -17,8 +17,9 @@ export interface PoolOptions {
 type Threads = PiscinaModule.Piscina;
 
 /** CommonJS, always: Node aborts the whole process where a thread is ended while it loads modules of the other kind for Piscina's `require`. */
-const workerCode = "workerCode.cjs";
 const ownEntry = (): URL => beside("run", "worker.cjs");
+/** What that loads with its bytecode. */
+const workerCode = "workerCode.cjs";
 
 /** The worker threads. They start with `warm` or the first task and stay until `close`. */
 export class WorkerPool {

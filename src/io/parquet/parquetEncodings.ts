@@ -1,5 +1,5 @@
 import { undoDeltas, undoStreams, undoTexts } from "../../kernels/parquetDelta.js";
-import { physical } from "./parquetSchema.js";
+import { encodings, physical } from "./parquetSchema.js";
 
 /** How the values of a chunk are stored. */
 export interface StoredValues {
@@ -8,9 +8,6 @@ export interface StoredValues {
   /** Bytes of a value of a fixed-length byte array. */
   readonly size: number;
 }
-
-/** Numbers of `Encoding` in the format. */
-const encodings = { delta: 5, deltaLengths: 6, deltaTexts: 7, streams: 9 } as const;
 
 /** The plain bytes of `count` values in one of the encodings; null for others, and where the bytes are not that. */
 export function plainOf(encoding: number, bytes: Uint8Array, count: number, stored: StoredValues): Uint8Array | null {

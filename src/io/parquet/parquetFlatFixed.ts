@@ -4,7 +4,7 @@ import { bytesOf } from "../../kernels/groups/groupMemory.js";
 import { type KernelRoom, withRoom } from "../../kernels/kernelRoom.js";
 import { lookUpRows, pageKernels, spreadRows } from "../../kernels/parquetPages.js";
 import type { DataType } from "../../schema/types.js";
-import { type FlatChunk, type FlatColumn, type FlatPage, openPage } from "./parquetFlatPages.js";
+import { type FlatChunk, type FlatColumn, type FlatPage, openPage, wordAt } from "./parquetFlatPages.js";
 import { placesOf, RowsThere } from "./parquetFlatRows.js";
 import { asStored, type PlainValues } from "./parquetFlatValues.js";
 
@@ -101,7 +101,7 @@ class FixedRows {
 /** The address of booleans that are stored in runs, behind the length of those; null where they are not that. */
 function runsOf({ at, length, live }: FlatPage, room: KernelRoom): number | null {
   if (length < 4) return null;
-  const size = new DataView(room.kernels.memory.memory.buffer).getUint32(at, true);
+  const size = wordAt(room, at);
   const to = room.take(live);
   return size > length - 4 || pageKernels(room).hybridBytes(at + 4, size, 1, live, to, 1) < 0 ? null : to;
 }

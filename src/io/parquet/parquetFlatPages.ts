@@ -4,8 +4,8 @@ import type { KernelRoom } from "../../kernels/kernelRoom.js";
 import { pageKernels, type PageRows } from "../../kernels/parquetPages.js";
 import type { Kernels } from "../../kernels/wasm.js";
 import { plainOf } from "./parquetEncodings.js";
-import { type ChunkForm, codecs, encodings, type PageHead } from "./parquetPageHeads.js";
-import { physical } from "./parquetSchema.js";
+import type { ChunkForm, PageHead } from "./parquetPageHeads.js";
+import { codecs, encodings, physical } from "./parquetSchema.js";
 import { snappyDecode } from "./snappyDecode.js";
 
 /** Values of a page are plain, places in the chunk's dictionary, or booleans in runs. Other encodings are undone into plain values. */
@@ -59,7 +59,9 @@ export function openPage(head: PageHead, form: ChunkForm, room: KernelRoom): Fla
   return levels === null ? null : pageOf(head, levels, at + 4 + length, left - length, form, room);
 }
 
-const wordAt = (room: KernelRoom, at: number): number => new DataView(room.kernels.memory.memory.buffer).getUint32(at, true);
+/** The word of 32 bits at an address. */
+export const wordAt = (room: KernelRoom, at: number): number =>
+  new DataView(room.kernels.memory.memory.buffer).getUint32(at, true);
 
 function levelsOf(at: number, length: number, rows: number, most: number, room: KernelRoom): Levels | null {
   const levels = room.take(rows);

@@ -2,8 +2,8 @@ import { crc32 } from "../../runtime/safety.js";
 import { dataError } from "../../common/errors.js";
 import type { Schema } from "../../schema/types.js";
 import type { Leaf } from "./parquetLeaves.js";
-import { codecNumber, type Compression, type EncodedChunk } from "./parquetPages.js";
-import { schemaElements, storedType } from "./parquetSchema.js";
+import type { Compression, EncodedChunk } from "./parquetPages.js";
+import { codecs, schemaElements, storedType } from "./parquetSchema.js";
 import {
   binary,
   decodeThrift,
@@ -43,7 +43,7 @@ function columnChunk(leaf: Leaf, chunk: EncodedChunk, rows: number, offset: numb
       1: i32(storedType(leaf.field.type).physical),
       2: list(chunk.encodings.map(i32)),
       3: list(leaf.path.map(({ name }) => text(name))),
-      4: i32(codecNumber[compression]),
+      4: i32(codecs[compression]),
       5: i64(rows),
       6: i64(chunk.uncompressedBytes),
       7: i64(chunk.bytes),

@@ -1,5 +1,5 @@
 import type { StoredValues } from "./parquetEncodings.js";
-import { mostLevels } from "./parquetSchema.js";
+import { codecs, encodings, mostLevels } from "./parquetSchema.js";
 import { boolField, decodeThriftAt, numberField, structField, type ThriftStruct } from "./parquetThrift.js";
 
 /** What the schema and the metadata say of a chunk. */
@@ -24,8 +24,6 @@ export interface PageHead {
   readonly size: number;
 }
 
-export const encodings = { plain: 0, plainDictionary: 2, rle: 3, rleDictionary: 8 } as const;
-export const codecs = { uncompressed: 0, snappy: 1, gzip: 2, zstd: 6 } as const;
 const pageType = { data: 0, index: 1, dictionary: 2, dataV2: 3 } as const;
 
 /** The pages of a chunk that hold `rows` rows; null where one is not of the common kinds. */

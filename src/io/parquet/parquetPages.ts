@@ -9,7 +9,7 @@ import type { DataType } from "../../schema/types.js";
 import type { ColumnData, PlainValues } from "./parquetColumn.js";
 import { buildDictionary } from "./parquetDictionary.js";
 import { encodePageHeader, type PageHeader } from "./parquetPageHeader.js";
-import { decimalBytes } from "./parquetSchema.js";
+import { decimalBytes, encodings } from "./parquetSchema.js";
 import { type MinMax, minMax } from "./parquetStatistics.js";
 import { joinedCrc32 } from "../sink/sinkChecksum.js";
 import type { OutputPart } from "../sink/sinkOutput.js";
@@ -17,10 +17,6 @@ import type { OutputPart } from "../sink/sinkOutput.js";
 export const compressions = ["uncompressed", "snappy", "gzip", "zstd"] as const;
 export type Compression = (typeof compressions)[number];
 
-/** Numbers of `CompressionCodec` in the format. */
-export const codecNumber: { readonly [C in Compression]: number } = { uncompressed: 0, snappy: 1, gzip: 2, zstd: 6 };
-
-export const encodings = { plain: 0, rle: 3, rleDictionary: 8 } as const;
 const pageBytes = 1 << 20;
 
 export interface PageOptions {

@@ -4,6 +4,21 @@ import type { DataType, Field, Schema } from "../../schema/types.js";
 import { bool, i8, i32, struct, type ThriftValue, text } from "./parquetThrift.js";
 
 /** Physical types of Parquet, by their number in the format. */
+/** Numbers of `Encoding` in the format. */
+export const encodings = {
+  plain: 0,
+  plainDictionary: 2,
+  rle: 3,
+  delta: 5,
+  deltaLengths: 6,
+  deltaTexts: 7,
+  rleDictionary: 8,
+  streams: 9,
+} as const;
+
+/** Numbers of `CompressionCodec`. */
+export const codecs = { uncompressed: 0, snappy: 1, gzip: 2, zstd: 6 } as const;
+
 export const physical = {
   boolean: 0,
   int32: 1,

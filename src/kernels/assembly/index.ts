@@ -2,7 +2,7 @@
 import { doubleRoom } from "./double";
 
 export { powersOfFive } from "./double";
-export * from "./text";
+export { countByte, findByte, invalidUtf8Rows } from "./text";
 export { md5Text, sha256Text } from "./digests";
 export * from "./csv/csv";
 export * from "./csv/columns";

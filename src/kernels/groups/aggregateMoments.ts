@@ -5,7 +5,7 @@ import { required } from "../../common/assert.js";
 import { dataError, internalError } from "../../common/errors.js";
 import { castValue, mostExactScale } from "../../functions/cast.js";
 import { type DataType, types } from "../../schema/types.js";
-import { KernelViews, keptView } from "../kernelViews.js";
+import { KernelViews, keptViewOrNull } from "../kernelViews.js";
 import { elementKind, KernelStates, type KernelRows } from "./aggregateKernels.js";
 import { type Accumulator, Doubles } from "./aggregateState.js";
 
@@ -91,7 +91,7 @@ export class MomentsState implements Accumulator {
 
   /** False where the groups are not in kernel memory, or the states are not. */
   #addInKernels(column: NumberColumn, groups: Int32Array, selection: Int32Array | null, count: number): boolean {
-    const [views, chosen] = [new KernelViews([column], groups), keptSelection(selection)];
+    const [views, chosen] = [new KernelViews([column], groups), keptViewOrNull(selection)];
     const taken = this.#inKernels.take(column, groups, selection, count);
     if (taken === null) return false;
     const unit = unitOf(column.type);
@@ -156,10 +156,6 @@ export class MomentsState implements Accumulator {
 
 function everyThird(states: Float64Array, first: number, to: Float64Array): void {
   for (let at = first, g = 0; at < states.length; at += 3) to[g++] = states[at] as number;
-}
-
-function keptSelection(selection: Int32Array | null): () => Int32Array | null {
-  return selection === null ? () => null : keptView(selection);
 }
 
 function numbersIn(column: Column): NumberColumn {
