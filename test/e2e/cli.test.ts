@@ -98,7 +98,9 @@ describe("exit codes", () => {
   });
 
   /** A function that takes a second for three rows. */
-  const slow = `.map((row) => { const end = Date.now() + 350; while (Date.now() < end); return { id: row.id }; }, { schema: { id: "int64" } })`;
+  const slowBy = (ms: number) =>
+    `.map((row) => { const end = Date.now() + ${ms}; while (Date.now() < end); return { id: row.id }; }, { schema: { id: "int64" } })`;
+  const slow = slowBy(350);
 
   it("5 when it was late, with rejects too; the outputs are there", async () => {
     const ended = await run(`${csv(', onReject: "skip"')}${slow}${write()}`, "--deadline", "100ms");
@@ -143,18 +145,24 @@ describe("exit codes", () => {
   });
 
   it("75 when a signal stopped it, 143 and 130 when a second one ended it at once; both can be resumed", async () => {
-    const plan = `${csv(', onReject: "skip"')}${slow}${write()}`;
-    const stopped = await run(plan, ...json, (said, child) => once(said.out, "stage-started", () => child.kill("SIGTERM")));
-    expect(stopped.code).toBe(75);
-    expect(stopped.err).toMatch(/RUN_STOPPED[\s\S]*millrace resume/);
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      const killed = await run(plan, ...json, "--resume", (said, child) => {
+    // The second signal comes while the task is still under way: a run that was killed leaves it to do, one that was stopped does not.
+    const plan = `${csv(', onReject: "skip"')}${slowBy(1000)}${write()}`;
+    for (const [signal, flags] of [
+      ["SIGTERM", json],
+      ["SIGINT", [...json, "--resume"]],
+    ] as const) {
+      const killed = await run(plan, ...flags, (said, child) => {
         once(said.out, "stage-started", () => child.kill(signal));
         once(said.err, "stopping after the tasks under way", () => child.kill(signal));
       });
       expect(killed.code).toBe(signal === "SIGTERM" ? 143 : 130);
       expect(existsSync(join(out, "result"))).toBe(false);
     }
+    const stopped = await run(plan, ...json, "--resume", (said, child) =>
+      once(said.out, "stage-started", () => child.kill("SIGTERM")),
+    );
+    expect(stopped.code).toBe(75);
+    expect(stopped.err).toMatch(/RUN_STOPPED[\s\S]*millrace resume/);
     expect((await run(plan, "--resume")).code).toBe(3);
     expect(readdirSync(join(out, "result"))).toContain("part-00000.csv");
   });
