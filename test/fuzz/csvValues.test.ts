@@ -151,6 +151,27 @@ const valueTexts: readonly [(random: Random) => string, ...((random: Random) => 
     Array.from({ length: 1 + random.below(12) }, () => random.pick([..."0123456789-+.:eET /"] as [string, ...string[]])).join(""),
 ];
 
+function expectAsDefined(
+  texts: readonly string[],
+  type: DataType,
+  found: readonly unknown[],
+  rejected: ReadonlySet<number>,
+): void {
+  texts.forEach((text, i) => {
+    let wanted: unknown;
+    try {
+      const value = parseText(text, type);
+      wanted = typeof value === "boolean" ? Number(value) : value;
+    } catch (error) {
+      if (!(error instanceof RowFailure)) throw error;
+      if (!rejected.has(i)) expect([text, found[i]]).toEqual([text, "a reject"]);
+      return;
+    }
+    if (rejected.has(i) || !Object.is(found[i], wanted))
+      expect([text, rejected.has(i) ? "a reject" : found[i]]).toEqual([text, wanted]);
+  });
+}
+
 const valueTypes =
   "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 date timestamp decimal(5,2) decimal(18,0) decimal(18,18) decimal(38,4)";
 
@@ -166,20 +187,39 @@ test.each(valueTypes.split(" "))("%s is read as its definition reads it", { time
   const rejected = readColumn(writeText(folder.path, `${lines.join("\r\n")}\r\n`, "values.csv"), type, (column, row, record) => {
     found[record] = valueAt(column, row);
   });
-  texts.forEach((text, i) => {
-    let wanted: unknown;
-    try {
-      const value = parseText(text, type);
-      wanted = typeof value === "boolean" ? Number(value) : value;
-    } catch (error) {
-      if (!(error instanceof RowFailure)) throw error;
-      if (!rejected.has(i)) expect([text, found[i]]).toEqual([text, "a reject"]);
-      return;
-    }
-    if (rejected.has(i) || !Object.is(found[i], wanted))
-      expect([text, rejected.has(i) ? "a reject" : found[i]]).toEqual([text, wanted]);
-  });
+  expectAsDefined(texts, type, found, rejected);
 });
+
+/** Numbers as a file mostly has them: below one another, of one shape; now and then one is not. */
+function numbersOfOneShape(random: Random, count: number): string[] {
+  const behind = random.below(8);
+  const most = 1 + random.below(9);
+  const signs = random.below(3) / 2;
+  return Array.from({ length: count }, () => {
+    const sign = random.chance(signs) ? "-" : "";
+    const text = `${sign}${digits(random, 1 + random.below(most))}${behind === 0 ? "" : `.${digits(random, behind)}`}`;
+    if (random.chance(0.92)) return text;
+    const place = random.below(text.length);
+    const put = random.pick(["", "-", ".", "+", "e", "/", ":", " ", "0", "\u0010", "\u00fd"]);
+    return text.slice(0, place) + put + text.slice(place + random.below(2)) || "-";
+  });
+}
+
+test.each(["int16", "int32", "uint32", "int64", "uint64", "float32", "float64"])(
+  "%s of one shape are read as the definition reads them",
+  { timeout: 360_000 },
+  (name) => {
+    const type = parseType(name);
+    const random = randomFrom(fuzzSeed, name.length * 37 + name.charCodeAt(0));
+    const texts = Array.from({ length: 400 * scale }, () => numbersOfOneShape(random, 1 + random.below(60))).flat();
+    const found: unknown[] = Array.from({ length: texts.length });
+    const path = writeText(folder.path, `${texts.join("\n")}\n`, "shapes.csv");
+    const rejected = readColumn(path, type, (column, row, record) => {
+      found[record] = valueAt(column, row);
+    });
+    expectAsDefined(texts, type, found, rejected);
+  },
+);
 
 test("clean files of many dialects are those of plain DuckDB", { timeout: 360_000 }, async () => {
   const instance = await DuckDBInstance.create(":memory:");

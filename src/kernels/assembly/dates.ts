@@ -102,37 +102,37 @@ const monthDays: StaticArray<i32> = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 
 export function evenTimestamps(base: usize, at: usize, step: usize, values: usize, i: u32, count: u32): u32 {
   let lastText: u64 = 0;
   let lastTail: u64 = 0;
-  let days: i32 = 0;
+  let midnight: i64 = 0; // of the day, in microseconds
   for (; i < count; i++) {
     const s = base + <usize>load<u32>(at - 4) + 1;
     if (base + <usize>load<u32>(at) - s != 19) break;
     const text = load<u64>(s);
-    const tail = load<u64>(s, 8) & 0xffff;
-    const gap = <u32>load<u8>(s, 10);
+    const tail = load<u64>(s, 8) & 0xffffff; // the day of the month, and what stands before the hour
     const t = load<u64>(s, 11) ^ 0x30303a30303a3030;
-    const hour = two(t, 0);
-    const minute = two(t, 24);
-    const second = two(t, 48);
     if (text != lastText || tail != lastTail) {
       const a = text ^ 0x2d30302d30303030;
-      const d = tail ^ 0x3030;
+      const d = (tail & 0xffff) ^ 0x3030;
+      const gap = <u32>(tail >> 16);
       const year = two(a, 0) * 100 + two(a, 16);
       const month = two(a, 40) & 15;
       const day = two(d, 0);
       const leap = <i32>((year & 3) == 0) & (<i32>(year % 100 != 0) | <i32>(year % 400 == 0));
       const most = unchecked(monthDays[month]) + (<i32>(month == 2) & leap);
       const odd = notDigits(a) | (a & 0xff0000ff00000000) | notDigits(d);
-      if (odd != 0 || (<u32>(two(a, 40) > 12) | <u32>(year == 0) | <u32>(day == 0) | <u32>(day > most)) != 0) break;
+      const wrong = <u32>(two(a, 40) > 12) | <u32>(year == 0) | <u32>(day == 0) | <u32>(day > most) | (<u32>(gap != 32) & <u32>(gap != 84));
+      if (odd != 0 || wrong != 0) break;
       // The Gregorian calendar by years that begin in March.
       const y = year - <i32>(month <= 2);
-      days = y * 365 + (y >> 2) - y / 100 + y / 400 + unchecked(daysBefore[month]) + day - 1 - 719468;
+      midnight = <i64>(y * 365 + (y >> 2) - y / 100 + y / 400 + unchecked(daysBefore[month]) + day - 1 - 719468) * 86400000000;
       lastText = text;
       lastTail = tail;
     }
-    const signs = notDigits(t) | (t & 0x0000ff0000ff0000);
-    const wrong = <u32>(hour > 23) | <u32>(minute > 59) | <u32>(second > 59) | (<u32>(gap != 32) & <u32>(gap != 84));
-    if (signs != 0 || wrong != 0) break;
-    store<i64>(values + (<usize>i << 3), (<i64>days * 86400 + <i64>(hour * 3600 + minute * 60 + second)) * 1000000);
+    // Hour, minute and second stand in bytes 0, 3 and 6; one past 23, 59 and 59 sets its byte's highest bit.
+    const parts = (t * 10 + (t >> 8)) & 0x00ff0000ff0000ff;
+    const odd = notDigits(t) | (t & 0x0000ff0000ff0000) | ((parts + 0x0044000044000068) & 0x0080000080000080);
+    if (odd != 0) break;
+    const seconds = (parts & 255) * 3600 + ((parts >> 24) & 255) * 60 + (parts >> 48);
+    store<i64>(values + (<usize>i << 3), midnight + <i64>seconds * 1000000);
     at += step;
   }
   return i;

@@ -5,7 +5,6 @@ export const HIGH: u64 = 0x8080808080808080;
 export const ZEROS: u64 = 0x3030303030303030;
 const NOT_DIGIT: u64 = 0x7676767676767676;
 
-
 // What the scanning functions below answer beside their value. `failed` stays as it is on success: whoever sees it resets it.
 export let failed: bool = false;
 
@@ -98,89 +97,6 @@ export function quickFloats<T>(base: usize, field: usize, rows: usize, strip: u3
     store<T>(values + <usize>i * sizeof<T>(), <T>reinterpret<f64>(reinterpret<u64>(size) | (<u64>minus << 63)));
   }
   return i;
-}
-
-/**
- * The end of the rows from `i` on that have their first separators `stride` apart. Rows lie at least so far apart: when the last one of some lies
- * where it does without another record among them, so do all.
- */
-export function evenEnd(rows: usize, i: u32, count: u32, stride: u32): u32 {
-  const first = load<u32>(rows + (<usize>i << 2));
-  let even = i;
-  let uneven = count;
-  if (load<u32>(rows + (<usize>count << 2) - 4) - first == (count - 1 - i) * stride) return count;
-  while (uneven - even > 1) {
-    const middle = (even + uneven) >> 1;
-    if (load<u32>(rows + (<usize>middle << 2)) - first == (middle - i) * stride) even = middle;
-    else uneven = middle;
-  }
-  return uneven;
-}
-
-/**
- * As `quickIntegers`, for the fields before the separators at `at`, `at` + `step` and so on, and for columns where nothing is known of a row. A CR
- * before a line end ends it as every other byte does that is no digit.
- */
-@inline
-export function evenIntegers<T>(base: usize, at: usize, step: usize, values: usize, i: u32, count: u32): u32 {
-  let out = values + <usize>i * sizeof<T>();
-  const start = out;
-  for (const last = values + <usize>count * sizeof<T>(); out < last; out += sizeof<T>()) {
-    const s = base + <usize>load<u32>(at - 4) + 1;
-    const e = base + <usize>load<u32>(at);
-    const minus = isSigned<T>() ? <u32>(load<u8>(s) == 45) : 0;
-    const n = <u32>(e - s) - minus;
-    if (n - 1 > 7) break;
-    const x = (load<u64>(e - 8) ^ ZEROS) & load<u64>(changetype<usize>(upperBytes) + (<usize>n << 3));
-    if (notDigits(x) != 0) break;
-    const size = <i32>combine(x);
-    const value = isSigned<T>() ? (size ^ (0 - <i32>minus)) + <i32>minus : size;
-    if (sizeof<T>() < 4 && value != <i32>(<T>value)) break;
-    store<T>(out, <T>value);
-    at += step;
-  }
-  return i + <u32>((out - start) / sizeof<T>());
-}
-
-/** Bytes behind a point among the last 7 of a field; 0 where there is none. A guess, which costs time where it is wrong. */
-@inline
-function pointPlace(s: usize, e: usize): u32 {
-  const n = min<usize>(e - s, 7);
-  const t = (load<u64>(e - 8) ^ 0x2e2e2e2e2e2e2e2e) | ~load<u64>(changetype<usize>(upperBytes) + (n << 3));
-  const points = (t - 0x0101010101010101) & ~t & HIGH;
-  return points == 0 ? 0 : <u32>clz(points) >> 3;
-}
-
-/** 10 to the power of k, and behind it the same below zero. */
-const signedPowers: StaticArray<f64> = [1e0, -1e0, 1e1, -1e1, 1e2, -1e2, 1e3, -1e3, 1e4, -1e4, 1e5, -1e5, 1e6, -1e6, 1e7, -1e7];
-
-/** As `quickFloats`, for fields as `evenIntegers` takes them, for as long as they have the point where the first one has it. */
-@inline
-export function evenFloats<T>(base: usize, at: usize, step: usize, values: usize, i: u32, count: u32): u32 {
-  const behind = pointPlace(base + <usize>load<u32>(at - 4) + 1, base + <usize>load<u32>(at));
-  const shift = <u64>((7 - behind) << 3);
-  const hasPoint = behind != 0;
-  const below: u64 = hasPoint ? ((<u64>1) << shift) - 1 : 0;
-  const point: u64 = hasPoint ? (<u64>0xff) << shift : 0;
-  const above = ~(below | point);
-  const pattern = ZEROS ^ (point & 0x1e1e1e1e1e1e1e1e);
-  const least: u32 = hasPoint ? behind + 2 : 1;
-  const power = changetype<usize>(signedPowers) + (<usize>behind << 4);
-  let out = values + <usize>i * sizeof<T>();
-  const start = out;
-  for (const last = values + <usize>count * sizeof<T>(); out < last; out += sizeof<T>()) {
-    const s = base + <usize>load<u32>(at - 4) + 1;
-    const e = base + <usize>load<u32>(at);
-    const minus = <u32>(load<u8>(s) == 45);
-    const n = <u32>(e - s) - minus;
-    if (n - least > 8 - least) break;
-    const x = (load<u64>(e - 8) ^ pattern) & load<u64>(changetype<usize>(upperBytes) + (<usize>n << 3));
-    const digits = (x & above) | ((x & below) << 8);
-    if (notDigits(digits) | (x & point)) break;
-    store<T>(out, <T>(<f64>(<i32>combine(digits)) / load<f64>(power + (<usize>minus << 3))));
-    at += step;
-  }
-  return i + <u32>((out - start) / sizeof<T>());
 }
 
 @inline

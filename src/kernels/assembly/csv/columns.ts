@@ -4,7 +4,8 @@
 // slow list, and the host decides. Kernels only accept what they convert exactly.
 import { BASE, COUNT, FIELD, LIMIT, MARKED, NULLS, PARAM, QUOTE, ROWS, SEPS, SLOW, SLOWS, STRIDE, STRIP, VALID, VALUES } from "./context";
 import { date, evenTimestamps, noTime, timestamp } from "../dates";
-import { bool01, decimal, evenEnd, evenFloats, evenIntegers, failed, float, forgetFailure, integer, quickFloats, quickIntegers } from "../numbers";
+import { evenEnd, evenFloats, evenIntegers } from "../evenNumbers";
+import { bool01, decimal, failed, float, forgetFailure, integer, quickFloats, quickIntegers } from "../numbers";
 
 const INT: i32 = 0;
 const FLOAT: i32 = 1;

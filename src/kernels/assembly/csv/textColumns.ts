@@ -1,6 +1,6 @@
 // Text columns and the text of single fields.
 import { BASE, COUNT, ENDS, ESCAPE, FIELD, MARKED, NULLS, ORIGIN, QUOTE, ROWS, SCRATCH, SEPS, SLOWS, STRIDE, STRIP, VALID, VALUES } from "./context";
-import { evenEnd } from "../numbers";
+import { evenEnd } from "../evenNumbers";
 
 /**
  * The text of a field that begins with a quote, without its quotes and escapes, to `out`; answers its end. Text after the closing

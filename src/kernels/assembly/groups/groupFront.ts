@@ -1,6 +1,6 @@
 // A small table in front of the packed groups, for keys of one text of up to 32 bytes: they are compared where they stand, by words, and only
-// those it does not know are packed. Header (u32): entries, mask, used, most. An entry is 64 bytes: the text with zeros behind (32), its length,
-// group + 1.
+// those it does not know are packed. Header (u32): entries, mask, used, most, listed, group of null + 1. An entry is 64 bytes: the text with zeros
+// behind (32), its length, group + 1.
 
 const HEADER: usize = 64;
 const ENTRY: usize = 6; // log2 of its size
@@ -11,6 +11,8 @@ const SHIFT: u64 = 52; // at most 4096 entries
 
 const USED: usize = 8;
 const MOST: usize = 12;
+const LISTED: usize = 16;
+const NULL_GROUP: usize = 20;
 
 @inline
 function lowerHalf(text: usize, length: u32): v128 {
@@ -45,38 +47,71 @@ function isEntry(entry: usize, a: v128, b: v128, length: u32): bool {
   return !v128.any_true(difference) && load<u32>(entry, LENGTH) == length;
 }
 
+/** The physical row at place `j`. */
+@inline
+function rowAt(selection: usize, j: u32): usize {
+  return selection == 0 ? <usize>j : <usize>load<u32>(selection + (<usize>j << 2));
+}
+
+@inline
+function isNull(valid: usize, row: usize): bool {
+  return valid != 0 && load<u8>(valid + row) == 0;
+}
+
 /**
- * Groups of rows [j, n) of a column without nulls for as long as they are texts of 1 to 24 bytes that the table knows. Answers the first row that is
- * not done. Nothing but the search depends on a row's length: lengths differ from row to row, and what cannot be predicted costs more than a word.
+ * Groups of rows [j, n) for as long as they are texts of 1 to `most` bytes, 8 or 24, that the table knows. `isPlain`: all rows of a column that
+ * has no nulls. Answers the first row that is not done.
+ * Nothing but the search depends on a row's length: lengths differ from row to row, and what cannot be predicted costs more than a word.
  */
 @inline
-function probeShort(entries: usize, mask: u32, bytes: usize, starts: usize, ends: usize, j: u32, n: u32, groups: usize): u32 {
+function probeShort(
+  most: u32,
+  isPlain: bool,
+  entries: usize,
+  mask: u32,
+  bytes: usize,
+  starts: usize,
+  ends: usize,
+  valid: usize,
+  selection: usize,
+  j: u32,
+  n: u32,
+  groups: usize,
+): u32 {
   for (; j < n; j++) {
-    const start = load<u32>(starts + (<usize>j << 2));
-    const length = load<u32>(ends + (<usize>j << 2)) - start;
-    if (length - 1 > 23) return j;
+    const row = isPlain ? <usize>j : rowAt(selection, j);
+    const start = load<u32>(starts + (row << 2));
+    const length = load<u32>(ends + (row << 2)) - start;
+    if (length - 1 > most - 1 || (!isPlain && isNull(valid, row))) return j;
+    const text = bytes + <usize>start;
     const masks = changetype<usize>(firstBytes) + 24 - <usize>length;
-    const a0 = load<u64>(bytes + <usize>start) & load<u64>(masks);
-    const a1 = load<u64>(bytes + <usize>start, 8) & load<u64>(masks, 8);
-    const b0 = load<u64>(bytes + <usize>start, 16) & load<u64>(masks, 16);
+    const a0 = load<u64>(text) & load<u64>(masks);
+    const a1 = most > 8 ? load<u64>(text, 8) & load<u64>(masks, 8) : 0;
+    const b0 = most > 8 ? load<u64>(text, 16) & load<u64>(masks, 16) : 0;
     let slot = shortHash(a0, a1, b0) & mask;
     let entry = entries + (<usize>slot << ENTRY);
-    while (
-      ((load<u64>(entry) ^ a0) | (load<u64>(entry, 8) ^ a1) | (load<u64>(entry, 16) ^ b0)) != 0 ||
-      load<u32>(entry, LENGTH) != length
-    ) {
-      if (load<u32>(entry, GROUP) == 0) return j;
-      slot = (slot + 1) & mask;
-      entry = entries + (<usize>slot << ENTRY);
+    if (isOther(most, entry, a0, a1, b0, length)) {
+      do {
+        if (load<u32>(entry, GROUP) == 0) return j;
+        slot = (slot + 1) & mask;
+        entry = entries + (<usize>slot << ENTRY);
+      } while (isOther(most, entry, a0, a1, b0, length));
     }
     store<u32>(groups + (<usize>j << 2), load<u32>(entry, GROUP) - 1);
   }
   return j;
 }
 
+@inline
+function isOther(most: u32, entry: usize, a0: u64, a1: u64, b0: u64, length: u32): bool {
+  let difference = (load<u64>(entry) ^ a0) | <u64>(load<u32>(entry, LENGTH) ^ length);
+  if (most > 8) difference |= (load<u64>(entry, 8) ^ a1) | (load<u64>(entry, 16) ^ b0);
+  return difference != 0;
+}
+
 /**
  * Groups of rows [from, n) that the table knows. The others are listed: their physical rows in `missed`, their places in `places`; it stops before
- * there are more than `most` of them. Answers the first row that was not done; how many were listed stands in the header's word 4.
+ * there are more than `most` of them. Answers the first row that was not done; how many were listed stands in the header.
  */
 export function probeTexts(
   front: usize,
@@ -94,19 +129,30 @@ export function probeTexts(
 ): u32 {
   const mask = load<u32>(front, 4);
   const entries = front + HEADER;
-  let listed: u32 = 0;
+  const nullGroup = load<u32>(front, NULL_GROUP);
   const isPlain = (valid | selection) == 0;
+  let listed: u32 = 0;
+  // How often the loop for texts of one word may stop before the one for longer ones is worth more.
+  let patience = ((n - from) >> 5) + 1;
   let j = from;
   for (; j < n; j++) {
-    if (isPlain) {
-      j = probeShort(entries, mask, bytes, starts, ends, j, n, groups);
-      if (j == n) break;
+    if (patience != 0) {
+      j = isPlain
+        ? probeShort(8, true, entries, mask, bytes, starts, ends, valid, selection, j, n, groups)
+        : probeShort(8, false, entries, mask, bytes, starts, ends, valid, selection, j, n, groups);
+      patience--;
+    } else {
+      j = isPlain
+        ? probeShort(24, true, entries, mask, bytes, starts, ends, valid, selection, j, n, groups)
+        : probeShort(24, false, entries, mask, bytes, starts, ends, valid, selection, j, n, groups);
     }
-    const row = selection == 0 ? <usize>j : <usize>load<u32>(selection + (<usize>j << 2));
+    if (j == n) break;
+    const row = rowAt(selection, j);
     const start = load<u32>(starts + (row << 2));
     const length = load<u32>(ends + (row << 2)) - start;
     let group: u32 = 0;
-    if (length <= MOST_BYTES && (valid == 0 || load<u8>(valid + row) != 0)) {
+    if (isNull(valid, row)) group = nullGroup;
+    else if (length <= MOST_BYTES) {
       const text = bytes + <usize>start;
       const a = lowerHalf(text, length);
       const b = upperHalf(text, length);
@@ -127,7 +173,7 @@ export function probeTexts(
       store<u32>(groups + (<usize>j << 2), group - 1);
     }
   }
-  store<u32>(front, listed, 16);
+  store<u32>(front, listed, LISTED);
   return j;
 }
 
@@ -154,7 +200,11 @@ export function keepTexts(
     store<u32>(groups + (<usize>load<u32>(places + k) << 2), group);
     const start = load<u32>(starts + (row << 2));
     const length = load<u32>(ends + (row << 2)) - start;
-    if (used == most || length > MOST_BYTES || (valid != 0 && load<u8>(valid + row) == 0)) continue;
+    if (isNull(valid, row)) {
+      store<u32>(front, group + 1, NULL_GROUP);
+      continue;
+    }
+    if (used == most || length > MOST_BYTES) continue;
     const text = bytes + <usize>start;
     const a = lowerHalf(text, length);
     const b = upperHalf(text, length);
