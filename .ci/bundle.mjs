@@ -45,7 +45,6 @@ await bundleLibrary("apache-arrow", { index: "apache-arrow" });
 await bundleLibrary("piscina", { index: find("piscina"), worker: join(dirname(find("piscina")), "worker.js") });
 await bundleLibrary("@duckdb/node-api", { index: find("@duckdb/node-api") });
 await bundleLibrary("acorn", { index: find("acorn") });
-await bundleLibrary("hdr-histogram-js", { index: find("hdr-histogram-js/dist/Float64Histogram.js") });
 await bundleLibrary("msgpackr", { index: join(dirname(find("msgpackr")), "../pack.js") });
 escapeBundles();
 await bundleBytecode();

@@ -7,8 +7,6 @@ const libraries = {
   "@duckdb/node-api": "@duckdb/node-api",
   acorn: "acorn",
   "apache-arrow": "apache-arrow",
-  // The package's own door loads its WebAssembly and its compression, too.
-  "hdr-histogram-js": "hdr-histogram-js/dist/Float64Histogram.js",
   msgpackr: "msgpackr",
   piscina: "piscina",
 } as const;

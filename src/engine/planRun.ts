@@ -320,7 +320,7 @@ export class PlanRun {
     if (failure !== null) this.keepRejectsOfFailure();
     this.duckdb?.close();
     await this.early?.close();
-    // Loaded here, so that its histograms do not delay the first task.
+    // Loaded here, so that the report's code does not delay the first task.
     const { reportOf } = await import("./observe/afterRun.js");
     const planned = plannedOf(this.prepared);
     // A replay is no run of its job: it would make the usual figures wrong.

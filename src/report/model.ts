@@ -1,7 +1,7 @@
 import type { ErrorData } from "../common/errors.js";
 import type { JsonValue } from "../expr/nodes.js";
 import type { QualityReport } from "../quality/results.js";
-import type { Percentiles } from "../runtime/histogram.js";
+import type { Percentiles } from "../runtime/percentiles.js";
 import type { FileWritten, RejectRecord } from "../task/protocol.js";
 
 export const reportSchemaVersion = 1;

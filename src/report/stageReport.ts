@@ -1,5 +1,5 @@
 import { assertNever } from "../common/assert.js";
-import { Distribution } from "../runtime/histogram.js";
+import { percentilesOf } from "../runtime/percentiles.js";
 import type {
   Bound,
   PartitionReport,
@@ -46,7 +46,7 @@ export function stageReport(stage: StageMetrics, label: string, run: RunMetrics)
     successRate: stage.recordsIn === 0 ? 100 : (100 * Math.max(0, stage.recordsIn - stage.rejected)) / stage.recordsIn,
     partitions: stage.tasks.length,
     attempts: sum(stage.tasks.map((task) => task.attempts)),
-    ...percentilesOf(distributionsOf(stage.tasks)),
+    ...percentilesOfTasks(stage.tasks),
     steps: stage.steps,
     time,
     waitMs: sum(stage.tasks.map((task) => task.waitMs ?? 0)),
@@ -63,35 +63,16 @@ export function stageReport(stage: StageMetrics, label: string, run: RunMetrics)
 
 const lasted = (task: TaskMetrics): number => task.endMs - task.startMs;
 
-interface TaskDistributions {
-  readonly throughput: Distribution;
-  readonly latency: Distribution;
+function percentilesOfTasks(tasks: readonly TaskMetrics[]): TaskPercentiles {
+  return {
+    throughput: percentilesOf(tasks.map((task) => perSecond(task.rows, lasted(task)))),
+    latency: percentilesOf(tasks.map(lasted)),
+  };
 }
 
-function distributionsOf(tasks: readonly TaskMetrics[]): TaskDistributions {
-  const [throughput, latency] = [new Distribution(), new Distribution()];
-  for (const task of tasks) {
-    latency.record(lasted(task));
-    throughput.record(perSecond(task.rows, lasted(task)));
-  }
-  return { throughput, latency };
-}
-
-const percentilesOf = ({ throughput, latency }: TaskDistributions): TaskPercentiles => ({
-  throughput: throughput.percentiles(),
-  latency: latency.percentiles(),
-});
-
-/** Of all partitions of a run: the distributions of its stages, merged. */
-export function allPercentiles(stages: readonly StageMetrics[]): TaskPercentiles {
-  const all = { throughput: new Distribution(), latency: new Distribution() };
-  for (const stage of stages) {
-    const { throughput, latency } = distributionsOf(stage.tasks);
-    all.throughput.merge(throughput);
-    all.latency.merge(latency);
-  }
-  return percentilesOf(all);
-}
+/** Of all partitions of a run. */
+export const allPercentiles = (stages: readonly StageMetrics[]): TaskPercentiles =>
+  percentilesOfTasks(stages.flatMap(({ tasks }) => tasks));
 
 function timeOf(tasks: readonly TaskMetrics[]): StageReport["time"] {
   const of = (name: "readMs" | "computeMs" | "writeMs" | "cpuMs") => sum(tasks.map((task) => task[name]));

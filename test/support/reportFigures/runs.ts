@@ -223,7 +223,7 @@ export const anyStage = (look: (stage: StageData, run: Run) => void): void => {
   for (const run of everyRun()) for (const stage of run.data.execution.stages) look(stage, run);
 };
 
-/** To three digits, as the histogram has them: the smallest value that the share of the values reaches. */
+/** Each is the smallest value that its share of the values reaches. */
 export function percentilesAre(found: StageData["latency"], values: readonly number[]): void {
   const sorted = values.map(Math.round).sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
@@ -236,7 +236,7 @@ export function percentilesAre(found: StageData["latency"], values: readonly num
     [0.95, found.p95],
     [0.99, found.p99],
   ] as const) {
-    expect(Math.abs(value - at(share))).toBeLessThanOrEqual(Math.max(1, 0.002 * at(share)));
+    expect(value).toBe(at(share));
   }
 }
 
