@@ -55,6 +55,56 @@ function prefixXor(mask: u64): u64 {
   return x;
 }
 
+// What a quick run answers beside its end.
+let quickSeps: usize = 0; // where the separators end
+let quickLines: u32 = 0;
+const quickWide = memory.data(16, 16);
+/** Blocks of 64 bytes after which line ends, counted in bytes, are added up. */
+const quickBlocks: usize = 63;
+
+@inline
+function sumOfBytes(counts: v128): u32 {
+  const sums = i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(counts));
+  return i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1) + i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3);
+}
+
+/** Indexes from `p` to `end` by whole 64 bytes, for as long as there is no quote in them; `i`: where `p` is in the block. Answers where it stopped. */
+@inline
+function quickRun(p: usize, end: usize, i: u32, o: usize, d: v128, b: v128, q: v128, quoted: bool): usize {
+  let wide = v128.load(quickWide);
+  let lines: u32 = 0;
+  while (p + 64 <= end) {
+    const stop = p + min<usize>(quickBlocks << 6, (end - p) & ~63);
+    let counts = i8x16.splat(0);
+    for (; p < stop; p += 64, i += 64) {
+      const v0 = v128.load(p);
+      const v1 = v128.load(p, 16);
+      const v2 = v128.load(p, 32);
+      const v3 = v128.load(p, 48);
+      if (quoted) {
+        const q01 = v128.or(i8x16.eq(v0, q), i8x16.eq(v1, q));
+        const q23 = v128.or(i8x16.eq(v2, q), i8x16.eq(v3, q));
+        if (v128.any_true(v128.or(q01, q23))) break;
+      }
+      wide = v128.or(wide, v128.or(v128.or(v0, v1), v128.or(v2, v3)));
+      const b0 = i8x16.eq(v0, b);
+      const b1 = i8x16.eq(v1, b);
+      const b2 = i8x16.eq(v2, b);
+      const b3 = i8x16.eq(v3, b);
+      counts = i8x16.sub(counts, i8x16.add(i8x16.add(b0, b1), i8x16.add(b2, b3)));
+      const low = i8x16.bitmask(v128.or(i8x16.eq(v0, d), b0)) | (i8x16.bitmask(v128.or(i8x16.eq(v1, d), b1)) << 16);
+      const high = i8x16.bitmask(v128.or(i8x16.eq(v2, d), b2)) | (i8x16.bitmask(v128.or(i8x16.eq(v3, d), b3)) << 16);
+      o = flatten(<u64><u32>low | (<u64><u32>high << 32), i, o);
+    }
+    lines += sumOfBytes(counts);
+    if (p < stop) break;
+  }
+  v128.store(quickWide, wide);
+  quickSeps = o;
+  quickLines = lines;
+  return p;
+}
+
 @inline
 function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: u32, newline: u32, quote: u32, quoted: bool, listed: bool, answer: usize): void {
   const d = i8x16.splat(<u8>delimiter);
@@ -71,7 +121,16 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
   let ended: u64 = 0;
   let inner: u64 = 0;
   let wide = i8x16.splat(0);
+  v128.store(quickWide, wide);
   for (let i: u32 = 0; i < len; i += 64) {
+    if (!listed && (inside | closed | closedCr) == 0) {
+      const from = i;
+      i = <u32>(quickRun(base + i, base + len, i, o, d, b, q, quoted) - base);
+      o = quickSeps;
+      ended += quickLines;
+      if (i == len) break;
+      if (i != from) border = <u64>(load<u32>(o - 4) == i - 1);
+    }
     const p = base + i;
     const v0 = v128.load(p);
     const v1 = v128.load(p, 16);
@@ -137,7 +196,7 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
   store<u32>(answer, <u32>(inside != 0), INSIDE);
   store<u32>(answer, 0, MARKS);
   store<u32>(answer, <u32>(inner != 0), INNER);
-  store<u32>(answer, <u32>(i8x16.bitmask(wide) != 0), WIDE);
+  store<u32>(answer, <u32>(i8x16.bitmask(v128.or(wide, v128.load(quickWide))) != 0), WIDE);
 }
 
 /**
