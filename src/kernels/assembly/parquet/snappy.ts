@@ -12,13 +12,16 @@ function slot(table: usize, word: u32): usize {
   return table + (<usize>((word * MULTIPLIER) >> (32 - HASH_BITS)) << 1);
 }
 
-/** Copies 16 bytes at a time: up to 15 bytes behind the literal are read and written as well. */
+/**
+ * Copies 16 bytes at a time: up to 15 bytes behind the literal are read and written as well. Whether there is one, and how far back a copy reaches,
+ * nobody can predict: neither is a branch.
+ */
 @inline
 function emitLiteral(to: usize, from: usize, length: usize): usize {
   if (length <= 16) {
     store<u8>(to, <u8>((length - 1) << 2));
     v128.store(to, v128.load(from), 1);
-    return to + 1 + length;
+    return to + select<usize>(length + 1, 0, length != 0);
   }
   return emitLongLiteral(to, from, length);
 }
@@ -43,13 +46,12 @@ function emitLongLiteral(to: usize, from: usize, length: usize): usize {
 
 @inline
 function emitCopy(to: usize, distance: usize, length: usize): usize {
-  if (length < 12 && distance < 2048) {
-    store<u16>(to, <u16>(1 | ((length - 4) << 2) | ((distance >> 8) << 5) | ((distance & 255) << 8)));
-    return to + 2;
-  }
   if (length > 64) return emitLongCopy(to, distance, length);
-  store<u32>(to, <u32>((length - 1) << 2) | 2 | (<u32>distance << 8));
-  return to + 3;
+  const isShort = <u32>(length < 12) & <u32>(distance < 2048);
+  const short = 1 | (<u32>(length - 4) << 2) | (<u32>(distance >> 8) << 5) | (<u32>(distance & 255) << 8);
+  const long = (<u32>(length - 1) << 2) | 2 | (<u32>distance << 8);
+  store<u32>(to, select<u32>(short, long, isShort));
+  return to + 3 - <usize>isShort;
 }
 
 function emitLongCopy(to: usize, distance: usize, length: usize): usize {
@@ -100,7 +102,7 @@ function compressBlock(base: usize, end: usize, to: usize, table: usize): usize 
         at += <usize>(skip++ >> 5);
         continue;
       }
-      if (at > literal) to = emitLiteral(to, literal, at - literal);
+      to = emitLiteral(to, literal, at - literal);
       const distance = at - candidate;
       const length: usize = 4 + matchLength(at + 4, candidate + 4, end);
       to = emitCopy(to, distance, length);
@@ -114,7 +116,7 @@ function compressBlock(base: usize, end: usize, to: usize, table: usize): usize 
         const runs = fours & (fours >> 4);
         if (runs == 0) break;
         const differ = <usize>ctz(runs);
-        if (differ != 0) to = emitLiteral(to, at, differ);
+        to = emitLiteral(to, at, differ);
         at += differ;
         let run = <usize>ctz(~(equal >> <u32>differ));
         if (differ + run == 16) run += matchLength(at + run, at + run - distance, end);
