@@ -8,14 +8,14 @@ import { createKernels, type KernelMemory, type Kernels } from "../wasm.js";
 
 /** A span is read a word at a time, up to this many bytes past its end. */
 const padding = 8;
-/** Keys of one length up to this are held in the slots themselves, as long as the table has no more rows than that. */
+/** Keys of one length up to this are held beside their rows, as long as the table has no more rows than that. */
 const wordBytes = 8;
 const mostWordRows = 2 ** 20;
-/** A slot that holds a key, and how many there are of them: fewer are nearer to the processor, more have shorter ways to a key. */
-const slotBytes = 12;
-/** Codes that a slot has room for. */
+/** A line of up to five keys, and how many of them it has on average: more are nearer to the processor, fewer are more seldom in the next line. */
+const lineBytes = 64;
+const rowsPerLine = 3.5;
+/** Codes that an entry has room for. */
 const mostSlotCodes = 2 ** 11;
-const slotsPerRow = 1.5;
 /** Rows whose keys are inserted at once. */
 const insertRows = 2 ** 14;
 /** Past this many bytes of block for each byte of key, copying the block costs more than copying the keys. */
@@ -31,10 +31,10 @@ export class JoinTable {
   readonly #offsets: number;
   /** The length of every key; 0 where they differ. */
   readonly #uniform: number;
-  /** The slots hold the keys. */
+  /** The table consists of lines that hold the keys. */
   readonly #words: boolean;
   readonly #slots: number;
-  /** How many slots there are: a power of two unless they hold the keys. */
+  /** How many slots there are, a power of two, or lines of keys. */
   readonly #size: number;
   /** Bits of a slot that hold a row, where it holds no key; those above hold a part of its key's hash. */
   readonly #rowMask: number;
@@ -43,7 +43,7 @@ export class JoinTable {
   readonly #rows: number;
   /** Where codes of the rows were put. */
   readonly #codes = new Map<Codes, number>();
-  /** The codes that the slots hold beside the keys, and that of a row without a match. */
+  /** The codes that entries hold beside the rows, and that of a row without a match. */
   #slotCodes: { readonly codes: Codes; readonly none: number } | null = null;
   /** How many rows the last probe answered. */
   #answered = 0;
@@ -64,8 +64,8 @@ export class JoinTable {
     if (this.#words) {
       this.#uniform = even;
       [this.#bytes, this.#offsets, this.#rowMask] = [0, 0, 0];
-      this.#size = Math.max(16, Math.ceil(rows * slotsPerRow));
-      this.#slots = this.#zeros(this.#size * slotBytes);
+      this.#size = Math.max(16, Math.ceil(rows / rowsPerLine));
+      this.#slots = this.#zeros(this.#size * lineBytes);
       this.#next = this.#insertWords(keys, null) ? 0 : this.#chainWords(keys);
       this.unique = this.#next === 0;
       return;
@@ -94,7 +94,7 @@ export class JoinTable {
   /** Most right sides have no key twice, and need no memory for chains: those that do are inserted again. */
   #chainWords(keys: KeySpans): number {
     const memory = this.#memory;
-    memory.u8().fill(0, this.#slots, this.#slots + this.#size * slotBytes);
+    memory.u8().fill(0, this.#slots, this.#slots + this.#size * lineBytes);
     const next = memory.alloc(this.#rows * 4);
     const last = memory.alloc(this.#rows * 4);
     memory.u8().fill(0xff, next, next + this.#rows * 4);

@@ -27,7 +27,7 @@ function found(table: JoinTable, keys: readonly Key[], selection: Int32Array | n
 }
 
 const key = (length: number) =>
-  fc.string({ unit: fc.constantFrom("a", "b", "7", "\u007f"), minLength: length, maxLength: length });
+  fc.string({ unit: fc.constantFrom("a", "b", "7", "\0", "\u007f"), minLength: length, maxLength: length });
 const keysOf = (length: number) =>
   fc.array(fc.option(key(length), { freq: 8 }), { maxLength: 700 }).map((keys) => [...keys, ...keys.slice(0, keys.length % 3)]);
 const lengths = fc.integer({ min: 1, max: 11 });

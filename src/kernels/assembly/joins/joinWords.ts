@@ -1,6 +1,7 @@
-// The hash table of a join whose keys all have the same length, of at most eight bytes: a slot of 12 bytes holds a key as one word, and an entry:
-// the key's first row plus one (0 where it is free), and above that a code of this row. A row then costs one access to memory where the table of spans takes two. Open addressing
-// with linear probing. There may be any number of slots, so that a table is no larger than it must be: what matters is how much of it is in a cache.
+// The hash table of a join whose keys all have the same length, of at most eight bytes: lines of 64 bytes, as caches have them, that hold up to five
+// keys, each as one word, and an entry for each: the key's first row plus one (0 where it is free), and above that a code of this row. All keys of a
+// line are compared at once: which one it is, and whether another was there first, is no branch that nobody could predict. A line that is full is
+// followed by the next one. There may be any number of lines, so that a table is no larger than it must be: what matters is how much of it is in a cache.
 
 import { chainRow, word } from "./joinChain";
 
@@ -8,13 +9,17 @@ const block: u32 = 256;
 /** Bits of an entry that hold a row plus one; those above hold its code. */
 const rowBits: u32 = 21;
 const rowMask: u32 = (1 << rowBits) - 1;
-/** Of a block of rows: the key of each, the slot that it leads to, and what that slot holds. */
+/** Of a block of rows: the key of each, and the line that it leads to. */
 const keys = memory.data(2048, 16);
 const places = memory.data(1024, 16);
-const heldKeys = memory.data(2048, 16);
-const heldRows = memory.data(1024, 16);
+const sink = memory.data(8, 8);
 /** The place of a row that has no key, or one of another length. */
 const nowhere: u32 = 0xffffffff;
+
+const LINE: u32 = 6; // log2 of its bytes
+const LINE_KEYS: u32 = 5;
+const ENTRIES: usize = 40; // where they begin
+const LAST_ENTRY: usize = 56;
 
 /** `width` bytes as a word. Reads eight. */
 @inline
@@ -22,21 +27,39 @@ function keyAt(address: usize, width: u32): u64 {
   return load<u64>(address) << (<u64>(8 - width) << 3);
 }
 
-/** One of `size` slots, by the highest bits of the key's hash. */
+/** One of `size` lines, by the highest bits of the key's hash. */
 @inline
-function slotOf(key: u64, size: u32): u32 {
+function lineOf(key: u64, size: u32): u32 {
   let h = key * 0x9e3779b97f4a7c15;
   h = (h ^ (h >> 32)) * 0xc4ceb9fe1a85ec53;
   return <u32>(((h >> 32) * <u64>size) >> 32);
 }
 
 @inline
-function addressOf(slots: usize, slot: u32): usize {
-  return slots + <usize>slot * 12;
+function addressOf(lines: usize, line: u32): usize {
+  return lines + (<usize>line << LINE);
+}
+
+/** Which keys of a line are this one, a bit each. Those that are free count as 0. */
+@inline
+function equalKeys(address: usize, key: u64): u32 {
+  const k = i64x2.splat(key);
+  const first = i64x2.bitmask(i64x2.eq(v128.load(address), k));
+  const second = i64x2.bitmask(i64x2.eq(v128.load(address, 16), k));
+  const third = i64x2.bitmask(i64x2.eq(v128.load(address, 32), k));
+  return <u32>(first | (second << 2) | ((third & 1) << 4));
+}
+
+/** Where the entry of a line's key is; that of a free one where the key is not in it, and 0 where it may be in the next. */
+@inline
+function entryOf(address: usize, key: u64): usize {
+  const equal = equalKeys(address, key);
+  if (equal != 0) return address + ENTRIES + (<usize>ctz(equal) << 2);
+  return load<u32>(address, LAST_ENTRY) == 0 ? address + LAST_ENTRY : 0;
 }
 
 /**
- * Of a block of rows, from number `from` on: their keys, and the slots these lead to. Row i has the key [starts[i], ends[i]) over `bytes`, or
+ * Of a block of rows, from number `from` on: their keys, and the lines these lead to. Row i has the key [starts[i], ends[i]) over `bytes`, or
  * where `starts` is 0 the `width` bytes at i * width.
  */
 @inline
@@ -62,19 +85,19 @@ function place(
     }
     const key = fits ? keyAt(bytes + start, width) : 0;
     store<u64>(keys + (<usize>k << 3), key);
-    store<u32>(places + (<usize>k << 2), fits ? slotOf(key, size) : nowhere);
+    store<u32>(places + (<usize>k << 2), fits ? lineOf(key, size) : nowhere);
   }
 }
 
-/** Brings the slots of a block of rows into a cache, all at once: misses overlap instead of each waiting for the one before. */
+/** Brings the lines of a block of rows into a cache, all at once: misses overlap instead of each waiting for the one before. */
 @inline
-function fetch(slots: usize, count: u32): void {
+function fetch(lines: usize, count: u32): void {
+  let touched: u32 = 0;
   for (let k: u32 = 0; k < count; k++) {
-    const slot = word(places, k);
-    const address = addressOf(slots, slot == nowhere ? 0 : slot);
-    store<u64>(heldKeys + (<usize>k << 3), load<u64>(address));
-    store<u32>(heldRows + (<usize>k << 2), load<u32>(address, 8));
+    const line = word(places, k);
+    touched |= load<u32>(addressOf(lines, line == nowhere ? 0 : line));
   }
+  store<u32>(sink, touched);
 }
 
 /**
@@ -89,7 +112,7 @@ export function joinInsertWords(
   valid: usize,
   first: u32,
   rows: u32,
-  slots: usize,
+  lines: usize,
   size: u32,
   next: usize,
   last: usize,
@@ -98,41 +121,44 @@ export function joinInsertWords(
   for (let from: u32 = 0; from < rows; from += block) {
     const count = min(block, rows - from);
     place(bytes, starts, ends, width, valid, 0, from, count, size);
-    fetch(slots, count);
+    fetch(lines, count);
     for (let k: u32 = 0; k < count; k++) {
-      let slot = word(places, k);
-      if (slot == nowhere) continue;
+      let line = word(places, k);
+      if (line == nowhere) continue;
       const key = load<u64>(keys + (<usize>k << 3));
       const row = first + from + k;
-      for (;;) {
-        const address = addressOf(slots, slot);
-        const entry = load<u32>(address, 8);
-        if (entry == 0) {
-          store<u64>(address, key);
-          store<u32>(address, row + 1, 8);
-          if (last != 0) store<u32>(last + (<usize>row << 2), row);
-          break;
-        }
-        if (load<u64>(address) == key) {
-          if (next != 0) chainRow(next, last, entry - 1, row);
-          known++;
-          break;
-        }
-        slot = slot + 1 == size ? 0 : slot + 1;
+      let entry = entryOf(addressOf(lines, line), key);
+      while (entry == 0) {
+        line = line + 1 == size ? 0 : line + 1;
+        entry = entryOf(addressOf(lines, line), key);
       }
+      const held = load<u32>(entry);
+      if (held != 0) {
+        if (next != 0) chainRow(next, last, held - 1, row);
+        known++;
+        continue;
+      }
+      const address = addressOf(lines, line);
+      let free: usize = 0;
+      while (load<u32>(address + ENTRIES + free) != 0) free += 4;
+      store<u64>(address + (free << 1), key);
+      store<u32>(address + ENTRIES + free, row + 1);
+      if (last != 0) store<u32>(last + (<usize>row << 2), row);
     }
   }
   return known;
 }
 
-/** Puts the code of each row into its slot. Codes have one byte, or two where `wide` is not 0, and at most 11 bits. */
-export function joinKeepCodes(slots: usize, size: u32, codes: usize, wide: u32): void {
-  for (let slot: u32 = 0; slot < size; slot++) {
-    const address = addressOf(slots, slot);
-    const row = load<u32>(address, 8) & rowMask;
-    if (row == 0) continue;
-    const code: u32 = wide != 0 ? load<u16>(codes + (<usize>(row - 1) << 1)) : load<u8>(codes + <usize>(row - 1));
-    store<u32>(address, row | (code << rowBits), 8);
+/** Puts the code of each row into its entry. Codes have one byte, or two where `wide` is not 0, and at most 11 bits. */
+export function joinKeepCodes(lines: usize, size: u32, codes: usize, wide: u32): void {
+  for (let line: u32 = 0; line < size; line++) {
+    for (let k: u32 = 0; k < LINE_KEYS; k++) {
+      const entry = addressOf(lines, line) + ENTRIES + (<usize>k << 2);
+      const row = load<u32>(entry) & rowMask;
+      if (row == 0) break;
+      const code: u32 = wide != 0 ? load<u16>(codes + (<usize>(row - 1) << 1)) : load<u8>(codes + <usize>(row - 1));
+      store<u32>(entry, row | (code << rowBits));
+    }
   }
 }
 
@@ -148,7 +174,7 @@ export function joinProbeWords(
   valid: usize,
   selection: usize,
   count: u32,
-  slots: usize,
+  lines: usize,
   size: u32,
   out: usize,
   codes: usize,
@@ -157,29 +183,21 @@ export function joinProbeWords(
   for (let from: u32 = 0; from < count; from += block) {
     const rows = min(block, count - from);
     place(probe, starts, ends, width, valid, selection, from, rows, size);
-    fetch(slots, rows);
+    fetch(lines, rows);
     for (let k: u32 = 0; k < rows; k++) {
-      let slot = word(places, k);
-      let match: i32 = -1;
-      let code = none;
-      if (slot != nowhere) {
+      let line = word(places, k);
+      let held: u32 = 0;
+      if (line != nowhere) {
         const key = load<u64>(keys + (<usize>k << 3));
-        let held = load<u64>(heldKeys + (<usize>k << 3));
-        let entry = word(heldRows, k);
-        while (entry != 0) {
-          if (held == key) {
-            match = <i32>(entry & rowMask) - 1;
-            code = entry >> rowBits;
-            break;
-          }
-          slot = slot + 1 == size ? 0 : slot + 1;
-          const address = addressOf(slots, slot);
-          held = load<u64>(address);
-          entry = load<u32>(address, 8);
+        let entry = entryOf(addressOf(lines, line), key);
+        while (entry == 0) {
+          line = line + 1 == size ? 0 : line + 1;
+          entry = entryOf(addressOf(lines, line), key);
         }
+        held = load<u32>(entry);
       }
-      store<i32>(out + (<usize>(from + k) << 2), match);
-      if (codes != 0) store<u16>(codes + (<usize>(from + k) << 1), <u16>code);
+      store<i32>(out + (<usize>(from + k) << 2), <i32>(held & rowMask) - 1);
+      if (codes != 0) store<u16>(codes + (<usize>(from + k) << 1), <u16>select<u32>(held >> rowBits, none, held != 0));
     }
   }
 }
