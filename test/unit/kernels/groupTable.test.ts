@@ -74,6 +74,36 @@ describe("groups of packed keys", () => {
       }
   });
 
+  it("are numbered as they come while the table grows, also when a key longer than a word comes late", () => {
+    const word = fc.nat(6000).map((i) => (i === 0 ? "" : `k${i}`));
+    const long = fc.nat(400).map((i) => `longer than a word ${i}`);
+    const batches = fc.array(
+      fc.oneof(
+        { weight: 3, arbitrary: fc.array(word, { maxLength: 3000, size: "max" }) },
+        { weight: 1, arbitrary: fc.array(fc.oneof(word, long), { maxLength: 600, size: "max" }) },
+      ),
+      { minLength: 1, maxLength: 6 },
+    );
+    fc.assert(
+      fc.property(batches, fc.boolean(), (drawn, isNullable) => {
+        const table = new WordGroupTable([{ type: types.utf8, nullable: isNullable }]);
+        const numbers = new Map<string, number>();
+        for (const texts of drawn) {
+          const wanted = texts.map((text) => {
+            const known = numbers.get(text) ?? numbers.size;
+            numbers.set(text, known);
+            return known;
+          });
+          expect([...table.assign([columnOf(types.utf8, texts)], null, texts.length)]).toEqual(wanted);
+        }
+        const [read] = table.keyColumns(null).map(columnReader);
+        expect(Array.from({ length: table.count }, (_, i) => read?.(i))).toEqual([...numbers.keys()]);
+        table.free();
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   it("of one text are the same by codes, batch after batch, whatever the dictionary", () => {
     const text = fc.option(fc.string({ unit: fc.constantFrom("a", "b", "é"), maxLength: 10 }));
     const batch = fc.record({
