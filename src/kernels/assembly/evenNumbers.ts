@@ -24,13 +24,10 @@ const LOW: usize = 0;
 const TENS: usize = 8;
 const HUNDREDS: usize = 16;
 const MYRIADS: usize = 24;
-const NINES: usize = 32;
-const DASH: usize = 40;
-const ASCII: usize = 48;
+const DASH: usize = 32;
 const factors = memory.data<u64>([
-  0x00ff00ff00ff00ff, 0x000a000a000a000a, 0x0001006400010064, 0x0001271000012710, 0x0909090909090909,
+  0x00ff00ff00ff00ff, 0x000a000a000a000a, 0x0001006400010064, 0x0001271000012710,
   0x1d1d1d1d1d1d1d1d, // what a minus is as a digit value
-  0x3030303030303030,
 ]);
 
 @inline
@@ -59,7 +56,7 @@ function minusIn(words: v128, masks: v128, dash: v128, digits: v128): v128 {
 
 /** The numbers in the four words of `a` and `b`. */
 @inline
-function fourNumbers(a: v128, b: v128, low: v128, tens: v128, hundreds: v128, myriads: v128): v128 {
+function fourOf(a: v128, b: v128, low: v128, tens: v128, hundreds: v128, myriads: v128): v128 {
   const first = i16x8.add(i16x8.mul(v128.and(a, low), tens), i16x8.shr_u(a, 8));
   const second = i16x8.add(i16x8.mul(v128.and(b, low), tens), i16x8.shr_u(b, 8));
   return i32x4.dot_i16x8_s(i16x8.narrow_i32x4_s(i32x4.dot_i16x8_s(first, hundreds), i32x4.dot_i16x8_s(second, hundreds)), myriads);
@@ -71,21 +68,57 @@ function wholeWords(a: v128): v128 {
   return i64x2.ne(a, i64x2.splat(0));
 }
 
-/** As `evenIntegers`, while there are four that are such numbers; `out` to `last`. Answers where it stopped. */
+/** Where words of numbers with a point in the same place have it. */
+const layout = memory.data(64, 16);
+const PATTERN: usize = 0; // what makes digit values, and 0 of the point
+const MOST: usize = 16; // the largest value of each byte
+const MUST: usize = 32; // bytes that are there: from the last digit before the point on
+const FROM: usize = 48; // which byte each one becomes where what stands before the point moves over it
+
+/** Tells `fourNumbers` that there are `behind` digits after the point; with 0, there is none. */
+function layOut(behind: u32): void {
+  const order = i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const inWord = v128.and(order, i8x16.splat(7));
+  const place = i8x16.splat(<i8>(behind != 0 ? 7 - behind : 8));
+  const atPoint = i8x16.eq(inWord, place);
+  v128.store(layout, v128.xor(i8x16.splat(0x30), v128.and(atPoint, i8x16.splat(0x1e))), PATTERN);
+  v128.store(layout, v128.andnot(i8x16.splat(9), atPoint), MOST);
+  // From the last digit before the point on, each byte must be there.
+  v128.store(layout, i8x16.ge_s(inWord, i8x16.sub(place, i8x16.splat(1))), MUST);
+  // What stands before the point moves over it.
+  const isMoved = v128.and(i8x16.splat(behind != 0 ? -1 : 0), i8x16.le_s(inWord, place));
+  v128.store(layout, v128.or(i8x16.add(order, isMoved), i8x16.lt_s(i8x16.add(inWord, isMoved), i8x16.splat(0))), FROM);
+}
+
+/** 10 to the power of k, and behind it the same below zero. */
+const signedPowers: StaticArray<f64> = [1e0, -1e0, 1e1, -1e1, 1e2, -1e2, 1e3, -1e3, 1e4, -1e4, 1e5, -1e5, 1e6, -1e6, 1e7, -1e7];
+
+/** Negative where `minus` has a bit. */
 @inline
-function fourIntegers<T>(base: usize, at: usize, step: usize, out: usize, last: usize): usize {
-  const zeros = factor(ASCII);
+function withSigns(numbers: v128, minus: v128): v128 {
+  return v128.xor(numbers, i64x2.shl(wholeWords(minus), 63));
+}
+
+/**
+ * As `evenIntegers` and `evenFloats`, while there are four that are such numbers, with the point where `layOut` was told that it is; `out` to `last`.
+ * `power`: address of that of the point's place. Answers where it stopped.
+ */
+@inline
+function fourNumbers<T>(base: usize, at: usize, step: usize, out: usize, last: usize, power: usize): usize {
+  const pattern = v128.load(layout, PATTERN);
+  const most = v128.load(layout, MOST);
+  const must = v128.load(layout, MUST);
+  const from = v128.load(layout, FROM);
   const low = factor(LOW);
   const tens = factor(TENS);
   const hundreds = factor(HUNDREDS);
   const myriads = factor(MYRIADS);
-  const nines = factor(NINES);
   const dash = factor(DASH);
-  const lastByte = v128.load64_splat(changetype<usize>(upperBytes) + 8);
+  const powers = v128.load64_splat(power);
   const words = base - 8;
   at -= 4;
   for (; out + 4 * sizeof<T>() <= last; out += 4 * sizeof<T>()) {
-    // A field begins a byte behind the separator before it.
+    // A field begins a byte behind the separator before it; n is one less than its bytes.
     const e0 = load<u32>(at, 4);
     const n0 = e0 - load<u32>(at) - 2;
     at += step;
@@ -101,24 +134,34 @@ function fourIntegers<T>(base: usize, at: usize, step: usize, out: usize, last: 
     if ((n0 | n1 | n2 | n3) > 7) break;
     const maskA = twoMasks(n0, n1);
     const maskB = twoMasks(n2, n3);
-    let a = v128.and(v128.xor(twoWords(words + e0, words + e1), zeros), maskA);
-    let b = v128.and(v128.xor(twoWords(words + e2, words + e3), zeros), maskB);
-    let numbers: v128;
-    if (isSigned<T>()) {
-      const minusA = minusIn(a, maskA, dash, lastByte);
-      const minusB = minusIn(b, maskB, dash, lastByte);
-      a = v128.andnot(a, minusA);
-      b = v128.andnot(b, minusB);
-      const sign = v128.shuffle<i32>(wholeWords(minusA), wholeWords(minusB), 0, 2, 4, 6);
-      numbers = i32x4.sub(v128.xor(fourNumbers(a, b, low, tens, hundreds, myriads), sign), sign);
+    let a = v128.and(v128.xor(twoWords(words + e0, words + e1), pattern), maskA);
+    let b = v128.and(v128.xor(twoWords(words + e2, words + e3), pattern), maskB);
+    const minusA = isSigned<T>() || isFloat<T>() ? minusIn(a, maskA, dash, must) : i8x16.splat(0);
+    const minusB = isSigned<T>() || isFloat<T>() ? minusIn(b, maskB, dash, must) : i8x16.splat(0);
+    a = v128.andnot(a, minusA);
+    b = v128.andnot(b, minusB);
+    const missing = v128.andnot(must, v128.and(maskA, maskB));
+    if (v128.any_true(v128.or(missing, v128.or(i8x16.sub_sat_u(a, most), i8x16.sub_sat_u(b, most))))) break;
+    if (isFloat<T>()) {
+      const numbers = fourOf(i8x16.swizzle(a, from), i8x16.swizzle(b, from), low, tens, hundreds, myriads);
+      const first = withSigns(f64x2.div(f64x2.convert_low_i32x4_s(numbers), powers), minusA);
+      const upper = v128.shuffle<i64>(numbers, numbers, 1, 1);
+      const second = withSigns(f64x2.div(f64x2.convert_low_i32x4_s(upper), powers), minusB);
+      if (sizeof<T>() == 8) {
+        v128.store(out, first);
+        v128.store(out, second, 16);
+      } else {
+        v128.store64_lane(out, f32x4.demote_f64x2_zero(first), 0);
+        v128.store64_lane(out, f32x4.demote_f64x2_zero(second), 0, 8);
+      }
     } else {
-      numbers = fourNumbers(a, b, low, tens, hundreds, myriads);
-    }
-    if (v128.any_true(v128.or(i8x16.sub_sat_u(a, nines), i8x16.sub_sat_u(b, nines)))) break;
-    if (sizeof<T>() == 4) v128.store(out, numbers);
-    else {
-      v128.store(out, i64x2.extend_low_i32x4_s(numbers));
-      v128.store(out, i64x2.extend_high_i32x4_s(numbers), 16);
+      const sign = v128.shuffle<i32>(wholeWords(minusA), wholeWords(minusB), 0, 2, 4, 6);
+      const numbers = i32x4.sub(v128.xor(fourOf(a, b, low, tens, hundreds, myriads), sign), sign);
+      if (sizeof<T>() == 4) v128.store(out, numbers);
+      else {
+        v128.store(out, i64x2.extend_low_i32x4_s(numbers));
+        v128.store(out, i64x2.extend_high_i32x4_s(numbers), 16);
+      }
     }
   }
   return out;
@@ -133,7 +176,11 @@ export function evenIntegers<T>(base: usize, at: usize, step: usize, values: usi
   const start = values + <usize>i * sizeof<T>();
   const last = values + <usize>count * sizeof<T>();
   // Narrower ones are checked for their range one by one.
-  let out = sizeof<T>() < 4 ? start : fourIntegers<T>(base, at, step, start, last);
+  let out = start;
+  if (sizeof<T>() >= 4) {
+    layOut(0);
+    out = fourNumbers<T>(base, at, step, start, last, changetype<usize>(signedPowers));
+  }
   at += ((out - start) / sizeof<T>()) * step;
   for (; out < last; out += sizeof<T>()) {
     const s = base + <usize>load<u32>(at - 4) + 1;
@@ -161,91 +208,6 @@ function pointPlace(s: usize, e: usize): u32 {
   return points == 0 ? 0 : <u32>clz(points) >> 3;
 }
 
-/** 10 to the power of k, and behind it the same below zero. */
-const signedPowers: StaticArray<f64> = [1e0, -1e0, 1e1, -1e1, 1e2, -1e2, 1e3, -1e3, 1e4, -1e4, 1e5, -1e5, 1e6, -1e6, 1e7, -1e7];
-
-/** Where words of numbers with a point in the same place have it. */
-const layout = memory.data(64, 16);
-const PATTERN: usize = 0; // what makes digit values, and 0 of the point
-const MOST: usize = 16; // the largest value of each byte
-const MUST: usize = 32; // bytes that are there: from the last digit before the point on
-const FROM: usize = 48; // which byte each one becomes where what stands before the point moves over it
-
-/** Tells `fourFloats` that there are `behind` digits after the point; with 0, there is none. */
-function layOut(behind: u32): void {
-  const order = i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  const inWord = v128.and(order, i8x16.splat(7));
-  const place = i8x16.splat(<i8>(behind != 0 ? 7 - behind : 8));
-  const atPoint = i8x16.eq(inWord, place);
-  v128.store(layout, v128.xor(i8x16.splat(0x30), v128.and(atPoint, i8x16.splat(0x1e))), PATTERN);
-  v128.store(layout, v128.andnot(i8x16.splat(9), atPoint), MOST);
-  // From the last digit before the point on, each byte must be there.
-  v128.store(layout, i8x16.ge_s(inWord, i8x16.sub(place, i8x16.splat(1))), MUST);
-  // What stands before the point moves over it.
-  const isMoved = v128.and(i8x16.splat(behind != 0 ? -1 : 0), i8x16.le_s(inWord, place));
-  v128.store(layout, v128.or(i8x16.add(order, isMoved), i8x16.lt_s(i8x16.add(inWord, isMoved), i8x16.splat(0))), FROM);
-}
-
-/** As `evenFloats`, while there are four that are such numbers; `out` to `last`. `power`: address of that of the point's place. Answers where it stopped. */
-@inline
-function fourFloats<T>(base: usize, at: usize, step: usize, out: usize, last: usize, power: usize): usize {
-  const pattern = v128.load(layout, PATTERN);
-  const most = v128.load(layout, MOST);
-  const must = v128.load(layout, MUST);
-  const from = v128.load(layout, FROM);
-  const low = factor(LOW);
-  const tens = factor(TENS);
-  const hundreds = factor(HUNDREDS);
-  const myriads = factor(MYRIADS);
-  const dash = factor(DASH);
-  const powers = v128.load64_splat(power);
-  const words = base - 8;
-  at -= 4;
-  for (; out + 4 * sizeof<T>() <= last; out += 4 * sizeof<T>()) {
-    const e0 = load<u32>(at, 4);
-    const n0 = e0 - load<u32>(at) - 2;
-    at += step;
-    const e1 = load<u32>(at, 4);
-    const n1 = e1 - load<u32>(at) - 2;
-    at += step;
-    const e2 = load<u32>(at, 4);
-    const n2 = e2 - load<u32>(at) - 2;
-    at += step;
-    const e3 = load<u32>(at, 4);
-    const n3 = e3 - load<u32>(at) - 2;
-    at += step;
-    if ((n0 | n1 | n2 | n3) > 7) break;
-    const maskA = twoMasks(n0, n1);
-    const maskB = twoMasks(n2, n3);
-    let a = v128.and(v128.xor(twoWords(words + e0, words + e1), pattern), maskA);
-    let b = v128.and(v128.xor(twoWords(words + e2, words + e3), pattern), maskB);
-    const minusA = minusIn(a, maskA, dash, must);
-    const minusB = minusIn(b, maskB, dash, must);
-    a = v128.andnot(a, minusA);
-    b = v128.andnot(b, minusB);
-    const missing = v128.andnot(must, v128.and(maskA, maskB));
-    if (v128.any_true(v128.or(missing, v128.or(i8x16.sub_sat_u(a, most), i8x16.sub_sat_u(b, most))))) break;
-    const numbers = fourNumbers(i8x16.swizzle(a, from), i8x16.swizzle(b, from), low, tens, hundreds, myriads);
-    const first = withSigns(f64x2.div(f64x2.convert_low_i32x4_s(numbers), powers), minusA);
-    const upper = v128.shuffle<i64>(numbers, numbers, 1, 1);
-    const second = withSigns(f64x2.div(f64x2.convert_low_i32x4_s(upper), powers), minusB);
-    if (sizeof<T>() == 8) {
-      v128.store(out, first);
-      v128.store(out, second, 16);
-    } else {
-      v128.store64_lane(out, f32x4.demote_f64x2_zero(first), 0);
-      v128.store64_lane(out, f32x4.demote_f64x2_zero(second), 0, 8);
-    }
-  }
-  return out;
-}
-
-/** Negative where `minus` has a bit. */
-@inline
-function withSigns(numbers: v128, minus: v128): v128 {
-  return v128.xor(numbers, i64x2.shl(wholeWords(minus), 63));
-}
-
 /** As `quickFloats`, for fields as `evenIntegers` takes them, for as long as they have the point where the first one has it. */
 @inline
 export function evenFloats<T>(base: usize, at: usize, step: usize, values: usize, i: u32, count: u32): u32 {
@@ -261,7 +223,7 @@ export function evenFloats<T>(base: usize, at: usize, step: usize, values: usize
   const start = values + <usize>i * sizeof<T>();
   const last = values + <usize>count * sizeof<T>();
   layOut(behind);
-  let out = fourFloats<T>(base, at, step, start, last, power);
+  let out = fourNumbers<T>(base, at, step, start, last, power);
   at += ((out - start) / sizeof<T>()) * step;
   for (; out < last; out += sizeof<T>()) {
     const s = base + <usize>load<u32>(at - 4) + 1;
