@@ -17,5 +17,13 @@ export function percentilesOf(values: readonly number[]): Percentiles {
   const count = sorted.length;
   const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * count) - 1)] ?? 0;
   const sum = sorted.reduce((a, b) => a + b, 0);
-  return { count, min: at(0), mean: Math.round(sum / Math.max(1, count)), p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
+  return {
+    count,
+    min: at(0),
+    mean: Math.round(sum / Math.max(1, count)),
+    p50: at(0.5),
+    p95: at(0.95),
+    p99: at(0.99),
+    max: at(1),
+  };
 }
