@@ -5,6 +5,7 @@ export { powersOfFive } from "./double";
 export { countByte, findByte, invalidUtf8Rows } from "./text";
 export { md5Text, sha256Text } from "./digests";
 export * from "./csv/csv";
+export * from "./csv/indexExact";
 export * from "./csv/columns";
 export * from "./csv/textColumns";
 export * from "./csv/infer";

@@ -4,21 +4,7 @@
 // ordinal in `seps` of each separator that ends a record. The entry before `seps` holds 0xffffffff, so that field f of the record
 // whose first separator has ordinal k is always [seps[k + f - 1] + 1, seps[k + f]).
 import { equalMask } from "../simd";
-
-// Layout of the answer (u32 each).
-const SEPS: usize = 0; // separators written
-const LINES: usize = 4; // records ended
-const ANOMALY: usize = 8; // 1: quotes stand where only the exact indexer knows what they mean
-const INSIDE: usize = 12; // 1: the block ends inside quotes
-const MARKS: usize = 16; // marked records
-const INNER: usize = 20; // 1: quotes may hold a line end
-const WIDE: usize = 24; // 1: a byte may have its high bit set
-
-const MARK_UNCLOSED: u32 = 1;
-const MARK_STRAY: u32 = 2;
-const MARK_LINE_END: u32 = 3;
-/** Added by the caller to the kind of records that belong to the one with a quote too many before them. */
-const MARK_REGION: u32 = 128;
+import { ANOMALY, INNER, INSIDE, LINES, MARKS, SEPS, WIDE } from "./indexAnswer";
 
 /** Stores the places of the lowest four bits; answers the others. */
 @inline
@@ -223,31 +209,6 @@ export function indexPlain(base: usize, len: u32, seps: usize, lines: usize, del
   else indexLoop(base, len, seps, lines, delimiter, newline, 0, false, true, answer);
 }
 
-/** Position after the closing quote of the field that opens at `at`, or 0 when it is not closed before `len`. */
-@inline
-function closingQuote(base: usize, at: u32, len: u32, quote: i32, escape: i32): u32 {
-  let p = at + 1;
-  while (p < len) {
-    const c = <i32>load<u8>(base + p);
-    if (c == escape && p + 1 < len) {
-      const next = <i32>load<u8>(base + p + 1);
-      if (next == quote || (next == escape && escape != quote)) {
-        p += 2;
-        continue;
-      }
-    }
-    if (c == quote) return p + 1;
-    p++;
-  }
-  return 0;
-}
-
-@inline
-function holdsByte(base: usize, from: u32, to: u32, byte: i32): bool {
-  for (let p = from; p < to; p++) if (<i32>load<u8>(base + p) == byte) return true;
-  return false;
-}
-
 /**
  * 1 when a line end of the other kind stands in the block: a CR that no LF follows where `newline` is LF, an LF where it is CR. The last
  * byte of the block is left out. 64 readable bytes must follow the block.
@@ -263,129 +224,6 @@ export function hasOtherLineEnd(base: usize, len: u32, newline: i32): u32 {
     if (m != 0) return 1;
   }
   return 0;
-}
-
-/**
- * Indexes any block byte by byte. `quote`, `escape`, `comment` are -1 where the dialect has none. Marked records go to `marks` as pairs
- * (first byte, kind), in order. A quoted field that nothing closes, or that holds a line end and is followed by text, was opened by a
- * quote too many: its record ends with the line in which it opens. `last`: the block ends with the file, so that a quote which is not
- * closed in it never is.
- *
- * With `strict`, a stray quote behind a quoted field that holds a line end says that this field was opened by a quote too many.
- */
-export function indexExact(
-  base: usize,
-  len: u32,
-  seps: usize,
-  lines: usize,
-  marks: usize,
-  delimiter: i32,
-  newline: i32,
-  quote: i32,
-  escape: i32,
-  comment: i32,
-  strict: u32,
-  last: u32,
-  answer: usize,
-): void {
-  let o = seps;
-  let l = lines;
-  let mk = marks;
-  let p: u32 = 0;
-  let open: u32 = 0;
-  while (p < len) {
-    const start = p;
-    const first = o;
-    let over: u32 = 0; // 1 more than where the first quoted field opens that holds a line end
-    let stray = false;
-    let ended = false;
-    let unclosed = false;
-    let opened: u32 = 0;
-    let decided = false;
-    let lineEnd = false;
-    if (comment >= 0 && <i32>load<u8>(base + p) == comment) {
-      while (p < len && <i32>load<u8>(base + p) != newline) p++;
-      ended = p < len;
-    } else {
-      while (true) {
-        let c = p < len ? <i32>load<u8>(base + p) : -2;
-        if (quote >= 0 && c == quote) {
-          const after = closingQuote(base, p, len, quote, escape);
-          opened = p;
-          if (after == 0) {
-            unclosed = true;
-            decided = last != 0;
-            break;
-          }
-          p = after;
-          c = p < len ? <i32>load<u8>(base + p) : -2;
-          const crBeforeEnd = c == 13 && p + 1 < len && <i32>load<u8>(base + p + 1) == newline;
-          if (c != -2 && c != delimiter && c != newline && !crBeforeEnd) {
-            // Whether a CR at the block's end belongs to the line end is known when the block goes on.
-            if (c == 13 && p + 1 >= len) break;
-            if (holdsByte(base, opened, p, newline)) {
-              unclosed = true;
-              decided = true;
-              break;
-            }
-            stray = true;
-          } else if (strict != 0 && over == 0 && holdsByte(base, opened, p, newline)) over = opened + 1;
-        }
-        while (p < len) {
-          c = <i32>load<u8>(base + p);
-          if (c == delimiter || c == newline) break;
-          if (c == quote) stray = true;
-          else if (c == 13 ? p + 1 < len && <i32>load<u8>(base + p + 1) != newline : c == 10) lineEnd = true;
-          p++;
-        }
-        if (p >= len) break;
-        if (c == newline) {
-          ended = true;
-          break;
-        }
-        store<u32>(o, p);
-        o += 4;
-        p++;
-      }
-    }
-    if (stray && ended && over != 0) {
-      // Its quotes are out of step from there on.
-      unclosed = true;
-      decided = true;
-      opened = over - 1;
-    }
-    if (decided) {
-      o = first;
-      p = opened;
-      while (p < len && <i32>load<u8>(base + p) != newline) p++;
-      ended = p < len;
-      store<u32>(mk, start);
-      store<u32>(mk, MARK_UNCLOSED, 4);
-      mk += 8;
-    } else if (strict != 0 && ended && (stray || lineEnd)) {
-      store<u32>(mk, start);
-      store<u32>(mk, stray ? MARK_STRAY : MARK_LINE_END, 4);
-      mk += 8;
-    }
-    if (!ended) {
-      o = first;
-      p = start;
-      open = <u32>unclosed;
-      break;
-    }
-    store<u32>(l, <u32>((o - seps) >> 2));
-    l += 4;
-    store<u32>(o, p);
-    o += 4;
-    p++;
-  }
-  store<u32>(answer, <u32>((o - seps) >> 2), SEPS);
-  store<u32>(answer, <u32>((l - lines) >> 2), LINES);
-  store<u32>(answer, 0, ANOMALY);
-  store<u32>(answer, open, INSIDE);
-  store<u32>(answer, <u32>((mk - marks) >> 3), MARKS);
-  store<u32>(answer, 1, INNER);
-  store<u32>(answer, 1, WIDE);
 }
 
 /** 1 where each of `lineCount` records, as many as the block has line ends, has `fields` fields. */
@@ -429,6 +267,9 @@ export function closeGaps(values: usize, width: u32, rows: u32, failed: usize, c
     to += end - from;
   }
 }
+
+/** Added by the caller to the kind of records that belong to the one with a quote too many before them. */
+const MARK_REGION: u32 = 128;
 
 // Layout of the answer of `records` (u32 each).
 const GOOD: usize = 0; // records with the right number of fields
