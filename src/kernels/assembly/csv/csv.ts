@@ -108,8 +108,9 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
   let inner: u64 = 0;
   let wide = i8x16.splat(0);
   v128.store(quickWide, wide);
+  let isQuick = !listed; // where quotes stand close together, a run would end as soon as it begins
   for (let i: u32 = 0; i < len; i += 64) {
-    if (!listed && (inside | closed | closedCr) == 0) {
+    if (isQuick && (inside | closed | closedCr) == 0) {
       const from = i;
       i = <u32>(quickRun(base + i, base + len, i, o, d, b, q, quoted) - base);
       o = quickSeps;
@@ -137,6 +138,7 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
       const q2 = i8x16.eq(v2, q);
       const q3 = i8x16.eq(v3, q);
       const any = v128.any_true(v128.or(v128.or(q0, q1), v128.or(q2, q3)));
+      isQuick = !listed && !any;
       if (any || (inside | closed | closedCr) != 0) {
         const qm =
           (<u64>i8x16.bitmask(q0) |
