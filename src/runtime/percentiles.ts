@@ -9,8 +9,8 @@ export interface Percentiles {
 }
 
 /**
- * Of values that are taken as whole numbers from 0 on: each percentile is the smallest value that so many of them do not pass (nearest rank, ISO
- * 16269-4), the mean a whole number, too. All are 0 where there are no values.
+ * Of values that are taken as whole numbers from 0 on: each percentile is the smallest value that so many of them do not pass (nearest rank),
+ * the mean a whole number, too. All are 0 where there are no values.
  */
 export function percentilesOf(values: readonly number[]): Percentiles {
   const sorted = Float64Array.from(values, (value) => Math.max(0, Math.round(value))).sort();

@@ -2,6 +2,8 @@
 // those it does not know are packed. Header (u32): entries, mask, used, most, listed, group of null + 1. An entry is 64 bytes: the text with zeros
 // behind (32), its length, group + 1.
 
+import { rowAt } from "./aggregateRows";
+
 const HEADER: usize = 64;
 const ENTRY: usize = 6; // log2 of its size
 const LENGTH: usize = 32;
@@ -45,12 +47,6 @@ function frontHash(a: v128, b: v128): u32 {
 function isEntry(entry: usize, a: v128, b: v128, length: u32): bool {
   const difference = v128.or(v128.xor(v128.load(entry), a), v128.xor(v128.load(entry, 16), b));
   return !v128.any_true(difference) && load<u32>(entry, LENGTH) == length;
-}
-
-/** The physical row at place `j`. */
-@inline
-function rowAt(selection: usize, j: u32): usize {
-  return selection == 0 ? <usize>j : <usize>load<u32>(selection + (<usize>j << 2));
 }
 
 @inline

@@ -1,4 +1,5 @@
 // The keys of a row as one string of 8-byte words that is equal for equal keys and for no others, and back. See `groupKernels.ts` for the structures.
+import { rowAt } from "./aggregateRows";
 import { finishHash, K1, mixWord } from "./keyHash";
 
 const longText: u64 = 0xff00000000000000;
@@ -155,7 +156,7 @@ export function packKeys(
   let cursor = at;
   const columnsEnd = columns + <usize>count * 24;
   for (let i: u32 = 0; i < n; i++) {
-    const row = selection == 0 ? <usize>i : <usize>load<u32>(selection + (<usize>i << 2));
+    const row = rowAt(selection, i);
     const first = cursor;
     store<u32>(offsets + (<usize>i << 2), first);
     let nulls: u64 = 0;
@@ -226,7 +227,7 @@ export function packKeys(
 export function unpackKeys(columns: usize, count: u32, flags: u32, words: usize, offsets: usize, order: usize, n: u32): void {
   const columnsEnd = columns + <usize>count * 24;
   for (let i: u32 = 0; i < n; i++) {
-    const source = order == 0 ? <usize>i : <usize>load<u32>(order + (<usize>i << 2));
+    const source = rowAt(order, i);
     let p = words + (<usize>load<u32>(offsets + (source << 2)) << 3);
     const nulls: u64 = flags ? load<u64>(p) : 0;
     p += <usize>flags << 3;
@@ -306,7 +307,7 @@ export function keySpan(starts: usize, ends: usize, valid: usize, selection: usi
     high = max<u32>(max<u32>(i32x4.extract_lane(highs, 0), i32x4.extract_lane(highs, 1)), max<u32>(i32x4.extract_lane(highs, 2), i32x4.extract_lane(highs, 3)));
   }
   for (; i < n; i++) {
-    const row = selection == 0 ? <usize>i : <usize>load<u32>(selection + (<usize>i << 2));
+    const row = rowAt(selection, i);
     if (valid != 0 && load<u8>(valid + row) == 0) continue;
     const s = load<u32>(starts + (row << 2));
     const e = load<u32>(ends + (row << 2));

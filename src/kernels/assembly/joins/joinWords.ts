@@ -58,6 +58,17 @@ function entryOf(address: usize, key: u64): usize {
   return load<u32>(address, LAST_ENTRY) == 0 ? address + LAST_ENTRY : 0;
 }
 
+/** As `entryOf`, from a line on; there is a line that is not full. */
+@inline
+function findEntry(lines: usize, size: u32, line: u32, key: u64): usize {
+  let entry = entryOf(addressOf(lines, line), key);
+  while (entry == 0) {
+    line = line + 1 == size ? 0 : line + 1;
+    entry = entryOf(addressOf(lines, line), key);
+  }
+  return entry;
+}
+
 /**
  * Of a block of rows, from number `from` on: their keys, and the lines these lead to. Row i has the key [starts[i], ends[i]) over `bytes`, or
  * where `starts` is 0 the `width` bytes at i * width.
@@ -123,22 +134,18 @@ export function joinInsertWords(
     place(bytes, starts, ends, width, valid, 0, from, count, size);
     fetch(lines, count);
     for (let k: u32 = 0; k < count; k++) {
-      let line = word(places, k);
+      const line = word(places, k);
       if (line == nowhere) continue;
       const key = load<u64>(keys + (<usize>k << 3));
       const row = first + from + k;
-      let entry = entryOf(addressOf(lines, line), key);
-      while (entry == 0) {
-        line = line + 1 == size ? 0 : line + 1;
-        entry = entryOf(addressOf(lines, line), key);
-      }
+      const entry = findEntry(lines, size, line, key);
       const held = load<u32>(entry);
       if (held != 0) {
         if (next != 0) chainRow(next, last, held - 1, row);
         known++;
         continue;
       }
-      const address = addressOf(lines, line);
+      const address = entry & ~((1 << LINE) - 1);
       let free: usize = 0;
       while (load<u32>(address + ENTRIES + free) != 0) free += 4;
       store<u64>(address + (free << 1), key);
@@ -185,17 +192,9 @@ export function joinProbeWords(
     place(probe, starts, ends, width, valid, selection, from, rows, size);
     fetch(lines, rows);
     for (let k: u32 = 0; k < rows; k++) {
-      let line = word(places, k);
+      const line = word(places, k);
       let held: u32 = 0;
-      if (line != nowhere) {
-        const key = load<u64>(keys + (<usize>k << 3));
-        let entry = entryOf(addressOf(lines, line), key);
-        while (entry == 0) {
-          line = line + 1 == size ? 0 : line + 1;
-          entry = entryOf(addressOf(lines, line), key);
-        }
-        held = load<u32>(entry);
-      }
+      if (line != nowhere) held = load<u32>(findEntry(lines, size, line, load<u64>(keys + (<usize>k << 3))));
       store<i32>(out + (<usize>(from + k) << 2), <i32>(held & rowMask) - 1);
       if (codes != 0) store<u16>(codes + (<usize>(from + k) << 1), <u16>select<u32>(held >> rowBits, none, held != 0));
     }
