@@ -3,13 +3,15 @@
 const BLOCK: usize = 65536;
 const HASH_BITS: u32 = 14;
 const TABLE_BYTES: usize = 32768;
-const MULTIPLIER: u32 = 0x1e35a7bd;
+const MULTIPLIER: u64 = 0x9e3779b97f4a7c15;
+/** Bits of a word above the six bytes that have to be equal: a copy of fewer is hardly shorter than they are, and chance finds many of them. */
+const ABOVE_LEAST: u64 = 16;
 /** Near a block's end nothing is matched, so that the loops may read 8 bytes ahead. */
 const MARGIN: usize = 15;
 
 @inline
-function slot(table: usize, word: u32): usize {
-  return table + (<usize>((word * MULTIPLIER) >> (32 - HASH_BITS)) << 1);
+function slot(table: usize, word: u64): usize {
+  return table + (<usize>(((word << ABOVE_LEAST) * MULTIPLIER) >> (64 - HASH_BITS)) << 1);
 }
 
 /**
@@ -93,18 +95,18 @@ function compressBlock(base: usize, end: usize, to: usize, table: usize): usize 
     let at = base + 1;
     let skip: u32 = 32;
     while (at <= last) {
-      const word = load<u32>(at);
+      const word = load<u64>(at);
       const entry = slot(table, word);
       const candidate = base + <usize>load<u16>(entry);
       store<u16>(entry, <u16>(at - base));
-      if (load<u32>(candidate) != word) {
+      if ((load<u64>(candidate) ^ word) << ABOVE_LEAST != 0) {
         // The longer nothing matches, the larger the steps: incompressible data passes quickly.
         at += <usize>(skip++ >> 5);
         continue;
       }
       to = emitLiteral(to, literal, at - literal);
       const distance = at - candidate;
-      const length: usize = 4 + matchLength(at + 4, candidate + 4, end);
+      const length = matchLength(at, candidate, end);
       to = emitCopy(to, distance, length);
       at += length;
       // Values of one width, as columns mostly have them, match at one distance again and again: behind a few bytes that differ the
@@ -125,7 +127,7 @@ function compressBlock(base: usize, end: usize, to: usize, table: usize): usize 
       }
       literal = at;
       skip = 32;
-      if (at <= last) store<u16>(slot(table, load<u32>(at - 1)), <u16>(at - 1 - base));
+      if (at <= last) store<u16>(slot(table, load<u64>(at - 1)), <u16>(at - 1 - base));
     }
   }
   return literal < end ? emitLiteral(to, literal, end - literal) : to;
