@@ -14,7 +14,7 @@ const mostBytes = 1 << 20;
 const valuesPerEntry = 5;
 const smallest = 32;
 
-const slotBytes = 8;
+const slotBytes = 16;
 
 // One dictionary is in work at a time.
 const table = new Region();
@@ -30,14 +30,12 @@ type Bytes = Extract<PlainValues, { kind: "bytes" }>;
 export function buildDictionary(values: PlainValues): Dictionary | null {
   if (values.count < smallest || values.kind === "bits" || (values.kind === "words" && values.width > 2)) return null;
   const limit = Math.min(mostEntries, Math.floor(values.count / valuesPerEntry));
-  const bits = 33 - Math.clz32(limit);
+  // At most half of the slots are taken.
+  const bits = 33 - Math.clz32(limit - 1);
   codes.reserve(values.count * 4);
-  const slots = table.reserve(slotBytes << bits);
+  table.reserve(slotBytes << bits);
   if (values.kind === "bytes") places.reserve(limit * 4);
   else entries.reserve(limit * values.width * 4);
-  writerKernels()
-    .memory.u8()
-    .fill(0, slots, slots + (slotBytes << bits));
   return values.kind === "words" ? wordDictionary(values, bits, limit) : textDictionary(values, bits, limit);
 }
 
