@@ -1,16 +1,15 @@
 import { join } from "node:path";
 import { DuckDbSession } from "../duckdb/session.js";
-import type { Expr } from "../expr/nodes.js";
-import { exprChildren } from "../expr/walk.js";
 import type { LogicalNode } from "../plan/nodes.js";
 import { sourcesOf, topological } from "../plan/walk.js";
 import { splitMemory } from "../runtime/memory.js";
 import type { EngineSettings } from "./options.js";
+import { leavesSql, scansForWorkers } from "./workerScans.js";
 
-/** The DuckDB session of a run. `scratch` is the run's folder for what is not kept. */
 /** Where the queries of a run spill to. */
 export const spillFolder = (scratch: string): string => join(scratch, "duckdb");
 
+/** The DuckDB session of a run. `scratch` is the run's folder for what is not kept. */
 export const openRunSession = (settings: EngineSettings, scratch: string): Promise<DuckDbSession> =>
   DuckDbSession.open({
     memoryBytes: splitMemory(settings.memoryBytes, settings.workers).duckdb,
@@ -29,9 +28,12 @@ export class EarlySession {
     session.catch(() => undefined);
   }
 
-  /** Begins where a plan will most likely be a query alone: all it reads is Parquet, and it holds no function of the user's. */
+  /** Begins where a plan will most likely be a query alone: all it reads is Parquet, and nothing of it is for workers. */
   static begin(outputs: readonly LogicalNode[], settings: EngineSettings, scratch: string): EarlySession | null {
-    const native = sourcesOf(outputs).every((source) => source.format === "parquet") && topological(outputs).every(isQueryStep);
+    const native =
+      sourcesOf(outputs).every((source) => source.format === "parquet") &&
+      scansForWorkers(outputs).size === 0 &&
+      !topological(outputs).some(leavesSql);
     return native ? new EarlySession(openRunSession(settings, scratch)) : null;
   }
 
@@ -48,24 +50,3 @@ export class EarlySession {
     session?.close();
   }
 }
-
-function isQueryStep(node: LogicalNode): boolean {
-  switch (node.kind) {
-    case "map":
-    case "flatMap":
-    case "mapBatches":
-    case "expect":
-    case "number":
-    case "sample":
-      return false;
-    case "filter":
-      return !holdsFunction(node.predicate);
-    case "select":
-    case "withColumns":
-      return !node.columns.some((column) => holdsFunction(column.expr));
-    default:
-      return true;
-  }
-}
-
-const holdsFunction = (expr: Expr): boolean => expr.kind === "udf" || exprChildren(expr).some(holdsFunction);

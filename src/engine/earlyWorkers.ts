@@ -1,16 +1,19 @@
 import { statSync } from "node:fs";
 import type { Plan } from "../plan/nodes.js";
-import { sourcesOf } from "../plan/walk.js";
+import { sourceKey } from "../plan/walk.js";
 import type { EngineSettings } from "./options.js";
+import { scansForWorkers } from "./workerScans.js";
 
 /**
  * How many worker threads a plan is sure to need, as far as that can be told before its sources are resolved: text is read by workers, one
- * partition each. They load while the plan is bound and cut into stages. 0 where it cannot be told; the stage that needs some starts them.
+ * partition each, and so is Parquet on its way to files, functions and folds. They load while the plan is bound and cut into stages. 0 where it cannot
+ * be told; the stage that needs some starts them.
  */
 export function workersSurelyNeeded(plan: Plan, settings: EngineSettings): number {
   let partitions = 0;
-  for (const source of sourcesOf(plan.outputs)) {
-    if (source.format !== "csv" && source.format !== "jsonl") continue;
+  const sources = new Map([...scansForWorkers(plan.outputs)].map(({ source }) => [sourceKey(source), source]));
+  for (const source of sources.values()) {
+    if (!("paths" in source)) continue;
     for (const path of source.paths) {
       if (partitions >= settings.workers) return settings.workers;
       partitions += Math.ceil(bytesOf(path) / settings.partitionBytes);

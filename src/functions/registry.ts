@@ -57,6 +57,9 @@ export function scalarFunction(name: string): ScalarFunction {
   throw planError("UNKNOWN_FUNCTION", `there is no function ${JSON.stringify(name)}. ${hint}`);
 }
 
+/** Whether there is such an aggregate, and it folds value by value; see `AggregateFunction.folded`. */
+export const isFolded = (name: string): boolean => aggregates.get(name)?.folded === true;
+
 /** @throws MillraceError Plan/UNKNOWN_FUNCTION with the nearest names. */
 export function aggregateFunction(name: string): AggregateFunction {
   const found = aggregates.get(name);
