@@ -7,7 +7,7 @@ import { castValue, mostExactScale } from "../../functions/cast.js";
 import { type DataType, types } from "../../schema/types.js";
 import { KernelViews, keptViewOrNull } from "../kernelViews.js";
 import { elementKind, KernelStates, type KernelRows } from "./aggregateKernels.js";
-import { type Accumulator, Doubles } from "./aggregateState.js";
+import { type Accumulator, Doubles, halvesOf, wholeAt, wholeNumbers } from "./aggregateState.js";
 
 type NumberColumn = FixedColumn | WideColumn;
 
@@ -39,12 +39,11 @@ export class MomentsState implements Accumulator {
   merge(states: readonly Column[], groups: Int32Array, count: number): void {
     this.#reserve(count);
     const [counted, averaged, squared] = states;
-    if (counted === undefined || averaged?.layout !== "fixed" || squared?.layout !== "fixed")
-      throw internalError("a spread has three states");
-    const readCount = columnReader(counted);
+    if (averaged?.layout !== "fixed" || squared?.layout !== "fixed") throw internalError("a spread has three states");
+    const words = halvesOf(counted);
     const [counts, means, squares] = [this.#counts.values, this.#means.values, this.#squares.values];
     for (let j = 0; j < groups.length; j++) {
-      const more = Number(readCount(j) ?? 0n);
+      const more = wholeAt(words, j);
       if (more === 0) continue;
       const group = groups[j] as number;
       const had = counts[group] as number;
@@ -134,15 +133,10 @@ export class MomentsState implements Accumulator {
 
   finish(count: number): Column[] {
     this.#reserve(count);
-    const counts = BigInt64Array.from(this.#counts.values.subarray(0, count), BigInt);
-    const fixed = (type: DataType, values: Float64Array | BigInt64Array): Column => {
-      return { layout: "fixed", type, length: count, values, valid: null };
+    const doubles = (values: Float64Array): Column => {
+      return { layout: "fixed", type: types.float64, length: count, values: values.slice(0, count), valid: null };
     };
-    return [
-      fixed(types.int64, counts),
-      fixed(types.float64, this.#means.values.slice(0, count)),
-      fixed(types.float64, this.#squares.values.slice(0, count)),
-    ];
+    return [wholeNumbers(this.#counts.values, count), doubles(this.#means.values), doubles(this.#squares.values)];
   }
 
   /** Takes the states back from the kernels and makes room for `count` groups. */

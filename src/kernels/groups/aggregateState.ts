@@ -1,4 +1,6 @@
 import type { Column } from "../../batch/column.js";
+import { internalError } from "../../common/errors.js";
+import { types } from "../../schema/types.js";
 
 /** What is kept per group of one aggregate, as one or more state columns. */
 export interface Accumulator {
@@ -27,6 +29,24 @@ export function writeWhole(words: Int32Array, row: number, value: number): void 
   const high = Math.floor(value / word);
   words[row * 2] = value - high * word;
   words[row * 2 + 1] = high;
+}
+
+/** The 64-bit words of a column of whole numbers, by their halves, as `wholeAt` reads them. */
+export function halvesOf(column: Column | undefined): Int32Array {
+  if (column?.layout !== "fixed" || column.values.BYTES_PER_ELEMENT !== 8) throw internalError("a count is a whole number of 64 bits");
+  return new Int32Array(column.values.buffer, column.values.byteOffset, column.length * 2);
+}
+
+/** What `writeWhole` wrote to a row. */
+export const wholeAt = (words: Int32Array, row: number): number =>
+  (words[row * 2 + 1] as number) * word + ((words[row * 2] as number) >>> 0);
+
+/** Whole numbers of at most 53 bits as a column that is never null. */
+export function wholeNumbers(numbers: Float64Array, count: number): Column {
+  const values = new BigInt64Array(count);
+  const words = new Int32Array(values.buffer);
+  for (let g = 0; g < count; g++) writeWhole(words, g, numbers[g] as number);
+  return { layout: "fixed", type: types.int64, length: count, values, valid: null };
 }
 
 /** An array of doubles by group that grows on demand. */

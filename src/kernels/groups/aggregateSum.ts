@@ -5,7 +5,7 @@ import { dataError, internalError } from "../../common/errors.js";
 import { type DataType, typeName, types, type Value, valueForm } from "../../schema/types.js";
 import { decimalToDouble } from "../../functions/cast.js";
 import { elementKind, KernelStates } from "./aggregateKernels.js";
-import { type Accumulator, Doubles, Seen, writeWhole } from "./aggregateState.js";
+import { type Accumulator, Doubles, halvesOf, Seen, wholeAt, wholeNumbers, writeWhole } from "./aggregateState.js";
 
 /** Sums of integers stay exact in a double up to here, with room for one more word. */
 const exact = 2 ** 52;
@@ -43,13 +43,9 @@ export class CountState implements Accumulator {
   merge(states: readonly Column[], groups: Int32Array, count: number): void {
     this.reserve(count);
     const counts = this.#counts.values;
-    const column = states[0];
-    if (column?.layout !== "fixed") throw internalError("the state of a count is a whole number");
-    const words = new Int32Array(column.values.buffer, column.values.byteOffset, column.length * 2);
-    for (let j = 0; j < groups.length; j++) {
-      const more = (words[j * 2 + 1] as number) * 2 ** 32 + ((words[j * 2] as number) >>> 0);
-      counts[groups[j] as number] = (counts[groups[j] as number] as number) + more;
-    }
+    const words = halvesOf(states[0]);
+    for (let j = 0; j < groups.length; j++)
+      counts[groups[j] as number] = (counts[groups[j] as number] as number) + wholeAt(words, j);
   }
 
   at(group: number): number {
@@ -75,12 +71,9 @@ export class CountState implements Accumulator {
   }
 
   result(count: number): Column {
-    const counts = this.#countsOf(count);
-    const values = new BigInt64Array(count);
-    const words = new Int32Array(values.buffer);
-    for (let g = 0; g < count; g++) writeWhole(words, g, counts[g] as number);
+    const column = wholeNumbers(this.#countsOf(count), count);
     if (!this.#isHere) this.#inKernels.free();
-    return { layout: "fixed", type: types.int64, length: count, values, valid: null };
+    return column;
   }
 
   ordered(order: Int32Array): Column | null {

@@ -59,7 +59,7 @@ const wordsOf = (values: BigInt64Array | BigUint64Array, count: number): Int32Ar
 function hashFixed(column: FixedColumn, selection: Int32Array | null, hashes: Int32Array): void {
   const { values } = column;
   if (values instanceof Float64Array) hashDoubles(values, column, selection, hashes);
-  else if (values instanceof Float32Array) hashDoubles(Float64Array.from(values), column, selection, hashes);
+  else if (values instanceof Float32Array) hashDoubles(new Float64Array(values), column, selection, hashes);
   else if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
     hashWords(wordsOf(values, column.length * 2), 2, column, selection, hashes);
   } else hashSmall(column, selection, hashes);
