@@ -20,16 +20,20 @@ export type GroupExchangeStep = Extract<Step, { op: "groupExchange" }>;
  * When a partition's keys repeat too seldom for grouping them here to gain anything: past so many rows, at least this share of them had a key
  * of their own. It depends on the partition's rows alone.
  */
-const seldom = [
-  { rows: 16_384, share: 7 / 8 },
-  { rows: 131_072, share: 1 / 4 },
-] as const;
+const seldom = { rows: 16_384, share: 7 / 8 } as const;
+/**
+ * The same later on: of so many rows in a row, but for the first ones, this share brought a new key. All keys so far say little: of 60,000 that come by
+ * chance, 130,000 rows have nearly all, and no row behind them brings one.
+ */
+const seldomStill = { rows: 65_536, share: 3 / 8 } as const;
+/** Groups that are held at a time: a partition without bound (a compressed file) does not hold all of its own. */
+const mostGroups = 2 ** 20;
 /**
  * A large first batch is judged by a sample, so that no table of all its keys is made just to be thrown away: stretches of adjacent rows, one at some
- * place in each equal piece of the batch, since equal keys may follow one another as well as come round regularly. Where more than `share` of them have
- * a key of their own, the last rule of `seldom` would hold for the partition, too.
+ * place in each equal piece of the batch, since equal keys may follow one another as well as come round regularly. Where all but so few have a key of
+ * their own, there are more than 100,000 keys if they come by chance, and `seldomStill` would hold for the partition, too.
  */
-const sample = { rows: 4096, stretch: 8, share: 15 / 16 } as const;
+const sample = { rows: 4096, stretch: 8, repeats: 84 } as const;
 /** From so many rows on, a batch is a block of its own, if blocks stay in memory: there nothing is gained by larger ones. */
 const leastBlockRows = 2 ** 14;
 /** A block is written once it holds this much. */
@@ -57,6 +61,8 @@ export class GroupExchangeOperator implements Operator {
   #grouped: PartitionGroups | null;
   #rows: KeptRows | null = null;
   #seen = 0;
+  /** Rows and groups when `seldomStill` was asked last. */
+  #judged = { rows: 0, groups: 0 };
   #file: FileWritten | null = null;
 
   constructor(step: GroupExchangeStep, kernel: RowsKernel, context: OperatorContext) {
@@ -104,8 +110,12 @@ export class GroupExchangeOperator implements Operator {
   }
 
   #repeatsSeldom({ groups }: PartitionGroups, isSample: boolean): boolean {
-    if (isSample) return groups > sample.rows * sample.share;
-    return seldom.some((rule) => this.#seen >= rule.rows && groups > this.#seen * rule.share);
+    if (isSample) return groups > sample.rows - sample.repeats;
+    if (groups >= mostGroups || (this.#seen >= seldom.rows && groups > this.#seen * seldom.share)) return true;
+    const { rows, groups: before } = this.#judged;
+    if (this.#seen - rows < seldomStill.rows) return false;
+    this.#judged = { rows: this.#seen, groups };
+    return rows > 0 && groups - before > (this.#seen - rows) * seldomStill.share;
   }
 
   flush(): null {

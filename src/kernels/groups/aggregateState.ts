@@ -33,7 +33,8 @@ export function writeWhole(words: Int32Array, row: number, value: number): void 
 
 /** The 64-bit words of a column of whole numbers, by their halves, as `wholeAt` reads them. */
 export function halvesOf(column: Column | undefined): Int32Array {
-  if (column?.layout !== "fixed" || column.values.BYTES_PER_ELEMENT !== 8) throw internalError("a count is a whole number of 64 bits");
+  if (column?.layout !== "fixed" || column.values.BYTES_PER_ELEMENT !== 8)
+    throw internalError("a count is a whole number of 64 bits");
   return new Int32Array(column.values.buffer, column.values.byteOffset, column.length * 2);
 }
 
