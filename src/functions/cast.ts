@@ -45,14 +45,14 @@ export function divideRounded(unscaled: bigint, digits: number): bigint {
 
 /** Doubles hold powers of ten up to this one exactly. */
 export const mostExactScale = 22;
-const powersOfTen = Array.from({ length: mostExactScale + 1 }, (_, power) => Number(`1e${power}`));
+/** Powers of ten as their digits read, for as many digits as a decimal has. */
+export const powersOfTen: readonly number[] = Array.from({ length: 39 }, (_, power) => Number(`1e${power}`));
 
 /** A decimal as the nearest double. */
 export function decimalToDouble(unscaled: bigint, scale: number): number {
   const whole = Number(unscaled);
   // The quotient of two exact doubles is the double nearest to the decimal, as reading its digits gives.
-  const unit = powersOfTen[scale];
-  if (unit !== undefined && Number.isSafeInteger(whole)) return whole / unit;
+  if (scale <= mostExactScale && Number.isSafeInteger(whole)) return whole / (powersOfTen[scale] as number);
   return scale === 0 ? whole : Number(formatDecimal(unscaled, 39, scale));
 }
 
@@ -129,7 +129,7 @@ function toDecimal(value: Value, from: DataType, to: Extract<DataType, { kind: "
   let unscaled: bigint;
   if (from.kind === "decimal") unscaled = divideRounded(value as bigint, from.scale - to.scale);
   else if (isFloat(from)) {
-    const power = Number(`1e${to.scale}`);
+    const power = powersOfTen[to.scale] as number;
     const scaled = roundAway(
       from.kind === "float32" ? Math.fround((value as number) * Math.fround(power)) : (value as number) * power,
     );

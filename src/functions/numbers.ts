@@ -1,18 +1,15 @@
 import { type DataType, isFloat, isInteger, typeName, types, type Value, valueForm } from "../schema/types.js";
 import { fitInteger } from "./arithmetic.js";
-import { divideRounded, roundAway } from "./cast.js";
+import { divideRounded, powersOfTen, roundAway } from "./cast.js";
 import { sqlTypeName } from "./cast-sql.js";
 import type { ScalarFunction } from "./definition.js";
 import { outOfDomain } from "./failure.js";
 import { decimalCheck, pow10 } from "./overflow.js";
 import { aNumber, fixed, smallInteger } from "./signatures.js";
 
-/** Powers of ten as their digits read, for as many digits as `round` takes. */
-const powers: readonly number[] = Array.from({ length: 39 }, (_, digits) => Number(`1e${digits}`));
-
 function roundFloat(x: number, digits: number, narrow: boolean): number {
   if (digits === 0) return roundAway(x);
-  const exact = powers[Math.abs(digits)] as number;
+  const exact = powersOfTen[Math.abs(digits)] as number;
   const power = narrow ? Math.fround(exact) : exact;
   const scaled = digits > 0 ? x * power : x / power;
   const whole = roundAway(narrow ? Math.fround(scaled) : scaled);

@@ -23,8 +23,10 @@ const bigintChecks: { readonly [kind: string]: BigintCheck } = {
 
 const decimalChecks = new Map<number, BigintCheck>();
 
+const powers = Array.from({ length: 77 }, (_, digits) => 10n ** BigInt(digits));
+
 /** `10n ** digits`. */
-export const pow10 = (digits: number): bigint => 10n ** BigInt(digits);
+export const pow10 = (digits: number): bigint => powers[digits] ?? 10n ** BigInt(digits);
 
 export function decimalCheck(precision: number): BigintCheck {
   const known = decimalChecks.get(precision);

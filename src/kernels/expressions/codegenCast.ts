@@ -1,4 +1,4 @@
-import { castCanFail, castValue, mostExactScale } from "../../functions/cast.js";
+import { castCanFail, castValue, mostExactScale, powersOfTen } from "../../functions/cast.js";
 import { RowFailure } from "../../functions/definition.js";
 import { formatDate, formatNearTimestamp } from "../../functions/format.js";
 import type { Bound } from "../../expr/nodes.js";
@@ -34,6 +34,9 @@ export function emitCast(row: RowStatements, bound: Cast, input: Piece, blank: s
   row.line("}");
   return target.piece;
 }
+
+/** Every whole number of so many digits is exact as a double. */
+const mostDoubleDigits = 15;
 
 const castOf = (from: DataType, to: DataType) => (value: Value) => castValue(value, from, to);
 
@@ -133,14 +136,36 @@ function inRange(
 /** Added to a double below 2^51 in size and taken off again, this rounds it half to even; a larger one stays larger than 32 bits hold. */
 const rounder = 1.5 * 2 ** 52;
 
-/** Casts of floats to integers of at most 32 bits. */
+/** Casts of floats to integers of at most 32 bits and to decimals of at most 15 digits. */
 function roundedCast(row: RowStatements, input: Piece, bound: Cast): Piece | null {
   const { type } = bound;
+  if (isFloat(bound.input.type) && type.kind === "decimal") return decimalOfFloat(row, input, bound, type);
   if (!isFloat(bound.input.type) || !isInteger(type) || !isSmall(type)) return null;
   const range = rangeOf(type);
   if (range === null) return null;
   const whole = row.name(`(${input.value}) + ${rounder} - ${rounder}`);
   return inRange(row, whole, range, `!(${whole} >= ${range.min} && ${whole} <= ${range.max})`, input, bound);
+}
+
+/** Rounded half away from zero in doubles, as the reference meaning does it. */
+function decimalOfFloat(
+  row: RowStatements,
+  input: Piece,
+  bound: Cast,
+  type: Extract<DataType, { readonly kind: "decimal" }>,
+): Piece | null {
+  if (type.precision > mostDoubleDigits) return null;
+  const power = powersOfTen[type.scale] as number;
+  const isSingle = bound.input.type.kind === "float32";
+  const scaled = row.name(isSingle ? `Math.fround(${input.value} * ${Math.fround(power)})` : `${input.value} * ${power}`);
+  const whole = row.name(`Math.trunc(${scaled})`);
+  const rounded = row.name(`Math.abs(${scaled} - ${whole}) >= 0.5 ? ${whole} + Math.sign(${scaled}) : ${whole} + 0`);
+  const limit = 10 ** type.precision;
+  const outside = row.name(`!(${rounded} > -${limit} && ${rounded} < ${limit})`);
+  // A decimal is read as a bigint where it has to be, and there is none for what is outside.
+  const isNone = input.isNull === null ? outside : `${input.isNull} || ${outside}`;
+  const held = row.name(`${isNone} ? 0 : ${rounded}`);
+  return inRange(row, held, { min: 1 - limit, max: limit - 1 }, outside, input, bound);
 }
 
 const isSmall = (type: DataType): boolean => valueForm(type) === "number";

@@ -147,6 +147,55 @@ describe("casts of floats to small integers", () => {
   });
 });
 
+describe("casts of floats to decimals", () => {
+  const edges = [
+    0, -0, 0.5, -0.5, 0.05, 0.15, -0.004, 0.005, 2.675, 999.5, 999.4999, 9999.995, -99.995, 1e12, 1e13, 999_999_999_999_999,
+  ];
+  const values = fc.array(
+    fc.oneof(
+      fc.constantFrom<number | null>(...edges, 1e15, -1e15, 2 ** 53, 1e300, Number.NaN, Infinity, -Infinity, null),
+      fc.double(),
+      fc.integer({ min: -1e9, max: 1e9 }).map((n) => n / 1000),
+    ),
+    { minLength: 1, maxLength: 60 },
+  );
+  const decimals = [
+    types.decimal(1, 0),
+    types.decimal(3, 1),
+    types.decimal(12, 2),
+    types.decimal(15, 15),
+    types.decimal(15, 2),
+    types.decimal(16, 2),
+    types.decimal(38, 10),
+  ];
+
+  it.each(["float64", "float32"] as const)("round half away from zero, and tell what does not fit, from %s", async (kind) => {
+    const schema: Schema = [{ name: "a", type: types[kind], nullable: true }];
+    await fc.assert(
+      fc.asyncProperty(values, fc.constantFrom(...decimals), fc.boolean(), async (list, type, safe) => {
+        const batch = batchOf(schema, [list.map((value) => (value === null || kind === "float64" ? value : Math.fround(value)))]);
+        const expr: Bound = { kind: "cast", input: column(schema, 0), safe, type, nullable: true };
+        const back: Bound = { kind: "cast", input: expr, safe, type: types.float64, nullable: true };
+        const output: Schema = [
+          { name: "x", type, nullable: true },
+          { name: "y", type: types.float64, nullable: true },
+        ];
+        const ops: RowOp[] = [
+          {
+            kind: "project",
+            columns: [
+              { name: "x", expr },
+              { name: "y", expr: back },
+            ],
+          },
+        ];
+        expect(await run(ops, [batch], output, false)).toEqual(await run(ops, [batch], output, true));
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
 describe("and, or and coalesce", () => {
   const three = [true, false, null];
   const pairs = three.flatMap((a) => three.map((b) => [a, b] as const));
