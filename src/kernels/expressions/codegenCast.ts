@@ -1,4 +1,4 @@
-import { castCanFail, castValue, mostExactScale, powersOfTen } from "../../functions/cast.js";
+import { castCanFail, castValue, mostExactScale, powersOfTen, roundEven } from "../../functions/cast.js";
 import { RowFailure } from "../../functions/definition.js";
 import { formatDate, formatNearTimestamp } from "../../functions/format.js";
 import type { Bound } from "../../expr/nodes.js";
@@ -6,7 +6,7 @@ import { type DataType, isFloat, isInteger, typeName, type Value, valueForm } fr
 import { roundedQuotient } from "./codegenNarrow.js";
 import { dayOfTimestamp, midnight } from "./codegenNarrowTime.js";
 import type { Narrow, Piece, RowStatements } from "./codegenPiece.js";
-import { fitsType, isExact, narrowOf, narrowPiece, rangeOf } from "./codegenRange.js";
+import { fitsType, isExact, narrowOf, narrowPiece, rangeOf, wholePiece } from "./codegenRange.js";
 
 type Cast = Extract<Bound, { kind: "cast" }>;
 
@@ -35,8 +35,8 @@ export function emitCast(row: RowStatements, bound: Cast, input: Piece, blank: s
   return target.piece;
 }
 
-/** Every whole number of so many digits is exact as a double. */
-const mostDoubleDigits = 15;
+/** Every decimal of so many digits is a word of 64 bits. */
+const most64BitDigits = 18;
 
 const castOf = (from: DataType, to: DataType) => (value: Value) => castValue(value, from, to);
 
@@ -122,29 +122,44 @@ function inRange(
   bound: Cast,
 ): Piece {
   const to = bound.type;
-  if (bound.safe) {
-    const isNull = row.name(input.isNull === null ? outside : `${input.isNull} || ${outside}`);
-    return narrowPiece(row, to, isSmall(to) ? `${isNull} ? 0 : ${whole}` : whole, range, isNull);
-  }
+  const isNull = failOutside(row, outside, input, bound);
+  return narrowPiece(row, to, bound.safe && isSmall(to) ? `${isNull} ? 0 : ${whole}` : whole, range, isNull);
+}
+
+/** Statements by which the reference meaning says what fails `outside`; where a cast is null that fails, or its input is. */
+function failOutside(
+  row: RowStatements,
+  outside: string,
+  input: Piece,
+  { type, safe, input: { type: from } }: Cast,
+): string | null {
+  if (safe) return row.name(input.isNull === null ? outside : `${input.isNull} || ${outside}`);
   row.enterSite();
-  const from = bound.input.type;
-  const fail = row.scope.constant(`cast false ${typeName(from)} to ${typeName(to)}`, castOf(from, to));
+  const fail = row.scope.constant(`cast false ${typeName(from)} to ${typeName(type)}`, castOf(from, type));
   row.line(`if (${input.isNull === null ? "" : `!${input.isNull} && `}${outside}) ${fail}(${input.value});`);
-  return narrowPiece(row, to, whole, range, input.isNull);
+  return input.isNull;
 }
 
 /** Added to a double below 2^51 in size and taken off again, this rounds it half to even; a larger one stays larger than 32 bits hold. */
 const rounder = 1.5 * 2 ** 52;
+const mostRounded = 2 ** 51;
 
-/** Casts of floats to integers of at most 32 bits and to decimals of at most 15 digits. */
+/** Casts of floats to integers and to decimals of at most 18 digits. */
 function roundedCast(row: RowStatements, input: Piece, bound: Cast): Piece | null {
   const { type } = bound;
-  if (isFloat(bound.input.type) && type.kind === "decimal") return decimalOfFloat(row, input, bound, type);
-  if (!isFloat(bound.input.type) || !isInteger(type) || !isSmall(type)) return null;
+  if (!isFloat(bound.input.type)) return null;
+  if (type.kind === "decimal") return decimalOfFloat(row, input, bound, type);
   const range = rangeOf(type);
-  if (range === null) return null;
-  const whole = row.name(`(${input.value}) + ${rounder} - ${rounder}`);
-  return inRange(row, whole, range, `!(${whole} >= ${range.min} && ${whole} <= ${range.max})`, input, bound);
+  if (range === null || !isInteger(type)) return null;
+  const near = `(${input.value}) + ${rounder} - ${rounder}`;
+  if (isSmall(type)) {
+    const whole = row.name(near);
+    return inRange(row, whole, range, `!(${whole} >= ${range.min} && ${whole} <= ${range.max})`, input, bound);
+  }
+  const even = row.scope.constant("roundEven", roundEven);
+  const whole = row.name(`Math.abs(${input.value}) < ${mostRounded} ? ${near} : ${even}(${input.value})`);
+  const limit = type.kind === "uint64" ? 2 ** 64 : 2 ** 63;
+  return heldWithin(row, whole, `${whole} >= ${range.min} && ${whole} < ${limit}`, range.min, limit, input, bound);
 }
 
 /** Rounded half away from zero in doubles, as the reference meaning does it. */
@@ -154,18 +169,32 @@ function decimalOfFloat(
   bound: Cast,
   type: Extract<DataType, { readonly kind: "decimal" }>,
 ): Piece | null {
-  if (type.precision > mostDoubleDigits) return null;
+  if (type.precision > most64BitDigits) return null;
   const power = powersOfTen[type.scale] as number;
   const isSingle = bound.input.type.kind === "float32";
   const scaled = row.name(isSingle ? `Math.fround(${input.value} * ${Math.fround(power)})` : `${input.value} * ${power}`);
   const whole = row.name(`Math.trunc(${scaled})`);
   const rounded = row.name(`Math.abs(${scaled} - ${whole}) >= 0.5 ? ${whole} + Math.sign(${scaled}) : ${whole} + 0`);
   const limit = 10 ** type.precision;
-  const outside = row.name(`!(${rounded} > -${limit} && ${rounded} < ${limit})`);
-  // A decimal is read as a bigint where it has to be, and there is none for what is outside.
-  const isNone = input.isNull === null ? outside : `${input.isNull} || ${outside}`;
-  const held = row.name(`${isNone} ? 0 : ${rounded}`);
-  return inRange(row, held, { min: 1 - limit, max: limit - 1 }, outside, input, bound);
+  return heldWithin(row, rounded, `${rounded} > -${limit} && ${rounded} < ${limit}`, -limit, limit, input, bound);
+}
+
+/** A whole number of 64 bits, where `isWithin` is true: 0 is held elsewhere, as there is no bigint of what is no number. */
+function heldWithin(
+  row: RowStatements,
+  whole: string,
+  isWithin: string,
+  min: number,
+  max: number,
+  input: Piece,
+  bound: Cast,
+): Piece {
+  const outside = row.name(`!(${isWithin})`);
+  const held = row.name(`${input.isNull === null ? outside : `${input.isNull} || ${outside}`} ? 0 : ${whole}`);
+  // Whole numbers of either bound itself are outside, or need no bigint.
+  if (isExact(min, max)) return inRange(row, held, { min: min + 1, max: max - 1 }, outside, input, bound);
+  const isNull = failOutside(row, outside, input, bound);
+  return wholePiece(row, held, min, max, isNull);
 }
 
 const isSmall = (type: DataType): boolean => valueForm(type) === "number";

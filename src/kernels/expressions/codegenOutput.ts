@@ -102,9 +102,10 @@ export function outputText(slot: number, type: DataType, piece: Piece): string {
 
 function writeText(slot: number, type: DataType, piece: Piece): string {
   const layout = layoutOf(type);
+  const whole = piece.narrow ?? piece.whole;
   switch (layout) {
     case "wide":
-      if (piece.narrow !== undefined) return writeWords(slot, piece.narrow, "4 * i", true);
+      if (whole !== undefined) return writeWords(slot, whole, "4 * i", true);
       return (
         `const z${slot} = ${piece.value}; o${slot}[2 * i] = BigInt.asIntN(64, z${slot}); ` +
         `o${slot}[2 * i + 1] = BigInt.asIntN(64, z${slot} >> 64n);`
@@ -115,7 +116,7 @@ function writeText(slot: number, type: DataType, piece: Piece): string {
       return `o${slot}[i] = ${piece.value};`;
     case "fixed":
       if (type.kind === "bool") return `o${slot}[i] = ${piece.value} ? 1 : 0;`;
-      if (piece.narrow !== undefined && valueForm(type) === "bigint") return writeWords(slot, piece.narrow, "2 * i", false);
+      if (whole !== undefined && valueForm(type) === "bigint") return writeWords(slot, whole, "2 * i", false);
       return `o${slot}[i] = ${piece.value};`;
     default:
       return assertNever(layout, "column layout");

@@ -15,6 +15,8 @@ export interface Piece {
   readonly isNull: string | null;
   /** The same whole number (or unscaled decimal) as an exact double, where the batch allows it. */
   readonly narrow?: Narrow;
+  /** The same whole number as a double where that may lie beyond 2^53 (it is exact there, but what is computed from it is not): good to be written. */
+  readonly whole?: Narrow;
   /** The same text as UTF-8 bytes. */
   readonly text?: TextPiece;
   /** The input column that this is, unchanged. */

@@ -51,6 +51,12 @@ export function narrowPiece(
   return { value: valueForm(type) === "bigint" ? `BigInt(${name})` : name, isNull, narrow };
 }
 
+/** As `narrowPiece`, for a double that may lie beyond 2^53. */
+export function wholePiece(row: RowStatements, text: string, min: number, max: number, isNull: string | null): Piece {
+  const name = row.name(text);
+  return { value: `BigInt(${name})`, isNull, whole: { text: name, min, max } };
+}
+
 const largest = (range: Narrow): number => Math.max(Math.abs(range.min), Math.abs(range.max));
 
 /** Whether the quotient of two, cut to a whole number by the processor's division, is exact. */

@@ -126,21 +126,49 @@ describe("each scalar function, on columns and literals", () => {
   });
 });
 
-describe("casts of floats to small integers", () => {
+describe("casts of floats to integers", () => {
   const edges = [
     0, -0, 0.5, 1.5, 2.5, -0.5, -1.5, 127.5, 126.5, -128.5, 255.5, 254.5, 32767.5, 65535.5, 2147483646.5, 2147483647.5,
   ];
   const far = [-2147483648.5, -2147483649, 4294967295.5, 4294967294.5, 2 ** 51, -(2 ** 51), 2 ** 52 + 1, 2 ** 53, 1e300, -1e300];
-  const values = [...edges, ...far, Number.NaN, Infinity, -Infinity, null];
+  const near = [
+    2 ** 51 - 0.5,
+    2 ** 51 + 0.5,
+    -(2 ** 51) - 0.5,
+    2 ** 51 + 1.5,
+    2 ** 53 + 2,
+    2 ** 62,
+    2 ** 63,
+    -(2 ** 63),
+    2 ** 63 - 1024,
+    2 ** 64,
+    2 ** 64 - 2048,
+  ];
+  const values = [...edges, ...far, ...near, Number.NaN, Infinity, -Infinity, null];
 
   it.each(["float64", "float32"] as const)("round half to even, and tell what does not fit, from %s", async (kind) => {
     const schema: Schema = [{ name: "a", type: types[kind], nullable: true }];
     const batch = batchOf(schema, [values.map((value) => (value === null || kind === "float64" ? value : Math.fround(value)))]);
-    for (const type of [types.int8, types.uint8, types.int16, types.uint16, types.int32, types.uint32]) {
+    for (const type of [
+      types.int8,
+      types.uint8,
+      types.int16,
+      types.uint16,
+      types.int32,
+      types.uint32,
+      types.int64,
+      types.uint64,
+    ]) {
       for (const safe of [false, true]) {
         const expr: Bound = { kind: "cast", input: column(schema, 0), safe, type, nullable: true };
-        const ops: RowOp[] = [{ kind: "project", columns: [{ name: "x", expr }] }];
-        const output: Schema = [{ name: "x", type, nullable: true }];
+        // As a column of its own, and as what a text is made of.
+        const text: Bound = { kind: "cast", input: expr, safe, type: types.utf8, nullable: true };
+        const columns = [
+          { name: "x", expr },
+          { name: "y", expr: text },
+        ];
+        const output: Schema = columns.map(({ name, expr: { type: given } }) => ({ name, type: given, nullable: true }));
+        const ops: RowOp[] = [{ kind: "project", columns }];
         expect(await run(ops, [batch], output, false)).toEqual(await run(ops, [batch], output, true));
       }
     }
@@ -166,6 +194,7 @@ describe("casts of floats to decimals", () => {
     types.decimal(15, 15),
     types.decimal(15, 2),
     types.decimal(16, 2),
+    types.decimal(18, 4),
     types.decimal(38, 10),
   ];
 
