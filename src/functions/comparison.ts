@@ -32,6 +32,9 @@ const symbols: { readonly [K in Order]: { readonly js: string; readonly sql: str
   gte: { js: ">=", sql: ">=", summary: "Whether the first value is greater or equal." },
 };
 
+/** Whether a function is such a comparison. */
+export const isOrder = (name: string): name is Order => Object.hasOwn(symbols, name);
+
 /** JavaScript's operator for a comparison. */
 export const orderSymbol = (order: Order): string => symbols[order].js;
 

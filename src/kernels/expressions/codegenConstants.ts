@@ -1,5 +1,7 @@
 import { decodeText } from "../../batch/text.js";
 import type { Bound } from "../../expr/nodes.js";
+import { isOrder } from "../../functions/comparison.js";
+import { valueForm } from "../../schema/types.js";
 import type { Piece, RowStatements } from "./codegenPiece.js";
 import { literalBytes } from "./codegenText.js";
 
@@ -33,20 +35,10 @@ export function constantCase(row: RowStatements, bound: Case): Piece | null {
   const texts = constantTexts(bound);
   if (texts === null) return null;
   const { scope } = row;
-  const code = scope.fresh("g");
-  const label = scope.fresh("l");
   const numbered = (result: Bound | null): number =>
     numberOf(texts, result === null || (result.kind === "literal" && result.value === null) ? null : literalBytes(result));
-  row.line(`let ${code} = ${numbered(bound.otherwise)};`);
-  row.line(`${label}: {`);
-  for (const { when, then } of bound.branches) {
-    const piece = row.emit(when);
-    if (piece.isNull === "true") continue;
-    row.line(`if (${piece.isNull === null ? "" : `!${piece.isNull} && `}${piece.value}) {`);
-    row.line(`${code} = ${numbered(then)}; break ${label};`);
-    row.line("}");
-  }
-  row.line("}");
+  const all = bound.branches.length <= mostCompared && bound.branches.every(({ when }) => isCheap(when));
+  const code = (all ? selectCode : searchCode)(row, bound, numbered);
   const none = texts.indexOf(null);
   const bytes = scope.parameter(texts.map((text) => text ?? new Uint8Array(0)));
   const strings = scope.parameter(texts.map((text) => (text === null ? "" : decodeText(text, 0, text.length))));
@@ -58,3 +50,42 @@ export function constantCase(row: RowStatements, bound: Case): Piece | null {
     coded: { code, texts },
   };
 }
+
+/** The number of the first branch that holds, one test after the other. */
+function searchCode(row: RowStatements, { branches, otherwise }: Case, numbered: (result: Bound | null) => number): string {
+  const code = row.scope.fresh("g");
+  const label = row.scope.fresh("l");
+  row.line(`let ${code} = ${numbered(otherwise)};`);
+  row.line(`${label}: {`);
+  for (const { when, then } of branches) {
+    const piece = row.emit(when);
+    if (piece.isNull === "true") continue;
+    row.line(`if (${piece.isNull === null ? "" : `!${piece.isNull} && `}${piece.value}) {`);
+    row.line(`${code} = ${numbered(then)}; break ${label};`);
+    row.line("}");
+  }
+  row.line("}");
+  return code;
+}
+
+/** The same with every test made, and no jump that depends on one: which of a few ranges a number lies in, nobody can guess. */
+function selectCode(row: RowStatements, { branches, otherwise }: Case, numbered: (result: Bound | null) => number): string {
+  const masks = branches.flatMap(({ when, then }) => {
+    const { value, isNull } = row.emit(when);
+    if (isNull === "true") return [];
+    const holds = isNull === null ? `+(${value})` : `(+(${value}) & +(!${isNull}))`;
+    return [{ mask: row.name(`-(${holds} | 0)`), code: numbered(then) }];
+  });
+  return row.name(
+    masks.reduceRight((rest, { mask, code }) => `((${mask} & ${code}) | (~${mask} & ${rest}))`, String(numbered(otherwise))),
+  );
+}
+
+/** Tests that are made whether a branch before them holds or not. */
+const mostCompared = 4;
+
+/** Comparisons of plain numbers that are there already. */
+const isCheap = (when: Bound): boolean =>
+  when.kind === "call" &&
+  isOrder(when.fn) &&
+  when.args.every((arg) => (arg.kind === "column" || arg.kind === "literal") && valueForm(arg.type) === "number");

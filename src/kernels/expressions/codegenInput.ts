@@ -59,10 +59,12 @@ export function inputText(schema: Schema, used: readonly number[], shape: InputS
     value: (index) => valueText(index, forms.get(index) ?? "number", at(index)),
     isNull: (index) => (shape.nullable.has(index) ? `(u${index}[${at(index)}] === 0)` : null),
     narrow: (index) => narrowText(index, forms.get(index) ?? "number", shape.narrow.get(index)),
-    bytes: (index) =>
-      forms.get(index) === "string"
-        ? { bytes: `b${index}`, start: `s${index}[${at(index)}]`, end: `e${index}[${at(index)}]` }
-        : null,
+    bytes: (index) => {
+      if (forms.get(index) !== "string") return null;
+      const row = at(index);
+      const few = row === "i" ? {} : { few: { code: row, texts: `views[${index}].texts` } };
+      return { bytes: `b${index}`, start: `s${index}[${row}]`, end: `e${index}[${row}]`, ...few };
+    },
   };
 }
 

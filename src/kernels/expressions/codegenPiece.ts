@@ -47,6 +47,8 @@ export interface TextPiece {
   readonly end: string;
   /** The sink that always holds the bytes, so that an output column can point into it. */
   readonly sink?: string;
+  /** Of a column by codes: the row's code, without effects, and the column of texts that it is a row of. */
+  readonly few?: { readonly code: string; readonly texts: string };
 }
 
 /** A result that several statements fill in; it is null until it is set. */

@@ -9,6 +9,7 @@ export class Scope {
   readonly #values: unknown[] = [];
   readonly #byKey = new Map<string, string>();
   readonly #sinks: TextSink[] = [];
+  readonly #opening: string[] = [];
   #next = 0;
 
   /** The name of a value; equal keys share one. */
@@ -29,6 +30,18 @@ export class Scope {
   /** A local name that no other has. */
   fresh(prefix: string): string {
     return `${prefix}${this.#next++}`;
+  }
+
+  /** A name for what a text is before the first row of every batch. */
+  first(text: string): string {
+    const name = this.fresh("f");
+    this.#opening.push(`const ${name} = ${text};`);
+    return name;
+  }
+
+  /** Statements that must stand before the loop, within the generated function. */
+  get opening(): string {
+    return this.#opening.join("\n");
   }
 
   /** The name of a sink of its own. */

@@ -104,11 +104,25 @@ export function textTest(row: RowStatements, call: Call): Piece | null {
   const piece = row.emit(of, "text");
   const { text, isNull } = piece;
   if (text === undefined) return null;
-  const result = make(text, piece);
+  const result = text.few === undefined || call.fn === "length" ? make(text, piece) : testOfFew(row, text.few, text, piece, make);
   return { value: row.name(isNull === null || call.fn === "length" ? result : `!${isNull} && ${result}`), isNull };
 }
 
 type MakeTest = (text: TextPiece, piece: Piece) => string;
+
+/** Where the rows of a batch repeat a few texts, each of those is tested once. */
+function testOfFew(row: RowStatements, few: Few, text: TextPiece, piece: Piece, make: MakeTest): string {
+  const answers = row.scope.first(`new Uint8Array(${few.texts}.length)`);
+  const answer = row.scope.fresh("v");
+  row.line(`let ${answer} = ${answers}[${few.code}];`);
+  // 0: not asked yet. A row that is null for another reason has a text, but must not be asked for it.
+  row.line(`if (${answer} === 0${piece.isNull === null ? "" : ` && !${piece.isNull}`}) {`);
+  row.line(`${answer} = ${answers}[${few.code}] = ${make(text, piece)} ? 2 : 1;`);
+  row.line("}");
+  return `${answer} === 2`;
+}
+
+type Few = NonNullable<TextPiece["few"]>;
 
 /** Whether a text in one case is a literal is seen in the text `of` itself: the one in the other case need not be made. */
 function turnedTest(row: RowStatements, call: Call, [wanted]: readonly Uint8Array[]): { of: Bound; make: MakeTest } | null {

@@ -275,7 +275,7 @@ class CompiledRows implements RowsKernel {
     const body = loopText(
       scope.prologue,
       shape,
-      prologue.join("\n"),
+      [...prologue, scope.opening].join("\n"),
       [input.rowPrologue, row.text(), ...writes].join("\n"),
       row.sites.length > 0,
     );

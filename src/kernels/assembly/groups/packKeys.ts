@@ -78,15 +78,17 @@ function packNumbers<T>(
   return cursor;
 }
 
-/** `packKeys` for one text without nulls, of which all rows are meant. */
-function packTexts(column: usize, n: u32, out: usize, at: u32, offsets: usize, hashes: usize): u32 {
+/** `packKeys` for one text without nulls. */
+@inline
+function packTexts(column: usize, selection: usize, n: u32, out: usize, at: u32, offsets: usize, hashes: usize): u32 {
   const starts = <usize>load<u32>(column, 4);
   const ends = <usize>load<u32>(column, 8);
   const bytes = <usize>load<u32>(column, 12);
   let cursor = at;
   for (let i: u32 = 0; i < n; i++) {
-    const start = load<u32>(starts + (<usize>i << 2));
-    const length = load<u32>(ends + (<usize>i << 2)) - start;
+    const row = rowAt(selection, i);
+    const start = load<u32>(starts + (row << 2));
+    const length = load<u32>(ends + (row << 2)) - start;
     const text = bytes + <usize>start;
     const p = out + (<usize>cursor << 3);
     store<u32>(offsets + (<usize>i << 2), cursor);
@@ -147,11 +149,15 @@ export function packKeys(
   offsets: usize,
   hashes: usize,
 ): u32 {
-  if (count == 1 && selection == 0) {
+  if (count == 1) {
     const kind = load<u32>(columns);
-    if (kind == 2) return packNumbers<u32>(columns, flags, n, out, at, offsets, hashes);
-    if (kind == 3) return packNumbers<u64>(columns, flags, n, out, at, offsets, hashes);
-    if (kind == 7 && (flags | load<u32>(columns, 16)) == 0) return packTexts(columns, n, out, at, offsets, hashes);
+    if (kind == 2 && selection == 0) return packNumbers<u32>(columns, flags, n, out, at, offsets, hashes);
+    if (kind == 3 && selection == 0) return packNumbers<u64>(columns, flags, n, out, at, offsets, hashes);
+    if (kind == 7 && (flags | load<u32>(columns, 16)) == 0) {
+      return selection == 0
+        ? packTexts(columns, 0, n, out, at, offsets, hashes)
+        : packTexts(columns, selection, n, out, at, offsets, hashes);
+    }
   }
   let cursor = at;
   const columnsEnd = columns + <usize>count * 24;
