@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { codedColumn, codesOf, textColumn } from "../../../src/batch/coded.js";
 import type { Batch, Column } from "../../../src/batch/column.js";
@@ -96,6 +97,34 @@ describe("a case between constant texts", () => {
     expect(await results([project(none)], totals([1, 60]), schemaOf(none))).toEqual([[null, null]]);
   });
 
+  it("is the first branch that holds, for any numbers and bounds, NaN above all of them", async () => {
+    const values = fc.option(fc.oneof(fc.double(), fc.integer({ min: -3, max: 3 }), fc.constantFrom(Number.NaN, -0)));
+    const branch = fc.record({
+      order: fc.constantFrom("lt", "lte", "gt", "gte", "eq", "ne"),
+      bound: fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constant(Number.NaN)),
+      then: fc.constantFrom("a", "b", "", null),
+    });
+    const branches = fc.array(branch, { minLength: 1, maxLength: 7 });
+    const sizes = fc.array(values, { minLength: 1, maxLength: 20 });
+    const otherwise = fc.constantFrom("a", "c", null);
+    await fc.assert(
+      fc.asyncProperty(branches, otherwise, sizes, async (all, last, rows) => {
+        const parts = all.map(({ order, bound, then }) => [call(order, [total, number(bound)]), text(then)] as const);
+        const expr = cases(parts, text(last));
+        const holds = (order: string, value: number | null, bound: number): boolean => {
+          if (value === null) return false;
+          // SQL's order of doubles: NaN is equal to itself and above all others, the zeros are equal.
+          const place = (x: number): number => (Number.isNaN(x) ? Number.POSITIVE_INFINITY : x === 0 ? 0 : Math.min(x, 1e308));
+          const [x, y] = [place(value), place(bound)];
+          return { lt: x < y, lte: x <= y, gt: x > y, gte: x >= y, eq: x === y, ne: x !== y }[order] === true;
+        };
+        const wanted = rows.map((value) => (all.find((one) => holds(one.order, value, one.bound)) ?? { then: last }).then);
+        expect(await results([project(expr)], totals(rows), schemaOf(expr))).toEqual([wanted]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it("can be filtered, compared, joined to another and be part of a case", async () => {
     const c0: Bound = { kind: "column", index: 0, name: "c0", type: types.utf8, nullable: true };
     const longer = call("concat", [c0, text("!")], types.utf8);
@@ -141,6 +170,45 @@ describe("coded columns in a loop", () => {
       );
     });
   }
+
+  it("answer tests of each text as plain ones do, rows that are null for another reason among them", async () => {
+    const like = (pattern: string) => call("like", [region, text(pattern)]);
+    const other: Bound = { kind: "column", index: 1, name: "other", type: types.utf8, nullable: true };
+    const tests = [
+      call("eq", [region, text("nord")]),
+      call("ne", [region, text("nord")]),
+      call("in", [region, text("süd"), text("ost")]),
+      like("%d"),
+      call("regexpMatches", [region, text("^s.d$")]),
+      call("eq", [call("upper", [region], types.utf8), text("SÜD")]),
+      // Null where the two are equal, though the text of the row has an answer.
+      call("eq", [call("nullIf", [region, other], types.utf8), text("nord")]),
+    ];
+    const both: Schema = [...schema, { name: "other", type: types.utf8, nullable: true }];
+    const words = ["nord", null, "süd", "ost", ""];
+    const bytes = words.map((word) => (word === null ? null : Buffer.from(word)));
+    const few = textColumn(types.utf8, bytes);
+    const row = fc.record({ code: fc.nat(4), other: fc.nat(4) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 30 }), async (rows) => {
+        const plain = (place: "code" | "other") =>
+          textColumn(
+            types.utf8,
+            rows.map((one) => bytes[one[place]] ?? null),
+          );
+        const coded = codedColumn({ codes: Uint8Array.from(rows, ({ code }) => code), texts: few }, rows.length);
+        const [a, b] = [coded, plain("code")].map((column) => batchOf(both, [column, plain("other")]));
+        const wanted = rows.map(({ code, other: beside }) => {
+          const word = words[code];
+          return word === null || words[beside] === word ? null : word === "nord";
+        });
+        const found = await results([project(...tests)], a as Batch, schemaOf(...tests));
+        expect(found).toEqual(await results([project(...tests)], b as Batch, schemaOf(...tests)));
+        expect(found[6]).toEqual(wanted);
+      }),
+      { numRuns: 200 },
+    );
+  });
 
   it("take turns with plain ones", async () => {
     const kernel = await compileRows([project(...exprs)], schema, schemaOf(...exprs));
