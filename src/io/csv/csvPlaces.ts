@@ -98,6 +98,12 @@ export class CsvPlaces {
     return this.#countedLines;
   }
 
+  /** Takes note of how many line ends the block's first `length` bytes have. */
+  learn(length: number, lines: number): void {
+    this.#counted = length;
+    this.#countedLines = lines;
+  }
+
   #rawBefore(transcoder: Transcoder, length: number): number {
     const { memory, block } = this.#o;
     const from = length < this.#measured ? 0 : this.#measured;

@@ -135,10 +135,9 @@ export class CsvRejects {
     for (let done = 0; done < count; ) {
       const record = this.#list + done * rejectedBytes;
       const slots = memory.u32().subarray(record >>> 2, (record >>> 2) + words);
-      const [counted, lines] =
-        slots[rejectedSlot.lines] === uncounted
-          ? [slots[rejectedSlot.start] as number, places.linesBefore(slots[rejectedSlot.start] as number)]
-          : [0, 0];
+      const isUncounted = slots[rejectedSlot.lines] === uncounted;
+      const counted = isUncounted ? (slots[rejectedSlot.start] as number) : 0;
+      const lines = isUncounted ? places.linesBefore(counted) : 0;
       const [byte, line] = [block.offset, places.lines + 1];
       const out = this.#columns;
       const more = kernels.placeRejected(
@@ -159,11 +158,13 @@ export class CsvRejects {
         const numbers = (offset: number) => memory.f64().subarray((out + offset) >>> 3, ((out + offset) >>> 3) + more);
         const bounds = (out + placed.bounds) >>> 2;
         const reasons = (out + placed.reasons) >>> 2;
+        const [atLines, atBytes] = [numbers(placed.lines), numbers(placed.bytes)];
+        if (isUncounted) places.learn((atBytes[more - 1] as number) - byte, (atLines[more - 1] as number) - line);
         this.#take({
           file,
           count: more,
-          lines: numbers(placed.lines),
-          bytes: numbers(placed.bytes),
+          lines: atLines,
+          bytes: atBytes,
           lengths: numbers(placed.lengths),
           reasons: memory.i32().subarray(reasons, reasons + more),
           why,

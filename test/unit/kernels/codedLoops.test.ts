@@ -102,14 +102,14 @@ describe("a case between constant texts", () => {
     const branch = fc.record({
       order: fc.constantFrom("lt", "lte", "gt", "gte", "eq", "ne"),
       bound: fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constant(Number.NaN)),
-      then: fc.constantFrom("a", "b", "", null),
+      gives: fc.constantFrom("a", "b", "", null),
     });
     const branches = fc.array(branch, { minLength: 1, maxLength: 7 });
     const sizes = fc.array(values, { minLength: 1, maxLength: 20 });
     const otherwise = fc.constantFrom("a", "c", null);
     await fc.assert(
       fc.asyncProperty(branches, otherwise, sizes, async (all, last, rows) => {
-        const parts = all.map(({ order, bound, then }) => [call(order, [total, number(bound)]), text(then)] as const);
+        const parts = all.map(({ order, bound, gives }) => [call(order, [total, number(bound)]), text(gives)] as const);
         const expr = cases(parts, text(last));
         const holds = (order: string, value: number | null, bound: number): boolean => {
           if (value === null) return false;
@@ -118,7 +118,7 @@ describe("a case between constant texts", () => {
           const [x, y] = [place(value), place(bound)];
           return { lt: x < y, lte: x <= y, gt: x > y, gte: x >= y, eq: x === y, ne: x !== y }[order] === true;
         };
-        const wanted = rows.map((value) => (all.find((one) => holds(one.order, value, one.bound)) ?? { then: last }).then);
+        const wanted = rows.map((value) => (all.find((one) => holds(one.order, value, one.bound)) ?? { gives: last }).gives);
         expect(await results([project(expr)], totals(rows), schemaOf(expr))).toEqual([wanted]);
       }),
       { numRuns: 300 },

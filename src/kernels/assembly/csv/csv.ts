@@ -3,7 +3,7 @@
 // Output of every indexer: `seps`, the positions (u32, relative to the block) of the separators that end a field, and `lines`, the
 // ordinal in `seps` of each separator that ends a record. The entry before `seps` holds 0xffffffff, so that field f of the record
 // whose first separator has ordinal k is always [seps[k + f - 1] + 1, seps[k + f]).
-import { equalMask } from "../simd";
+import { bitsOf, equalMask, sumOfBytes } from "../simd";
 import { ANOMALY, INNER, INSIDE, LINES, MARKS, SEPS, WIDE } from "./indexAnswer";
 
 /** Stores the places of the lowest four bits; answers the others. */
@@ -29,6 +29,25 @@ function flatten(mask: u64, base: u32, out: usize): usize {
   return out + (n << 2);
 }
 
+/** Lists the line ends `nm` among separators `m`, the first of which has this ordinal; answers the list's end. */
+@inline
+function list(nm: u64, m: u64, ordinal: u32, l: usize): usize {
+  const n = <usize>popcnt(nm);
+  // Two at once, whether they are there or not, as above.
+  let low = nm & (0 - nm);
+  store<u32>(l, ordinal + <u32>popcnt(m & (low - 1)));
+  let rest = nm ^ low;
+  low = rest & (0 - rest);
+  store<u32>(l, ordinal + <u32>popcnt(m & (low - 1)), 4);
+  rest ^= low;
+  for (let at = l + 8; rest; at += 4) {
+    low = rest & (0 - rest);
+    store<u32>(at, ordinal + <u32>popcnt(m & (low - 1)));
+    rest ^= low;
+  }
+  return l + (n << 2);
+}
+
 @inline
 function prefixXor(mask: u64): u64 {
   let x = mask;
@@ -43,20 +62,17 @@ function prefixXor(mask: u64): u64 {
 
 // What a quick run answers beside its end.
 let quickSeps: usize = 0; // where the separators end
-let quickLines: u32 = 0;
+let quickLines: usize = 0; // line ends, or where their list ends
 const quickWide = memory.data(16, 16);
 /** Blocks of 64 bytes after which line ends, counted in bytes, are added up. */
 const quickBlocks: usize = 63;
 
+/**
+ * Indexes from `p` to `end` by whole 64 bytes, for as long as there is no quote in them; `i`: where `p` is in the block, `first`: where the list of
+ * separators begins, `l`: where that of line ends goes on, which are counted where `listed` is false. Answers where it stopped.
+ */
 @inline
-function sumOfBytes(counts: v128): u32 {
-  const sums = i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(counts));
-  return i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1) + i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3);
-}
-
-/** Indexes from `p` to `end` by whole 64 bytes, for as long as there is no quote in them; `i`: where `p` is in the block. Answers where it stopped. */
-@inline
-function quickRun(p: usize, end: usize, i: u32, o: usize, d: v128, b: v128, q: v128, quoted: bool): usize {
+function quickRun(p: usize, end: usize, i: u32, first: usize, o: usize, l: usize, d: v128, b: v128, q: v128, quoted: bool, listed: bool): usize {
   let wide = v128.load(quickWide);
   let lines: u32 = 0;
   while (p + 64 <= end) {
@@ -77,17 +93,17 @@ function quickRun(p: usize, end: usize, i: u32, o: usize, d: v128, b: v128, q: v
       const b1 = i8x16.eq(v1, b);
       const b2 = i8x16.eq(v2, b);
       const b3 = i8x16.eq(v3, b);
-      counts = i8x16.sub(counts, i8x16.add(i8x16.add(b0, b1), i8x16.add(b2, b3)));
-      const low = i8x16.bitmask(v128.or(i8x16.eq(v0, d), b0)) | (i8x16.bitmask(v128.or(i8x16.eq(v1, d), b1)) << 16);
-      const high = i8x16.bitmask(v128.or(i8x16.eq(v2, d), b2)) | (i8x16.bitmask(v128.or(i8x16.eq(v3, d), b3)) << 16);
-      o = flatten(<u64><u32>low | (<u64><u32>high << 32), i, o);
+      const m = bitsOf(v128.or(i8x16.eq(v0, d), b0), v128.or(i8x16.eq(v1, d), b1), v128.or(i8x16.eq(v2, d), b2), v128.or(i8x16.eq(v3, d), b3));
+      if (listed) l = list(bitsOf(b0, b1, b2, b3), m, <u32>((o - first) >> 2), l);
+      else counts = i8x16.sub(counts, i8x16.add(i8x16.add(b0, b1), i8x16.add(b2, b3)));
+      o = flatten(m, i, o);
     }
-    lines += sumOfBytes(counts);
+    if (!listed) lines += sumOfBytes(counts);
     if (p < stop) break;
   }
   v128.store(quickWide, wide);
   quickSeps = o;
-  quickLines = lines;
+  quickLines = listed ? l : <usize>lines;
   return p;
 }
 
@@ -108,13 +124,14 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
   let inner: u64 = 0;
   let wide = i8x16.splat(0);
   v128.store(quickWide, wide);
-  let isQuick = !listed; // where quotes stand close together, a run would end as soon as it begins
+  let isQuick = true;
   for (let i: u32 = 0; i < len; i += 64) {
     if (isQuick && (inside | closed | closedCr) == 0) {
       const from = i;
-      i = <u32>(quickRun(base + i, base + len, i, o, d, b, q, quoted) - base);
+      i = <u32>(quickRun(base + i, base + len, i, seps, o, l, d, b, q, quoted, listed) - base);
       o = quickSeps;
-      ended += quickLines;
+      if (listed) l = quickLines;
+      else ended += <u64>quickLines;
       if (i == len) break;
       if (i != from) border = <u64>(load<u32>(o - 4) == i - 1);
     }
@@ -138,7 +155,8 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
       const q2 = i8x16.eq(v2, q);
       const q3 = i8x16.eq(v3, q);
       const any = v128.any_true(v128.or(v128.or(q0, q1), v128.or(q2, q3)));
-      isQuick = !listed && !any;
+      // Where quotes stand close together, a run would end as soon as it begins.
+      isQuick = !any;
       if (any || (inside | closed | closedCr) != 0) {
         const qm =
           (<u64>i8x16.bitmask(q0) |
@@ -167,16 +185,8 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
     }
     const ordinal = <u32>((o - seps) >> 2);
     o = flatten(m, i, o);
-    if (!listed) {
-      ended += popcnt(nm);
-      continue;
-    }
-    while (nm) {
-      const low = nm & (0 - nm);
-      store<u32>(l, ordinal + <u32>popcnt(m & (low - 1)));
-      l += 4;
-      nm ^= low;
-    }
+    if (listed) l = list(nm, m, ordinal, l);
+    else ended += popcnt(nm);
   }
   store<u32>(answer, <u32>((o - seps) >> 2), SEPS);
   store<u32>(answer, listed ? <u32>((l - lines) >> 2) : <u32>ended, LINES);
