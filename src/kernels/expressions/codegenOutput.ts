@@ -11,6 +11,8 @@ export class OutputColumn {
   values: unknown = null;
   words: Int32Array | null = null;
   valid: Uint8Array = new Uint8Array(0);
+  /** Whether the loop has met a null. */
+  hasNull = false;
   starts: Int32Array = new Int32Array(0);
   ends: Int32Array = new Int32Array(0);
   sink: TextSink | null = null;
@@ -23,6 +25,7 @@ export class OutputColumn {
   /** Makes room for `rows` physical rows. */
   prepare(rows: number): void {
     const layout = layoutOf(this.type);
+    this.hasNull = false;
     if (layout === "object") this.values = new Array(rows).fill(null);
     if (this.sink !== null) this.sink.length = 0;
     if (rows > this.#rows) this.#grow(rows, layout);
@@ -54,7 +57,7 @@ export class OutputColumn {
   /** The column of `rows` rows that the loop has filled; its texts lie in `sink`, where the loop has put them elsewhere. */
   take(rows: number, nullable: boolean, texts: TextSink | null = null): Column {
     const { type } = this;
-    const valid = nullable ? this.valid.subarray(0, rows) : null;
+    const valid = nullable && this.hasNull ? this.valid.subarray(0, rows) : null;
     const layout = layoutOf(type);
     switch (layout) {
       case "fixed":
@@ -86,18 +89,23 @@ export class OutputColumn {
 export function outputPrologue(slot: number, type: DataType, nullable: boolean): string {
   const out = `outputs[${slot}]`;
   const lines = [];
-  if (nullable) lines.push(`const y${slot} = ${out}.valid;`);
+  if (nullable) lines.push(`const y${slot} = ${out}.valid; let null${slot} = ${out}.hasNull;`);
   if (layoutOf(type) === "bytes") lines.push(`const x${slot} = ${out}.sink, p${slot} = ${out}.starts, q${slot} = ${out}.ends;`);
   else lines.push(`const o${slot} = ${out}.values, w${slot} = ${out}.words;`);
   return lines.join("\n");
 }
 
+/** Statements behind the loop for output column `slot`. */
+export const outputEpilogue = (slot: number, nullable: boolean): string =>
+  nullable ? `outputs[${slot}].hasNull = null${slot};` : "";
+
 /** Statements that write a row's value to output column `slot`. */
 export function outputText(slot: number, type: DataType, piece: Piece): string {
   const write = writeText(slot, type, piece);
   if (piece.isNull === null) return write;
-  if (piece.isNull === "true") return `y${slot}[i] = 0;`;
-  return `if (${piece.isNull}) y${slot}[i] = 0; else { y${slot}[i] = 1; ${write} }`;
+  const writeNull = `y${slot}[i] = 0; null${slot} = true;`;
+  if (piece.isNull === "true") return writeNull;
+  return `if (${piece.isNull}) { ${writeNull} } else { y${slot}[i] = 1; ${write} }`;
 }
 
 function writeText(slot: number, type: DataType, piece: Piece): string {

@@ -12,7 +12,7 @@ import { FieldRows, openFields } from "./compileFields.js";
 import { interpretedRows } from "./compileInterpreted.js";
 import { RowText } from "./codegen.js";
 import { codedView, type InputShape, inputText, inputView, narrowBits, widest } from "./codegenInput.js";
-import { OutputColumn, outputPrologue, outputText } from "./codegenOutput.js";
+import { OutputColumn, outputEpilogue, outputPrologue, outputText } from "./codegenOutput.js";
 import type { Piece } from "./codegenPiece.js";
 import { type Compiler, compileText, Scope } from "./codegenScope.js";
 import { loadFunction, type UserFunction } from "./userFunction.js";
@@ -247,6 +247,7 @@ class CompiledRows implements RowsKernel {
     const results: Result[] = [];
     const writes: string[] = [];
     const prologue = [input.prologue];
+    const epilogue: string[] = [];
     for (const [i, piece] of row.columns.entries()) {
       if (piece.column !== undefined) {
         results.push({ from: "input", column: piece.column });
@@ -269,6 +270,7 @@ class CompiledRows implements RowsKernel {
       this.#outputs[slot] ??= new OutputColumn(type);
       prologue.push(outputPrologue(slot, type, nullable));
       writes.push(outputText(slot, type, piece));
+      epilogue.push(outputEpilogue(slot, nullable));
     }
     if (this.#ops.every((op) => op.kind === "project") && writes.length === 0 && row.text() === "")
       return { loop: null, sites: [], sinks: [], results };
@@ -277,6 +279,7 @@ class CompiledRows implements RowsKernel {
       shape,
       [...prologue, scope.opening].join("\n"),
       [input.rowPrologue, row.text(), ...writes].join("\n"),
+      epilogue.join("\n"),
       row.sites.length > 0,
     );
     const loop = this.#compiler(scope.names, body)(...scope.values) as Loop;
@@ -310,7 +313,14 @@ function emitOp(row: RowText, op: RowOp): void {
   else row.line(`if (${piece.isNull === null ? "" : `${piece.isNull} || `}!${piece.value}) { filtered++; continue; }`);
 }
 
-function loopText(constants: string, shape: InputShape, prologue: string, body: string, fallible: boolean): string {
+function loopText(
+  constants: string,
+  shape: InputShape,
+  prologue: string,
+  body: string,
+  epilogue: string,
+  fallible: boolean,
+): string {
   const step = `${body}\nselected[kept++] = i;`;
   const guarded = fallible ? `try {\n${step}\n} catch (thrown) { rejected++; fail(i, at, thrown); }` : step;
   return `"use strict";
@@ -322,6 +332,7 @@ for (let j = from; j < to; j++) {
 const i = ${shape.selected ? "select[j]" : "j"};
 ${guarded}
 }
+${epilogue}
 counts.kept = kept; counts.filtered = filtered; counts.rejected = rejected;
 };`;
 }

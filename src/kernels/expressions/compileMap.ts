@@ -4,7 +4,7 @@ import type { FunctionRef } from "../../expr/nodes.js";
 import { emitFastResultTest, passesUnchanged, toUser } from "../../functions/border.js";
 import type { DataType, Field, Schema, Value } from "../../schema/types.js";
 import { inputText, inputView } from "./codegenInput.js";
-import { OutputColumn, outputPrologue, outputText } from "./codegenOutput.js";
+import { OutputColumn, outputEpilogue, outputPrologue, outputText } from "./codegenOutput.js";
 import { compileText, Scope } from "./codegenScope.js";
 import { fieldValue } from "../rows.js";
 import { rowUse } from "./rowUse.js";
@@ -142,6 +142,7 @@ rows[n] = i;
 n++;
 } catch (thrown) { fail(i, thrown); }
 }
+${output.map((field, slot) => outputEpilogue(slot, field.nullable)).join("\n")}
 return n;
 };`;
     return compileText(scope.names, body.replace(scopeLater, scope.prologue))(...scope.values) as Loop;
