@@ -1,5 +1,5 @@
 import type { Expr } from "../expr/nodes.js";
-import { exprChildren } from "../expr/walk.js";
+import { someExpr } from "../expr/walk.js";
 import { isFolded } from "../functions/registry.js";
 import type { LogicalNode } from "../plan/nodes.js";
 import { topological } from "../plan/walk.js";
@@ -25,7 +25,7 @@ export function scansForWorkers(outputs: readonly LogicalNode[]): ReadonlySet<Sc
 
 function needsWorkers(node: LogicalNode): boolean {
   if (node.kind === "sink") return node.sink.format !== "duckdb";
-  if (node.kind === "aggregate") return node.aggregates.some(({ expr }) => holds(expr, isFoldedCall));
+  if (node.kind === "aggregate") return node.aggregates.some(({ expr }) => someExpr(expr, isFoldedCall));
   return leavesSql(node);
 }
 
@@ -36,60 +36,21 @@ function scanBelow(node: Exclude<LogicalNode, Scan>): Scan | null {
   return at?.kind === "scan" ? at : null;
 }
 
-type RowWise = Extract<
-  LogicalNode,
-  {
-    readonly kind:
-      | "filter"
-      | "select"
-      | "withColumns"
-      | "rename"
-      | "drop"
-      | "map"
-      | "flatMap"
-      | "mapBatches"
-      | "expect"
-      | "sample"
-      | "number";
-  }
->;
-const rowWise: ReadonlySet<string> = new Set<RowWise["kind"]>([
-  "filter",
-  "select",
-  "withColumns",
-  "rename",
-  "drop",
-  "map",
-  "flatMap",
-  "mapBatches",
-  "expect",
-  "sample",
-  "number",
-]);
+/** Steps that take rows one by one (or batch by batch): first those that may be part of a query, then those that only workers know how to do. */
+const inQueries = ["filter", "select", "withColumns", "rename", "drop"] as const;
+const outsideQueries = ["map", "flatMap", "mapBatches", "expect", "sample", "number"] as const;
+
+type RowWise = Extract<LogicalNode, { readonly kind: (typeof inQueries)[number] | (typeof outsideQueries)[number] }>;
+const forWorkers: ReadonlySet<string> = new Set(outsideQueries);
+const rowWise: ReadonlySet<string> = new Set([...inQueries, ...outsideQueries]);
 const isRowWise = (node: LogicalNode): node is RowWise => rowWise.has(node.kind);
 
 /** Whether a step cannot be part of a query. */
 export function leavesSql(node: LogicalNode): boolean {
-  switch (node.kind) {
-    case "map":
-    case "flatMap":
-    case "mapBatches":
-    case "expect":
-    case "number":
-    case "sample":
-      return true;
-    case "filter":
-      return holds(node.predicate, isFunction);
-    case "select":
-    case "withColumns":
-      return node.columns.some(({ expr }) => holds(expr, isFunction));
-    default:
-      return false;
-  }
+  if (node.kind === "filter") return someExpr(node.predicate, isFunction);
+  if (node.kind === "select" || node.kind === "withColumns") return node.columns.some(({ expr }) => someExpr(expr, isFunction));
+  return forWorkers.has(node.kind);
 }
 
 const isFunction = (expr: Expr): boolean => expr.kind === "udf";
 const isFoldedCall = (expr: Expr): boolean => expr.kind === "aggregate" && isFolded(expr.fn);
-
-const holds = (expr: Expr, test: (expr: Expr) => boolean): boolean =>
-  test(expr) || exprChildren(expr).some((child) => holds(child, test));

@@ -32,6 +32,11 @@ export function exprChildren(expr: Expr): readonly Expr[] {
   }
 }
 
+/** Whether any node of an expression as written satisfies the test. */
+export function someExpr(expr: Expr, test: (node: Expr) => boolean): boolean {
+  return test(expr) || exprChildren(expr).some((child) => someExpr(child, test));
+}
+
 /** The direct parts of a bound expression, in the order in which they are written. The one child table that all walking uses. */
 export function boundChildren(bound: Bound): readonly Bound[] {
   switch (bound.kind) {

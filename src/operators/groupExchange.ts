@@ -13,6 +13,7 @@ import { forceSpill } from "../runtime/forceSpill.js";
 import type { FileWritten, Step } from "../task/protocol.js";
 import { FollowerLayout } from "./followerColumns.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
+import { mostGroups } from "./partialAggregate.js";
 
 export type GroupExchangeStep = Extract<Step, { op: "groupExchange" }>;
 
@@ -26,8 +27,6 @@ const seldom = { rows: 16_384, share: 7 / 8 } as const;
  * chance, 130,000 rows have nearly all, and no row behind them brings one.
  */
 const seldomStill = { rows: 65_536, share: 3 / 8 } as const;
-/** Groups that are held at a time: a partition without bound (a compressed file) does not hold all of its own. */
-const mostGroups = 2 ** 20;
 /**
  * A large first batch is judged by a sample, so that no table of all its keys is made just to be thrown away: stretches of adjacent rows, one at some
  * place in each equal piece of the batch, since equal keys may follow one another as well as come round regularly. Where all but so few have a key of

@@ -4,10 +4,10 @@ import { forceSpill } from "../runtime/forceSpill.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
 
 /**
- * Groups that are held at a time; past them their states are given on and grouping begins anew, so that a partition without bound (a compressed
+ * Groups that are held at a time; past them their states are given on, and grouping begins anew or ends, so that a partition without bound (a compressed
  * file) does not hold all its groups. A constant: the order in which states merge must not depend on memory.
  */
-const mostGroups = 2 ** 20;
+export const mostGroups = 2 ** 20;
 
 /** Groups the rows of the partition and keeps their partial states; gives one row a group at the end, or earlier where there are too many. */
 export class PartialAggregateOperator implements Operator {

@@ -1,3 +1,4 @@
+import { layoutOf } from "../../batch/builder.js";
 import { castCanFail, castValue, mostExactScale, powersOfTen, roundEven } from "../../functions/cast.js";
 import { RowFailure } from "../../functions/definition.js";
 import { formatDate, formatNearTimestamp } from "../../functions/format.js";
@@ -34,9 +35,6 @@ export function emitCast(row: RowStatements, bound: Cast, input: Piece, blank: s
   row.line("}");
   return target.piece;
 }
-
-/** Every decimal of so many digits is a word of 64 bits. */
-const most64BitDigits = 18;
 
 const castOf = (from: DataType, to: DataType) => (value: Value) => castValue(value, from, to);
 
@@ -144,7 +142,7 @@ function failOutside(
 const rounder = 1.5 * 2 ** 52;
 const mostRounded = 2 ** 51;
 
-/** Casts of floats to integers and to decimals of at most 18 digits. */
+/** Casts of floats to integers and to decimals of at most 64 bits. */
 function roundedCast(row: RowStatements, input: Piece, bound: Cast): Piece | null {
   const { type } = bound;
   if (!isFloat(bound.input.type)) return null;
@@ -169,7 +167,7 @@ function decimalOfFloat(
   bound: Cast,
   type: Extract<DataType, { readonly kind: "decimal" }>,
 ): Piece | null {
-  if (type.precision > most64BitDigits) return null;
+  if (layoutOf(type) !== "fixed") return null;
   const power = powersOfTen[type.scale] as number;
   const isSingle = bound.input.type.kind === "float32";
   const scaled = row.name(isSingle ? `Math.fround(${input.value} * ${Math.fround(power)})` : `${input.value} * ${power}`);

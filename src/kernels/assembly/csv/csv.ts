@@ -158,12 +158,7 @@ function indexLoop(base: usize, len: u32, seps: usize, lines: usize, delimiter: 
       // Where quotes stand close together, a run would end as soon as it begins.
       isQuick = !any;
       if (any || (inside | closed | closedCr) != 0) {
-        const qm =
-          (<u64>i8x16.bitmask(q0) |
-            ((<u64>i8x16.bitmask(q1)) << 16) |
-            ((<u64>i8x16.bitmask(q2)) << 32) |
-            ((<u64>i8x16.bitmask(q3)) << 48)) &
-          live;
+        const qm = bitsOf(q0, q1, q2, q3) & live;
         const x = prefixXor(qm) ^ inside;
         const sep = m | qm;
         const close = qm & ~x;
