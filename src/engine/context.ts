@@ -1,5 +1,6 @@
 import { MillraceError, resourceError } from "../common/errors.js";
 import { HoldingBudget, heldAmong, holdFile, releaseFiles } from "../exchange/heldFiles.js";
+import type { EarlyFile } from "../io/commit/commitEarly.js";
 import type { OnReject } from "../plan/nodes.js";
 import type { WorkerPool } from "../pool/pool.js";
 import { formatBytes } from "../runtime/bytes.js";
@@ -13,9 +14,6 @@ import type { RejectStore } from "./rejects/rejectStore.js";
 import type { StageMetrics, TaskAttempt } from "../report/model.js";
 import { RetryBudget } from "./attempts/retry.js";
 import type { RunJournal } from "./journal/runJournal.js";
-
-/** Takes fragments of an output, partition by partition. */
-export type OnSettled = (files: readonly FileWritten[]) => void;
 
 export interface RunContextParts {
   readonly runId: string;
@@ -67,7 +65,7 @@ export class RunContext {
   private readonly cancelFlags = new Set<SharedArrayBuffer>();
   private readonly exchanges = new Map<number, readonly FileWritten[]>();
   private readonly stagingFolders = new Map<number, string>();
-  private readonly settledListeners = new Map<number, OnSettled>();
+  private readonly earlyFiles = new Map<number, EarlyFile>();
   private readonly startMs = Date.now();
   private readonly totalBytes: number;
   private stage = "";
@@ -148,15 +146,15 @@ export class RunContext {
     return folder;
   }
 
-  setStaging(output: number, folder: string, onSettled: OnSettled | null = null): void {
+  /** `early`: the file that the fragments of an output are put into while the run goes on. */
+  setStaging(output: number, folder: string, early: EarlyFile | null = null): void {
     this.stagingFolders.set(output, folder);
-    if (onSettled === null) this.settledListeners.delete(output);
-    else this.settledListeners.set(output, onSettled);
+    if (early === null) this.earlyFiles.delete(output);
+    else this.earlyFiles.set(output, early);
   }
 
-  /** A partition's fragments of an output count; those of the partitions before it came before. */
-  outputSettled(output: number, files: readonly FileWritten[]): void {
-    this.settledListeners.get(output)?.(files);
+  earlyFile(output: number): EarlyFile | null {
+    return this.earlyFiles.get(output) ?? null;
   }
 
   /** A flag for the tasks of one stage: non-zero tells them to stop at the next batch. `stopTasks` raises it too. */

@@ -5,7 +5,16 @@ import { required } from "../common/assert.js";
 import { configError, planError } from "../common/errors.js";
 import { countTableRows, writeDuckDbTable } from "../duckdb/table.js";
 import { exchangeWriter } from "../exchange/codec.js";
-import { assemble, completePublish, discard, EarlyFile, prepareTarget, publish, type Target } from "../io/commit/commit.js";
+import {
+  assemble,
+  completePublish,
+  discard,
+  EarlyFile,
+  prepareTarget,
+  publish,
+  type Staged,
+  type Target,
+} from "../io/commit/commit.js";
 import { ownerKept, releaseStaging } from "../io/commit/commitOwner.js";
 import type { BatchWriter } from "../io/contracts.js";
 import { killPoint } from "../io/killPoint.js";
@@ -48,6 +57,8 @@ export interface RowsReader {
 /** The sinks of one run: checked before any work, filled while it runs, and published together at its end. */
 export class OutputSet {
   private readonly fragments = new Map<number, FileWritten[]>();
+  /** Outputs that are being staged while other stages run. */
+  private readonly begun = new Map<number, Promise<Staged>>();
 
   private constructor(
     private readonly outputs: ReadonlyMap<number, Output>,
@@ -71,7 +82,7 @@ export class OutputSet {
         const target = await prepareTarget(sink, run.runId, nodeFileSystem, run.journal === null ? null : run.folder);
         const early = EarlyFile.for(target, schema);
         outputs.set(index, { kind: "files", sink, schema, target, early });
-        run.setStaging(index, target.fragments, early === null ? null : (files) => early.add(files));
+        run.setStaging(index, target.fragments, early);
       }
     } catch (error) {
       await set.discard();
@@ -96,17 +107,31 @@ export class OutputSet {
     this.fragments.set(index, [...(this.fragments.get(index) ?? []), ...files]);
   }
 
+  /** All fragments of an output are there: it is staged while other stages run. */
+  complete(index: number): void {
+    const output = this.output(index);
+    if (output.kind !== "files") return;
+    const staged = this.assembled(index, output);
+    // Who asks for it is told.
+    staged.catch(() => undefined);
+    this.begun.set(index, staged);
+  }
+
+  private assembled(index: number, { target, schema, early }: FileOutput): Promise<Staged> {
+    return assemble(target, schema, this.fragments.get(index) ?? [], nodeFileSystem, early);
+  }
+
   /** Stages every output completely; nothing is visible yet. */
   async stage(): Promise<StagedOutput[]> {
     const staged: StagedOutput[] = [];
     for (const [index, output] of this.outputs) {
-      const fragments = this.fragments.get(index) ?? [];
       if (output.kind === "files") {
-        const { target, schema, early } = output;
-        staged.push({ kind: "files", target, staged: await assemble(target, schema, fragments, nodeFileSystem, early) });
+        const { target } = output;
+        staged.push({ kind: "files", target, staged: await (this.begun.get(index) ?? this.assembled(index, output)) });
         killPoint("staged");
       } else {
         const { sink, schema } = output;
+        const fragments = this.fragments.get(index) ?? [];
         staged.push({ kind: "table", sink, schema, fragments, rowsBefore: await rowsBefore(sink, this.run) });
       }
     }
@@ -129,6 +154,7 @@ export class OutputSet {
 
   /** Leaves what was staged for another process. */
   async release(): Promise<void> {
+    await Promise.allSettled(this.begun.values());
     for (const output of this.outputs.values()) {
       if (output.kind !== "files") continue;
       await output.early?.close();
@@ -139,6 +165,7 @@ export class OutputSet {
 
   /** Removes everything staged. */
   async discard(): Promise<void> {
+    await Promise.allSettled(this.begun.values());
     for (const output of this.outputs.values()) {
       if (output.kind !== "files") continue;
       await output.early?.close();

@@ -253,7 +253,10 @@ export class PlanRun {
       case "worker": {
         const done = await runWorkerStage(stage, context, required(this.rows, "rows").receiverOf(stage, context));
         for (const [exchange, files] of done.exchanges) context.addExchange(exchange, files);
-        for (const [output, files] of done.outputs) this.requireOutputs().add(output, files);
+        for (const [output, files] of done.outputs) {
+          this.requireOutputs().add(output, files);
+          this.requireOutputs().complete(output);
+        }
         this.results.push(...done.results);
         return done.metrics;
       }

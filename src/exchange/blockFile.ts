@@ -28,6 +28,7 @@ import {
 import { columnParts, evenParts } from "./blockParts.js";
 import { HeldBytes } from "./heldBytes.js";
 import { heldFile, HeldOutput, type HoldingBudget } from "./heldFiles.js";
+import { knownTexts } from "./knownTexts.js";
 import { widened } from "./narrowWords.js";
 import { PagedFile, scratchDamaged } from "./pagedFile.js";
 import { ReadMemory } from "./readMemory.js";
@@ -163,7 +164,6 @@ export class BlockFile {
   readonly #path: string;
   readonly #source: HeldBytes | PagedFile;
   readonly #footer: Footer;
-  readonly #texts: BytesColumn[] = [];
   #blocks: readonly Block[] | null = null;
 
   /** @throws MillraceError External/SCRATCH_UNREADABLE, SCRATCH_DAMAGED */
@@ -280,7 +280,7 @@ export class BlockFile {
       const { texts, width } = place.coded;
       const bytes = read(2, place.values + from * width, length * width);
       const codes = width === 1 ? bytes : new Uint16Array(bytes.buffer, bytes.byteOffset, length);
-      return codedColumn({ codes, texts: this.#textsAt(texts, type) }, length);
+      return codedColumn({ codes, texts: this.textsOfCodes(texts, type) }, length);
     }
     const valid = place.valid === null ? null : read(0, place.valid + from, length);
     if (place.offsets !== null) {
@@ -313,13 +313,15 @@ export class BlockFile {
   }
 
   /** Texts that codes stand for, in memory of their own. */
-  #textsAt(index: number, type: DataType): BytesColumn {
-    const known = this.#texts[index];
+  textsOfCodes(index: number, type: DataType): BytesColumn {
+    const known = this.#footer.codedTexts[index];
     if (known !== undefined) return known;
     const { rows, place } = required(this.#footer.texts[index], "texts of codes");
-    const texts = this.#column(type, place, 0, rows, new ReadMemory(), 0);
-    if (texts.layout !== "bytes") throw this.#broken("codes stand for something else than texts");
-    this.#texts[index] = texts;
+    const read = this.#column(type, place, 0, rows, new ReadMemory(), 0);
+    if (read.layout !== "bytes") throw this.#broken("codes stand for something else than texts");
+    const texts = knownTexts(read);
+    this.#footer.codedTexts[index] = texts;
+    this.#footer.cost += texts.bytes.byteLength + rows * 8;
     return texts;
   }
 

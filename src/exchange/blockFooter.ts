@@ -1,3 +1,4 @@
+import type { BytesColumn } from "../batch/column.js";
 import { required } from "../common/assert.js";
 import type { Schema } from "../schema/types.js";
 import type { HeldFile } from "../task/protocol.js";
@@ -73,6 +74,8 @@ export interface Footer extends Head {
   readonly blocks: (Block | undefined)[];
   /** Keys that searches in a sorted file have looked at, by row, as latin1. */
   readonly pivots: Map<number, string>;
+  /** Texts that codes stand for, once they were read. */
+  readonly codedTexts: BytesColumn[];
   /** Its blocks, where they are even and in memory. */
   readonly even?: EvenBlocks;
   /** Bytes that this takes in memory, about. */
@@ -144,6 +147,7 @@ export function footerOfBytes(bytes: Buffer<ArrayBuffer>, pagedEnd: number): Foo
     groups: groups ?? none,
     blocks: new Array<Block | undefined>(Math.max(0, (texted?.length ?? 0) - 1)),
     pivots: new Map(),
+    codedTexts: [],
     cost: start + (end - start) * parsedCost,
   };
 }
@@ -194,6 +198,7 @@ export function footerOfHeld({ footer, numbers }: Pick<HeldFile, "footer" | "num
     texted: none,
     groups: Uint32Array.from(groups),
     pivots: new Map(),
+    codedTexts: [],
     cost: footer.length * parsedCost,
   };
   if (even === undefined || numbers === undefined) return { ...common, blocks: [...blocks] };

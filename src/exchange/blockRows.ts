@@ -1,5 +1,6 @@
 import { layoutOf } from "../batch/builder.js";
-import type { Column } from "../batch/column.js";
+import { codedColumn } from "../batch/coded.js";
+import type { BytesColumn, Column } from "../batch/column.js";
 import { stridedColumn } from "../batch/strided.js";
 import { fixedView } from "../kernels/fixedView.js";
 import { padding } from "../kernels/groups/groupKernels.js";
@@ -14,17 +15,17 @@ import { type Block, type ColumnPlace, type EvenBlocks, hasWidth } from "./block
 const mostPartBytes = 2 ** 25;
 
 /**
- * Puts rows of blocks behind one another in kernel memory, so that what takes them has few batches to do with and need not copy them. It takes columns
- * of fixed width, and byte strings that all have the same length.
+ * Puts rows of blocks behind one another, so that what takes them has few batches to do with and need not copy them: columns of fixed width and byte
+ * strings that all have the same length in kernel memory, and codes of the same texts.
  */
 export class BlockRows {
   readonly #kernels: Kernels;
   readonly #most: number;
   #schema: Schema | null = null;
-  #parts: readonly Part[] = [];
+  #parts: readonly (FixedPart | CodedPart)[] = [];
   rows = 0;
 
-  /** `most`: the rows of a batch. What is given lies in the kernels' memory until the next batch is begun. */
+  /** `most`: the rows of a batch. What is given is good until the next batch is begun. */
   constructor(kernels: Kernels, most: number) {
     this.#kernels = kernels;
     this.#most = most;
@@ -44,11 +45,11 @@ export class BlockRows {
   append(file: BlockFile, block: Block, from: number, to: number): boolean {
     const length = to - from;
     const schema = file.schemaOf(block);
-    if (length > this.room || !block.columns.every((place) => hasWidth(place) && this.#hasRoom(place))) return false;
-    if (this.rows === 0) this.#begin(schema, block.columns);
-    else if (!this.#fits(schema, block.columns)) return false;
+    if (length > this.room || !block.columns.every((place) => isEven(place) && this.#hasRoom(place))) return false;
+    if (this.rows === 0) this.#begin(file, schema, block.columns);
+    else if (!this.#fits(file, schema, block.columns)) return false;
     for (let i = 0; i < this.#parts.length; i++)
-      (this.#parts[i] as Part).append(file, block.columns[i] as ColumnPlace, from, length, this.rows);
+      (this.#parts[i] as FixedPart | CodedPart).append(file, block.columns[i] as ColumnPlace, from, length, this.rows);
     this.rows += length;
     return true;
   }
@@ -60,7 +61,7 @@ export class BlockRows {
   appendBuckets(file: BlockFile, even: EvenBlocks, from: number, to: number, first: number): number {
     const { columns, schema, bounds, buckets, blocks } = even;
     if (!columns.every((place) => this.#hasRoom(place))) return first;
-    if (this.rows > 0 && !this.#fits(schema, columns)) return first;
+    if (this.rows > 0 && !this.#fits(file, schema, columns)) return first;
     const [begin, end] = [Math.min(from, buckets), Math.min(to, buckets)];
     const { room } = this;
     let rows = 0;
@@ -72,9 +73,9 @@ export class BlockRows {
       rows += more;
     }
     if (rows === 0) return next;
-    if (this.rows === 0) this.#begin(schema, columns);
-    for (let i = 0; i < columns.length; i++)
-      (this.#parts[i] as Part).appendBuckets(file, even, i, { begin, end, first, next }, this.rows, rows);
+    if (this.rows === 0) this.#begin(file, schema, columns);
+    for (let i = 0; i < this.#parts.length; i++)
+      (this.#parts[i] as FixedPart).appendBuckets(file, even, i, { begin, end, first, next }, this.rows, rows);
     this.rows += rows;
     return next;
   }
@@ -98,8 +99,8 @@ export class BlockRows {
   }
 
   /** The parts of the batch before are used again where they are of the same kind. */
-  #begin(schema: Schema, columns: readonly ColumnPlace[]): void {
-    const isSame = this.#schema !== null && this.#parts.length === schema.length && this.#fits(schema, columns);
+  #begin(file: BlockFile, schema: Schema, columns: readonly ColumnPlace[]): void {
+    const isSame = this.#schema !== null && this.#parts.length === schema.length && this.#fits(file, schema, columns);
     this.#schema = schema;
     if (isSame) {
       for (const part of this.#parts) part.clear();
@@ -108,16 +109,17 @@ export class BlockRows {
     this.free();
     const { memory } = this.#kernels;
     this.#parts = schema.map(({ type }, i) => {
-      const { stride } = columns[i] as ColumnPlace;
-      return new Part(memory, type, stride ?? widthOfType(type), stride !== undefined, this.#most);
+      const { stride, coded } = columns[i] as ColumnPlace;
+      if (coded !== undefined) return new CodedPart(file.textsOfCodes(coded.texts, type), coded.width, this.#most);
+      return new FixedPart(memory, type, stride ?? widthOfType(type), stride !== undefined, this.#most);
     });
   }
 
   /** Blocks of one step have schemas of their own in every file. */
-  #fits(schema: Schema, columns: readonly ColumnPlace[]): boolean {
+  #fits(file: BlockFile, schema: Schema, columns: readonly ColumnPlace[]): boolean {
     const mine = this.#schema;
     if (schema !== mine && !schema.every(({ name }, i) => name === mine?.[i]?.name)) return false;
-    return this.#parts.every((part, i) => part.takes(columns[i] as ColumnPlace));
+    return this.#parts.every((part, i) => part.takes(file, columns[i] as ColumnPlace));
   }
 }
 
@@ -129,8 +131,10 @@ interface Buckets {
   readonly next: number;
 }
 
+const isEven = (place: ColumnPlace): boolean => place.coded !== undefined || hasWidth(place);
+
 /** One column. */
-class Part {
+class FixedPart {
   readonly #values: Region;
   readonly #valid: Region;
   #hasNulls = false;
@@ -149,8 +153,8 @@ class Part {
     this.#values.reserve(most * width + padding);
   }
 
-  takes({ stride }: ColumnPlace): boolean {
-    return stride === (this.strided ? this.width : undefined);
+  takes(_file: BlockFile, { stride, coded }: ColumnPlace): boolean {
+    return coded === undefined && stride === (this.strided ? this.width : undefined);
   }
 
   append(file: BlockFile, { values, valid }: ColumnPlace, from: number, length: number, rows: number): void {
@@ -211,5 +215,41 @@ class Part {
 
   #read(file: BlockFile, position: number, address: number, bytes: number): void {
     file.copy(position, this.memory.u8().subarray(address, address + bytes));
+  }
+}
+
+/** One column of few texts. */
+class CodedPart {
+  readonly #texts: BytesColumn;
+  readonly #width: number;
+  readonly #codes: Uint8Array;
+
+  constructor(texts: BytesColumn, width: number, most: number) {
+    this.#texts = texts;
+    this.#width = width;
+    this.#codes = new Uint8Array(most * width);
+  }
+
+  takes(file: BlockFile, { coded }: ColumnPlace): boolean {
+    return coded?.width === this.#width && file.textsOfCodes(coded.texts, this.#texts.type) === this.#texts;
+  }
+
+  append(file: BlockFile, { values }: ColumnPlace, from: number, length: number, rows: number): void {
+    const width = this.#width;
+    file.copy(values + from * width, this.#codes.subarray(rows * width, (rows + length) * width));
+  }
+
+  column(length: number): Column {
+    const { buffer } = this.#codes;
+    const codes = this.#width === 1 ? new Uint8Array(buffer, 0, length) : new Uint16Array(buffer, 0, length);
+    return codedColumn({ codes, texts: this.#texts }, length);
+  }
+
+  clear(): void {
+    // The next rows go over these.
+  }
+
+  free(): void {
+    // It is JavaScript's.
   }
 }

@@ -10,8 +10,9 @@ type RunsPart = Extract<PartitionSpec, { kind: "runs" }>;
 /** Rows and bytes that one task merges, about. */
 const rangeRows = 2 ** 17;
 const rangeBytes = 2 ** 24;
-/** Keys of each file that are looked at to find where the ranges meet. */
-const samplesPerRun = 128;
+/** Keys that are looked at to find where the ranges meet: in all, but so many of each file. */
+const samplesInAll = 1024;
+const samplesOfRun = 16;
 
 /** Searches keep the keys that they look at while more rows than this are left, if they are not longer than that. */
 const pivotRows = 1024;
@@ -20,6 +21,7 @@ const mostPivotBytes = 256;
 /** Cuts sorted files into ranges of keys of about the same number of rows. It depends on the files alone. */
 export function planRuns(paths: readonly string[]): RunsPart[] {
   const samples: Buffer[] = [];
+  const perRun = Math.max(samplesOfRun, Math.ceil(samplesInAll / Math.max(1, paths.length)));
   let [rows, bytes] = [0, 0];
   for (const path of paths) {
     const file = new BlockFile(path);
@@ -27,7 +29,7 @@ export function planRuns(paths: readonly string[]): RunsPart[] {
       bytes += file.bytes;
       const keys = new SortedKeys(file);
       rows += keys.rows;
-      const count = Math.min(samplesPerRun, keys.rows);
+      const count = Math.min(perRun, keys.rows);
       for (let i = 0; i < count; i++) samples.push(keys.at(Math.floor((i * keys.rows) / count)));
     } finally {
       file.close();

@@ -233,6 +233,18 @@ export function readText(files: FileSystem, file: string): string | null {
   }
 }
 
+/** Has the disk take a file that is not open, while the thread goes on. */
+export async function syncFile(files: FileSystem, file: string): Promise<void> {
+  const fd = files.open(file, "read");
+  try {
+    await files.startSync(fd);
+  } catch (thrown) {
+    throw fileError(thrown, "sync", file);
+  } finally {
+    files.close(fd);
+  }
+}
+
 /** Writes a small text file durably and in one step: readers see the old text or the new one. */
 export function writeTextAtomically(files: FileSystem, file: string, content: string): void {
   renameText(files, file, content, (fd) => files.fsync(fd));

@@ -12,6 +12,10 @@ import type { OutputTarget } from "./sink/sinkOutput.js";
 class Chunks implements OutputTarget {
   private list: Buffer[] = [];
 
+  writeHead(bytes: Uint8Array): void {
+    this.write([bytes]);
+  }
+
   write(chunks: readonly Uint8Array[]): void {
     // The writer uses its buffer again.
     for (const chunk of chunks) if (chunk.length > 0) this.list.push(Buffer.from(chunk));

@@ -4,6 +4,7 @@ import type { BoundCheck, JoinOutput, ResolvedSource, WindowCall } from "../plan
 import type { JoinHow, SinkSpec, WindowFrame } from "../plan/nodes.js";
 import type { PackedValues, ValueTally } from "../runtime/valueTally.js";
 import type { Schema } from "../schema/types.js";
+import type { SharedFile } from "./fileTurn.js";
 
 /** The whole worker protocol: what a task is told and what it answers. Plain cloneable data; no behaviour. */
 export const protocolVersion = 1;
@@ -255,8 +256,15 @@ export type Step =
       readonly file: string;
       readonly format?: "blocks";
     }
-  /** Writes the rows as staged fragments of a sink under `directory`. */
-  | { readonly op: "sink"; readonly input: number; readonly name: string; readonly sink: SinkSpec; readonly directory: string };
+  /** Writes the rows as staged fragments of a sink under `directory`, or into `shared` where there is one and the task's turn comes in time. */
+  | {
+      readonly op: "sink";
+      readonly input: number;
+      readonly name: string;
+      readonly sink: SinkSpec;
+      readonly directory: string;
+      readonly shared?: SharedFile;
+    };
 
 export interface TaskSpec {
   readonly protocol: typeof protocolVersion;
@@ -315,7 +323,7 @@ export interface RowProbe {
   readonly size: number;
 }
 
-/** A file that a task wrote. */
+/** A file that a task wrote, or whose bytes stand `within` another. */
 export interface FileWritten {
   readonly path: string;
   readonly rows: number;
@@ -328,6 +336,34 @@ export interface FileWritten {
   readonly stamp?: string;
   /** The file's blocks, where they stay in memory and there is no file. */
   readonly held?: HeldFile;
+  /** Where its bytes stand, where there is no file at `path`. */
+  readonly within?: PlaceWithin;
+}
+
+/** Where the bytes between the head and the tail of a file stand in another one: as many as the file's, with its checksum. */
+export interface PlaceWithin {
+  readonly path: string;
+  readonly start: number;
+  /** What a Parquet file would end with. */
+  readonly rowGroups?: readonly WrittenRowGroup[];
+}
+
+/** A row group as its footer tells of it, wherever it begins. */
+export interface WrittenRowGroup {
+  readonly rows: number;
+  /** One for each leaf of the schema, one after the other. */
+  readonly chunks: readonly WrittenChunk[];
+}
+
+export interface WrittenChunk {
+  readonly bytes: number;
+  readonly uncompressedBytes: number;
+  /** Bytes of the dictionary page at the chunk's beginning; 0 where there is none. */
+  readonly dictionaryPageBytes: number;
+  readonly encodings: readonly number[];
+  readonly nulls: number;
+  /** In base64. */
+  readonly bounds: { readonly min: string; readonly max: string } | null;
 }
 
 /** A block file in memory that threads share. */

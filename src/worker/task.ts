@@ -95,6 +95,7 @@ class TaskRun {
     const reader = await openPart(this.required?.scan ?? spec.scan, spec.part, {
       batchRows: spec.options.batchRows,
       partition: spec.partition,
+      fewBatches: spec.steps.some(({ op }) => op === "join"),
       reject: (reject, raw) => {
         if (!this.rejects.passesOver(spec.again?.scan))
           this.rejects.take(reject, raw === null ? null : { kind: "bytes", bytes: raw }, undefined, readBy);
@@ -153,7 +154,9 @@ class TaskRun {
     } else if (step.op === "sink") {
       mkdirSync(step.directory, { recursive: true });
       const { openWriter } = await import("../io/sink/sinks.js");
-      writer = openWriter(step.sink, schema, step.directory, spec.partition, { sharesReader: true });
+      const { partition } = spec;
+      const shared = step.shared === undefined ? {} : { shared: { file: step.shared, partition } };
+      writer = openWriter(step.sink, schema, step.directory, partition, { sharesReader: true, ...shared });
     } else {
       const { part, scan } = spec;
       operator = await createOperator(step, schema, {

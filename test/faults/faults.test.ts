@@ -18,7 +18,7 @@ it("nor does one in the process that goes on with a run", { timeout: 180_000 }, 
     ["group by", "unlink"],
   ] as const;
   for (const [pipeline, operation] of cases) {
-    const { output } = await runSweep(["--cut", "write:30", "--pipeline", pipeline, "--operation", operation, "--seconds", "12"]);
+    const { output } = await runSweep(["--cut", "write:20", "--pipeline", pipeline, "--operation", operation, "--seconds", "12"]);
     expect(output).toMatch(/^\d+ trials in 1 pipelines, 0 failures$/m);
     expect(Number(/^(\d+) trials/m.exec(output)?.[1])).toBeGreaterThan(2);
   }

@@ -174,8 +174,8 @@ function watchOpen() {
   });
 }
 
-/** What tasks leave for others: files between stages, pieces of outputs, rejects. */
-const isLeft = (path) => /[/\\](scratch|fragments)[/\\]|\.blocks$/.test(path);
+/** What tasks leave for others: files between stages, pieces of outputs, rejects. Not the file that the pieces are put into. */
+const isLeft = (path) => /[/\\](scratch|fragments)[/\\]|\.blocks$/.test(path) && !/[/\\]shared-\d+\.part$/.test(path);
 
 /** Damages a file as soon as its writer has closed it. */
 function damageClosed() {

@@ -4,15 +4,18 @@ import { scratchDamaged } from "../../exchange/pagedFile.js";
 import { checksumOfFile } from "../../io/commit/commitAssemble.js";
 import { isGone } from "../../io/fileErrors.js";
 import { nodeFileSystem } from "../../io/fileSystem.js";
+import { checksumText } from "../../io/sink/sinkOutput.js";
 import type { FileWritten } from "../../task/protocol.js";
 
-/** Size and crc32 (8 hex digits) of a file; null where there is none. @throws MillraceError External/FILE_IO */
-export async function fileChecksum(path: string): Promise<{ readonly bytes: number; readonly checksum: string } | null> {
+type Found = { readonly bytes: number; readonly checksum: string };
+
+/** Size and crc32 (8 hex digits) of a file, or of its bytes `start..end`; null where there is none. @throws MillraceError External/FILE_IO */
+export async function fileChecksum(path: string, start?: number, end?: number): Promise<Found | null> {
   const fd = openThere(path);
   if (fd === null) return null;
   try {
-    const { bytes, crc } = await checksumOfFile(nodeFileSystem, fd);
-    return { bytes, checksum: crc.toString(16).padStart(8, "0") };
+    const { bytes, crc } = await checksumOfFile(nodeFileSystem, fd, start, end);
+    return { bytes, checksum: checksumText(crc) };
   } finally {
     nodeFileSystem.close(fd);
   }
@@ -30,6 +33,13 @@ function openThere(path: string): number | null {
 /** What is wrong with files that an earlier process wrote; null when each has the size and the bytes that it had then. */
 export async function whatIsWrong(files: readonly FileWritten[]): Promise<string | null> {
   for (const file of files) {
+    if (file.within !== undefined) {
+      const { path, start } = file.within;
+      const found = await fileChecksum(path, start, start + file.bytes);
+      if (found === null) return `output missing: ${path}`;
+      if (found.bytes !== file.bytes || found.checksum !== file.checksum) return `output damaged: ${path}`;
+      continue;
+    }
     const size = sizeOf(file.path);
     if (size === null) return `output missing: ${file.path}`;
     // The bytes of a file of another size need not be read.

@@ -45,7 +45,7 @@ export class StageTasks {
       scan: { source, schema: stage.input.schema, ...besideOf(stage, run) },
       fromSource,
       part: { ...part, file: 0 },
-      steps: stage.steps.map((planned) => this.step(planned, name)),
+      steps: stage.steps.map((planned) => this.step(planned, name, options)),
       ...this.again(),
       rejectFile: join(run.folder, "rejects", `s${stage.id}-${name}`),
       options: {
@@ -59,14 +59,19 @@ export class StageTasks {
     };
   }
 
-  private step(planned: PlannedStep, name: string): Step {
+  private step(planned: PlannedStep, name: string, { probe }: AttemptOptions): Step {
     const { run } = this;
     const { step, exchange, output } = planned;
     if (writesExchange(step)) {
       const extension = step.op === "exchange" && step.format !== "blocks" ? "parquet" : "blocks";
       return { ...step, file: join(run.scratch, `x${required(exchange, "exchange")}`, `${name}.${extension}`) };
     }
-    if (step.op === "sink") return { ...step, directory: join(run.staging(required(output, "output")), name) };
+    if (step.op === "sink") {
+      const index = required(output, "output");
+      // What a probe gives does not count.
+      const shared = probe === undefined ? (run.earlyFile(index)?.shared ?? null) : null;
+      return { ...step, directory: join(run.staging(index), name), ...(shared === null ? {} : { shared }) };
+    }
     if (step.op === "join") return { ...step, build: required(this.builds.get(planned)?.[0], "right side") };
     if (step.op === "expect" && planned.verdicts !== undefined) {
       return { ...step, verdicts: required(this.builds.get(planned), "verdicts") };

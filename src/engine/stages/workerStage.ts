@@ -109,6 +109,7 @@ class StageRun {
     const build = besideOf(stage, run).beside;
     const besides = build?.how.kind === "build" ? build.paths : [];
     this.parts = await planParts(source, layout, run.settings.partitionBytes, besides);
+    for (const { output } of stage.steps) if (output !== null) run.earlyFile(output)?.begin(this.parts.length);
     run.pool.warm(this.parts.length);
     run.emit({ kind: "stage-started", stage: stage.name, stageId: stage.id, partitions: this.parts.length });
     run.waiting();
@@ -306,7 +307,7 @@ class StageRun {
       history: this.tries.history(partition),
     });
     for (const [i, { output }] of stage.steps.entries())
-      if (output !== null) run.outputSettled(output, result.steps[i]?.files ?? []);
+      if (output !== null) run.earlyFile(output)?.add(partition, result.steps[i]?.files ?? []);
     this.enough ||= result.enough || hasEnough(stage, this.settled);
     if (this.enough) raise(this.cancel);
     const source = this.fromSource ? required(this.source, "source") : null;

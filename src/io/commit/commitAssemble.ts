@@ -6,14 +6,14 @@ import { checksums, crc32 } from "../../runtime/safety.js";
 import type { Schema } from "../../schema/types.js";
 import type { FileWritten } from "../../task/protocol.js";
 import type { BegunFile, EarlyFile } from "./commitEarly.js";
-import { checksumOf, mergerOf } from "./commitMerge.js";
+import { checksumOf, type Merger, mergerOf } from "./commitMerge.js";
 import { ownerKept } from "./commitOwner.js";
 import { clearStaged, fileName, stagedPath } from "./commitStaged.js";
 import type { Target } from "./commitTarget.js";
 import { breath } from "../fileCopy.js";
 import { fileError, fragmentDamaged } from "../fileErrors.js";
 import { killPoint } from "../killPoint.js";
-import { type FileSystem, fileLanes, nodeFileSystem } from "../fileSystem.js";
+import { type FileSystem, fileLanes, nodeFileSystem, syncFile } from "../fileSystem.js";
 import { OutputFile, type OutputSummary } from "../sink/sinkOutput.js";
 import { comparePartitions, partitionFolder } from "../sink/sinkPartition.js";
 import { fileSchema, openFile } from "../sink/sinks.js";
@@ -51,26 +51,25 @@ export async function assemble(
   const failure = await ownerKept(target.staging);
   if (failure !== null) throw failure;
   const begun = (await early?.take(fragments)) ?? null;
-  if (begun === null) clearStaged(target, files);
-  // Several at a time: waiting for the disk is most of it where there are many files.
-  const staged = await inLanes(groupFragments(target.sink, fragments), fileLanes, async ({ values, parts }) => {
-    const relative = [
-      ...values.map((value, i) => partitionFolder(target.sink.partitionBy[i] as string, value)),
-      fileName(target),
-    ];
-    const file = stagedPath(target, relative);
-    try {
+  try {
+    clearStaged(target, files);
+    // Several at a time: waiting for the disk is most of it where there are many files.
+    const staged = await inLanes(groupFragments(target.sink, fragments), fileLanes, async ({ values, parts }) => {
+      const relative = [
+        ...values.map((value, i) => partitionFolder(target.sink.partitionBy[i] as string, value)),
+        fileName(target),
+      ];
+      const file = stagedPath(target, relative);
       files.makeFolder(path.dirname(file));
-    } catch (thrown) {
-      begun?.output.abort();
-      throw thrown;
-    }
-    const summary = await assembleFile(target.sink, columns, parts, file, files, begun);
-    const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-    killPoint("file-staged");
-    return { path: relative.join("/"), staged: file, rows, partitionValues: values, ...summary };
-  });
-  return { schema, files: staged, rows: staged.reduce((sum, file) => sum + file.rows, 0) };
+      const summary = await assembleFile(target.sink, columns, parts, file, files, begun);
+      const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+      killPoint("file-staged");
+      return { path: relative.join("/"), staged: file, rows, partitionValues: values, ...summary };
+    });
+    return { schema, files: staged, rows: staged.reduce((sum, file) => sum + file.rows, 0) };
+  } finally {
+    begun?.output.close();
+  }
 }
 
 interface Group {
@@ -106,22 +105,46 @@ async function assembleFile(
     const { bytes, checksum } = openFile(sink, schema, file, { files, fsync: true }).finish();
     return { bytes, checksum };
   }
-  if (parts.length === 1) {
+  if (parts.length === 1 && only.within === undefined) {
     files.link(only.path, file);
-    await syncFile(files, file, only);
+    await syncFragment(files, file, only);
     return { bytes: only.bytes, checksum: only.checksum };
   }
-  const output = begun?.output ?? new OutputFile(file, { files });
+  if (begun !== null) return assembleShared(begun, parts, file, files);
+  const output = new OutputFile(file, { files });
   try {
-    const merger = begun?.merger ?? mergerOf(sink, schema, output, files);
-    for (const part of parts.slice(begun?.parts ?? 0)) merger.add(part);
-    merger.end();
-    await output.settle();
+    await addAll(output, mergerOf(sink, schema, output, files), parts);
     return await output.finishSoon();
   } catch (thrown) {
     output.abort();
     throw ofFragment(thrown);
   }
+}
+
+/** What tasks have written stays where it is, for whoever goes on after a crash: the staged file is another name of theirs. */
+async function assembleShared(
+  { output, merger, parts: there }: BegunFile,
+  parts: readonly FileWritten[],
+  file: string,
+  files: FileSystem,
+): Promise<OutputSummary> {
+  try {
+    await addAll(output, merger, parts.slice(there));
+    output.cut();
+    const summary = await output.finishSoon();
+    files.link(output.path, file);
+    // A second name has nothing to wait for; a copy, where the file system knows no second names, has.
+    await syncFile(files, file);
+    return summary;
+  } catch (thrown) {
+    throw ofFragment(thrown);
+  }
+}
+
+async function addAll(output: OutputFile, merger: Merger, parts: readonly FileWritten[]): Promise<void> {
+  for (const part of parts) merger.add(part);
+  merger.end();
+  await output.settle();
 }
 
 /** What a reader says of a fragment: the fault of whoever changed it, and not of anybody's data. */
@@ -131,7 +154,7 @@ function ofFragment(thrown: unknown): unknown {
 }
 
 /** Fragments do not wait for the disk when they are written: a linked one does so here, and is looked at once more. */
-async function syncFile(files: FileSystem, file: string, fragment: FileWritten): Promise<void> {
+async function syncFragment(files: FileSystem, file: string, fragment: FileWritten): Promise<void> {
   const fd = files.open(file, "read");
   try {
     await syncLinked(files, fd, file, fragment);
@@ -162,15 +185,21 @@ const checkBytes = 1 << 18;
 /** Nothing is left in it when others have their turn. */
 let checkBuffer: Uint8Array | null = null;
 
-/** Length and crc32 of an open file. Others have their turn meanwhile. */
-export async function checksumOfFile(files: FileSystem, fd: number): Promise<{ readonly bytes: number; readonly crc: number }> {
+/** Length and crc32 of the bytes `start..end` of an open file, or of those up to its end. Others have their turn meanwhile. */
+export async function checksumOfFile(
+  files: FileSystem,
+  fd: number,
+  start = 0,
+  end = Number.POSITIVE_INFINITY,
+): Promise<{ readonly bytes: number; readonly crc: number }> {
   let crc = 0;
-  for (let at = 0; ; ) {
+  for (let at = start; ; ) {
     checkBuffer ??= new Uint8Array(checkBytes);
-    const got = files.read(fd, checkBuffer, at);
-    crc = crc32(checkBuffer.subarray(0, got), crc);
+    const some = checkBuffer.subarray(0, Math.min(checkBytes, end - at));
+    const got = files.read(fd, some, at);
+    crc = crc32(some.subarray(0, got), crc);
     at += got;
-    if (got < checkBytes) return { bytes: at, crc };
-    if (at % (8 * checkBytes) === 0) await breath();
+    if (got < checkBytes) return { bytes: at - start, crc };
+    if ((at - start) % (8 * checkBytes) === 0) await breath();
   }
 }

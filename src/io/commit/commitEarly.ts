@@ -1,7 +1,9 @@
+import path from "node:path";
+import { internalError } from "../../common/errors.js";
 import type { Schema } from "../../schema/types.js";
+import { FileTurns, type SharedFile } from "../../task/fileTurn.js";
 import type { FileWritten } from "../../task/protocol.js";
 import { type Merger, mergerOf } from "./commitMerge.js";
-import { clearStaged, fileName, stagedPath } from "./commitStaged.js";
 import type { Target } from "./commitTarget.js";
 import { type FileSystem, nodeFileSystem } from "../fileSystem.js";
 import { OutputFile } from "../sink/sinkOutput.js";
@@ -18,22 +20,24 @@ export interface BegunFile {
 const syncBytes = 8 << 20;
 
 /**
- * A sink's only file, put together and sent to the disk while later fragments are still written. Nothing depends on it: where something fails, or
- * other fragments count in the end, `assemble` begins anew (and then says what is wrong).
+ * A sink's only file, put together and sent to the disk while later fragments are still written. Tasks whose turn comes in time write into it themselves;
+ * what others wrote is copied. Nothing depends on it being whole: where something fails, or other fragments count in the end, `assemble` begins anew from
+ * the fragments, those in it included, which therefore stay until the target's staging goes.
  */
 export class EarlyFile {
   readonly #target: Target;
   readonly #schema: Schema;
   readonly #files: FileSystem;
   readonly #added: FileWritten[] = [];
+  readonly #turns = new FileTurns();
   #begun: Omit<BegunFile, "parts"> | null = null;
-  #copied = 0;
   #unsynced = 0;
   #syncing: Promise<void> | null = null;
-  /** Whether the disk did not take what it was sent. */
-  #refused = false;
   #work: Promise<void> | null = null;
+  /** Nothing more is added. */
   #over = false;
+  /** What is there is not right, or the disk did not take it. */
+  #failed = false;
 
   readonly #syncBytes: number;
 
@@ -52,49 +56,75 @@ export class EarlyFile {
       : new EarlyFile(target, schema, files, bytes);
   }
 
-  /** Takes the next fragments, in the order of tasks. */
-  add(fragments: readonly FileWritten[]): void {
-    this.#added.push(...fragments.filter((fragment) => fragment.rows > 0));
-    // A single one is linked, not copied.
-    if (this.#added.length > 1 && !this.#over) this.#work ??= this.#copyAll();
+  /** Before the first of so many partitions. The fragment of a single one is linked, not copied. */
+  begin(partitions: number): void {
+    if (partitions < 2 || this.#over || this.#begun !== null) return;
+    try {
+      this.#begun = this.#open();
+      this.#turns.give(0, this.#begun.output.bytes);
+    } catch {
+      this.#over = true;
+    }
   }
 
-  async #copyAll(): Promise<void> {
+  /** The file, for tasks to write into; null for none. */
+  get shared(): SharedFile | null {
+    return this.#begun === null || this.#over ? null : { path: this.#begun.output.path, turn: this.#turns.memory };
+  }
+
+  /** Takes the fragments of the next partition. */
+  add(partition: number, fragments: readonly FileWritten[]): void {
+    const begun = this.#begun;
+    if (begun === null || this.#over) return;
+    const { output, merger } = begun;
+    const isIn = fragments.some(({ within }) => within?.path === output.path);
+    try {
+      // An attempt that does not count may be writing at this partition's place.
+      if (this.#turns.close() && !isIn) throw internalError("the place of a partition is taken");
+      for (const fragment of fragments) {
+        if (fragment.rows === 0) continue;
+        merger.add(fragment);
+        this.#added.push(fragment);
+        this.#unsynced += fragment.bytes;
+      }
+    } catch {
+      this.#fail();
+      return;
+    }
+    this.#turns.give(partition + 1, output.bytes);
+    this.#work ??= this.#copyAll(output);
+  }
+
+  async #copyAll(output: OutputFile): Promise<void> {
     // The promise of this call has to be known before it can end.
     await null;
     try {
-      for (let part = this.#added[this.#copied]; part !== undefined && !this.#over; part = this.#added[this.#copied]) {
-        this.#begun ??= this.#begin();
-        this.#begun.merger.add(part);
-        this.#copied++;
-        await this.#begun.output.settle();
-        this.#syncSome(part.bytes);
-      }
+      do {
+        await output.settle();
+        this.#syncSome(output);
+      } while (output.owes && !this.#over);
     } catch {
-      await this.#drop();
+      this.#fail();
     } finally {
       this.#work = null;
     }
   }
 
   /** Copying goes on meanwhile: at the end of the stage it is what everybody waits for. */
-  #syncSome(more: number): void {
-    this.#unsynced += more;
+  #syncSome(output: OutputFile): void {
     if (this.#unsynced < this.#syncBytes || this.#syncing !== null) return;
     this.#unsynced = 0;
-    const syncing = this.#begun?.output.startSync().catch(() => {
-      this.#refused = true;
-    });
-    this.#syncing =
-      syncing?.finally(() => {
+    this.#syncing = output
+      .startSync()
+      .catch(() => this.#fail())
+      .finally(() => {
         this.#syncing = null;
-      }) ?? null;
+      });
   }
 
-  #begin(): Omit<BegunFile, "parts"> {
-    const { sink } = this.#target;
-    clearStaged(this.#target, this.#files);
-    const output = new OutputFile(stagedPath(this.#target, [fileName(this.#target)]), { files: this.#files });
+  #open(): Omit<BegunFile, "parts"> {
+    const { sink, fragments } = this.#target;
+    const output = new OutputFile(this.#freeName(fragments), { files: this.#files });
     try {
       return { output, merger: mergerOf(sink, fileSchema(sink, this.#schema), output, this.#files) };
     } catch (thrown) {
@@ -103,41 +133,48 @@ export class EarlyFile {
     }
   }
 
+  /** What an earlier process has begun holds fragments that still count. */
+  #freeName(folder: string): string {
+    for (let n = 0; ; n++) {
+      const file = path.join(folder, `shared-${n}.part`);
+      if (this.#files.stat(file) === null) return file;
+    }
+  }
+
   /** What there is of the file of these fragments; null for nothing. It belongs to the caller then. */
   async take(fragments: readonly FileWritten[]): Promise<BegunFile | null> {
-    this.#over = true;
-    await this.#work;
-    await this.#syncing;
+    await this.#end();
     const begun = this.#begun;
-    if (begun === null) return null;
-    const parts = this.#copied;
+    const added = this.#added;
     const filled = fragments.filter((fragment) => fragment.rows > 0);
-    if (!this.#refused && filled.length > 1 && this.#added.slice(0, parts).every((part, i) => isSame(part, filled[i]))) {
+    const isNeeded = filled.length > 1 || filled[0]?.within !== undefined;
+    if (begun !== null && isNeeded && !this.#failed && added.every((part, i) => isSame(part, filled[i]))) {
       this.#begun = null;
-      return { ...begun, parts };
+      return { ...begun, parts: added.length };
     }
-    await this.#drop();
+    await this.close();
     return null;
   }
 
-  /** Ends the work; what there is of the file goes with its folder. */
+  /** Ends the work. The file stays: fragments that count may stand in it. */
   async close(): Promise<void> {
-    this.#over = true;
-    await this.#work;
-    await this.#drop();
+    await this.#end();
+    this.#begun?.output.close();
+    this.#begun = null;
   }
 
-  async #drop(): Promise<void> {
+  async #end(): Promise<void> {
     this.#over = true;
+    this.#turns.close();
+    await this.#work;
     // Its number must not become that of another file before that is over.
     await this.#syncing;
-    const begun = this.#begun;
-    this.#begun = null;
-    try {
-      begun?.output.abort();
-    } catch {
-      // It lies in a folder that is cleared, or removed, as a whole.
-    }
+  }
+
+  #fail(): void {
+    this.#failed = true;
+    this.#over = true;
+    this.#turns.close();
   }
 }
 

@@ -6,8 +6,20 @@ import type { Schema } from "../../schema/types.js";
 import type { FileWritten } from "../../task/protocol.js";
 import { type ArrowBlock, arrowFooter, arrowMagic, readArrowFooter, schemaMessage } from "../arrow/arrowFile.js";
 import { fragmentDamaged } from "../fileErrors.js";
-import { encodeFooterLike, type Footer, magic, type RowGroup, readFooter, shiftRowGroup } from "../parquet/parquetFooter.js";
+import {
+  encodeFooter,
+  encodeFooterLike,
+  type Footer,
+  type FooterGroup,
+  groupAsRead,
+  groupsAsWritten,
+  magic,
+  readFooter,
+  shiftRowGroup,
+} from "../parquet/parquetFooter.js";
+import { leavesOf } from "../parquet/parquetLeaves.js";
 import { encodeThrift, numberField, structsField } from "../parquet/parquetThrift.js";
+import { parquetOptions } from "../parquet/parquetWrite.js";
 import { crc32After, crc32Before } from "../sink/sinkChecksum.js";
 import { csvHeader, csvSinkOptions } from "../sink/sinkCsv.js";
 import type { FileSystem } from "../fileSystem.js";
@@ -27,14 +39,14 @@ const noEnd = (): void => undefined;
 export function mergerOf(sink: SinkSpec, schema: Schema, output: OutputFile, files: FileSystem): Merger {
   switch (sink.format) {
     case "parquet":
-      return parquetMerger(output, files);
+      return parquetMerger(sink, schema, output, files);
     case "csv": {
       const header = csvHeader(schema, csvSinkOptions(sink.options));
-      output.write([header]);
-      return { add: (part) => appendAfter(part, header, output), end: noEnd };
+      output.writeHead(header);
+      return { add: (part) => append(output, dataOf(part, header)), end: noEnd };
     }
     case "jsonl":
-      return { add: (part) => output.append(part.path, 0, part.bytes, checksumOf(part), part.stamp), end: noEnd };
+      return { add: (part) => append(output, dataOf(part, noHead)), end: noEnd };
     case "arrow":
       return arrowMerger(schema, output, files);
     case "duckdb":
@@ -48,30 +60,66 @@ export function mergerOf(sink: SinkSpec, schema: Schema, output: OutputFile, fil
 // before they are copied do not become the right ones by that.
 export const checksumOf = (part: FileWritten): number => Number.parseInt(part.checksum, 16);
 
-/** Appends what follows the bytes that a fragment begins with. */
-function appendAfter(part: FileWritten, head: Uint8Array, output: OutputFile): void {
-  const length = part.bytes - head.length;
-  output.append(part.path, head.length, part.bytes, crc32After(checksumOf(part), crc32(head), length), part.stamp);
+const noHead = new Uint8Array(0);
+
+/** What stands between the head and the tail of a fragment, wherever that is. */
+interface FragmentData {
+  readonly path: string;
+  readonly start: number;
+  readonly end: number;
+  readonly crc: number;
+  readonly stamp?: string;
+}
+
+/** `headAndData`: crc32 of all bytes before `end`. */
+function dataOf(
+  part: FileWritten,
+  head: Uint8Array,
+  end: number = part.bytes,
+  headAndData: number = checksumOf(part),
+): FragmentData {
+  const { path, within, stamp } = part;
+  if (within !== undefined) {
+    return { path: within.path, start: within.start, end: within.start + part.bytes, crc: checksumOf(part) };
+  }
+  const crc = crc32After(headAndData, crc32(head), end - head.length);
+  return { path, start: head.length, end, crc, ...(stamp === undefined ? {} : { stamp }) };
+}
+
+/** Appends bytes, unless their task has written them there itself. */
+function append(output: OutputFile, { path, start, end, crc, stamp }: FragmentData): void {
+  if (path !== output.path) output.append(path, start, end, crc, stamp);
+  else if (start === output.bytes) output.adopt(end - start, crc);
+  else throw internalError(`bytes ${start} to ${end} of ${path} stand where byte ${output.bytes} is to be`);
 }
 
 /** Row groups are copied as they are; only their offsets in the footer change. */
-function parquetMerger(output: OutputFile, files: FileSystem): Merger {
-  output.write([magic]);
-  const groups: RowGroup[] = [];
+function parquetMerger(sink: SinkSpec, schema: Schema, output: OutputFile, files: FileSystem): Merger {
+  output.writeHead(magic);
+  const groups: FooterGroup[] = [];
   let first: Footer | null = null;
   const add = (part: FileWritten): void => {
+    if (part.within !== undefined) {
+      const { compression } = parquetOptions(sink.options);
+      groups.push(...groupsAsWritten(leavesIn(schema), part.within.rowGroups ?? [], output.bytes, compression));
+      append(output, dataOf(part, magic));
+      return;
+    }
     const footer = readFooter(files, part.path);
     first ??= footer;
     if (schemaChecksum(footer) !== schemaChecksum(first)) throw fragmentDamaged(part.path, "it has another schema");
     const shift = output.bytes - magic.length;
     const tail = part.bytes - footer.dataEnd;
-    const head = crc32Before(checksumOf(part), footer.tailChecksum, tail);
-    const data = crc32After(head, crc32(magic), footer.dataEnd - magic.length);
-    output.append(part.path, magic.length, footer.dataEnd, data, part.stamp);
-    for (const group of footer.rowGroups) if ((numberField(group, 3) ?? 0) > 0) groups.push(shiftRowGroup(group, shift));
+    append(output, dataOf(part, magic, footer.dataEnd, crc32Before(checksumOf(part), footer.tailChecksum, tail)));
+    for (const group of footer.rowGroups)
+      if ((numberField(group, 3) ?? 0) > 0) groups.push(groupAsRead(shiftRowGroup(group, shift)));
   };
-  return { add, end: () => output.write([encodeFooterLike(required(first, "fragment").metadata, groups)]) };
+  const footer = () =>
+    first === null ? encodeFooter(schema, leavesIn(schema).length, groups) : encodeFooterLike(first.metadata, groups);
+  return { add, end: () => output.write([footer()]) };
 }
+
+const leavesIn = (schema: Schema) => required(leavesOf(schema), "leaves of the schema");
 
 function schemaChecksum(footer: Footer): number {
   return structsField(footer.metadata, 2).reduce((crc, fields) => crc32(encodeThrift({ kind: "struct", fields }), crc), 0);

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { fileError } from "../fileErrors.js";
-import { type FileSystem, readText, writeTextUnsynced } from "../fileSystem.js";
+import { type FileSystem, readText, syncFile, writeTextUnsynced } from "../fileSystem.js";
 
 /** Who works in a staging folder, so that nobody clears it away under a run that is alive. */
 export interface Owner {
@@ -71,15 +70,7 @@ export function keepOwner(files: FileSystem, staging: string): void {
 }
 
 async function syncOwner(files: FileSystem, staging: string): Promise<void> {
-  const file = path.join(staging, ownerFile);
-  const fd = files.open(file, "read");
-  try {
-    await files.startSync(fd);
-  } catch (thrown) {
-    throw fileError(thrown, "sync", file);
-  } finally {
-    files.close(fd);
-  }
+  await syncFile(files, path.join(staging, ownerFile));
   await files.syncFolders([staging]);
 }
 

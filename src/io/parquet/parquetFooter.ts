@@ -2,10 +2,11 @@ import { crc32 } from "../../runtime/safety.js";
 import { dataError } from "../../common/errors.js";
 import type { Schema } from "../../schema/types.js";
 import type { Leaf } from "./parquetLeaves.js";
-import type { Compression, EncodedChunk } from "./parquetPages.js";
-import { codecs, schemaElements, storedType } from "./parquetSchema.js";
+import type { WrittenRowGroup } from "../../task/protocol.js";
+import { encodeRowGroup, groupEnd } from "./parquetGroupBytes.js";
+import type { Compression } from "./parquetPages.js";
+import { schemaElements } from "./parquetSchema.js";
 import {
-  binary,
   decodeThrift,
   encodeThrift,
   i16,
@@ -29,57 +30,41 @@ const createdBy = "millrace version 1";
 const mostOrdinals = 32_767;
 const columnOrderType = struct({ 1: struct({}) });
 
-/** One row group as the footer describes it. */
+/** One row group as a footer describes it. */
 export interface RowGroup {
   readonly rows: number;
   readonly meta: ThriftValue;
 }
 
-function columnChunk(leaf: Leaf, chunk: EncodedChunk, rows: number, offset: number, compression: Compression): ThriftValue {
-  const bounds = chunk.bounds;
-  return struct({
-    2: i64(0),
-    3: struct({
-      1: i32(storedType(leaf.field.type).physical),
-      2: list(chunk.encodings.map(i32)),
-      3: list(leaf.path.map(({ name }) => text(name))),
-      4: i32(codecs[compression]),
-      5: i64(rows),
-      6: i64(chunk.uncompressedBytes),
-      7: i64(chunk.bytes),
-      9: i64(offset + chunk.dictionaryPageBytes),
-      11: chunk.dictionaryPageBytes > 0 ? i64(offset) : undefined,
-      12: struct({
-        3: i64(chunk.nulls),
-        5: bounds === null ? undefined : binary(bounds.max),
-        6: bounds === null ? undefined : binary(bounds.min),
-      }),
-    }),
-  });
+/** One row group for a footer that is to be written. `ordinal`: its number in the file; null for none. */
+export interface FooterGroup {
+  readonly rows: number;
+  meta(ordinal: number | null): ThriftValue;
 }
 
-/** Describes a row group whose chunks stand one after the other from `offset` on. */
-export function describeRowGroup(
+/** A row group of another footer. */
+export const groupAsRead = ({ rows, meta }: RowGroup): FooterGroup => ({ rows, meta: (ordinal) => withOrdinal(meta, ordinal) });
+
+/** Row groups of our own, one after the other from `offset` on. */
+export function groupsAsWritten(
   leaves: readonly Leaf[],
-  chunks: readonly EncodedChunk[],
-  rows: number,
+  groups: readonly WrittenRowGroup[],
   offset: number,
   compression: Compression,
-): RowGroup {
+): FooterGroup[] {
   let at = offset;
-  let uncompressed = 0;
-  const columns = chunks.map((chunk, i) => {
-    const described = columnChunk(leaves[i] as Leaf, chunk, rows, at, compression);
-    at += chunk.bytes;
-    uncompressed += chunk.uncompressedBytes;
-    return described;
+  return groups.map((group) => {
+    const from = at;
+    at = groupEnd(group, from);
+    return {
+      rows: group.rows,
+      meta: (ordinal) => ({ kind: "encoded", value: encodeRowGroup(leaves, group, from, compression, ordinal) }),
+    };
   });
-  const meta = struct({ 1: list(columns), 2: i64(uncompressed), 3: i64(rows), 5: i64(offset), 6: i64(at - offset) });
-  return { rows, meta };
 }
 
 /** The last bytes of a file: metadata, its length, magic. */
-export function encodeFooter(schema: Schema, leaves: number, groups: readonly RowGroup[]): Uint8Array {
+export function encodeFooter(schema: Schema, leaves: number, groups: readonly FooterGroup[]): Uint8Array {
   const fields = new Map<number, ThriftValue>([
     [1, i32(1)],
     [2, list(schemaElements(schema))],
@@ -88,12 +73,17 @@ export function encodeFooter(schema: Schema, leaves: number, groups: readonly Ro
 }
 
 /** A footer with the schema and notes of `like` and other row groups. */
-export function encodeFooterLike(like: ThriftStruct, groups: readonly RowGroup[]): Uint8Array {
+export function encodeFooterLike(like: ThriftStruct, groups: readonly FooterGroup[]): Uint8Array {
   return footerFrom(like, groups, null, null);
 }
 
-function footerFrom(like: ThriftStruct, groups: readonly RowGroup[], writer: string | null, columns: number | null): Uint8Array {
-  const numbered = groups.map(({ meta }, i) => withOrdinal(meta, groups.length > mostOrdinals ? null : i));
+function footerFrom(
+  like: ThriftStruct,
+  groups: readonly FooterGroup[],
+  writer: string | null,
+  columns: number | null,
+): Uint8Array {
+  const numbered = groups.map((group, i) => group.meta(groups.length > mostOrdinals ? null : i));
   const fields = struct({
     1: like.get(1),
     2: like.get(2),

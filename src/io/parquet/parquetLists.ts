@@ -2,11 +2,11 @@ import { type Batch, rowCount } from "../../batch/column.js";
 import { encodeIpcStream } from "../../batch/ipc.js";
 import { RowBuffer } from "../../batch/rowBuffer.js";
 import type { Schema } from "../../schema/types.js";
-import { encodeFooterLike, type Footer, magic, parseFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
+import { encodeFooterLike, type Footer, groupAsRead, magic, parseFooter, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
 import type { Compression } from "./parquetPages.js";
 import { parquetWasm } from "./parquetWasm.js";
 import type { ParquetOptions } from "./parquetWrite.js";
-import type { OutputFile, OutputSummary } from "../sink/sinkOutput.js";
+import type { FileOutput, OutputSummary } from "../sink/sinkOutput.js";
 
 /** Numbers of parquet-wasm's own enumeration. */
 const wasmCompression: { readonly [C in Compression]: number } = { uncompressed: 0, snappy: 1, gzip: 2, zstd: 5 };
@@ -16,7 +16,7 @@ const wasmCompression: { readonly [C in Compression]: number } = { uncompressed:
  * copied: memory stays at one row group, and the bytes depend on the rows and the options alone.
  */
 export class ListParquetWriter {
-  readonly #output: OutputFile;
+  readonly #output: FileOutput;
   readonly #schema: Schema;
   readonly #options: ParquetOptions;
   readonly #groups: RowGroup[] = [];
@@ -24,12 +24,12 @@ export class ListParquetWriter {
   #first: Footer | null = null;
   #rows = 0;
 
-  constructor(output: OutputFile, schema: Schema, options: ParquetOptions) {
+  constructor(output: FileOutput, schema: Schema, options: ParquetOptions) {
     this.#output = output;
     this.#schema = schema;
     this.#options = options;
     this.#buffer = new RowBuffer(schema);
-    output.write([magic]);
+    output.writeHead(magic);
   }
 
   get rows(): number {
@@ -78,12 +78,8 @@ export class ListParquetWriter {
     this.flushRowGroup();
     if (this.#first === null) this.#encode();
     const like = this.#first as Footer | null;
-    this.#output.write([
-      encodeFooterLike(
-        like?.metadata ?? new Map(),
-        this.#groups.filter((group) => group.rows > 0),
-      ),
-    ]);
+    const groups = this.#groups.filter((group) => group.rows > 0).map(groupAsRead);
+    this.#output.write([encodeFooterLike(like?.metadata ?? new Map(), groups)]);
     return this.#output.finish();
   }
 

@@ -6,11 +6,12 @@ import { type ParquetKernels, writerKernels, Region } from "../../kernels/parque
 import { snappyRoom, snappyStretches, snappyTableBytes } from "../../kernels/snappy.js";
 import { crc32 } from "../../runtime/safety.js";
 import type { DataType } from "../../schema/types.js";
+import type { WrittenChunk } from "../../task/protocol.js";
 import type { ColumnData, PlainValues } from "./parquetColumn.js";
 import { buildDictionary } from "./parquetDictionary.js";
 import { encodePageHeader, type PageHeader } from "./parquetPageHeader.js";
 import { decimalBytes, encodings } from "./parquetSchema.js";
-import { type MinMax, minMax } from "./parquetStatistics.js";
+import { minMax } from "./parquetStatistics.js";
 import { joinedCrc32 } from "../sink/sinkChecksum.js";
 import type { OutputPart } from "../sink/sinkOutput.js";
 
@@ -30,13 +31,7 @@ export interface PageOptions {
 export interface EncodedChunk {
   /** Views on kernel memory: they are good until the next chunk is encoded or the next row is appended. */
   readonly parts: readonly OutputPart[];
-  readonly bytes: number;
-  readonly uncompressedBytes: number;
-  /** Bytes of the dictionary page at the chunk's beginning; 0 where there is none. */
-  readonly dictionaryPageBytes: number;
-  readonly encodings: readonly number[];
-  readonly nulls: number;
-  readonly bounds: MinMax | null;
+  readonly chunk: WrittenChunk;
 }
 
 type Zstd = (bytes: Uint8Array) => Uint8Array;
@@ -173,16 +168,19 @@ export function encodeChunk(data: ColumnData, options: PageOptions): EncodedChun
   }
   const encoding = dictionary === null ? encodings.plain : encodings.rleDictionary;
   writeDataPages(builder, data, dictionary === null ? plainBytes(data.values) : 0, encoding, encodeRange);
-  return {
-    parts: builder.parts(),
+  const bounds = minMax(type, dictionary === null ? data.values : dictionary.entries);
+  const chunk: WrittenChunk = {
     bytes: builder.bytes,
     uncompressedBytes: builder.uncompressedBytes,
     dictionaryPageBytes,
     encodings: dictionary === null ? [encodings.plain, encodings.rle] : [encodings.plain, encodings.rle, encodings.rleDictionary],
     nulls: data.rows - data.values.count,
-    bounds: minMax(type, dictionary === null ? data.values : dictionary.entries),
+    bounds: bounds === null ? null : { min: asBase64(bounds.min), max: asBase64(bounds.max) },
   };
+  return { parts: builder.parts(), chunk };
 }
+
+const asBase64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
 
 function writeDataPages(
   builder: ChunkBuilder,

@@ -2,7 +2,7 @@ import { decodeIpc } from "../../batch/ipc.js";
 import { required } from "../../common/assert.js";
 import { dataError, MillraceError } from "../../common/errors.js";
 import { type Field, type Schema, types } from "../../schema/types.js";
-import { encodeFooterLike, type Footer, magic, type RowGroup } from "./parquetFooter.js";
+import { encodeFooterLike, type Footer, groupAsRead, magic, type RowGroup } from "./parquetFooter.js";
 import { treeOf } from "./parquetTree.js";
 import { parquetWasm } from "./parquetWasm.js";
 import {
@@ -139,7 +139,7 @@ export function footerOf(columns: readonly FileColumn[], groups: readonly RowGro
     [1, { kind: "i32", value: 1 }],
     [2, list([root, ...elements])],
   ]);
-  return encodeFooterLike(metadata, groups);
+  return encodeFooterLike(metadata, groups.map(groupAsRead));
 }
 
 /** The schema of the columns, as their rows will be delivered. Only unusual columns are shown to the decoder, which is slow to load. */

@@ -11,7 +11,9 @@ export type ThriftValue =
   | { readonly kind: "double"; readonly value: number }
   | { readonly kind: "binary"; readonly value: Uint8Array }
   | { readonly kind: "list"; readonly values: readonly ThriftValue[] }
-  | { readonly kind: "struct"; readonly fields: ThriftStruct };
+  | { readonly kind: "struct"; readonly fields: ThriftStruct }
+  /** The bytes of a struct. */
+  | { readonly kind: "encoded"; readonly value: Uint8Array };
 
 /** Structs from this depth on wait to be asked for: those in row groups, but neither these nor what a schema consists of. */
 const unreadDepth = 2;
@@ -118,9 +120,10 @@ class Writer {
       }
       case "binary":
         this.#varint(value.value.length);
-        this.#reserve(value.value.length);
-        this.#bytes.set(value.value, this.#length);
-        this.#length += value.value.length;
+        this.#raw(value.value);
+        return;
+      case "encoded":
+        this.#raw(value.value);
         return;
       case "list":
         this.#list(value.values);
@@ -129,6 +132,12 @@ class Writer {
         this.struct(value.fields);
         return;
     }
+  }
+
+  #raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
   }
 
   #list(values: readonly ThriftValue[]): void {
@@ -163,7 +172,7 @@ class Writer {
   }
 }
 
-const typeOf = (value: ThriftValue): number => (value.kind === "bool" ? boolTrue : wireTypes[value.kind]);
+const typeOf = ({ kind }: ThriftValue): number => (kind === "bool" ? boolTrue : wireTypes[kind === "encoded" ? "struct" : kind]);
 
 /** The bytes of a struct. */
 export function encodeThrift(value: ThriftValue): Uint8Array {

@@ -4,12 +4,13 @@ import { configError } from "../../common/errors.js";
 import type { JsonValue } from "../../expr/nodes.js";
 import { checksums } from "../../runtime/safety.js";
 import type { Schema } from "../../schema/types.js";
+import type { WrittenRowGroup } from "../../task/protocol.js";
 import { ColumnBuffer, wordsPerValue } from "./parquetColumn.js";
 import { type Leaf, leavesOf, withFields } from "./parquetLeaves.js";
-import { describeRowGroup, encodeFooter, magic, type RowGroup } from "./parquetFooter.js";
+import { encodeFooter, groupsAsWritten, magic } from "./parquetFooter.js";
 import { type Compression, checkCompression, compressions, encodeChunk } from "./parquetPages.js";
 import { loadSlice, loadTexts, rowsWithin, type Slice, type SliceColumn, sliceRows } from "./parquetSlice.js";
-import type { OutputFile, OutputSummary } from "../sink/sinkOutput.js";
+import type { FileOutput, OutputSummary } from "../sink/sinkOutput.js";
 
 export interface ParquetOptions {
   readonly compression: Compression;
@@ -70,7 +71,7 @@ function leaveBuffers(schema: Schema, buffers: readonly ColumnBuffer[]): void {
  * Synchronous; memory is one row group.
  */
 export class ParquetFileWriter {
-  readonly #output: OutputFile;
+  readonly #output: FileOutput;
   readonly #schema: Schema;
   readonly #leaves: readonly Leaf[];
   readonly #options: ParquetOptions;
@@ -78,19 +79,19 @@ export class ParquetFileWriter {
   #buffers: readonly ColumnBuffer[];
   /** Bytes a row whose columns are of fixed width; byte strings add their own. */
   readonly #fixedBytes: number;
-  readonly #groups: RowGroup[] = [];
+  readonly #groups: WrittenRowGroup[] = [];
   #rows = 0;
   #bufferedRows = 0;
   #bufferedBytes = 0;
 
-  constructor(output: OutputFile, schema: Schema, options: ParquetOptions = parquetDefaults) {
+  constructor(output: FileOutput, schema: Schema, options: ParquetOptions = parquetDefaults) {
     this.#output = output;
     this.#schema = schema;
     this.#leaves = required(leavesOf(schema), "leaves of the schema");
     this.#options = options;
     this.#buffers = takeBuffers(schema, this.#leaves);
     this.#fixedBytes = this.#leaves.reduce((sum, { field }) => sum + wordsPerValue(field.type) * 4, 0);
-    output.write([magic]);
+    output.writeHead(magic);
   }
 
   get rows(): number {
@@ -142,13 +143,12 @@ export class ParquetFileWriter {
 
   #writeRowGroup(): void {
     if (this.#bufferedRows === 0) return;
-    const offset = this.#output.bytes;
     const chunks = this.#buffers.map((buffer) => {
-      const chunk = encodeChunk(buffer.data(), this.#options);
-      this.#output.writeParts(chunk.parts);
+      const { parts, chunk } = encodeChunk(buffer.data(), this.#options);
+      this.#output.writeParts(parts);
       return chunk;
     });
-    this.#groups.push(describeRowGroup(this.#leaves, chunks, this.#bufferedRows, offset, this.#options.compression));
+    this.#groups.push({ rows: this.#bufferedRows, chunks });
     for (const buffer of this.#buffers) buffer.reset();
     this.#bufferedRows = 0;
     this.#bufferedBytes = 0;
@@ -159,8 +159,13 @@ export class ParquetFileWriter {
     this.#writeRowGroup();
     leaveBuffers(this.#schema, this.#buffers);
     this.#buffers = [];
-    this.#output.write([encodeFooter(this.#schema, this.#leaves.length, this.#groups)]);
+    this.#output.writeTail({ rowGroups: this.#groups, bytes: () => this.#footer() });
     return this.#output.finish();
+  }
+
+  #footer(): Uint8Array {
+    const groups = groupsAsWritten(this.#leaves, this.#groups, magic.length, this.#options.compression);
+    return encodeFooter(this.#schema, this.#leaves.length, groups);
   }
 
   abort(): void {

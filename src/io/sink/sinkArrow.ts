@@ -3,20 +3,20 @@ import { encodeIpcStream } from "../../batch/ipc.js";
 import { RowBuffer } from "../../batch/rowBuffer.js";
 import type { Schema } from "../../schema/types.js";
 import { type ArrowBlock, arrowFooter, arrowMagic, messageOf, schemaMessage } from "../arrow/arrowFile.js";
-import type { OutputFile, OutputSummary } from "./sinkOutput.js";
+import type { FileOutput, OutputSummary } from "./sinkOutput.js";
 
 const batchRows = 65_536;
 
 /** Writes an Arrow IPC file in record batches of 65,536 rows; the bytes do not depend on how rows were cut into batches. */
 export class ArrowFileWriter {
-  readonly #output: OutputFile;
+  readonly #output: FileOutput;
   readonly #schema: Schema;
   readonly #schemaBytes: number;
   readonly #blocks: ArrowBlock[] = [];
   readonly #buffer: RowBuffer;
   #rows = 0;
 
-  constructor(output: OutputFile, schema: Schema) {
+  constructor(output: FileOutput, schema: Schema) {
     this.#output = output;
     this.#schema = schema;
     this.#buffer = new RowBuffer(schema);

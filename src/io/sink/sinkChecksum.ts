@@ -43,8 +43,8 @@ export const crc32Before = (both: number, second: number, secondLength: number):
 export const crc32After = (both: number, first: number, secondLength: number): number => joinedCrc32(first, both, secondLength);
 
 /** For each combination of the values, as the bits of its place, their sum. */
-function sumsOf(values: readonly number[]): Uint32Array {
-  const sums = new Uint32Array(2 ** values.length);
+function sumsOf(values: readonly number[]): Int32Array {
+  const sums = new Int32Array(2 ** values.length);
   values.forEach((value, bit) => {
     const half = 2 ** bit;
     for (let i = 0; i < half; i++) sums[half + i] = (sums[i] as number) ^ value;
@@ -54,10 +54,10 @@ function sumsOf(values: readonly number[]): Uint32Array {
 
 /**
  * Joins checksums of pages of one size. What moving a value past a page gives is the sum of what it gives for each of the value's bytes, which four
- * tables hold: a hundred times as fast as `joinedCrc32`.
+ * tables hold: a hundred times as fast as `joinedCrc32`. Here checksums are signed, which V8 keeps without an object for each.
  */
 export class PageJoiner {
-  readonly #tables: readonly Uint32Array[];
+  readonly #tables: readonly Int32Array[];
 
   constructor(readonly pageBytes: number) {
     const exponent = (pageBytes * 8) % order;
@@ -65,24 +65,26 @@ export class PageJoiner {
     this.#tables = [0, 8, 16, 24].map((shift) => sumsOf(bits.slice(shift, shift + 8)));
   }
 
-  /** The crc32 of two byte strings together, the second of which is a whole page. */
-  append(before: number, page: number): number {
-    const [a, b, c, d] = this.#tables as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
-    const past =
-      (a[before & 255] as number) ^
-      (b[(before >>> 8) & 255] as number) ^
-      (c[(before >>> 16) & 255] as number) ^
-      (d[before >>> 24] as number);
-    return (past ^ page) >>> 0;
-  }
-
   /** The crc32 of `bytes` bytes from those of their pages from `first` on, the last of which may not be full. */
   join(pages: ArrayLike<number>, first: number, bytes: number): number {
     const rest = bytes % this.pageBytes;
-    let crc = 0;
     const whole = Math.floor(bytes / this.pageBytes);
-    for (let i = 0; i < whole; i++) crc = this.append(crc, pages[first + i] ?? 0);
-    return rest === 0 ? crc : joinedCrc32(crc, pages[first + whole] ?? 0, rest);
+    const crc = this.#joinWhole(pages, first, whole) >>> 0;
+    return rest === 0 ? crc : joinedCrc32(crc, (pages[first + whole] ?? 0) >>> 0, rest);
+  }
+
+  #joinWhole(pages: ArrayLike<number>, first: number, count: number): number {
+    const [a, b, c, d] = this.#tables as [Int32Array, Int32Array, Int32Array, Int32Array];
+    let crc = 0;
+    for (let i = first; i < first + count; i++) {
+      const past =
+        (a[crc & 255] as number) ^
+        (b[(crc >>> 8) & 255] as number) ^
+        (c[(crc >>> 16) & 255] as number) ^
+        (d[crc >>> 24] as number);
+      crc = past ^ ((pages[i] ?? 0) | 0);
+    }
+    return crc;
   }
 }
 
@@ -96,38 +98,53 @@ export function joinerOf(pageBytes: number): PageJoiner {
 
 /** The crc32 of every page of a stream of bytes, and of all of them, in one pass. */
 export class PageChecksums {
-  readonly #full: number[] = [];
-  /** Of the whole pages. */
-  #whole = 0;
+  /** Of the whole pages, signed. */
+  #full = new Int32Array(64);
+  #count = 0;
   #page = 0;
   #filled = 0;
 
-  readonly #joiner: PageJoiner;
+  constructor(readonly pageBytes: number) {}
 
-  constructor(readonly pageBytes: number) {
-    this.#joiner = joinerOf(pageBytes);
+  /** Takes the next bytes. */
+  add(bytes: Uint8Array): void {
+    const { pageBytes } = this;
+    const { length } = bytes;
+    if (length === 0) return;
+    let at = this.#filled === 0 ? 0 : this.#fill(bytes);
+    this.#reserve(Math.floor((length - at) / pageBytes));
+    for (; at + pageBytes <= length; at += pageBytes) this.#full[this.#count++] = crc32(bytes.subarray(at, at + pageBytes));
+    if (at < length) this.#fill(bytes.subarray(at));
   }
 
-  /** Takes the next bytes. Gives the crc32 of all so far. */
-  add(bytes: Uint8Array): number {
-    for (let at = 0; at < bytes.length; ) {
-      const end = Math.min(bytes.length, at + this.pageBytes - this.#filled);
-      this.#page = crc32(bytes.subarray(at, end), this.#page);
-      this.#filled += end - at;
-      at = end;
-      if (this.#filled === this.pageBytes) this.#next();
-    }
-    return joinedCrc32(this.#whole, this.#page, this.#filled);
+  /** Fills the page that has begun; gives how many of the bytes went there. */
+  #fill(bytes: Uint8Array): number {
+    const some = bytes.subarray(0, this.pageBytes - this.#filled);
+    this.#page = crc32(some, this.#page >>> 0) | 0;
+    this.#filled += some.length;
+    if (this.#filled < this.pageBytes) return some.length;
+    this.#reserve(1);
+    this.#full[this.#count++] = this.#page;
+    this.#page = 0;
+    this.#filled = 0;
+    return some.length;
+  }
+
+  #reserve(more: number): void {
+    if (this.#count + more <= this.#full.length) return;
+    const grown = new Int32Array(2 * (this.#count + more));
+    grown.set(this.#full.subarray(0, this.#count));
+    this.#full = grown;
   }
 
   get all(): readonly number[] {
-    return this.#filled === 0 ? this.#full : [...this.#full, this.#page];
+    const full = Array.from(new Uint32Array(this.#full.buffer, 0, this.#count));
+    return this.#filled === 0 ? full : [...full, this.#page >>> 0];
   }
 
-  #next(): void {
-    this.#whole = this.#joiner.append(this.#whole, this.#page);
-    this.#full.push(this.#page);
-    this.#page = 0;
-    this.#filled = 0;
+  /** Of all bytes. */
+  get total(): number {
+    const { pageBytes } = this;
+    return joinerOf(pageBytes).join(this.all, 0, this.#count * pageBytes + this.#filled);
   }
 }

@@ -22,7 +22,7 @@ export class LineFileWriter {
   constructor(output: OutputTarget, format: LineFormat, sharing: boolean) {
     this.#output = output;
     this.#format = format;
-    if (format.header !== null) output.write([format.header]);
+    if (format.header !== null) output.writeHead(format.header);
     this.#shared = sharing ? LineRoom.shared(format) : null;
   }
 

@@ -1,5 +1,6 @@
 import { checksums, crc32 } from "../../runtime/safety.js";
 import { fileError, fragmentDamaged } from "../fileErrors.js";
+import type { PlaceWithin, WrittenRowGroup } from "../../task/protocol.js";
 import { joinedCrc32, PageChecksums } from "./sinkChecksum.js";
 import { type FileSystem, nodeFileSystem } from "../fileSystem.js";
 
@@ -10,6 +11,8 @@ export interface OutputSummary {
   readonly checksum: string;
   /** The file's state at its end, see `FileSystem.stamp`; only where `stamped` was asked for. */
   readonly stamp?: string;
+  /** Where the bytes stand instead of a file of their own. */
+  readonly within?: PlaceWithin;
 }
 
 /** Bytes to write, with their crc32 where it is known already. */
@@ -20,10 +23,31 @@ export interface OutputPart {
 
 /** Where a text writer's bytes go. */
 export interface OutputTarget {
+  /** Takes what every file of the format and schema begins with. First of all. */
+  writeHead(bytes: Uint8Array): void;
   write(chunks: readonly Uint8Array[]): void;
   finish(): OutputSummary;
   abort(): void;
 }
+
+/** Where the bytes of a writer go that keeps account of offsets. */
+export interface FileOutput extends OutputTarget {
+  readonly path: string;
+  /** Bytes written so far: the offset of the next one. */
+  readonly bytes: number;
+  /** Takes checksums that were computed before instead of going over the bytes again. */
+  writeParts(parts: readonly OutputPart[]): void;
+  /** Takes what stands behind all rows. */
+  writeTail(tail: OutputTail): void;
+}
+
+/** What stands behind all rows: its bytes, where they begin with the file's first one, and what to make such of wherever they begin. */
+export interface OutputTail {
+  bytes(): Uint8Array;
+  readonly rowGroups: readonly WrittenRowGroup[];
+}
+
+export const checksumText = (crc: number): string => crc.toString(16).padStart(8, "0");
 
 export interface OutputOptions {
   readonly files?: FileSystem;
@@ -45,7 +69,7 @@ interface Copy {
 }
 
 /** A file that is written from front to back, with its length and checksum kept along the way. Errors are typed. */
-export class OutputFile {
+export class OutputFile implements FileOutput {
   readonly path: string;
   readonly #files: FileSystem;
   readonly #fsync: boolean;
@@ -75,6 +99,14 @@ export class OutputFile {
     return this.#bytes;
   }
 
+  writeHead(bytes: Uint8Array): void {
+    this.write([bytes]);
+  }
+
+  writeTail(tail: OutputTail): void {
+    this.write([tail.bytes()]);
+  }
+
   write(chunks: readonly Uint8Array[]): void {
     this.writeParts(chunks.map((bytes) => ({ bytes, crc: null })));
   }
@@ -84,7 +116,7 @@ export class OutputFile {
     const filled = parts.filter(({ bytes }) => bytes.length > 0);
     const position = this.#bytes;
     for (const { bytes, crc } of filled) {
-      if (this.#pages !== null) this.#crc = this.#pages.add(bytes);
+      if (this.#pages !== null) this.#pages.add(bytes);
       else this.#crc = crc === null ? crc32(bytes, this.#crc) : joinedCrc32(this.#crc, crc, bytes.length);
       this.#bytes += bytes.length;
     }
@@ -106,6 +138,22 @@ export class OutputFile {
     this.#crc = joinedCrc32(this.#crc, crc, end - start);
     this.#bytes += end - start;
     this.#copies.push({ from, start, end, position, crc, stamp });
+  }
+
+  /** Takes bytes as the next ones that somebody else has written there. */
+  adopt(bytes: number, crc: number): void {
+    this.#crc = joinedCrc32(this.#crc, crc, bytes);
+    this.#bytes += bytes;
+  }
+
+  /** Cuts off what somebody else has written behind the last byte. */
+  cut(): void {
+    this.#attempt("cut", (fd) => this.#files.truncate(fd, this.#bytes));
+  }
+
+  /** Whether `settle` has something to do. */
+  get owes(): boolean {
+    return this.#copies.length > 0;
   }
 
   /** Copies what was appended. Before `finish`. */
@@ -138,7 +186,7 @@ export class OutputFile {
         if (this.#stamped) stamp = this.#files.stamp(fd);
       });
     } finally {
-      this.#close();
+      this.close();
     }
     return { ...this.#summary(), ...(stamp === null ? {} : { stamp }) };
   }
@@ -150,22 +198,23 @@ export class OutputFile {
     } catch (thrown) {
       throw fileError(thrown, "sync", this.path);
     } finally {
-      this.#close();
+      this.close();
     }
     return this.#summary();
   }
 
   #summary(): OutputSummary {
-    return { bytes: this.#bytes, checksum: this.#crc.toString(16).padStart(8, "0") };
+    return { bytes: this.#bytes, checksum: checksumText(this.#pages?.total ?? this.#crc) };
   }
 
   /** Closes and removes the file. */
   abort(): void {
-    this.#close();
+    this.close();
     this.#files.removeFile(this.path);
   }
 
-  #close(): void {
+  /** Leaves the file as it is. */
+  close(): void {
     const fd = this.#fd;
     this.#fd = null;
     if (fd !== null) this.#files.close(fd);

@@ -12,8 +12,9 @@ import { ArrowFileWriter } from "./sinkArrow.js";
 import { CsvFileWriter, csvSinkOptions } from "./sinkCsv.js";
 import { type FileSystem, nodeFileSystem } from "../fileSystem.js";
 import { JsonlFileWriter } from "./sinkJsonl.js";
-import { OutputFile, type OutputSummary } from "./sinkOutput.js";
+import { type FileOutput, OutputFile, type OutputSummary } from "./sinkOutput.js";
 import { comparePartitions, PartitionKeys } from "./sinkPartition.js";
+import { SharedOutput, type SharedPlace } from "./sinkShared.js";
 
 /** Writes one file of a format. */
 export interface FileWriter {
@@ -39,6 +40,8 @@ export interface WriterOptions {
   readonly sharesReader?: boolean;
   /** Bytes that the open fragments of a partitioned sink may hold in memory together. */
   readonly bufferBytes?: number;
+  /** Where there may be room for a fragment in a file that tasks share. */
+  readonly shared?: SharedPlace;
 }
 
 export type FileFormat = Exclude<SinkSpec["format"], "duckdb">;
@@ -68,7 +71,10 @@ export function openFile(sink: SinkSpec, schema: Schema, file: string, options: 
   if (format === "duckdb") throw internalError("a duckdb sink has no files");
   // Before there is a file: options may be wrong.
   if (format === "parquet") parquetOptions(sink.options);
-  const output = new OutputFile(file, { fsync: false, stamped: true, ...options });
+  // Lists come with a footer that another library has made.
+  const shared = format !== "parquet" || fitsPages(schema) ? options.shared : undefined;
+  const settings = { fsync: false, stamped: true, ...options };
+  const output = shared === undefined ? new OutputFile(file, settings) : new SharedOutput(file, shared, settings);
   try {
     return writerOf(format, output, schema, sink, options.sharesReader === true);
   } catch (thrown) {
@@ -78,7 +84,7 @@ export function openFile(sink: SinkSpec, schema: Schema, file: string, options: 
   }
 }
 
-function writerOf(format: FileFormat, output: OutputFile, schema: Schema, sink: SinkSpec, sharing: boolean): FileWriter {
+function writerOf(format: FileFormat, output: FileOutput, schema: Schema, sink: SinkSpec, sharing: boolean): FileWriter {
   switch (format) {
     case "parquet": {
       const parquet = parquetOptions(sink.options);
@@ -124,8 +130,7 @@ interface Fragment {
 }
 
 const written = ({ file, writer }: Fragment, partitionValues: readonly (string | null)[]): FileWritten => {
-  const { bytes, checksum, stamp } = writer.finish();
-  return { path: file, rows: writer.rows, bytes, partitionValues, checksum, ...(stamp === undefined ? {} : { stamp }) };
+  return { path: file, rows: writer.rows, partitionValues, ...writer.finish() };
 };
 
 class SingleWriter implements BatchWriter {

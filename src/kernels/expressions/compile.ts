@@ -98,6 +98,13 @@ type Result =
   | { readonly from: "slot"; readonly slot: number; readonly nullable: boolean; readonly texts: TextSink | null }
   | { readonly from: "codes"; readonly slot: number; readonly texts: BytesColumn };
 
+/** The loop for a batch. */
+interface Choice {
+  readonly shape: InputShape;
+  readonly program: Program;
+  readonly isNew: boolean;
+}
+
 /** Past this many loops for a chain, batches no longer get one for just the sizes of their numbers. */
 const mostExact = 64;
 
@@ -127,6 +134,9 @@ class CompiledRows implements RowsKernel {
   readonly #outputs: OutputColumn[] = [];
   readonly #counts: Counts = { kept: 0, filtered: 0, rejected: 0 };
   #selected = new Int32Array(0);
+  /** What the loop of the last batch depends on: whether rows are selected, then each used column. */
+  readonly #facts: Int32Array;
+  #last: Choice | null = null;
 
   constructor(
     ops: readonly RowOp[],
@@ -147,20 +157,15 @@ class CompiledRows implements RowsKernel {
       const type = inputSchema[index]?.type ?? types.null;
       return valueForm(type) === "bigint" || (days && type.kind === "date");
     });
+    this.#facts = new Int32Array(this.#used.length + 1).fill(-1);
   }
 
   run(batch: Batch, fail: RowFail): RowsResult {
     const { columns, selection, length } = batch;
-    const exact = this.#shapeOf(batch);
-    const shape = this.#programs.size < mostExact ? exact : { ...exact, narrow: widened(exact.narrow) };
-    const coded = [...(shape.coded ?? [])].flat().join();
-    const key = `${shape.selected} ${[...shape.nullable].join()} ${[...shape.narrow].flat().join()} ${coded}`;
-    let program = this.#programs.get(key);
-    const isNew = program === undefined;
-    if (program === undefined) {
-      program = this.#generate(shape);
-      this.#programs.set(key, program);
-    }
+    const isLike = this.#readFacts(batch);
+    const known = isLike ? this.#last : null;
+    const { shape, program, isNew } = known ?? this.#programFor(batch);
+    if (known === null) this.#last = { shape, program, isNew: false };
     const { loop, sites, sinks, results } = program;
     const live = rowCount(batch);
     const counts = this.#counts;
@@ -204,6 +209,37 @@ class CompiledRows implements RowsKernel {
     const output = required(this.#outputs[result.slot], "output column");
     if (result.from === "slot") return output.take(length, result.nullable, result.texts);
     return codedColumn({ codes: (output.values as Uint8Array).subarray(0, length), texts: result.texts }, length);
+  }
+
+  /** Notes what a batch's loop depends on, and says whether that is what the last one's did: most batches are like the one before. */
+  #readFacts({ columns, selection }: Batch): boolean {
+    const facts = this.#facts;
+    let isLike = facts[0] === (selection === null ? 0 : 1);
+    facts[0] = selection === null ? 0 : 1;
+    for (let k = 0; k < this.#used.length; k++) {
+      const index = this.#used[k] as number;
+      const column = required(columns[index], "column of the batch");
+      const coded = codesOf(column);
+      const width = coded !== null && this.#texts.includes(index) ? coded.codes.BYTES_PER_ELEMENT : 0;
+      const nulls = (coded?.texts ?? column).valid === null ? 0 : 1;
+      const bits = this.#wide.includes(index) ? (narrowBits(column) ?? -1) : -1;
+      const fact = (bits + 1) * 8 + width * 2 + nulls;
+      if (facts[k + 1] !== fact) isLike = false;
+      facts[k + 1] = fact;
+    }
+    return isLike;
+  }
+
+  #programFor(batch: Batch): Choice {
+    const exact = this.#shapeOf(batch);
+    const shape = this.#programs.size < mostExact ? exact : { ...exact, narrow: widened(exact.narrow) };
+    const coded = [...(shape.coded ?? [])].flat().join();
+    const key = `${shape.selected} ${[...shape.nullable].join()} ${[...shape.narrow].flat().join()} ${coded}`;
+    const known = this.#programs.get(key);
+    if (known !== undefined) return { shape, program: known, isNew: false };
+    const program = this.#generate(shape);
+    this.#programs.set(key, program);
+    return { shape, program, isNew: true };
   }
 
   #shapeOf(batch: Batch): InputShape {

@@ -44,7 +44,13 @@ async function plain(target: Target, fragments: readonly FileWritten[]): Promise
 const earlyOf = (target: Target, files?: FileSystem, syncBytes?: number): EarlyFile => {
   const early = EarlyFile.for(target, schema, files, syncBytes);
   if (early === null) throw new Error("this sink has an early file");
+  early.begin(9);
   return early;
+};
+
+/** Each fragment is a partition's. */
+const addAll = (early: EarlyFile, fragments: readonly FileWritten[]): void => {
+  for (const [partition, fragment] of fragments.entries()) early.add(partition, [fragment]);
 };
 
 describe("a file that is put together while fragments are still written", () => {
@@ -53,7 +59,7 @@ describe("a file that is put together while fragments are still written", () => 
       const { target, fragments } = await fragmentsOf(format, [5, 0, 7, 3]);
       const wanted = await plain(target, fragments);
       const early = earlyOf(target);
-      for (const fragment of fragments) early.add([fragment]);
+      addAll(early, fragments);
       const staged = await assemble(target, schema, fragments, nodeFileSystem, early);
       expect(readFileSync(staged.files[0]?.staged ?? "").equals(wanted)).toBe(true);
       expect(staged).toEqual(await assemble(target, schema, fragments));
@@ -67,7 +73,7 @@ describe("a file that is put together while fragments are still written", () => 
     const { target, fragments } = await fragmentsOf("csv", [2, 2, 2, 2]);
     const wanted = await plain(target, fragments);
     const early = earlyOf(target);
-    early.add(fragments.slice(0, 2));
+    addAll(early, fragments.slice(0, 2));
     const staged = await assemble(target, schema, fragments, nodeFileSystem, early);
     expect(readFileSync(staged.files[0]?.staged ?? "").equals(wanted)).toBe(true);
     await discard(target);
@@ -78,7 +84,7 @@ describe("a file that is put together while fragments are still written", () => 
     const rest = fragments.slice(1);
     const wanted = await plain(target, rest);
     const early = earlyOf(target);
-    early.add(fragments);
+    addAll(early, fragments);
     const staged = await assemble(target, schema, rest, nodeFileSystem, early);
     expect(readFileSync(staged.files[0]?.staged ?? "").equals(wanted)).toBe(true);
     await discard(target);
@@ -96,7 +102,7 @@ describe("a file that is put together while fragments are still written", () => 
       },
     };
     const early = earlyOf(target, failing);
-    early.add(fragments);
+    addAll(early, fragments);
     await new Promise((wake) => setImmediate(wake));
     const staged = await assemble(target, schema, fragments, nodeFileSystem, early);
     expect(calls).toBe(1);
@@ -118,7 +124,7 @@ describe("a file that is put together while fragments are still written", () => 
     };
     const files: FileSystem = { ...nodeFileSystem, startSync, open };
     const early = earlyOf(target, files, 1);
-    early.add(fragments);
+    addAll(early, fragments);
     const staged = await assemble(target, schema, fragments, files, early);
     expect(opened).toHaveLength(2);
     expect(calls).toBeGreaterThan(1);
@@ -144,7 +150,7 @@ describe("a file that is put together while fragments are still written", () => 
       },
     };
     const early = earlyOf(target, files, 1);
-    early.add(fragments);
+    addAll(early, fragments);
     while (copies < fragments.length) await new Promise((wake) => setImmediate(wake));
     expect(done).toHaveLength(1);
     let over = false;
@@ -162,7 +168,7 @@ describe("a file that is put together while fragments are still written", () => 
   it("leaves nothing when it is closed", async () => {
     const { target, fragments } = await fragmentsOf("csv", [2, 3]);
     const early = earlyOf(target);
-    early.add(fragments);
+    addAll(early, fragments);
     await early.close();
     await discard(target);
     expect(existsSync(target.staging)).toBe(false);
@@ -184,7 +190,7 @@ describe("a file that is put together while fragments are still written", () => 
       },
     };
     const early = earlyOf(target, files);
-    early.add(fragments);
+    addAll(early, fragments);
     const full: FileSystem = {
       ...files,
       makeFolder: (folder) => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
+import { codesOf } from "../../../src/batch/coded.js";
 import type { Column } from "../../../src/batch/column.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import { strideOf } from "../../../src/batch/strided.js";
@@ -75,6 +76,64 @@ const valuesOf = (columns: readonly Column[], length: number): unknown[][] =>
       return value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : value;
     });
   });
+
+/** A file of one block for each list of rows, in which texts are codes of `texts`. */
+function codedFile(name: string, texts: readonly (string | null)[], blocks: readonly (readonly number[])[], wideCodes: boolean) {
+  const writer = new BlockFileWriter(join(folder, name));
+  const of: Schema = [
+    { name: "number", type: types.int32, nullable: false },
+    { name: "text", type: types.utf8, nullable: true },
+  ];
+  const list = columnOf(types.utf8, texts);
+  if (list.layout !== "bytes") throw new Error("texts are bytes");
+  for (const codes of blocks) {
+    const numbers = columnParts(columnOf(types.int32, codes));
+    const values = wideCodes ? new Uint8Array(Uint16Array.from(codes).buffer) : Uint8Array.from(codes);
+    writer.write(of, codes.length, [0, codes.length], [numbers, { values, offsets: null, valid: null, texts: list }]);
+  }
+  return new BlockFile(writer.finish().path);
+}
+
+const textsIn = (rows: BlockRows): unknown[] => {
+  const { rows: length } = rows;
+  const [, texts] = rows.take();
+  expect(codesOf(texts as Column)).not.toBeNull();
+  return valuesOf([texts as Column], length)[0] ?? [];
+};
+
+for (const wideCodes of [false, true]) {
+  describe(`codes of ${wideCodes ? 2 : 1} bytes`, () => {
+    it("go behind those of another file where both mean the same texts", () => {
+      const [a, b, c, d] = [
+        codedFile(
+          `a${wideCodes}`,
+          ["x", null, "yy"],
+          [
+            [0, 1],
+            [2, 2, 0],
+          ],
+          wideCodes,
+        ),
+        codedFile(`b${wideCodes}`, ["x", null, "yy"], [[1, 0, 2]], wideCodes),
+        codedFile(`c${wideCodes}`, ["x", "", "yy"], [[1, 2]], wideCodes),
+        codedFile(`d${wideCodes}`, ["x", null, "yy", "z"], [[3]], wideCodes),
+      ];
+      const rows = new BlockRows(createKernels("test"), 10);
+      expect(rows.append(a, blockOf(a, 0), 0, 2)).toBe(true);
+      expect(rows.append(a, blockOf(a, 1), 1, 3)).toBe(true);
+      expect(rows.append(b, blockOf(b, 0), 0, 3)).toBe(true);
+      expect(rows.append(c, blockOf(c, 0), 0, 2)).toBe(false);
+      expect(rows.append(d, blockOf(d, 0), 0, 1)).toBe(false);
+      expect(textsIn(rows)).toEqual(["x", null, "yy", "x", null, "x", "yy"]);
+      expect(rows.append(c, blockOf(c, 0), 0, 2)).toBe(true);
+      expect(textsIn(rows)).toEqual(["", "yy"]);
+      expect(rows.append(d, blockOf(d, 0), 0, 1)).toBe(true);
+      expect(textsIn(rows)).toEqual(["z"]);
+      rows.free();
+      for (const file of [a, b, c, d]) file.close();
+    });
+  });
+}
 
 const two: Rows = { keys: ["aa", "bb"], numbers: [1, 2], wides: [5n, 6n] };
 

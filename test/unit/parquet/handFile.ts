@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { encodeFooterLike, magic } from "../../../src/io/parquet/parquetFooter.js";
+import { encodeFooterLike, groupAsRead, magic } from "../../../src/io/parquet/parquetFooter.js";
 import { encodePageHeader } from "../../../src/io/parquet/parquetPageHeader.js";
 import { binary, i32, i64, list, struct, type ThriftValue, text } from "../../../src/io/parquet/parquetThrift.js";
 
@@ -118,5 +118,5 @@ export function writeByHand(file: string, columns: readonly HandColumn[]): void 
     [1, i32(1)],
     [2, list([root, ...elements])],
   ]);
-  writeFileSync(file, Buffer.concat([...parts, encodeFooterLike(like, [{ rows, meta: group }])]));
+  writeFileSync(file, Buffer.concat([...parts, encodeFooterLike(like, [groupAsRead({ rows, meta: group })])]));
 }

@@ -33,8 +33,8 @@ describe("checksums of parts", () => {
       fc.property(fc.array(bytes, { maxLength: 5 }), fc.constantFrom(8, 64, 1024), (chunks, pageBytes) => {
         const all = Buffer.concat(chunks);
         const pages = new PageChecksums(pageBytes);
-        const told = chunks.map((chunk) => pages.add(chunk)).at(-1) ?? 0;
-        expect(told).toBe(crc32(all));
+        for (const chunk of chunks) pages.add(chunk);
+        expect(pages.total).toBe(crc32(all));
         const each = Array.from({ length: Math.ceil(all.length / pageBytes) }, (_, i) =>
           crc32(all.subarray(i * pageBytes, (i + 1) * pageBytes)),
         );

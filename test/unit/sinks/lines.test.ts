@@ -19,6 +19,7 @@ const csv: Open = (output, schema, sharing) => new CsvFileWriter(output, schema,
 function written(open: Open, schema: Schema, batches: readonly Batch[], sharing = false): Buffer {
   const chunks: Buffer[] = [];
   const output: OutputTarget = {
+    writeHead: (bytes) => void chunks.push(Buffer.from(bytes)),
     write: (given) => void chunks.push(...given.map((chunk) => Buffer.from(chunk))),
     finish: () => ({ bytes: 0, checksum: "" }),
     abort: () => undefined,
