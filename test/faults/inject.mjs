@@ -174,15 +174,16 @@ function watchOpen() {
   });
 }
 
-/** What tasks leave for others: files between stages, pieces of outputs, rejects. Not the file that the pieces are put into. */
-const isLeft = (path) => /[/\\](scratch|fragments)[/\\]|\.blocks$/.test(path) && !/[/\\]shared-\d+\.part$/.test(path);
+/** What tasks leave for others: files between stages, pieces of outputs, rejects. A file that many write into is left by who opened it as it was. */
+const isLeft = (path, how) =>
+  /[/\\](scratch|fragments)[/\\]|\.blocks$/.test(path) && how === (/[/\\]shared-\d+\.part$/.test(path) ? "r+" : "w");
 
 /** Damages a file as soon as its writer has closed it. */
 function damageClosed() {
   const written = new Set();
   replace(fs, "openSync", (original) => (...args) => {
     const fd = original(...args);
-    if (args[1] === "w" && isLeft(String(args[0]))) written.add(fd);
+    if (isLeft(String(args[0]), args[1])) written.add(fd);
     return fd;
   });
   replace(fs, "closeSync", (original) => (...args) => {

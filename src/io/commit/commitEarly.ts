@@ -1,7 +1,7 @@
 import path from "node:path";
 import { internalError } from "../../common/errors.js";
 import type { Schema } from "../../schema/types.js";
-import { FileTurns, type SharedFile } from "../../task/fileTurn.js";
+import { FileTurns, sealOf, type SharedFile } from "../../task/fileTurn.js";
 import type { FileWritten } from "../../task/protocol.js";
 import { type Merger, mergerOf } from "./commitMerge.js";
 import type { Target } from "./commitTarget.js";
@@ -21,8 +21,9 @@ const syncBytes = 8 << 20;
 
 /**
  * A sink's only file, put together and sent to the disk while later fragments are still written. Tasks whose turn comes in time write into it themselves;
- * what others wrote is copied. Nothing depends on it being whole: where something fails, or other fragments count in the end, `assemble` begins anew from
- * the fragments, those in it included, which therefore stay until the target's staging goes.
+ * what others wrote is copied. Whoever has its turn, the coordinator included, leaves the file's seal for the next, so that a change by anybody else is seen
+ * before another byte is written. Nothing depends on the file being whole: where something fails, or other fragments count in the end, `assemble` begins
+ * anew from the fragments, those in it included, which it compares with their checksums and which therefore stay until the target's staging goes.
  */
 export class EarlyFile {
   readonly #target: Target;
@@ -31,6 +32,10 @@ export class EarlyFile {
   readonly #added: FileWritten[] = [];
   readonly #turns = new FileTurns();
   #begun: Omit<BegunFile, "parts"> | null = null;
+  /** Of the state in which whoever counts has left the file. */
+  #seal = 0;
+  /** The partition whose turn is next. */
+  #next = 0;
   #unsynced = 0;
   #syncing: Promise<void> | null = null;
   #work: Promise<void> | null = null;
@@ -61,7 +66,7 @@ export class EarlyFile {
     if (partitions < 2 || this.#over || this.#begun !== null) return;
     try {
       this.#begun = this.#open();
-      this.#turns.give(0, this.#begun.output.bytes);
+      this.#giveTurn(this.#begun.output);
     } catch {
       this.#over = true;
     }
@@ -77,22 +82,30 @@ export class EarlyFile {
     const begun = this.#begun;
     if (begun === null || this.#over) return;
     const { output, merger } = begun;
-    const isIn = fragments.some(({ within }) => within?.path === output.path);
+    const own = fragments.find(({ within }) => within?.path === output.path);
     try {
       // An attempt that does not count may be writing at this partition's place.
-      if (this.#turns.close() && !isIn) throw internalError("the place of a partition is taken");
+      if (this.#turns.close() && own === undefined) throw internalError("the place of a partition is taken");
+      if (own?.stamp !== undefined) this.#seal = sealOf(own.stamp);
       for (const fragment of fragments) {
         if (fragment.rows === 0) continue;
         merger.add(fragment);
         this.#added.push(fragment);
         this.#unsynced += fragment.bytes;
       }
+      this.#next = partition + 1;
+      // What is copied comes first: the file is sealed when it is there.
+      if (output.owes) this.#work ??= this.#copyAll(output);
+      if (this.#work === null) this.#giveTurn(output);
     } catch {
       this.#fail();
       return;
     }
-    this.#turns.give(partition + 1, output.bytes);
-    this.#work ??= this.#copyAll(output);
+    this.#syncSome(output);
+  }
+
+  #giveTurn(output: OutputFile): void {
+    this.#turns.give(this.#next, { offset: output.bytes, seal: this.#seal });
   }
 
   async #copyAll(output: OutputFile): Promise<void> {
@@ -100,13 +113,25 @@ export class EarlyFile {
     await null;
     try {
       do {
+        if (!this.#isSealed(output)) throw internalError("something else has changed the file");
         await output.settle();
+        this.#seal = sealOf(output.stamp);
         this.#syncSome(output);
       } while (output.owes && !this.#over);
+      if (!this.#over) this.#giveTurn(output);
     } catch {
       this.#fail();
     } finally {
       this.#work = null;
+    }
+  }
+
+  /** Whether the file is as whoever counts has left it. */
+  #isSealed(output: OutputFile): boolean {
+    try {
+      return sealOf(output.stamp) === this.#seal;
+    } catch {
+      return false;
     }
   }
 
@@ -126,7 +151,9 @@ export class EarlyFile {
     const { sink, fragments } = this.#target;
     const output = new OutputFile(this.#freeName(fragments), { files: this.#files });
     try {
-      return { output, merger: mergerOf(sink, fileSchema(sink, this.#schema), output, this.#files) };
+      const merger = mergerOf(sink, fileSchema(sink, this.#schema), output, this.#files);
+      this.#seal = sealOf(output.stamp);
+      return { output, merger };
     } catch (thrown) {
       output.abort();
       throw thrown;
@@ -148,7 +175,8 @@ export class EarlyFile {
     const added = this.#added;
     const filled = fragments.filter((fragment) => fragment.rows > 0);
     const isNeeded = filled.length > 1 || filled[0]?.within !== undefined;
-    if (begun !== null && isNeeded && !this.#failed && added.every((part, i) => isSame(part, filled[i]))) {
+    const isRight = !this.#failed && added.every((part, i) => isSame(part, filled[i]));
+    if (begun !== null && isNeeded && isRight && this.#isSealed(begun.output)) {
       this.#begun = null;
       return { ...begun, parts: added.length };
     }
@@ -165,7 +193,8 @@ export class EarlyFile {
 
   async #end(): Promise<void> {
     this.#over = true;
-    this.#turns.close();
+    // An attempt that does not count may go on writing.
+    if (this.#turns.close()) this.#failed = true;
     await this.#work;
     // Its number must not become that of another file before that is over.
     await this.#syncing;

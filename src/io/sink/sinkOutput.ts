@@ -151,6 +151,11 @@ export class OutputFile implements FileOutput {
     this.#attempt("cut", (fd) => this.#files.truncate(fd, this.#bytes));
   }
 
+  /** The file's state, see `FileSystem.stamp`. */
+  get stamp(): string {
+    return this.#attempt("look at", (fd) => this.#files.stamp(fd));
+  }
+
   /** Whether `settle` has something to do. */
   get owes(): boolean {
     return this.#copies.length > 0;
@@ -177,18 +182,14 @@ export class OutputFile implements FileOutput {
   }
 
   finish(): OutputSummary {
-    let stamp: string | null = null;
     try {
       this.#attempt("sync", (fd) => {
         if (this.#fsync) this.#files.fsync(fd);
       });
-      this.#attempt("look at", (fd) => {
-        if (this.#stamped) stamp = this.#files.stamp(fd);
-      });
+      return { ...this.#summary(), ...(this.#stamped ? { stamp: this.stamp } : {}) };
     } finally {
       this.close();
     }
-    return { ...this.#summary(), ...(stamp === null ? {} : { stamp }) };
   }
 
   /** As `finish`, while the thread goes on. */
@@ -220,10 +221,10 @@ export class OutputFile implements FileOutput {
     if (fd !== null) this.#files.close(fd);
   }
 
-  #attempt(doing: string, run: (fd: number) => void): void {
+  #attempt<T>(doing: string, run: (fd: number) => T): T {
     try {
       if (this.#fd === null) throw new Error("the file is closed");
-      run(this.#fd);
+      return run(this.#fd);
     } catch (thrown) {
       throw fileError(thrown, doing, this.path);
     }

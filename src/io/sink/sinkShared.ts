@@ -1,6 +1,6 @@
 import { required } from "../../common/assert.js";
 import { crc32 } from "../../runtime/safety.js";
-import { FileTurn, type SharedFile } from "../../task/fileTurn.js";
+import { FileTurn, sealOf, type SharedFile } from "../../task/fileTurn.js";
 import { fileError } from "../fileErrors.js";
 import { crc32After, joinedCrc32 } from "./sinkChecksum.js";
 import {
@@ -96,6 +96,7 @@ export class SharedOutput implements FileOutput {
   finish(): OutputSummary {
     this.#decide();
     if (this.#own !== null) return this.#own.finish();
+    const stamp = this.#stamp(required(this.#fd, "shared file"));
     this.#close();
     const bytes = this.#bytes - this.#head.length;
     const within = {
@@ -103,15 +104,19 @@ export class SharedOutput implements FileOutput {
       start: required(this.#start, "place in the shared file"),
       ...(this.#tail === null ? {} : { rowGroups: this.#tail.rowGroups }),
     };
-    return { bytes, checksum: checksumText(crc32After(this.#crc, crc32(this.#head), bytes)), within };
+    return { bytes, checksum: checksumText(crc32After(this.#crc, crc32(this.#head), bytes)), stamp, within };
   }
 
   abort(): void {
     this.#letGo();
     this.#own?.abort();
-    if (this.#start === null) return;
-    this.#close();
-    this.#turn.leave();
+    const fd = this.#fd;
+    if (fd === null) return;
+    try {
+      this.#turn.leave(sealOf(this.#stamp(fd)));
+    } finally {
+      this.#close();
+    }
   }
 
   #count(parts: readonly { readonly bytes: Uint8Array; readonly crc: number }[]): void {
@@ -140,15 +145,20 @@ export class SharedOutput implements FileOutput {
     return true;
   }
 
+  /** A turn is not given back where something else has changed the file: the coordinator finds it taken for nothing and leaves the file alone. */
   #takeTurn(): boolean {
-    const start = this.#turn.take();
-    if (start === null) return false;
-    this.#start = start;
+    const turn = this.#turn.take();
+    if (turn === null) return false;
     try {
       this.#fd = this.#files.open(this.#shared, "update");
     } catch (thrown) {
       throw fileError(thrown, "open", this.#shared);
     }
+    if (sealOf(this.#stamp(this.#fd)) !== turn.seal) {
+      this.#close();
+      return false;
+    }
+    this.#start = turn.offset;
     this.#writeShared(this.#held, this.#head.length);
     this.#letGo();
     return true;
@@ -172,6 +182,14 @@ export class SharedOutput implements FileOutput {
     own.writeHead(this.#head);
     own.writeParts(this.#held);
     this.#letGo();
+  }
+
+  #stamp(fd: number): string {
+    try {
+      return this.#files.stamp(fd);
+    } catch (thrown) {
+      throw fileError(thrown, "look at", this.#shared);
+    }
   }
 
   #letGo(): void {

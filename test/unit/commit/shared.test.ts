@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -82,6 +92,15 @@ function earlyOf(target: Target, partitions: number, files?: FileSystem): EarlyF
 
 const isShared = (fragments: readonly FileWritten[]): boolean[] => fragments.map(({ within }) => within !== undefined);
 
+/** What waits has its turn; and file times are some milliseconds apart at the least. */
+const tick = () => new Promise((wake) => setTimeout(wake, 12));
+
+function flip(path: string, at: number): void {
+  const bytes = readFileSync(path);
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+}
+
 const uncopied: FileSystem = {
   ...nodeFileSystem,
   copy: () => Promise.reject(new Error("nothing is to be copied")),
@@ -117,6 +136,7 @@ describe("a file that tasks write into one after the other", () => {
       const own = await first.finish();
       early.add(0, own);
       early.add(1, second);
+      await tick();
       const late = await third.finish();
       early.add(2, late);
       const last = await fragmentsOf({ target, partition: 3, rows: 8, early });
@@ -159,6 +179,7 @@ describe("a file that tasks write into one after the other", () => {
       const early = earlyOf(target, 3);
       expect(early.shared?.path).not.toBe(all[0]?.within?.path);
       for (const [partition, fragment] of all.entries()) early.add(partition, [fragment]);
+      await tick();
       const last = await fragmentsOf({ target, partition: 2, rows: 7, early });
       expect(isShared(last)).toEqual([true]);
       early.add(2, last);
@@ -208,6 +229,90 @@ describe("a file that tasks write into one after the other", () => {
     const all = [...first, ...second, ...third];
     expect(isShared(all)).toEqual([true, false, false]);
     expect((await staged(target, all, early)).equals(wanted)).toBe(true);
+    await discard(target);
+  });
+
+  for (const format of formats) {
+    it(`tells what something else has changed while others write: ${format}`, async () => {
+      const sizes = [5, 6, 7, 8];
+      const change = async (before: number, touch: (path: string) => void) => {
+        const target = await targetOf(format);
+        const early = earlyOf(target, sizes.length);
+        const all: FileWritten[] = [];
+        const path = early.shared?.path ?? "";
+        for (const [partition, rows] of sizes.entries()) {
+          if (partition === before) {
+            await tick();
+            touch(path);
+          }
+          const fragments = await fragmentsOf({ target, partition, rows, early });
+          early.add(partition, fragments);
+          all.push(...fragments);
+        }
+        if (before === sizes.length) {
+          await tick();
+          touch(path);
+        }
+        return { target, early, all };
+      };
+      // A byte of a part that counts, which is told when the file is put together from its parts.
+      for (const before of [2, 4]) {
+        const { target, early, all } = await change(before, (path) => flip(path, 20));
+        expect(isShared(all)).toEqual([true, true, before === 4, before === 4]);
+        await expect(assemble(target, schema, all, nodeFileSystem, early)).rejects.toMatchObject({ code: "FRAGMENT_DAMAGED" });
+        await discard(target);
+      }
+      // The file's own head, which every file has anew, and a change that changes nothing.
+      const wanted = await plain(format, sizes);
+      for (const touch of [
+        (path: string) => format !== "jsonl" && flip(path, 0),
+        (path: string) => utimesSync(path, new Date(), new Date()),
+      ]) {
+        const { target, early, all } = await change(3, touch);
+        expect((await staged(target, all, early)).equals(wanted)).toBe(true);
+        await discard(target);
+      }
+      // Cut off and gone.
+      for (const touch of [(path: string) => truncateSync(path, 30), (path: string) => rmSync(path)]) {
+        const { target, early, all } = await change(4, touch);
+        await expect(assemble(target, schema, all, nodeFileSystem, early)).rejects.toBeInstanceOf(Error);
+        await discard(target);
+      }
+    });
+  }
+
+  it("is not written into before what is copied is there", async () => {
+    const sizes = [4, 5, 6, 7];
+    const wanted = await plain("csv", sizes);
+    const target = await targetOf("csv");
+    let copying: (() => void) | null = null;
+    const slow: FileSystem = {
+      ...nodeFileSystem,
+      copy: async (...args) => {
+        await new Promise<void>((wake) => {
+          copying = wake;
+        });
+        return await nodeFileSystem.copy(...args);
+      },
+    };
+    const early = earlyOf(target, 4, slow);
+    const first = begun({ target, partition: 0, rows: 4, early });
+    const second = await fragmentsOf({ target, partition: 1, rows: 5, early });
+    const own = await first.finish();
+    early.add(0, own);
+    early.add(1, second);
+    await tick();
+    const third = await fragmentsOf({ target, partition: 2, rows: 6, early });
+    expect(isShared([...own, ...second, ...third])).toEqual([true, false, false]);
+    for (let i = 0; i < 2; i++) {
+      (copying as (() => void) | null)?.();
+      if (i === 0) early.add(2, third);
+      await tick();
+    }
+    const last = await fragmentsOf({ target, partition: 3, rows: 7, early });
+    early.add(3, last);
+    expect(isShared(last)).toEqual([true]);
+    expect((await staged(target, [...own, ...second, ...third, ...last], early)).equals(wanted)).toBe(true);
     await discard(target);
   });
 
