@@ -4,11 +4,12 @@ import type { ResolvedSource } from "../plan/bound.js";
 import type { SourceSpec } from "../plan/nodes.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
 import type { BatchReader } from "./contracts.js";
-import { openCsv, planCsv, type ReaderOptions, resolveCsv } from "./csv/csvSource.js";
 import { checkRequired } from "./csv/csvFields.js";
+import { openCsv, planCsv, type ReaderOptions, resolveCsv } from "./csv/csvSource.js";
 import { findFiles } from "./files.js";
 import { withFolderColumns } from "./folderColumns.js";
 import { planParquet, resolveParquet } from "./parquet/parquetResolve.js";
+import { FilesReader } from "./text/filesReader.js";
 
 // Loaded when a plan first needs them: start-up is a good part of a short job, and Arrow alone takes a tenth of a second.
 const arrow = () => import("./arrow/arrowRead.js");
@@ -72,9 +73,10 @@ export async function openReader(scan: ScanSpec, part: PartitionSpec, options: R
   const { format } = scan.source.spec;
   switch (format) {
     case "csv":
-      return openCsv(scan, part, options);
-    case "jsonl":
-      return (await jsonl()).openJsonl(scan, part, options);
+    case "jsonl": {
+      const open = format === "csv" ? openCsv : (await jsonl()).openJsonl;
+      return part.kind === "files" ? new FilesReader(part, (one) => open(scan, one, options)) : open(scan, part, options);
+    }
     case "parquet": {
       const { openParquet } = await parquet();
       return withFolderColumns(scan, part.file, (own) => openParquet(own, part, options));

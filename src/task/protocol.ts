@@ -19,6 +19,8 @@ export type PartitionSpec =
   | { readonly kind: "bytes"; readonly file: number; readonly start: number; readonly end: number; readonly exactStart: boolean }
   /** A compressed text file, read from its beginning. */
   | { readonly kind: "wholeFile"; readonly file: number }
+  /** Small text files [file, file + count), one after the other, each from its first byte to its last. */
+  | { readonly kind: "files"; readonly file: number; readonly count: number }
   | { readonly kind: "rowGroups"; readonly file: number; readonly groups: readonly number[]; readonly firstRow: number }
   /** Record batches of an Arrow IPC file. */
   | { readonly kind: "batches"; readonly file: number; readonly first: number; readonly count: number; readonly firstRow: number }
@@ -434,6 +436,8 @@ export interface TaskResult {
   readonly rejects: {
     readonly count: number;
     readonly byCode: { readonly [code: string]: number };
+    /** Rejects that stood in a file, by its path as its source names it. */
+    readonly byFile: { readonly [file: string]: number };
     /** Rejects that name a column. */
     readonly byColumn: { readonly [column: string]: number };
     readonly samples: readonly RejectRecord[];

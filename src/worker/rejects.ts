@@ -49,6 +49,7 @@ function tally(numbers: Int32Array, times: Int32Array, order: Int32Array): numbe
 export class RejectLog {
   private count = 0;
   private readonly byCode = new Counts();
+  private readonly byFile = new Counts();
   private readonly byColumn = new Counts();
   private readonly samples: RejectRecord[] = [];
   private readonly path: string;
@@ -82,6 +83,7 @@ export class RejectLog {
   take(reject: RejectRecord, raw: RejectRaw | null, policy = this.policy, by: RejectedBy = reject): void {
     if (policy === "fail") throw rejectError({ ...reject, stage: by.stage, attempt: by.attempt });
     this.count++;
+    if (reject.file !== "") this.byFile.add(reject.file, 1);
     this.countReason(reject, 1);
     if (this.samples.length < sampleSize) this.samples.push({ ...reject, stage: by.stage, attempt: by.attempt });
     if (policy !== "quarantine") return;
@@ -92,10 +94,11 @@ export class RejectLog {
   /** As `take` for each of them. */
   takeAll(records: RejectedRecords, by: RejectedBy): void {
     const { policy, samples } = this;
-    const { count, reasons, why } = records;
+    const { file, count, reasons, why } = records;
     const recordAt = (i: number): RejectRecord => ({ ...rejectedRecord(records, i), stage: by.stage, attempt: by.attempt });
     if (policy === "fail") throw rejectError(recordAt(0));
     this.count += count;
+    this.byFile.add(file, count);
     if (why.passing > 0) for (let i = 0; i < count; i++) this.countReason(why.at(reasons[i] as number), 1);
     else this.countReasons(reasons, why);
     for (let i = 0; i < count && samples.length < sampleSize; i++) samples.push(recordAt(i));
@@ -126,9 +129,9 @@ export class RejectLog {
   finish(): TaskResult["rejects"] {
     const written = this.written?.finish() ?? null;
     const { count, samples } = this;
-    const [byCode, byColumn] = [this.byCode.all(), this.byColumn.all()];
+    const [byCode, byFile, byColumn] = [this.byCode.all(), this.byFile.all(), this.byColumn.all()];
     const [file, texts] = [written === null ? null : this.path, this.written?.texts ?? []];
-    return { count, byCode, byColumn, samples, file, written, texts };
+    return { count, byCode, byFile, byColumn, samples, file, written, texts };
   }
 
   /** Ends a task that failed: what it rejected is not of a result. */

@@ -4,9 +4,9 @@ import type { HeavyKey } from "../../exchange/heavyKey.js";
 import type { ResolvedSource } from "../../plan/bound.js";
 import type { Schema } from "../../schema/types.js";
 import type { PartitionSpec, Step, TaskSpec } from "../../task/protocol.js";
+import type { RunContext } from "../context.js";
 import type { AttemptOptions } from "./attemptParts.js";
 import { StageAttempts } from "./attempts.js";
-import type { RunContext } from "../context.js";
 
 /** Attempts that are kept for the report. */
 const mostAttempts = 1000;
@@ -86,6 +86,8 @@ export function placeOf(part: PartitionSpec, source: ResolvedSource | null): str
       return `${file}, bytes ${part.start} to ${part.end}`;
     case "wholeFile":
       return file;
+    case "files":
+      return `${file} and ${part.count - 1} more files, to ${source?.files[part.file + part.count - 1]?.path ?? ""}`;
     case "rowGroups":
       return `${file}, row groups ${part.groups.join(", ")}`;
     case "batches":

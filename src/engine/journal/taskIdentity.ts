@@ -1,9 +1,10 @@
 import { required } from "../../common/assert.js";
+import { topological } from "../../optimize/rewrite.js";
 import type { BoundNode, ResolvedSource } from "../../plan/bound.js";
 import { canonicalJson, sha256 } from "../../plan/canonical.js";
-import { topological } from "../../optimize/rewrite.js";
 import type { DuckDbStage, IngestStage, PlannedStep, WorkerStage } from "../../planner/stages.js";
-import type { FileWritten, RowsBuild, PartitionSpec } from "../../task/protocol.js";
+import { filesOf } from "../../task/partFiles.js";
+import type { FileWritten, PartitionSpec, RowsBuild } from "../../task/protocol.js";
 
 /**
  * What a task's result depends on, and nothing else: two tasks of equal identity give the same bytes. Where a task is must not matter
@@ -62,10 +63,12 @@ export class StageIdentities {
 
   task(partition: number, part: PartitionSpec): TaskIdentity {
     const { exchange, source } = this.inputs;
-    const { file, ...slice } = part;
-    const work = sha256(canonicalJson({ stage: this.work, slice }));
-    const own = exchange === null ? source.files[file] : undefined;
-    const inputs = { ...this.buildFiles, ...(own === undefined ? {} : { [own.path]: fingerprintOfFile(own) }) };
+    const { file: _, ...slice } = part;
+    const own = exchange === null ? filesOf(part, source) : [];
+    // The order of several counts.
+    const order = own.length > 1 ? { order: own.map(({ path }) => path) } : {};
+    const work = sha256(canonicalJson({ stage: this.work, slice, ...order }));
+    const inputs = { ...this.buildFiles, ...Object.fromEntries(own.map((file) => [file.path, fingerprintOfFile(file)])) };
     const earlier = sha256(canonicalJson([this.builds, this.exchangeRead(part)]));
     const { functions } = this;
     const slot = `${this.stage.id}/${partition}`;

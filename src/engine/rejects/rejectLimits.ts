@@ -9,7 +9,7 @@ interface Tally {
   readonly name: string;
   rows: number;
   count: number;
-  readonly byFile: Map<number, number>;
+  readonly byFile: Map<string, number>;
   readonly byColumn: Map<string, number>;
 }
 
@@ -33,10 +33,10 @@ export class RejectLimiter {
   }
 
   /**
-   * Adds a task's result. `source` and `file` say whose rows it read; null where they came from an earlier stage.
+   * Adds a task's result. `source`: whose rows it read; null where they came from an earlier stage.
    * @throws MillraceError Data/REJECT_LIMIT_EXCEEDED
    */
-  add(result: TaskResult, source: ResolvedSource | null, file: number | null): void {
+  add(result: TaskResult, source: ResolvedSource | null): void {
     const { rejects, scan } = result;
     this.sources.forEach((one, i) => {
       const tally = this.tallies[i];
@@ -45,8 +45,8 @@ export class RejectLimiter {
       if (rejects.count === 0) return;
       tally.count += rejects.count;
       for (const [column, times] of Object.entries(rejects.byColumn)) addTo(tally.byColumn, column, times);
-      if (file !== null) addTo(tally.byFile, file, rejects.count);
-      checkCounts(tally, file === null ? null : (one.files[file]?.path ?? null), file);
+      for (const [file, times] of Object.entries(rejects.byFile)) addTo(tally.byFile, file, times);
+      checkCounts(tally, Object.keys(rejects.byFile));
     });
   }
 
@@ -66,15 +66,14 @@ export class RejectLimiter {
   }
 }
 
-function checkCounts({ limits, name, count, byFile, byColumn }: Tally, path: string | null, file: number | null): void {
+/** `files`: those that have more rejects than before. */
+function checkCounts({ limits, name, count, byFile, byColumn }: Tally, files: readonly string[]): void {
   if (limits.count !== undefined && count > limits.count) {
     throw exceeded(`more than ${limits.count} records of ${name} were rejected ("count")`, {});
   }
-  if (limits.perFile !== undefined && file !== null && (byFile.get(file) ?? 0) > limits.perFile) {
-    throw exceeded(
-      `more than ${limits.perFile} records of ${path} were rejected ("perFile")`,
-      path === null ? {} : { file: path },
-    );
+  for (const file of files) {
+    if (limits.perFile === undefined || (byFile.get(file) ?? 0) <= limits.perFile) continue;
+    throw exceeded(`more than ${limits.perFile} records of ${file} were rejected ("perFile")`, { file });
   }
   for (const [column, times] of byColumn) {
     if (limits.perColumn === undefined || times <= limits.perColumn) continue;

@@ -1,14 +1,18 @@
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { Column } from "../../batch/column.js";
+import { sliceColumn } from "../../batch/gather.js";
 import { required } from "../../common/assert.js";
+import { internalError } from "../../common/errors.js";
 import { readBlocks } from "../../exchange/openPart.js";
 import { ReadMemory } from "../../exchange/readMemory.js";
-import type { ResolvedSource } from "../../plan/bound.js";
+import type { ResolvedSource, SourceFile } from "../../plan/bound.js";
 import type { TaskResult } from "../../task/protocol.js";
 import { taskRejectSchema } from "../../task/rejectColumns.js";
 import { indexPath, type RejectIndex, rejectFolder, rejectsPath, writeRejectIndex } from "./rejectIndex.js";
 import { RejectParquet } from "./rejectParquet.js";
 import { RawFiles } from "./rejectRaw.js";
+import { rejectSums } from "./rejectSums.js";
 
 /** The rejects of one partition, once it is settled. */
 export interface PartitionRejects {
@@ -18,14 +22,12 @@ export interface PartitionRejects {
   readonly partition: number;
   /** null: rows of an earlier stage. */
   readonly source: ResolvedSource | null;
-  /** Index in the source's files. */
-  readonly file: number | null;
 }
 
 export type RejectIndexHead = Pick<RejectIndex, "job" | "planFingerprint" | "shape" | "byRows" | "inputs" | "outputs">;
 
 const place = (name: string): number => taskRejectSchema.findIndex((field) => field.name === name);
-const [byteAt, rawAt] = [place("byte"), place("raw")];
+const [byteAt, fileAt, rawAt] = [place("byte"), place("file"), place("raw")];
 
 interface OpenFiles {
   readonly writer: RejectParquet;
@@ -44,6 +46,7 @@ export class RejectStore {
   /** Each block is written down before the next one is read. */
   private readonly memory = new ReadMemory();
   private sources: readonly ResolvedSource[] = [];
+  private readonly filesOf = new Map<ResolvedSource, ReadonlyMap<string, SourceFile>>();
 
   constructor(
     private readonly runFolder: string,
@@ -90,21 +93,7 @@ export class RejectStore {
 
   /** Counts by file and by column. */
   counts(): Pick<RejectIndex, "count" | "byCode" | "byFile" | "byColumn"> {
-    const [byCode, byFile, byColumn] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()];
-    let count = 0;
-    for (const { rejects, source, file } of this.parts) {
-      count += rejects.count;
-      for (const [code, times] of Object.entries(rejects.byCode)) add(byCode, code, times);
-      for (const [column, times] of Object.entries(rejects.byColumn)) add(byColumn, column, times);
-      const path = file === null ? undefined : source?.files[file]?.path;
-      if (path !== undefined) add(byFile, path, rejects.count);
-    }
-    return {
-      count,
-      byCode: Object.fromEntries(byCode),
-      byFile: Object.fromEntries(byFile),
-      byColumn: Object.fromEntries(byColumn),
-    };
+    return rejectSums(this.parts.map(({ rejects }) => rejects));
   }
 
   /** Writes the rejects down for good; false when there are none to keep, or they are kept already. */
@@ -155,22 +144,43 @@ export class RejectStore {
     }
   }
 
+  private fileOf(source: ResolvedSource, path: string): SourceFile | undefined {
+    const files = this.filesOf.get(source) ?? new Map(source.files.map((file) => [file.path, file]));
+    this.filesOf.set(source, files);
+    return files.get(path);
+  }
+
   private write(part: PartitionRejects, blocks: string): void {
     const { writer, raws } = this.open();
-    const { source, file, rejects, partition, lines } = part;
+    const { source, rejects, partition, lines } = part;
     const number = source === null ? -1 : this.sources.indexOf(source);
     const text = source?.spec.format === "csv" || source?.spec.format === "jsonl";
     for (const batch of readBlocks([blocks], this.memory)) {
       writer.write(batch, { source: number, partition, lines, texts: rejects.texts });
-      if (!text || file === null || source === null) continue;
+      if (!text || source === null) continue;
       const [byte, raw] = [required(batch.columns[byteAt], "byte"), required(batch.columns[rawAt], "raw")];
-      raws.add(number, source, required(source.files[file], "file of the source"), { byte, raw });
+      for (const { file, from, to } of runsOfFiles(required(batch.columns[fileAt], "file"))) {
+        const found = this.fileOf(source, rejects.texts[file] ?? "");
+        if (found === undefined) continue;
+        raws.add(number, source, found, { byte: sliceColumn(byte, from, to), raw: sliceColumn(raw, from, to) });
+      }
     }
     raws.flush();
   }
 }
 
-const add = (map: Map<string, number>, key: string, times: number): void => void map.set(key, (map.get(key) ?? 0) + times);
+/** Which rows that follow each other stood in the same file, by its number. */
+function runsOfFiles(column: Column): { readonly file: number; readonly from: number; readonly to: number }[] {
+  if (column.layout !== "fixed") throw internalError("files of rejects are no numbers");
+  const numbers = column.values as Int32Array;
+  const runs: { file: number; from: number; to: number }[] = [];
+  for (let from = 0, to = 0; from < numbers.length; from = to) {
+    const file = numbers[from] as number;
+    while (to < numbers.length && numbers[to] === file) to++;
+    runs.push({ file, from, to });
+  }
+  return runs;
+}
 
 /** What the index says of a run beside its rejects. */
 export function indexHead(

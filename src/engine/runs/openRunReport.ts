@@ -2,6 +2,7 @@ import { MillraceError } from "../../common/errors.js";
 import type { RejectMetrics, RunMetrics, StageMetrics, TaskMetrics } from "../../report/model.js";
 import type { RunReport } from "../../report/report.js";
 import type { RunMemory, TaskRecord } from "../journal/journal.js";
+import { rejectSums } from "../rejects/rejectSums.js";
 import { type OpenRun, type OpenRunOf, readOpenRun, tasksOf } from "./openRun.js";
 
 /**
@@ -120,16 +121,10 @@ function taskMetrics({ identity, result, attempts }: TaskRecord): TaskMetrics {
 }
 
 function rejectsOf(tasks: readonly TaskRecord[]): RejectMetrics {
-  const byCode: Record<string, number> = {};
-  const byColumn: Record<string, number> = {};
   const all = tasks.map(({ result }) => result.rejects);
-  for (const rejects of all) {
-    for (const [code, count] of Object.entries(rejects.byCode)) byCode[code] = (byCode[code] ?? 0) + count;
-    for (const [column, count] of Object.entries(rejects.byColumn)) byColumn[column] = (byColumn[column] ?? 0) + count;
-  }
   // Lines count from a partition's first one until the whole file is known.
   const samples = all.flatMap((rejects) => rejects.samples.map((one) => ({ ...one, line: null }))).slice(0, 10);
-  return { count: sum(all.map(({ count }) => count)), byCode, byFile: {}, byColumn, samples, files: [] };
+  return { ...rejectSums(all), samples, files: [] };
 }
 
 /** The most tasks that were at work at a time. */

@@ -40,8 +40,8 @@ export async function runIngestStage(stage: IngestStage, feed: RowFeed | StreamF
   const result = taskResult(ingest.rows, rejects.finish(), startMs, endMs);
   const { count, samples } = result.rejects;
   if (count > 0) run.emit({ kind: "reject", stage: name, count, samples });
-  run.rejects.add({ rejects: result.rejects, lines: 0, partition: 0, source, file: null });
-  run.limits.add(result, source, null);
+  run.rejects.add({ rejects: result.rejects, lines: 0, partition: 0, source });
+  run.limits.add(result, source);
   run.limits.stageFinished();
   const counts = {
     recordsRead: ingest.rows,
@@ -62,8 +62,8 @@ export function resumeIngest(stage: IngestStage, { files, result }: IngestRecord
   const { count, samples } = result.rejects;
   run.emit({ kind: "task-reused", stage: name, partition: 0, rows, bytes: 0 });
   if (count > 0) run.emit({ kind: "reject", stage: name, count, samples });
-  run.rejects.add({ rejects: result.rejects, lines: 0, partition: 0, source, file: null });
-  run.limits.add(result, source, null);
+  run.rejects.add({ rejects: result.rejects, lines: 0, partition: 0, source });
+  run.limits.add(result, source);
   run.limits.stageFinished();
   const { startMs, endMs } = result.timing;
   const counts = { recordsRead: rows, recordsIn: rows, recordsOut: rows - count, filtered: 0, rejected: count, bytes: 0 };

@@ -28,7 +28,7 @@ export async function runSqlSource(stage: IngestStage, spec: SqlSpec, run: RunCo
   run.emit({ kind: "stage-finished", stage: name, stageId: id, rows, durationMs: endMs - startMs });
   const bytes = source.files.reduce((sum, file) => sum + file.bytes, 0);
   const result = resultOf(rows, bytes, startMs, endMs);
-  run.limits.add(result, source, null);
+  run.limits.add(result, source);
   run.limits.stageFinished();
   const counts = { recordsRead: rows, recordsIn: rows, recordsOut: rows, filtered: 0, rejected: 0, bytes };
   return { files, result, metrics: { id, name, kind: "duckdb", startMs, endMs, ...counts, tasks: [], steps: [] } };
@@ -66,7 +66,7 @@ function resultOf(rows: number, bytes: number, startMs: number, endMs: number): 
     scan: { rows, rejected: 0, bytes, start: null, end: null, lines: 0 },
     enough: false,
     steps: [],
-    rejects: { count: 0, byCode: {}, byColumn: {}, samples: [], file: null, written: null, texts: [] },
+    rejects: { count: 0, byCode: {}, byFile: {}, byColumn: {}, samples: [], file: null, written: null, texts: [] },
     timing: { startMs, endMs, readMs: 0, computeMs: 0, writeMs: 0, cpuMs: 0 },
   };
 }

@@ -4,6 +4,7 @@ import type { ResolvedSource } from "../../plan/bound.js";
 import type { PlannedStep, WorkerStage } from "../../planner/stages.js";
 import { splitMemory } from "../../runtime/memory.js";
 import { writesExchange } from "../../task/fileSteps.js";
+import { filesOf } from "../../task/partFiles.js";
 import type { PartitionSpec, RowsBuild, ScanSpec, Step, TaskSpec } from "../../task/protocol.js";
 import type { AttemptOptions } from "../attempts/attemptParts.js";
 import type { RunContext } from "../context.js";
@@ -79,13 +80,13 @@ export class StageTasks {
     return step;
   }
 
-  /** A task is told of its own file only: a message that lists all of them would cost as much as the task where there are thousands. */
+  /** A task is told of its own files only: a message that lists all of them would cost as much as the task where there are thousands. */
   private sourceFor(part: PartitionSpec): ResolvedSource {
     const { source } = this;
     if (readsAllFiles(part) || source.files.length === 0) return source;
-    const file = required(source.files[part.file], `file ${part.file} of the source`);
+    const files = filesOf(part, source);
     const { spec } = source;
-    return { ...source, files: [file], spec: "paths" in spec ? { ...spec, paths: [file.path] } : spec };
+    return { ...source, files, spec: "paths" in spec ? { ...spec, paths: files.map(({ path }) => path) } : spec };
   }
 
   private again(): Pick<TaskSpec, "again"> {

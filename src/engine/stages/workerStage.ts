@@ -311,10 +311,9 @@ class StageRun {
     this.enough ||= result.enough || hasEnough(stage, this.settled);
     if (this.enough) raise(this.cancel);
     const source = this.fromSource ? required(this.source, "source") : null;
-    const file = source === null ? null : part.file;
-    run.rejects.add({ rejects, lines, partition, source, file });
+    run.rejects.add({ rejects, lines, partition, source });
     // A share is one of the records that count.
-    if (this.counts || rejects.count > 0) run.limits.add(result, source, file);
+    if (this.counts || rejects.count > 0) run.limits.add(result, source);
     if (part.kind !== "bytes") return;
     this.border = { file: part.file, byte: required(scan.end, "partition end"), lines: lines + scan.lines };
   }

@@ -31,6 +31,8 @@ export interface CsvHead {
   readonly lines: number;
 }
 
+/** Nearly every head ends within so much. */
+const quickRead = 8192;
 const firstRead = 65_536;
 const lastRead = 32 * 1024 * 1024;
 /** Without a header only inference asks for the first record; a partition must not read megabytes for it. */
@@ -41,6 +43,8 @@ const lastReadWithoutHeader = 512 * 1024;
  * has lines that end with CR. @throws MillraceError Data/CSV_NO_HEADER, Config/INVALID_CSV_OPTION
  */
 export function readCsvHead(file: SourceFile, options: CsvOptions): CsvHead {
+  const quick = quickHead(file, options);
+  if (quick !== null) return quick;
   for (let length = firstRead; ; length *= 8) {
     const { bytes, whole } = readHeadBytes(file, length);
     const head = headIn(bytes, whole, length, options);
@@ -57,6 +61,15 @@ export function readCsvHead(file: SourceFile, options: CsvOptions): CsvHead {
       );
     }
   }
+}
+
+/** What more of the file would say the same of: whether its lines end with LF or CR is known once there is an LF. */
+function quickHead(file: SourceFile, options: CsvOptions): CsvHead | null {
+  if (isGzip(file.path)) return null;
+  const { bytes, whole } = readHeadBytes(file, quickRead);
+  if (!whole && !bytes.includes(10)) return null;
+  const head = headIn(bytes, whole, quickRead, options);
+  return whole || head?.encoding === "utf8" ? head : null;
 }
 
 /** As `parseHead`, of bytes in the file's encoding: all that `length` asked for, or all there are. */

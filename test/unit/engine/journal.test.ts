@@ -38,7 +38,7 @@ const result: TaskResult = {
   scan: { rows: 1, rejected: 0, bytes: 2, start: 0, end: 2, lines: 1 },
   enough: false,
   steps: [],
-  rejects: { count: 0, byCode: {}, byColumn: {}, samples: [], file: null, texts: [] },
+  rejects: { count: 0, byCode: {}, byFile: {}, byColumn: {}, samples: [], file: null, texts: [] },
   timing: { startMs: 0, endMs: 1, readMs: 0, computeMs: 0, writeMs: 0, cpuMs: 0 },
 };
 const identity = (hash: string, slot = "0/0"): TaskIdentity => ({
