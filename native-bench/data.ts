@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ByteWriter } from "../datasets/byteWriter.ts";
 import { salesToParquet, writeCustomers } from "../datasets/customers.ts";
@@ -25,10 +25,33 @@ export async function prepareData(root: string, rows: number, brcRows: number): 
     writeSales({ ...common, dirt: 1, format: "csv", pathOf: () => at("sales-dirty.csv") }),
   );
   await once("sales.jsonl", "1", () => writeSales({ ...common, dirt: 0, format: "jsonl", pathOf: () => at("sales.jsonl") }));
+  await once("sales-files", "1", () => cutFile(at("sales.csv"), at("sales-files")));
   await once("sales.parquet", "1", () => salesToParquet(at("sales.csv"), at("sales.parquet")));
   await once("customers.parquet", "1", () => writeCustomers(at("customers.parquet"), customers));
   await once("measurements.txt", `${brcRows}`, () => writeMeasurements(at("measurements.txt"), brcRows));
   return folder;
+}
+
+const cutBytes = 100_000;
+const mostFiles = 2000;
+
+/** The beginning of a CSV file as many small ones, each with the header. */
+function cutFile(path: string, folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  const fd = openSync(path, "r");
+  // What the measuring process holds would count as the memory of those that it starts.
+  const piece = Buffer.alloc(cutBytes + 4096);
+  const lineEnd = (position: number, after: number): number =>
+    piece.subarray(0, readSync(fd, piece, 0, piece.length, position)).indexOf(10, after) + 1;
+  const headerEnd = lineEnd(0, 0);
+  const header = Buffer.from(piece.subarray(0, headerEnd));
+  for (let from = header.length, n = 0; n < mostFiles; n++) {
+    const length = lineEnd(from, cutBytes);
+    if (length === 0) break;
+    writeFileSync(join(folder, `part-${String(n).padStart(5, "0")}.csv`), Buffer.concat([header, piece.subarray(0, length)]));
+    from += length;
+  }
+  closeSync(fd);
 }
 
 /** The file of the one billion row challenge: 413 stations, `name;12.3`, -99.9 to 99.9, in no order. */

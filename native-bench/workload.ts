@@ -30,6 +30,7 @@ export const dataFiles = [
   "sales.jsonl",
   "customers.parquet",
   "sales-dirty.csv",
+  "sales-files",
   "measurements.txt",
 ] as const;
 export type DataFile = (typeof dataFiles)[number];

@@ -2,7 +2,7 @@ import { Engine, read } from "millrace";
 import { salesSchema } from "../salesSchema.ts";
 import type { Summary, Task } from "../workload.ts";
 
-export const sales = (task: Task) => read.csv(task.file("sales.csv"), { schema: salesSchema });
+export const sales = (task: Task, path = task.file("sales.csv")) => read.csv(path, { schema: salesSchema });
 
 type Collectable = Parameters<Engine["collect"]>[0];
 type Runnable = Parameters<Engine["run"]>[0];

@@ -5,6 +5,7 @@ import { workload as csvDirty } from "./csv-dirty.ts";
 import { workload as csvFilterParquet } from "./csv-filter-parquet.ts";
 import { workload as csvGroupCustomer } from "./csv-group-customer.ts";
 import { workload as csvGroupStore } from "./csv-group-store.ts";
+import { workload as csvManyFiles } from "./csv-many-files.ts";
 import { workload as csvRejects } from "./csv-rejects.ts";
 import { workload as csvSafety } from "./csv-safety.ts";
 import { workload as csvStringUdf } from "./csv-string-udf.ts";
@@ -20,6 +21,7 @@ import { workload as parquetTopk } from "./parquet-topk.ts";
 export const workloads: readonly Workload[] = [
   csvGroupStore,
   csvGroupCustomer,
+  csvManyFiles,
   csvFilterParquet,
   csvUdfParquet,
   csvUdfSum,

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { isGlob } from "../io/glob.js";
 import type { Plan } from "../plan/nodes.js";
 import { sourceKey } from "../plan/walk.js";
 import type { EngineSettings } from "./options.js";
@@ -25,11 +26,12 @@ export function workersSurelyNeeded(plan: Plan, settings: EngineSettings): numbe
   return Math.min(settings.workers, partitions + Math.ceil(small));
 }
 
-/** What is not a file (a glob, a folder, nothing at all) is looked into when the plan is prepared, or refused there. */
+/** Globs and folders have a file at the least, or the plan is refused when it is prepared, as it is where there is nothing at all. */
 function bytesOf(path: string): number {
   try {
     const found = statSync(path, { throwIfNoEntry: false });
-    return found?.isFile() === true ? Math.max(1, found.size) : 0;
+    if (found?.isFile() === true) return Math.max(1, found.size);
+    return found?.isDirectory() === true || isGlob(path) ? 1 : 0;
   } catch {
     return 0;
   }

@@ -19,7 +19,7 @@ export interface EngineOptions {
   readonly workers?: number;
   /** Where runs keep their journal, reports and scratch files. Default `.millrace` in the working directory. */
   readonly stateDir?: string;
-  /** Bytes of text per partition. Results keep their rows, but floating-point sums may differ in the last digit when it changes. */
+  /** Bytes of input per partition; small files share one. Results keep their rows, but floating-point sums may differ in the last digit when it changes. */
   readonly partitionBytes?: string | number;
   /** `interpreted` runs expressions through the reference evaluator instead of generated code. */
   readonly kernels?: "compiled" | "interpreted";

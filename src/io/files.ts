@@ -1,4 +1,4 @@
-import { type Dirent, promises as fs, type Stats } from "node:fs";
+import { accessSync, constants, type Dirent, promises as fs, type Stats, statSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
 import { configError, externalError, type MillraceError } from "../common/errors.js";
 import { didYouMean, nearestNames } from "../common/nearest.js";
@@ -39,7 +39,7 @@ export async function findFiles(paths: readonly string[], format: FileFormat, de
   if (paths.length === 0) throw configError("SOURCE_NOT_FOUND", "a source needs at least one path");
   const hits = new Map<string, Hit>();
   for (const path of paths) for (const hit of await expand(path, format)) hits.set(hit.path, hit);
-  const sorted = [...hits.values()].sort((a, b) => byCodePoint(a.path, b.path));
+  const sorted = inOrder([...hits.values()]);
   const keys = [...new Set(sorted.flatMap((hit) => folderValues(hit.below).map(([key]) => key)))];
   const files: SourceFile[] = [];
   for (const hit of sorted) files.push(await describe(hit, keys));
@@ -109,14 +109,16 @@ async function statOrNull(path: string): Promise<Stats | null> {
   }
 }
 
+/** Without a wait: for thousands of files that takes longer than asking. */
 async function describe(hit: Hit, keys: readonly string[]): Promise<SourceFile> {
-  const stats = await statOrNull(hit.path);
-  if (stats === null) throw await notFound(hit.path);
+  let stats: Stats | undefined;
   try {
-    await fs.access(hit.path, fs.constants.R_OK);
+    stats = statSync(hit.path, { throwIfNoEntry: false });
+    if (stats !== undefined) accessSync(hit.path, constants.R_OK);
   } catch (error) {
     throw unreadable(hit.path, error);
   }
+  if (stats === undefined) throw await notFound(hit.path);
   const values = new Map(folderValues(hit.below));
   const missing = keys.find((key) => !values.has(key));
   if (missing !== undefined) {
@@ -191,6 +193,7 @@ function unreadable(path: string, cause: unknown): MillraceError {
 const portable = (path: string): string => (sep === "/" ? path : path.split(sep).join("/"));
 
 /** Order by code point: UTF-16 order differs from it where surrogates stand. */
-function byCodePoint(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a, "utf8"), Buffer.from(b, "utf8"));
+function inOrder(hits: readonly Hit[]): Hit[] {
+  const keyed = hits.map((hit) => ({ hit, key: Buffer.from(hit.path, "utf8") }));
+  return keyed.sort((a, b) => Buffer.compare(a.key, b.key)).map(({ hit }) => hit);
 }

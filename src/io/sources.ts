@@ -8,8 +8,8 @@ import { checkRequired } from "./csv/csvFields.js";
 import { openCsv, planCsv, type ReaderOptions, resolveCsv } from "./csv/csvSource.js";
 import { findFiles } from "./files.js";
 import { withFolderColumns } from "./folderColumns.js";
+import { FilesReader } from "./smallFiles.js";
 import { planParquet, resolveParquet } from "./parquet/parquetResolve.js";
-import { FilesReader } from "./text/filesReader.js";
 
 // Loaded when a plan first needs them: start-up is a good part of a short job, and Arrow alone takes a tenth of a second.
 const arrow = () => import("./arrow/arrowRead.js");
@@ -71,12 +71,12 @@ export async function planPartitions(source: ResolvedSource, targetBytes: number
 /** Opens one partition for reading the columns of `scan.schema`. */
 export async function openReader(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): Promise<BatchReader> {
   const { format } = scan.source.spec;
+  if (part.kind === "files") return new FilesReader(part, (one) => openReader(scan, one, options));
   switch (format) {
     case "csv":
-    case "jsonl": {
-      const open = format === "csv" ? openCsv : (await jsonl()).openJsonl;
-      return part.kind === "files" ? new FilesReader(part, (one) => open(scan, one, options)) : open(scan, part, options);
-    }
+      return openCsv(scan, part, options);
+    case "jsonl":
+      return (await jsonl()).openJsonl(scan, part, options);
     case "parquet": {
       const { openParquet } = await parquet();
       return withFolderColumns(scan, part.file, (own) => openParquet(own, part, options));

@@ -17,9 +17,9 @@ export type PartitionSpec =
    * with the end the partition before it reported, and repeats the task with an exact start where they differ).
    */
   | { readonly kind: "bytes"; readonly file: number; readonly start: number; readonly end: number; readonly exactStart: boolean }
-  /** A compressed text file, read from its beginning. */
+  /** A file read from its beginning to its end, as compressed text is. */
   | { readonly kind: "wholeFile"; readonly file: number }
-  /** Small text files [file, file + count), one after the other, each from its first byte to its last. */
+  /** Small files [file, file + count), one after the other, each from its beginning to its end. */
   | { readonly kind: "files"; readonly file: number; readonly count: number }
   | { readonly kind: "rowGroups"; readonly file: number; readonly groups: readonly number[]; readonly firstRow: number }
   /** Record batches of an Arrow IPC file. */

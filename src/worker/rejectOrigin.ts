@@ -3,6 +3,7 @@ import { columnReader } from "../batch/reader.js";
 import { jsonText } from "../io/sink/sinkJsonl.js";
 import { boundChildren } from "../expr/walk.js";
 import type { Bound, FunctionRef } from "../expr/nodes.js";
+import type { SourceSpec } from "../plan/nodes.js";
 import type { PartitionSpec, RejectRecord, Step } from "../task/protocol.js";
 import type { RejectRaw } from "./rejectFile.js";
 
@@ -19,20 +20,28 @@ const nowhere = { file: "", line: null, byte: null, length: null, row: null };
  * where they stand in a file, and given as JSON of the columns that were read.
  */
 export class RowFinder {
+  /** Rows of the file that came before. */
   private before = 0;
+  private file = "";
   private readonly firstRow: number | null;
+  /** Rows are numbered anew in each file. */
+  private readonly isOfFiles: boolean;
   private numbered = false;
 
   constructor(
     part: PartitionSpec,
+    format: SourceSpec["format"],
     private readonly fromSource: boolean,
   ) {
-    this.firstRow = firstRowOf(part);
+    const isText = format === "csv" || format === "jsonl";
+    this.firstRow = isText ? null : firstRowOf(part);
+    this.isOfFiles = part.kind === "files" && !isText;
   }
 
   /** Gives a batch just read an origin that leads back to its row, through whatever the steps make of the batch. */
   enter(batch: Batch): Batch {
     const { origin } = batch;
+    if (this.isOfFiles) this.enterFile(origin?.place(0).file ?? "");
     const first = this.before;
     this.before += batch.length;
     this.numbered = origin === null || this.firstRow !== null;
@@ -45,6 +54,12 @@ export class RowFinder {
         raw: (row) => jsonOfRow(batch, row),
       },
     };
+  }
+
+  private enterFile(file: string): void {
+    if (file === this.file) return;
+    this.file = file;
+    this.before = 0;
   }
 
   /** `row`: a physical row of a batch that a step was given. */
@@ -61,8 +76,9 @@ export class RowFinder {
   }
 }
 
-/** The file's number of the partition's first row; null for text, whose records have places. */
+/** The file's number of the partition's first row; null for what is no part of a file. */
 function firstRowOf(part: PartitionSpec): number | null {
+  if (part.kind === "files") return 0;
   if (part.kind === "rowGroups") return part.firstRow;
   if (part.kind === "batches") return part.firstRow;
   return null;

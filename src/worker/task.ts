@@ -79,7 +79,7 @@ class TaskRun {
 
   constructor(private readonly spec: TaskSpec) {
     this.rejects = new RejectLog(spec.scan.source.spec.onReject, spec.rejectFile);
-    this.rows = new RowFinder(spec.part, spec.fromSource);
+    this.rows = new RowFinder(spec.part, spec.scan.source.spec.format, spec.fromSource);
     this.required = RequiredRows.of(spec.scan, spec.fromSource);
     this.control = new TaskControl(spec.options.control);
     const { holding } = spec.options;

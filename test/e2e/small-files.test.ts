@@ -152,6 +152,52 @@ describe("many small files", () => {
     );
   });
 
+  for (const format of ["parquet", "arrow"] as const) {
+    it(`number their rows each: ${format}`, { timeout: 60_000 }, async () => {
+      const types = { id: "int64", name: "utf8" } as const;
+      const paths: string[] = [];
+      for (let file = 0; file < 12; file++) {
+        const rows = Array.from({ length: file % 5 }, (_, row) => ({
+          id: BigInt(file * 10 + row),
+          name: row === 2 && file % 2 === 0 ? "throw" : "a",
+        }));
+        const path = join(root, format, `day=${dayOf(file)}`, `f${10 + file}.${format}`);
+        mkdirSync(dirname(path), { recursive: true });
+        await together.run(read.rows(rows, { schema: types }).write[format](path)).result;
+        paths.push(path);
+      }
+      const strict = udf(
+        (name: string) => {
+          if (name === "throw") throw new Error("told to");
+          return 1;
+        },
+        { returns: "int32" },
+      );
+      const inOrder = paths.map((path, file) => ({ path, file })).sort((a, b) => (a.path < b.path ? -1 : 1));
+      const all = inOrder.flatMap(({ path, file }) =>
+        Array.from({ length: file % 5 }, (_, row) => ({ path, file, row, bad: row === 2 && file % 2 === 0 })),
+      );
+      for (const [state, engine] of [
+        ["together", together],
+        ["apart", apart],
+      ] as const) {
+        const source = read[format](join(root, format), { schema: { ...types, day: "utf8" }, onReject: "quarantine" });
+        const out = join(root, `${format}-${state}`);
+        const run = engine.run(source.withColumns((c) => ({ m: strict(c.name) })).write.csv(out));
+        let partitions = 0;
+        for await (const event of run) if (event.kind === "stage-started") partitions = event.partitions;
+        if (state === "together") expect(partitions).toBeLessThan(6);
+        const result = await run.result;
+        const rejects = await rejectsOf(join(root, state), result.runId);
+        expect(rejects.map(({ file, row }) => [file, row])).toEqual(
+          all.filter(({ bad }) => bad).map(({ path, row }) => [path, row]),
+        );
+        const rows = all.filter(({ bad }) => !bad).map(({ file, row }) => `${file * 10 + row},a,${dayOf(file)},1`);
+        expect(readFileSync(join(out, "part-00000.csv"), "utf8")).toBe(`id,name,day,m\n${rows.join("\n")}\n`);
+      }
+    });
+  }
+
   it("have limits of rejects each", async () => {
     for (let file = 0; file < 12; file++) put(`limit/f${10 + file}.csv`, `id,name,n\n1,a,x\n2,a,${file === 7 ? "x" : "1"}\n`);
     const source = (perFile: number) =>

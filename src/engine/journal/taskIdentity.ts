@@ -64,7 +64,7 @@ export class StageIdentities {
   task(partition: number, part: PartitionSpec): TaskIdentity {
     const { exchange, source } = this.inputs;
     const { file: _, ...slice } = part;
-    const own = exchange === null ? filesOf(part, source) : [];
+    const own = exchange === null ? filesOf(part, source.files) : [];
     // The order of several counts.
     const order = own.length > 1 ? { order: own.map(({ path }) => path) } : {};
     const work = sha256(canonicalJson({ stage: this.work, slice, ...order }));
@@ -93,7 +93,7 @@ export class StageIdentities {
       this.wholeExchange ??= sha256(canonicalJson(files.map(fingerprintOfWritten)));
       return [this.wholeExchange, ...this.besideRead()].join();
     }
-    const own = files.slice(part.file, part.file + 1).map(fingerprintOfWritten);
+    const own = filesOf(part, files).map(fingerprintOfWritten);
     return [...own, ...this.besideRead()].join();
   }
 

@@ -84,7 +84,7 @@ export class StageTasks {
   private sourceFor(part: PartitionSpec): ResolvedSource {
     const { source } = this;
     if (readsAllFiles(part) || source.files.length === 0) return source;
-    const files = filesOf(part, source);
+    const files = filesOf(part, source.files);
     const { spec } = source;
     return { ...source, files, spec: "paths" in spec ? { ...spec, paths: files.map(({ path }) => path) } : spec };
   }

@@ -13,6 +13,7 @@ import type { BatchReader } from "../contracts.js";
 import type { ReaderOptions } from "../parquet/parquetRead.js";
 import { agreeing, declaredPart, type ResolvedFiles } from "../parquet/parquetResolve.js";
 import { reading } from "../fileErrors.js";
+import { together } from "../smallFiles.js";
 
 /** An Arrow file that is open: by blocks, or (streams, which have no footer) as a whole. */
 interface OpenArrow {
@@ -92,18 +93,21 @@ function describe(file: SourceFile): { readonly schema: Schema; readonly rows: n
   }
 }
 
-/** Cuts files into partitions of neighbouring record batches of about `targetBytes`; a stream is one partition. */
-export async function planArrow(source: ResolvedSource, targetBytes: number): Promise<PartitionSpec[]> {
-  return source.files.flatMap((file, index): PartitionSpec[] => {
+const allBatches = { first: 0, count: Number.MAX_SAFE_INTEGER };
+
+/** Cuts files into partitions of neighbouring record batches of about `targetBytes`; a stream is one partition. See `together` for small files. */
+export async function planArrow({ files }: ResolvedSource, targetBytes: number): Promise<PartitionSpec[]> {
+  const parts = files.map((file, index): PartitionSpec[] => {
     const arrow = openArrowFile(file);
     try {
       const { footer } = arrow;
-      if (footer === null) return [{ kind: "batches", file: index, first: 0, count: Number.MAX_SAFE_INTEGER, firstRow: 0 }];
+      if (footer === null) return [{ kind: "batches", file: index, ...allBatches, firstRow: 0 }];
       return planBlocks(arrow, footer.batches, index, targetBytes);
     } finally {
       arrow.close();
     }
   });
+  return together(files, parts, targetBytes);
 }
 
 function planBlocks(arrow: OpenArrow, blocks: readonly ArrowBlock[], file: number, targetBytes: number): PartitionSpec[] {
@@ -126,9 +130,11 @@ function planBlocks(arrow: OpenArrow, blocks: readonly ArrowBlock[], file: numbe
 
 /** Delivers record batches of one file. */
 export async function openArrow(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): Promise<BatchReader> {
-  if (part.kind !== "batches") throw internalError(`an Arrow file was asked for a partition of ${part.kind}`);
+  if (part.kind !== "batches" && part.kind !== "wholeFile")
+    throw internalError(`an Arrow file was asked for a partition of ${part.kind}`);
   const file = required(scan.source.files[part.file], "file of the partition");
-  return new ArrowReader(scan.schema, file, part.first, part.count, options.batchRows);
+  const { first, count } = part.kind === "wholeFile" ? allBatches : part;
+  return new ArrowReader(scan.schema, file, first, count, options.batchRows);
 }
 
 class ArrowReader implements BatchReader {

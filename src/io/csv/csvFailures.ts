@@ -3,8 +3,8 @@ import { type RejectReason, RejectReasons } from "../rejectedRecords.js";
 /** Rows of a slice that cannot be delivered, and why. No object for each: where many fail, those take longer than reading them. */
 export class Failures {
   readonly why = new RejectReasons();
-  #rows = new Uint32Array(1024);
-  #reasons = new Int32Array(1024);
+  #rows = new Uint32Array(16);
+  #reasons = new Int32Array(16);
   #count = 0;
   #last = -1;
   #isAscending = true;

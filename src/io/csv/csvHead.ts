@@ -43,8 +43,15 @@ const lastReadWithoutHeader = 512 * 1024;
  * has lines that end with CR. @throws MillraceError Data/CSV_NO_HEADER, Config/INVALID_CSV_OPTION
  */
 export function readCsvHead(file: SourceFile, options: CsvOptions): CsvHead {
-  const quick = quickHead(file, options);
-  if (quick !== null) return quick;
+  const head = quickHead(file, options) ?? wholeHead(file, options);
+  encodings.set(file, head.encoding);
+  return head;
+}
+
+/** Of files whose heads were read. */
+const encodings = new WeakMap<SourceFile, TextEncoding>();
+
+function wholeHead(file: SourceFile, options: CsvOptions): CsvHead {
   for (let length = firstRead; ; length *= 8) {
     const { bytes, whole } = readHeadBytes(file, length);
     const head = headIn(bytes, whole, length, options);
@@ -67,9 +74,25 @@ export function readCsvHead(file: SourceFile, options: CsvOptions): CsvHead {
 function quickHead(file: SourceFile, options: CsvOptions): CsvHead | null {
   if (isGzip(file.path)) return null;
   const { bytes, whole } = readHeadBytes(file, quickRead);
+  const known = sameHead(bytes, options);
+  if (known !== null) return known;
   if (!whole && !bytes.includes(10)) return null;
   const head = headIn(bytes, whole, quickRead, options);
-  return whole || head?.encoding === "utf8" ? head : null;
+  if (head === null || (!whole && head.encoding !== "utf8")) return null;
+  const { names, dataStart, encoding, damage, unclosed, looksWide, dialect } = head;
+  const isUsual = encoding === "utf8" && damage === null && !unclosed && !looksWide && dialect.newline === 10;
+  // A header that ends with a line feed: whatever stands behind it says nothing of it.
+  if (names !== null && isUsual && bytes[dataStart - 1] === 10) last = { options, start: bytes.slice(0, dataStart), head };
+  return head;
+}
+
+/** The head that was found last, and the bytes that say all of it: files that are read together mostly begin with the same ones. */
+let last: { readonly options: CsvOptions; readonly start: Uint8Array; readonly head: CsvHead } | null = null;
+
+function sameHead(bytes: Uint8Array, options: CsvOptions): CsvHead | null {
+  if (last === null || last.options !== options || bytes.length < last.start.length) return null;
+  const isSame = Buffer.compare(bytes.subarray(0, last.start.length), last.start) === 0;
+  return isSame && !isWide(bytes) ? last.head : null;
 }
 
 /** As `parseHead`, of bytes in the file's encoding: all that `length` asked for, or all there are. */
@@ -93,7 +116,7 @@ export function csvFileEncoding(file: SourceFile, options: CsvOptions): TextEnco
   const declared = csvEncoding(options);
   // A compressed file is one piece whatever it holds, and these have no mark.
   if (isGzip(file.path) || declared === "latin1" || declared === "windows1252") return declared;
-  return markedEncoding(declared, readHeadBytes(file, 4).bytes);
+  return encodings.get(file) ?? markedEncoding(declared, readHeadBytes(file, 4).bytes);
 }
 
 /**
@@ -151,6 +174,7 @@ function damageOf(found: PlainRecord | null, bytes: Uint8Array, dialect: CsvDial
 /** Every other byte is NUL, as in Latin text in UTF-16. */
 function isWide(bytes: Uint8Array): boolean {
   const seen = bytes.subarray(0, 256);
+  if (!seen.includes(0)) return false;
   const nuls = [0, 0];
   seen.forEach((byte, i) => {
     if (byte === 0) nuls[i % 2] = (nuls[i % 2] ?? 0) + 1;

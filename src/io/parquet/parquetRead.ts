@@ -24,10 +24,12 @@ export interface ReaderOptions {
   readonly partition: number;
 }
 
-/** Delivers row groups of one file. Files must still be what they were when the source was resolved. */
+/** Delivers row groups of one file, or all of it. Files must still be what they were when the source was resolved. */
 export async function openParquet(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): Promise<BatchReader> {
-  if (part.kind !== "rowGroups") throw internalError(`a Parquet file was asked for a partition of ${part.kind}`);
-  return new ParquetReader(scan, required(scan.source.files[part.file], "file of the partition"), part.groups, options.batchRows);
+  if (part.kind !== "rowGroups" && part.kind !== "wholeFile")
+    throw internalError(`a Parquet file was asked for a partition of ${part.kind}`);
+  const file = required(scan.source.files[part.file], "file of the partition");
+  return new ParquetReader(scan, file, part.kind === "wholeFile" ? null : part.groups, options.batchRows);
 }
 
 class ParquetReader implements BatchReader {
@@ -45,12 +47,13 @@ class ParquetReader implements BatchReader {
   #bytes = 0;
   #open = true;
 
-  constructor(scan: ScanSpec, file: SourceFile, groups: readonly number[], batchRows: number) {
+  /** `groups`: null for all. */
+  constructor(scan: ScanSpec, file: SourceFile, groups: readonly number[] | null, batchRows: number) {
     this.#file = file.path;
     this.#schema = scan.schema;
-    this.#groups = groups;
     this.#batchRows = batchRows;
     this.#footer = readFooter(nodeFileSystem, file.path);
+    this.#groups = groups ?? this.#footer.rowGroups.map((_, i) => i);
     const names = new Set(scan.schema.map((field) => field.name));
     const found = inFile(file.path, () => fileColumns(this.#footer, file.path, names));
     this.#columns = scan.schema.map((field) => {

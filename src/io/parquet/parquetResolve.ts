@@ -5,6 +5,7 @@ import type { FileSource, SourceSpec } from "../../plan/nodes.js";
 import { type Field, type Schema, sameType, typeName } from "../../schema/types.js";
 import type { PartitionSpec } from "../../task/protocol.js";
 import { nodeFileSystem } from "../fileSystem.js";
+import { together } from "../smallFiles.js";
 import { type Footer, readFooter } from "./parquetFooter.js";
 import { columnRanges } from "./parquetRanges.js";
 import { columnNames, type FileColumn, fileColumns, inFile, schemaOfColumns } from "./parquetReadSchema.js";
@@ -83,11 +84,12 @@ export function mismatch(file: string, column: string, what: string, hint?: stri
   });
 }
 
-/** Cuts the files into partitions of neighbouring row groups of about `targetBytes` (compressed); none for files without rows. */
-export async function planParquet(source: ResolvedSource, targetBytes: number): Promise<PartitionSpec[]> {
-  return source.files.flatMap((file, index) =>
+/** Cuts the files into partitions of neighbouring row groups of about `targetBytes` (compressed); none for files without rows. See `together` for small files. */
+export async function planParquet({ files }: ResolvedSource, targetBytes: number): Promise<PartitionSpec[]> {
+  const parts = files.map((file, index) =>
     inFile(file.path, () => planFile(readFooter(nodeFileSystem, file.path), index, targetBytes)),
   );
+  return together(files, parts, targetBytes);
 }
 
 function planFile(footer: Footer, file: number, targetBytes: number): PartitionSpec[] {

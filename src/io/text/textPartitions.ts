@@ -1,20 +1,16 @@
 import type { SourceFile } from "../../plan/bound.js";
 import type { PartitionSpec } from "../../task/protocol.js";
+import { together } from "../smallFiles.js";
 import type { TextEncoding } from "./encoding.js";
 import { transcodeHead } from "./encodingSource.js";
 import { isGzip, isHeld, readBytesAt, readHeadBytes } from "./textBytes.js";
 
-/** Opening a file takes about as long as reading so many bytes. */
-const openBytes = 128 * 1024;
 /** Compressed text becomes so many times as long. */
 const gzipFactor = 4;
-/** Small files together are a partition of this share of all, so that there are some for many workers, but of so many bytes at the least. */
-const mostShare = 1 / 32;
-const leastBytes = 2 ** 20;
 
 /**
  * Byte ranges of about `targetBytes` over text files; boundaries depend on sizes alone. A compressed file is one range, and so is one
- * that must be read as a `whole`. Small files that follow each other are one partition: a task for each would take longer than they do.
+ * that must be read as a `whole`. See `together` for small files.
  */
 export function planText(
   files: readonly SourceFile[],
@@ -34,29 +30,7 @@ export function planText(
       exactStart: i === 0,
     }));
   });
-  return [...together(files, parts, targetBytes)].flat();
-}
-
-/** Puts files that are one partition each, and follow each other, together. */
-function* together(
-  files: readonly SourceFile[],
-  parts: readonly PartitionSpec[][],
-  targetBytes: number,
-): Generator<readonly PartitionSpec[]> {
-  const weights = files.map(({ path, bytes }) => openBytes + bytes * (isGzip(path) ? gzipFactor : 1));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const most = Math.min(targetBytes, Math.max(leastBytes, total * mostShare));
-  let count = 0;
-  for (let first = 0; first < files.length; first += count) {
-    count = 0;
-    for (let left = most; parts[first + count]?.length === 1; count++) {
-      left -= weights[first + count] as number;
-      if (left < 0) break;
-    }
-    if (count > 1) yield [{ kind: "files", file: first, count }];
-    else yield parts[first] ?? [];
-    count = Math.max(1, count);
-  }
+  return together(files, parts, targetBytes, ({ path, bytes }) => bytes * (isGzip(path) ? gzipFactor : 1));
 }
 
 /** A piece of a file that begins at a line border. `last`: it ends with the file. */

@@ -1,0 +1,104 @@
+import type { Batch } from "../batch/column.js";
+import type { SourceFile } from "../plan/bound.js";
+import type { PartitionSpec, ScanResult } from "../task/protocol.js";
+import type { BatchReader } from "./contracts.js";
+
+/** Opening a file takes about as long as reading so many bytes. */
+const openBytes = 128 * 1024;
+/** Small files together are a partition of this share of all, so that there are some for many workers, but of so many bytes at the least. */
+const mostShare = 1 / 32;
+const leastBytes = 2 ** 20;
+
+/**
+ * The partitions of files, of which `parts` has those of each. Small files that follow each other, and have one partition each, are one together: a task
+ * for each would take longer than what it does. `bytesOf`: about how many bytes a file is to its reader.
+ */
+export function together(
+  files: readonly SourceFile[],
+  parts: readonly PartitionSpec[][],
+  targetBytes: number,
+  bytesOf: (file: SourceFile) => number = ({ bytes }) => bytes,
+): PartitionSpec[] {
+  const weights = files.map((file) => openBytes + bytesOf(file));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const most = Math.min(targetBytes, Math.max(leastBytes, total * mostShare));
+  const all: PartitionSpec[] = [];
+  let count = 0;
+  for (let first = 0; first < files.length; first += count) {
+    count = 0;
+    for (let left = most; parts[first + count]?.length === 1; count++) {
+      left -= weights[first + count] as number;
+      if (left < 0) break;
+    }
+    if (count > 1) all.push({ kind: "files", file: first, count });
+    else all.push(...(parts[first] ?? []));
+    count = Math.max(1, count);
+  }
+  return all;
+}
+
+export type FilesPart = Extract<PartitionSpec, { kind: "files" }>;
+type Opened = BatchReader | Promise<BatchReader>;
+
+/** Reads whole files, one after the other. `open` gives the reader of one. */
+export class FilesReader implements BatchReader {
+  readonly #open: (part: PartitionSpec) => Opened;
+  readonly #end: number;
+  #next: number;
+  #reader: BatchReader | null = null;
+  #done: ScanResult = { rows: 0, rejected: 0, bytes: 0, start: null, end: null, lines: 0 };
+
+  constructor({ file, count }: FilesPart, open: (part: PartitionSpec) => Opened) {
+    this.#open = open;
+    this.#next = file;
+    this.#end = file + count;
+  }
+
+  next(): Batch | null | Promise<Batch | null> {
+    for (;;) {
+      if (this.#reader === null) {
+        if (this.#next === this.#end) return null;
+        const opened = this.#open({ kind: "wholeFile", file: this.#next++ });
+        if (opened instanceof Promise) return opened.then((reader) => this.#begin(reader));
+        this.#reader = opened;
+      }
+      const step = this.#reader.next();
+      if (step instanceof Promise) return step.then((batch) => this.#given(batch) ?? this.next());
+      const batch = this.#given(step);
+      if (batch !== null) return batch;
+    }
+  }
+
+  #begin(reader: BatchReader): Batch | null | Promise<Batch | null> {
+    this.#reader = reader;
+    return this.next();
+  }
+
+  /** At the end of a file its reader makes room for that of the next. */
+  #given(batch: Batch | null): Batch | null {
+    if (batch === null) {
+      this.#done = this.result();
+      this.close();
+    }
+    return batch;
+  }
+
+  result(): ScanResult {
+    const done = this.#done;
+    const now = this.#reader?.result();
+    if (now === undefined) return done;
+    return {
+      ...done,
+      rows: done.rows + now.rows,
+      rejected: done.rejected + now.rejected,
+      bytes: done.bytes + now.bytes,
+      lines: done.lines + now.lines,
+    };
+  }
+
+  close(): void {
+    const reader = this.#reader;
+    this.#reader = null;
+    void reader?.close();
+  }
+}
