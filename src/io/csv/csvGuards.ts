@@ -1,12 +1,13 @@
 import type { Column } from "../../batch/column.js";
 import type { Field } from "../../schema/types.js";
+import type { ConstantColumn } from "./csvConstant.js";
 import type { CsvColumns, PlannedColumn, RowSlice } from "./csvColumns.js";
 import type { Failures } from "./csvFailures.js";
 
 /** A column that is only read to judge its records. */
 export interface GuardColumn {
   readonly field: Field;
-  readonly planned: PlannedColumn | Column;
+  readonly planned: PlannedColumn | ConstantColumn;
 }
 
 export interface CsvGuardOptions {
@@ -40,7 +41,7 @@ export class CsvGuards {
       });
     }
     for (const { field, planned } of hidden) {
-      const column = "layout" in planned ? firstRows(planned, slice.count) : columns.read(planned, slice, failures);
+      const column = "rows" in planned ? planned.rows(slice.count) : columns.read(planned, slice, failures);
       addMissing(column, field.name, failures);
     }
     if (trailing === null) return;
@@ -60,19 +61,3 @@ function addMissing({ valid, length }: Column, name: string, failures: Failures)
 }
 
 export const missing = (name: string): string => `column ${JSON.stringify(name)} is required and has no value`;
-
-/** The first rows of a constant column. */
-export function firstRows(column: Column, count: number): Column {
-  if (column.length === count) return column;
-  const valid = column.valid === null ? null : column.valid.subarray(0, count);
-  switch (column.layout) {
-    case "bytes":
-      return { ...column, length: count, valid, starts: column.starts.subarray(0, count), ends: column.ends.subarray(0, count) };
-    case "wide":
-      return { ...column, length: count, valid, values: column.values.subarray(0, count * 2) };
-    case "fixed":
-      return { ...column, length: count, valid, values: column.values.subarray(0, count) };
-    case "object":
-      return { ...column, length: count, valid, values: column.values.slice(0, count) };
-  }
-}

@@ -3,9 +3,9 @@ import { required } from "../../common/assert.js";
 import { type Field, type Schema, types } from "../../schema/types.js";
 import { CsvColumns, type CsvColumnsOptions, type PlannedColumn, type RowSlice } from "./csvColumns.js";
 import { Failures } from "./csvFailures.js";
-import { CsvGuards, firstRows } from "./csvGuards.js";
+import { ConstantColumn } from "./csvConstant.js";
+import { CsvGuards } from "./csvGuards.js";
 import { Gaps, withoutRows } from "../failedRows.js";
-import { constantColumn } from "../text/textValues.js";
 
 /** Where a column's values come from: a field of the record, or one text for the whole file, such as its folder's. */
 export type ColumnPlace =
@@ -35,7 +35,7 @@ const trailingField: Field = { name: "", type: types.binary, nullable: true };
 /** Reads the columns of a plan from slices of an indexed block. Columns are views on kernel memory, valid until the next slice. */
 export class CsvRows {
   readonly #columns: CsvColumns;
-  readonly #planned: readonly (PlannedColumn | Column)[];
+  readonly #planned: readonly (PlannedColumn | ConstantColumn)[];
   readonly #guards: CsvGuards;
   readonly #o: CsvRowsOptions;
   /** Room for the numbers of failed rows. */
@@ -69,7 +69,7 @@ export class CsvRows {
     failures.begin();
     const columns = this.#planned.map((column, i) => {
       const canWait = this.#isPlainText[i] === true && !slice.needsUtf8Check;
-      return "layout" in column || canWait ? null : this.#columns.read(column, slice, failures);
+      return "rows" in column || canWait ? null : this.#columns.read(column, slice, failures);
     });
     this.#guards.check(columns, slice, failures);
     failures.settle();
@@ -84,7 +84,7 @@ export class CsvRows {
   /** All columns without the failed records, which the row list of `slice`, that judged but for its `count`, no longer names. */
   finish({ columns }: JudgedRows, slice: RowSlice, gaps: Gaps | null): Column[] {
     return this.#planned.map((planned, i) => {
-      if ("layout" in planned) return firstRows(planned, slice.count);
+      if ("rows" in planned) return planned.rows(slice.count);
       const read = columns[i] ?? null;
       if (read === null) return this.#columns.read(planned, slice, this.failures);
       return gaps === null ? read : withoutRows(read, gaps);
@@ -96,8 +96,8 @@ export class CsvRows {
     this.#columns.free();
   }
 
-  #plan(field: Field, place: ColumnPlace): PlannedColumn | Column {
-    if (place.kind === "constant") return constantColumn(field, place.text, this.#o.capacity);
+  #plan(field: Field, place: ColumnPlace): PlannedColumn | ConstantColumn {
+    if (place.kind === "constant") return new ConstantColumn(field, place.text);
     return this.#columns.plan(field, place.index);
   }
 }

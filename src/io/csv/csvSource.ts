@@ -1,6 +1,6 @@
 import { required } from "../../common/assert.js";
 import { planError } from "../../common/errors.js";
-import type { ResolvedSource } from "../../plan/bound.js";
+import type { ResolvedSource, SourceFile } from "../../plan/bound.js";
 import type { SourceSpec } from "../../plan/nodes.js";
 import type { PartitionSpec, ScanSpec } from "../../task/protocol.js";
 import type { Field, Schema } from "../../schema/types.js";
@@ -13,7 +13,7 @@ import { inferCsvSchema } from "./csvInfer.js";
 import { CsvReader } from "./csvReader.js";
 import type { ColumnPlace } from "./csvRows.js";
 import type { FoundFiles } from "../files.js";
-import { type ByteSource, isGzip, openGzip, openPlain } from "../text/textBytes.js";
+import { type ByteSource, holdSmall, isGzip, openGzip, openPlain } from "../text/textBytes.js";
 import { planText } from "../text/textPartitions.js";
 
 /** How a partition is read. */
@@ -71,11 +71,23 @@ export function planCsv(source: ResolvedSource, targetBytes: number): PartitionS
 
 /** Opens one partition. @throws MillraceError Data/SOURCE_CHANGED, External/SOURCE_UNREADABLE, Plan/SCHEMA_MISMATCH */
 export function openCsv(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): BatchReader {
-  const { source, schema } = scan;
-  const csv = asCsv(source.spec);
   if (part.kind !== "bytes" && part.kind !== "wholeFile")
     throw planError("INVALID_PARTITION", `CSV has no ${part.kind} partitions`);
-  const file = required(source.files[part.file], `file ${part.file} of the source`);
+  const file = required(scan.source.files[part.file], `file ${part.file} of the source`);
+  const small = part.kind === "wholeFile" && options.open === undefined ? holdSmall(file) : null;
+  if (small === null) return readerOf(scan, part, file, options);
+  try {
+    return readerOf(scan, part, small.text, { ...options, open: small.open });
+  } catch (error) {
+    small.close();
+    throw error;
+  }
+}
+
+type TextPart = Extract<PartitionSpec, { kind: "bytes" | "wholeFile" }>;
+
+function readerOf({ source, schema }: ScanSpec, part: TextPart, file: SourceFile, options: ReaderOptions): CsvReader {
+  const csv = asCsv(source.spec);
   const head = readCsvHead(file, csv.csv);
   const own = source.schema.slice(0, source.schema.length - source.partitionColumns.length);
   const { fields, places } = placesOf(csv.csv, own, head, file);
