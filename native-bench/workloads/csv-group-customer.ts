@@ -1,43 +1,14 @@
 import type { Workload } from "../workload.ts";
+import { csvSales, groupedByFastCsv, groupedSales } from "./groupedSales.ts";
 
 export const workload: Workload = {
   name: "csv-group-customer",
   what: "CSV, group by 500 k customers: count and two sums",
   engines: {
-    millrace: async (task) => {
-      const { grouped, sales } = await import("../peers/millrace.ts");
-      const { count, sum } = await import("millrace");
-      const result = sales(task)
-        .groupBy("customer_id")
-        .agg((c) => ({ sales: count(), units: sum(c.quantity), prices: sum(c.unit_price) }));
-      return grouped(task, result, ["sales", "units", "prices"]);
-    },
-    duckdb: async (task) => {
-      const { grouped, salesCsv } = await import("../peers/duckdb.ts");
-      const sql = `select customer_id, count(*) as sales, sum(quantity) as units, sum(unit_price) as prices
-        from ${salesCsv(task.file("sales.csv"))} group by customer_id`;
-      return grouped(task, sql, ["sales", "units", "prices"]);
-    },
-    polars: async (task) => {
-      const { groupBy, pl, scanSales, summed } = await import("../peers/polars.ts");
-      const result = groupBy(scanSales(task.file("sales.csv")), ["customer_id"]).agg(
-        pl.len().alias("sales"),
-        pl.col("quantity").sum().alias("units"),
-        pl.col("unit_price").sum().alias("prices"),
-      );
-      return summed(result, ["sales", "units", "prices"]);
-    },
-    "fast-csv": async (task) => {
-      const { eachSale } = await import("../peers/fastCsv.ts");
-      const groups = new Map<string, { sales: number; units: number; prices: number }>();
-      await eachSale(task.file("sales.csv"), (sale) => {
-        const group = groups.get(sale.customer_id) ?? { sales: 0, units: 0, prices: 0 };
-        groups.set(sale.customer_id, group);
-        group.sales++;
-        group.units += Number(sale.quantity);
-        group.prices += Number(sale.unit_price);
-      });
-      return { groups: groups.size };
-    },
+    ...groupedSales(
+      "customer_id",
+      csvSales((task) => task.file("sales.csv")),
+    ),
+    "fast-csv": groupedByFastCsv("customer_id"),
   },
 };

@@ -37,50 +37,38 @@ export function together(
   return all;
 }
 
-export type FilesPart = Extract<PartitionSpec, { kind: "files" }>;
-type Opened = BatchReader | Promise<BatchReader>;
+type FilesPart = Extract<PartitionSpec, { kind: "files" }>;
 
 /** Reads whole files, one after the other. `open` gives the reader of one. */
 export class FilesReader implements BatchReader {
-  readonly #open: (part: PartitionSpec) => Opened;
+  readonly #open: (part: PartitionSpec) => Promise<BatchReader>;
   readonly #end: number;
   #next: number;
   #reader: BatchReader | null = null;
   #done: ScanResult = { rows: 0, rejected: 0, bytes: 0, start: null, end: null, lines: 0 };
 
-  constructor({ file, count }: FilesPart, open: (part: PartitionSpec) => Opened) {
+  constructor({ file, count }: FilesPart, open: (part: PartitionSpec) => Promise<BatchReader>) {
     this.#open = open;
     this.#next = file;
     this.#end = file + count;
   }
 
   next(): Batch | null | Promise<Batch | null> {
-    for (;;) {
-      if (this.#reader === null) {
-        if (this.#next === this.#end) return null;
-        const opened = this.#open({ kind: "wholeFile", file: this.#next++ });
-        if (opened instanceof Promise) return opened.then((reader) => this.#begin(reader));
-        this.#reader = opened;
-      }
-      const step = this.#reader.next();
-      if (step instanceof Promise) return step.then((batch) => this.#given(batch) ?? this.next());
-      const batch = this.#given(step);
-      if (batch !== null) return batch;
-    }
+    if (this.#reader === null) return this.#next === this.#end ? null : this.#openNext();
+    const step = this.#reader.next();
+    return step instanceof Promise ? step.then((batch) => batch ?? this.#afterFile()) : (step ?? this.#afterFile());
   }
 
-  #begin(reader: BatchReader): Batch | null | Promise<Batch | null> {
-    this.#reader = reader;
+  async #openNext(): Promise<Batch | null> {
+    this.#reader = await this.#open({ kind: "wholeFile", file: this.#next++ });
     return this.next();
   }
 
-  /** At the end of a file its reader makes room for that of the next. */
-  #given(batch: Batch | null): Batch | null {
-    if (batch === null) {
-      this.#done = this.result();
-      this.close();
-    }
-    return batch;
+  /** The file's reader makes room for that of the next. */
+  #afterFile(): Batch | null | Promise<Batch | null> {
+    this.#done = this.result();
+    this.close();
+    return this.next();
   }
 
   result(): ScanResult {

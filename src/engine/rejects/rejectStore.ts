@@ -144,10 +144,10 @@ export class RejectStore {
     }
   }
 
-  private fileOf(source: ResolvedSource, path: string): SourceFile | undefined {
+  private fileOf(source: ResolvedSource, path: string): SourceFile {
     const files = this.filesOf.get(source) ?? new Map(source.files.map((file) => [file.path, file]));
     this.filesOf.set(source, files);
-    return files.get(path);
+    return required(files.get(path), "file of the source");
   }
 
   private write(part: PartitionRejects, blocks: string): void {
@@ -160,9 +160,13 @@ export class RejectStore {
       if (!text || source === null) continue;
       const [byte, raw] = [required(batch.columns[byteAt], "byte"), required(batch.columns[rawAt], "raw")];
       for (const { file, from, to } of runsOfFiles(required(batch.columns[fileAt], "file"))) {
-        const found = this.fileOf(source, rejects.texts[file] ?? "");
-        if (found === undefined) continue;
-        raws.add(number, source, found, { byte: sliceColumn(byte, from, to), raw: sliceColumn(raw, from, to) });
+        const path = rejects.texts[file] ?? "";
+        // A row that has lost its place has no raw record.
+        if (path !== "")
+          raws.add(number, source, this.fileOf(source, path), {
+            byte: sliceColumn(byte, from, to),
+            raw: sliceColumn(raw, from, to),
+          });
       }
     }
     raws.flush();

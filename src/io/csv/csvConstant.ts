@@ -1,4 +1,5 @@
 import type { Column } from "../../batch/column.js";
+import { sliceColumn } from "../../batch/gather.js";
 import type { Field } from "../../schema/types.js";
 import { constantColumn } from "../text/textValues.js";
 
@@ -18,22 +19,6 @@ export class ConstantColumn {
   rows(count: number): Column {
     const { length } = this.#column;
     if (length < count) this.#column = constantColumn(this.#field, this.#text, Math.max(count, length + (length >> 2)));
-    return firstRows(this.#column, count);
-  }
-}
-
-/** The first rows of a constant column. */
-function firstRows(column: Column, count: number): Column {
-  if (column.length === count) return column;
-  const valid = column.valid === null ? null : column.valid.subarray(0, count);
-  switch (column.layout) {
-    case "bytes":
-      return { ...column, length: count, valid, starts: column.starts.subarray(0, count), ends: column.ends.subarray(0, count) };
-    case "wide":
-      return { ...column, length: count, valid, values: column.values.subarray(0, count * 2) };
-    case "fixed":
-      return { ...column, length: count, valid, values: column.values.subarray(0, count) };
-    case "object":
-      return { ...column, length: count, valid, values: column.values.slice(0, count) };
+    return sliceColumn(this.#column, 0, count);
   }
 }

@@ -135,8 +135,7 @@ export class OutputFile implements FileOutput {
    */
   append(from: string, start: number, end: number, crc: number, stamp: string | null = null): void {
     const position = this.#bytes;
-    this.#crc = joinedCrc32(this.#crc, crc, end - start);
-    this.#bytes += end - start;
+    this.adopt(end - start, crc);
     this.#copies.push({ from, start, end, position, crc, stamp });
   }
 

@@ -2,6 +2,7 @@ import { required } from "../../common/assert.js";
 import { crc32 } from "../../runtime/safety.js";
 import { FileTurn, sealOf, type SharedFile } from "../../task/fileTurn.js";
 import { fileError } from "../fileErrors.js";
+import { LentMemory } from "../lentMemory.js";
 import { crc32After, joinedCrc32 } from "./sinkChecksum.js";
 import {
   checksumText,
@@ -20,19 +21,8 @@ export interface SharedPlace {
   readonly partition: number;
 }
 
-/** So much is held while others have their turn. */
-const heldBytes = 16 << 20;
-/** This thread's, for one fragment at a time: memory that was touched before takes a third of the time. */
-let room: ArrayBuffer | null = null;
-let isLent = false;
-
-function borrowRoom(): ArrayBuffer | null {
-  if (isLent) return null;
-  isLent = true;
-  // Pages of it that nobody touches take no memory.
-  room ??= new ArrayBuffer(heldBytes);
-  return room;
-}
+/** So much of a fragment is held while others have their turn. */
+const threadRoom = new LentMemory(16 << 20);
 
 /**
  * A fragment for which there may be room in the file that all tasks share. It is held in memory until it is this task's turn, and goes into a file of its
@@ -45,7 +35,7 @@ export class SharedOutput implements FileOutput {
   readonly #shared: string;
   readonly #turn: FileTurn;
   readonly #held: OutputPart[] = [];
-  #room = borrowRoom();
+  #room = threadRoom.borrow();
   #used = 0;
   /** Where the data begin in the shared file. */
   #start: number | null = null;
@@ -113,7 +103,7 @@ export class SharedOutput implements FileOutput {
     const fd = this.#fd;
     if (fd === null) return;
     try {
-      this.#turn.leave(sealOf(this.#stamp(fd)));
+      this.#turn.leave(this.#sealNow(fd));
     } finally {
       this.#close();
     }
@@ -149,12 +139,9 @@ export class SharedOutput implements FileOutput {
   #takeTurn(): boolean {
     const turn = this.#turn.take();
     if (turn === null) return false;
-    try {
-      this.#fd = this.#files.open(this.#shared, "update");
-    } catch (thrown) {
-      throw fileError(thrown, "open", this.#shared);
-    }
-    if (sealOf(this.#stamp(this.#fd)) !== turn.seal) {
+    const fd = this.#attempt("open", () => this.#files.open(this.#shared, "update"));
+    this.#fd = fd;
+    if (this.#sealNow(fd) !== turn.seal) {
       this.#close();
       return false;
     }
@@ -169,11 +156,7 @@ export class SharedOutput implements FileOutput {
     const chunks = parts.flatMap(({ bytes }) => (bytes.length === 0 ? [] : [bytes]));
     if (chunks.length === 0) return;
     const at = required(this.#start, "place in the shared file") + position - this.#head.length;
-    try {
-      this.#files.write(required(this.#fd, "shared file"), chunks, at);
-    } catch (thrown) {
-      throw fileError(thrown, "write", this.#shared);
-    }
+    this.#attempt("write", () => this.#files.write(required(this.#fd, "shared file"), chunks, at));
   }
 
   #openOwn(): void {
@@ -185,16 +168,24 @@ export class SharedOutput implements FileOutput {
   }
 
   #stamp(fd: number): string {
+    return this.#attempt("look at", () => this.#files.stamp(fd));
+  }
+
+  #sealNow(fd: number): number {
+    return sealOf(this.#stamp(fd));
+  }
+
+  #attempt<T>(doing: string, run: () => T): T {
     try {
-      return this.#files.stamp(fd);
+      return run();
     } catch (thrown) {
-      throw fileError(thrown, "look at", this.#shared);
+      throw fileError(thrown, doing, this.#shared);
     }
   }
 
   #letGo(): void {
     this.#held.length = 0;
-    if (this.#room !== null) isLent = false;
+    if (this.#room !== null) threadRoom.giveBack();
     this.#room = null;
   }
 

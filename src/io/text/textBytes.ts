@@ -3,6 +3,7 @@ import { constants, createGunzip, gunzipSync } from "node:zlib";
 import { dataError, externalError, type MillraceError } from "../../common/errors.js";
 import type { SourceFile } from "../../plan/bound.js";
 import { patiently, reading } from "../fileErrors.js";
+import { LentMemory } from "../lentMemory.js";
 
 /** The bytes of a text file from some position on. */
 export interface ByteSource {
@@ -53,10 +54,7 @@ export function openPlain(file: SourceFile, start: number): ByteSource {
 }
 
 /** So large may a file be that is held in memory while it is read. */
-const mostHeldBytes = 256 * 1024;
-/** This thread's, for one file at a time: memory that was touched before takes a third of the time. */
-let room: Uint8Array | null = null;
-let isLent = false;
+const threadRoom = new LentMemory(256 * 1024);
 
 /** A small file that is asked for, opened and closed once for its head and the rest. */
 export interface SmallFile {
@@ -68,21 +66,17 @@ export interface SmallFile {
 
 /** null for a large or compressed file, and while another one is held. @throws as `openPlain` */
 export function holdSmall(file: SourceFile): SmallFile | null {
-  if (isLent || isGzip(file.path) || isHeld(file) || file.bytes > mostHeldBytes) return null;
-  room ??= new Uint8Array(mostHeldBytes);
-  const source = openPlain(file, 0);
-  let filled = 0;
+  if (isGzip(file.path) || isHeld(file) || file.bytes > threadRoom.bytes) return null;
+  const memory = threadRoom.borrow();
+  if (memory === null) return null;
+  const close = () => threadRoom.giveBack();
+  let held: Uint8Array;
   try {
-    // Asked for one byte more than there are, the source looks whether there are more now.
-    for (let count = 1; count > 0; filled += count) count = source.read(room, filled, room.length + 1 - filled) as number;
-  } finally {
-    source.close();
+    held = readWhole(file, new Uint8Array(memory));
+  } catch (error) {
+    close();
+    throw error;
   }
-  isLent = true;
-  const held = room.subarray(0, filled);
-  const close = () => {
-    isLent = false;
-  };
   return {
     text: { ...file, held, whole: true },
     open(start) {
@@ -99,6 +93,19 @@ export function holdSmall(file: SourceFile): SmallFile | null {
     },
     close,
   };
+}
+
+/** All bytes of a plain file, in `room`. */
+function readWhole(file: SourceFile, room: Uint8Array): Uint8Array {
+  const source = openPlain(file, 0);
+  let filled = 0;
+  try {
+    // Asked for one byte more than there are, the source looks whether there are more now.
+    for (let count = 1; count > 0; filled += count) count = source.read(room, filled, room.length + 1 - filled) as number;
+  } finally {
+    source.close();
+  }
+  return room.subarray(0, filled);
 }
 
 const sizeNow = (fd: number, path: string): number => reading(path, () => fstatSync(fd).size);
