@@ -6,8 +6,6 @@ export interface JsonKernels {
   jsonReset(memo: number): void;
   /** Stores where the pairs of each of `count` rows begin, `stride` entries apart. */
   jsonRows(to: number, count: number, stride: number): void;
-  /** Nulls among `rows` marks of quick numbers; -1 when a row needs the column's kernel. */
-  jsonMarks(marks: number, rows: number): number;
   /** utf8 and binary columns; takes the context of the column kernels. */
   jsonTextColumn(context: number): void;
   /** Marks and nulls of a struct whose fields are columns; takes the context of the column kernels. */
@@ -35,12 +33,6 @@ export const jsonSlot = {
 
 /** Bytes of a context of `jsonLines`. */
 export const jsonContextBytes = 64;
-
-/** Bits for how numbers are stored that the walker converts. */
-export const jsonQuick = { taken: 1, wide: 2, float: 4, unsigned: 8 } as const;
-
-/** Rows whose marks are cleared at a time. */
-export const jsonMarksStep = 1024;
 
 /** Bits for the kinds of JSON values that a column takes from its place in the block. */
 export const jsonKind = {

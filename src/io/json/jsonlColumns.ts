@@ -2,14 +2,14 @@ import type { Column } from "../../batch/column.js";
 import { structColumn } from "../../batch/structs.js";
 import { internalError } from "../../common/errors.js";
 import { type CsvKernels, contextBytes, slot } from "../../kernels/csvKernels.js";
-import { type JsonKernels, jsonMarksStep } from "../../kernels/jsonKernels.js";
+import type { JsonKernels } from "../../kernels/jsonKernels.js";
 import type { KernelMemory } from "../../kernels/wasm.js";
 import type { Field, Value } from "../../schema/types.js";
 import { kernelOf } from "../csv/csvColumns.js";
 import type { JsonPlace } from "./jsonlPlaces.js";
 import { isBase64, needsDigits } from "./jsonlValues.js";
 import type { JsonlWalk } from "./jsonlWalk.js";
-import { quickOf, readValue, type Way, wayOf } from "./jsonlWays.js";
+import { readValue, type Way, wayOf } from "./jsonlWays.js";
 import type { TextBlock } from "../text/textBlock.js";
 import { storeFixed, storeWide, valuesAt, widthOf } from "../text/textValues.js";
 
@@ -24,15 +24,7 @@ interface Planned {
   readonly fields: readonly Planned[];
   readonly objects: Value[];
   nulls: number;
-  /** The walker converts plain numbers. */
-  quick: boolean;
-  /** Batches that it did so for, and those of them whose numbers were not all plain. */
-  walked: number;
-  missed: number;
 }
-
-/** Past so many batches, a column most of whose batches need its kernel is left to that alone. */
-const triedBatches = 8;
 
 /** Entries of a pair that is null: an empty span at the block's begin. */
 const nullStart = 0xffffffff;
@@ -114,13 +106,10 @@ export class JsonlColumns {
     const way = fields === null ? wayOf(field.type) : "fields";
     const rows = this.#walk.capacity;
     const values = this.#alloc(rows * widthOf(field.type));
-    const valid = this.#alloc(Math.ceil(rows / jsonMarksStep) * jsonMarksStep);
+    const valid = this.#alloc(rows);
     const ends = this.#alloc(way === "text" ? rows * 4 : 0);
-    const quick = quickOf(field.type);
-    this.#walk.takeNumbers(index, quick, values, valid);
     const planned = (fields ?? []).map((place) => this.#plan(place));
-    const counts = { nulls: 0, quick: quick !== 0, walked: 0, missed: 0 };
-    return { field, way, index, values, ends, valid, fields: planned, objects: [], ...counts };
+    return { field, way, index, values, ends, valid, fields: planned, objects: [], nulls: 0 };
   }
 
   #alloc(bytes: number): number {
@@ -153,7 +142,7 @@ export class JsonlColumns {
     u32[c + slot.ends] = column.ends;
     u32[c + slot.origin] = base;
     u32[c + slot.scratch] = this.#scratch;
-    u32[c + slot.stride] = 0;
+    u32[c + slot.stride] = this.#walk.stride;
     const { type } = column.field;
     if (type.kind === "decimal" && type.precision <= 18) {
       u32[c + slot.param] = type.scale;
@@ -169,7 +158,6 @@ export class JsonlColumns {
   #readColumn(column: Planned, count: number, slow: Set<number>): void {
     switch (column.way) {
       case "fixed": {
-        if (this.#tookNumbers(column, count)) return;
         this.#fillContext(column, count);
         kernelOf(this.#kernels, column.field.type)(this.#context);
         column.nulls = this.#out(slot.nulls);
@@ -193,20 +181,6 @@ export class JsonlColumns {
         this.#readValues(column, count, slow);
         return;
     }
-  }
-
-  /** Whether the walker converted every value of the column. */
-  #tookNumbers(column: Planned, count: number): boolean {
-    if (!column.quick) return false;
-    column.walked++;
-    column.nulls = this.#kernels.jsonMarks(column.valid, count);
-    if (column.nulls >= 0) return true;
-    column.missed++;
-    if (column.walked >= triedBatches && column.missed * 2 > column.walked) {
-      column.quick = false;
-      this.#walk.takeNumbers(column.index, 0, column.values, column.valid);
-    }
-    return false;
   }
 
   #readText(column: Planned, count: number): void {

@@ -16,10 +16,8 @@ export interface Walked {
   readonly at: number;
 }
 
-const entryBytes = 28;
-/** Entry of a column's quick numbers; see `takeNumbers`. */
-const quickBytes = 12;
-const parentBytes = 24;
+const entryBytes = 16;
+const parentBytes = 12;
 /** No key is as long: a field's name that cannot stand in UTF-8 is found by the exact reader alone. */
 const noKey = 0xffffffff;
 
@@ -93,14 +91,6 @@ export class JsonlWalk {
   /** First byte of a row's line, relative to the block. */
   start(row: number): number {
     return required(this.#memory.u32()[(this.#starts >>> 2) + row], `row ${row}`);
-  }
-
-  /**
-   * Has the walker convert a place's plain numbers as it meets them: `quick` as `jsonQuick` says (0: none any longer), values and marks to the
-   * addresses given. Marks have room for whole `jsonMarksStep`s.
-   */
-  takeNumbers(place: number, quick: number, values: number, marks: number): void {
-    this.#memory.u32().set([quick, values, marks], (this.#keys + place * entryBytes + quickBytes) >>> 2);
   }
 
   free(): void {

@@ -1,6 +1,5 @@
 import { parseText } from "../../functions/cast.js";
 import { RowFailure } from "../../functions/definition.js";
-import { jsonQuick } from "../../kernels/jsonKernels.js";
 import type { DataType, Value } from "../../schema/types.js";
 import { riskyNumber } from "./jsonlExact.js";
 import { jsonValue, NeedsExactNumbers } from "./jsonlValues.js";
@@ -23,27 +22,6 @@ export function wayOf(type: DataType): Exclude<Way, "fields"> {
       return type.precision > 18 ? "wide" : "fixed";
     default:
       return "fixed";
-  }
-}
-
-/** How the walker stores plain numbers of the type; 0 when it leaves them to the column's kernel. */
-export function quickOf(type: DataType): number {
-  const { taken, wide, float, unsigned } = jsonQuick;
-  switch (type.kind) {
-    case "int32":
-      return taken;
-    case "uint32":
-      return taken | unsigned;
-    case "int64":
-      return taken | wide;
-    case "uint64":
-      return taken | wide | unsigned;
-    case "float32":
-      return taken | float;
-    case "float64":
-      return taken | wide | float;
-    default:
-      return 0;
   }
 }
 

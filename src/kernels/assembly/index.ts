@@ -11,7 +11,6 @@ export * from "./csv/textColumns";
 export * from "./csv/infer";
 export * from "./csv/rejects";
 export { jsonLines, jsonMemoBytes, jsonReset, jsonRows } from "./json/jsonLines";
-export { jsonMarks } from "./json/jsonNumbers";
 export * from "./json/jsonColumns";
 export * from "./parquet/snappy";
 export { writeLines } from "./lines/lines";

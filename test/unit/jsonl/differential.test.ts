@@ -301,6 +301,7 @@ describe("the kernels read what the exact reader reads", () => {
       () => `{"d":"${"é".repeat(random(3))}","a":${random(2) === 0 ? "null" : random(99)},"d":"${id(3)}"}`,
       () => `{"d":"${id(250)}","a":"${random(99)}","k":{"x":"${id(3)}","y":${random(9)}.5},"d":null}`,
       () => `{ "a" : ${random(99)} , "d" : "${id(8)}" }\r`,
+      () => `{"d":"T${id(6)}","other":"${["\\n", '\\"y', "y"][random(3)]}","a":${random(99)},"e":"${id(4)}"}`,
     ];
     const spoiled = ['"T12\u0001456"', '"T12\\n456"', '"T12"456"', '"T123456', "1.", "01", '"\\ud800"', "[1,]", '""', ""];
     const lines: string[] = [];
@@ -323,6 +324,24 @@ describe("the kernels read what the exact reader reads", () => {
         const schema = schemaOf(fields);
         expect(await actual(bytes, schema, blockBytes, rows)).toEqual(expected(bytes, schema));
       }
+    }
+  });
+
+  test("of every byte in texts of one length, of other lengths and between them, while most lines are alike", async () => {
+    const odd = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)).filter((c) => c !== "\n");
+    const line = (steady: string, varied: string, behind: string, between: string) =>
+      `{"d":"T12${steady}456","a":5${behind},"ключ":"${varied}"${between}"z":"T7"}`;
+    const usual = Array.from({ length: 24 }, (_, i) => line(`${i % 10}`, "x".repeat(1 + (i % 3)), "", ","));
+    const lines = odd.flatMap((c) => [
+      ...[...usual, line(c, "x", "", ",")],
+      ...[...usual, line("0", `x${c}y`, "", ",")],
+      ...[...usual, line("0", "x", c, ",")],
+      ...[...usual, line("0", "x", "", c)],
+    ]);
+    const bytes = Buffer.from(lines.join("\n"));
+    for (const fields of [["a", "d", "ключ"], ["d"], ["a"]]) {
+      const schema = schemaOf(fields);
+      expect(await actual(bytes, schema, 1 << 20, 5000)).toEqual(expected(bytes, schema));
     }
   });
 

@@ -4,11 +4,10 @@
 // it has met (everything between two values: comma, blanks, key, colon) and for each the one that came next the last time; a guess
 // costs one comparison of 32 bytes. What a value's bytes must look like is checked in full, needed or not: a line counts as read only
 // when it is proven to be one valid JSON object. Every other line is the host's.
-import { CONTEXT_MEMO, KEYS } from "./jsonContext";
-import { leaveValue } from "./jsonNumbers";
-import { fieldsEnd, numberOn } from "./jsonObject";
-import { afterSpace, keyEnd, plainKey, stringStop } from "./jsonScan";
-import { columnOf, EMPTY, escaped, FIELDS, fillColumn, KIND_ANY, KIND_TEXT, NULL_PAIR, otherValue, storePair, TOP } from "./jsonValues";
+import { CONTEXT_MEMO } from "./jsonContext";
+import { fieldsEnd } from "./jsonObject";
+import { afterSpace, keyEnd, numberEnd, plainKey, stringStop } from "./jsonScan";
+import { EMPTY, escaped, FIELDS, fillColumn, KIND_ANY, KIND_TEXT, NUMBER, otherValue, storePair, TOP } from "./jsonValues";
 
 // A spelling: header (u32 each, 32 bytes), 64 bytes of text, 64 bytes that mask them.
 const NEXT: usize = 0; // the spelling that followed last
@@ -109,10 +108,9 @@ function afterLine(p: usize): usize {
   return load<u8>(p) == 10 ? p + 1 : 0;
 }
 
-/** Reads line `index` and stores its pairs at `row`. Answers where the next line begins, or 0 when the line is the host's. */
+/** Reads the line at `p` and stores its pairs at `row`. Answers where the next line begins, or 0 when the line is the host's. */
 @inline
-export function walk(context: usize, base: usize, first: usize, row: usize, index: u32, p: usize): usize {
-  const keys = <usize>load<u32>(context, KEYS);
+export function walk(context: usize, base: usize, first: usize, row: usize, p: usize): usize {
   let spelling = first;
   while (true) {
     const guess = <usize>load<u32>(spelling, NEXT);
@@ -125,8 +123,7 @@ export function walk(context: usize, base: usize, first: usize, row: usize, inde
       if (spelling == 0) return p != 0 ? afterLine(p) : 0;
     }
     const kinds = load<u32>(spelling, KINDS);
-    const offset = <usize>load<u32>(spelling, OFFSET);
-    const pair = row + offset;
+    const pair = row + <usize>load<u32>(spelling, OFFSET);
     const c = <u32>load<u8>(p);
     if (c == 34) {
       const end = stringStop(p + 1);
@@ -134,7 +131,6 @@ export function walk(context: usize, base: usize, first: usize, row: usize, inde
         if (kinds != KIND_ANY) {
           if ((kinds & (end == p + 1 ? EMPTY : KIND_TEXT)) == 0) return 0;
           storePair(pair, base, p + 1, end);
-          leaveValue(columnOf(keys, offset), index, false);
         }
         p = stringAfter(spelling, p, end);
       } else {
@@ -142,12 +138,13 @@ export function walk(context: usize, base: usize, first: usize, row: usize, inde
         if (p == 0) return 0;
       }
     } else if (c - 48 < 10 || c == 45) {
-      p = numberOn(columnOf(keys, offset), index, base, p, kinds, pair);
-      if (p == 0) return 0;
+      const end = numberEnd(p);
+      if (end == 0 || (kinds & NUMBER) == 0) return 0;
+      if (kinds != KIND_ANY) storePair(pair, base, p, end);
+      p = end;
     } else {
-      p = (kinds & FIELDS) != 0 ? fieldsEnd(context, base, row, index, p, offset) : otherValue(base, p, kinds, pair);
+      p = (kinds & FIELDS) != 0 ? fieldsEnd(context, base, row, p, load<u32>(spelling, OFFSET)) : otherValue(base, p, kinds, pair);
       if (p == 0) return 0;
-      if (kinds != KIND_ANY) leaveValue(columnOf(keys, offset), index, load<u64>(pair) == NULL_PAIR);
     }
     if (load<u8>(p) == 125) return afterLine(p);
   }

@@ -12,7 +12,6 @@ import {
   EXACT,
   EXACTS,
   FROM,
-  KEYS,
   LIMIT,
   LINES,
   ROWS,
@@ -20,10 +19,9 @@ import {
   STARTS,
   SUSPECT,
 } from "./jsonContext";
-import { CLEARED, clearRow, clearRows } from "./jsonNumbers";
 import { afterSpace } from "./jsonScan";
-import { follow, forgetTrack, leftTrack, trackBytes, trackReady } from "./jsonTrack";
-import { NULL_PAIR } from "./jsonValues";
+import { follow, followedTo, forgetTrack, leftTrack, trackBytes, trackReady } from "./jsonTrack";
+import { forgetPairs } from "./jsonValues";
 import { findByte, isAscii } from "../text";
 
 /** Bytes of a memo. */
@@ -42,11 +40,6 @@ export function jsonRows(to: usize, count: u32, stride: u32): void {
   for (let i: u32 = 0, at: u32 = 0; i < count; i++, at += stride) store<u32>(to + (<usize>i << 2), at);
 }
 
-@inline
-function forgetPairs(row: usize, width: usize): void {
-  for (let pair = row; pair < row + width; pair += 8) store<u64>(pair, NULL_PAIR);
-}
-
 /** Reads lines until the limit, the block's end or the capacity. */
 export function jsonLines(context: usize): void {
   const base = <usize>load<u32>(context, BASE);
@@ -54,9 +47,7 @@ export function jsonLines(context: usize): void {
   const limit = min<usize>(end, base + <usize>load<u32>(context, LIMIT));
   const first = <usize>load<u32>(context, CONTEXT_MEMO) + FIRST;
   const track = <usize>load<u32>(context, CONTEXT_MEMO) + TRACK;
-  const keys = <usize>load<u32>(context, KEYS);
-  const columns = load<u32>(context, COLUMNS);
-  const width = (<usize>columns + 1) << 3;
+  const width = (<usize>load<u32>(context, COLUMNS) + 1) << 3;
   const suspect = load<u32>(context, SUSPECT) != 0;
   const starts = <usize>load<u32>(context, STARTS);
   const startsEnd = starts + (<usize>load<u32>(context, CAPACITY) << 2);
@@ -66,22 +57,18 @@ export function jsonLines(context: usize): void {
   let row = <usize>load<u32>(context, SPANS);
   let p = base + <usize>load<u32>(context, FROM);
   let blank: u32 = 0;
-  let last = start;
-  let onTrack = p < limit && trackReady(context, track, p, end);
+  let onTrack = !suspect && p < limit && trackReady(context, track, p, end);
   while (p < limit && start < startsEnd) {
-    const index = <u32>((start - starts) >> 2);
-    if ((index & (CLEARED - 1)) == 0) clearRows(keys, columns, index);
-    forgetPairs(row, width);
-    let next = onTrack ? follow(context, track, keys, base, row, index, p) : 0;
-    if (next == 0) {
-      // Of a struct, the walk takes what is there for an earlier one of the same line.
-      if (onTrack) forgetPairs(row, width);
-      next = walk(context, base, first, row, index, p);
-      if (onTrack) {
-        onTrack = leftTrack(context, track, p, end, <u32>((start - last) >> 2));
-        last = start;
-      }
+    if (onTrack) {
+      const count = follow(context, track, row, width, start, startsEnd, p, limit);
+      start += count << 2;
+      row += count * width;
+      p = followedTo;
+      if (p >= limit || start == startsEnd) break;
+      onTrack = leftTrack(context, track, p, end, <u32>count + 1);
     }
+    forgetPairs(row, width);
+    let next = walk(context, base, first, row, p);
     if (suspect && next != 0 && isAscii(p, <u32>(next - p)) == 0) next = 0;
     if (next == 0) {
       next = afterSpace(p);
@@ -92,8 +79,7 @@ export function jsonLines(context: usize): void {
       }
       next += <usize>findByte(next, <u32>(end - next), 10) + 1;
       forgetPairs(row, width);
-      clearRow(keys, columns, index);
-      store<u32>(host, index);
+      store<u32>(host, <u32>((start - starts) >> 2));
       host += 4;
     }
     store<u32>(start, <u32>(p - base));

@@ -5,12 +5,10 @@ const QUOTE: u32 = 34;
 const BACKSLASH: u32 = 92;
 
 /** Exclusive or with it puts quotes and control characters, and nothing else, below `LOW` in the order of signed bytes. */
-export const FLIP: usize = memory.data<u8>([130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130], 16);
-export const LOW: usize = memory.data<u8>([161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161], 16);
+const FLIP: usize = memory.data<u8>([130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130, 130], 16);
+const LOW: usize = memory.data<u8>([161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161, 161], 16);
 export const BACKSLASHES: usize = memory.data<u8>([92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92, 92], 16);
 const ZEROS: usize = memory.data<u8>([48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48], 16);
-const MINUSES: usize = memory.data<u8>([45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45], 16);
-const TWELVES: usize = memory.data<u8>([12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12], 16);
 const NINES: usize = memory.data<u8>([9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9], 16);
 
 /** Nested values deeper than this are left to the host. */
@@ -102,39 +100,26 @@ function digitMask(p: usize): u32 {
   return <u32>i8x16.bitmask(i8x16.eq(i8x16.min_u(v, v128.load(NINES)), v));
 }
 
-/** Which of the 16 bytes at `p` lie from the minus to the nine: the digits, minus, point, and the slash. */
-@inline
-function likeMask(p: usize): u32 {
-  const v = i8x16.sub(v128.load(p), v128.load(MINUSES));
-  return <u32>i8x16.bitmask(i8x16.eq(i8x16.min_u(v, v128.load(TWELVES)), v));
-}
-
 /**
  * The end of a number; 0 when it has not the grammar of one. Whoever reads on waits for the end alone: it is found in as few steps as can be, and
  * what stands before it is judged aside.
  */
 @inline
 export function numberEnd(p: usize): usize {
-  let like = likeMask(p);
-  let digits = digitMask(p);
-  if (like == 0xffff) {
-    like |= likeMask(p + 16) << 16;
-    digits |= digitMask(p + 16) << 16;
-    if (like == 0xffffffff) return longNumberEnd(p);
-  }
-  const length = <u32>ctz(~like);
-  const end = p + <usize>length;
-  if ((<u32>load<u8>(end) | 32) == 101) return longNumberEnd(p);
   const minus = <u32>(load<u8>(p) == 45);
-  let whole = length - minus;
-  // What is no digit, behind the minus: nothing, or one point between digits.
-  const others = (~digits & ((1 << length) - 1)) ^ minus;
-  if (others != 0) {
-    const point = <u32>ctz(others);
-    if ((others & (others - 1)) != 0 || load<u8>(p + <usize>point) != 46 || point + 1 == length) return 0;
-    whole = point - minus;
+  const others = ~(digitMask(p) | minus);
+  const whole = <u32>ctz(others);
+  if (whole > 14) return longNumberEnd(p);
+  // One branch that is never taken: whether a number has more than one digit could not be guessed.
+  if ((<u32>(whole <= minus) | (<u32>(whole > minus + 1) & <u32>(load<u8>(p + <usize>minus) == 48))) != 0) return 0;
+  let end = p + <usize>whole;
+  if (load<u8>(end) == 46) {
+    const last = <u32>ctz(others & (others - 1));
+    if (last == whole + 1) return 0;
+    if (last == 16) return longNumberEnd(p);
+    end = p + <usize>last;
   }
-  return whole == 0 || (whole > 1 && load<u8>(p + <usize>minus) == 48) ? 0 : end;
+  return (<u32>load<u8>(end) | 32) == 101 ? longNumberEnd(p) : end;
 }
 
 @inline

@@ -2,14 +2,15 @@
 //
 // A stretch is what stands between two values whose length varies: marks, keys, and texts that had the same length in every sample. It
 // is compared 16 bytes at a time, without a branch between: bytes of the marks and keys must be equal, bytes of a text must be none that
-// ends it or needs a closer look. A line that leaves the track is not wrong, it is read member by member.
+// ends it or needs a closer look. One exclusive or and one comparison do for both: a byte is wrong where it, flipped, is more than what is allowed.
+// A mark is flipped to 0 and nothing more is allowed; in a text, quotes and control characters, and nothing else, are flipped to more than `PLAIN`.
+// Backslashes are looked for aside. A line that leaves the track is not wrong, it is read member by member.
 //
 // Objects inside a line are part of it where all samples have the same keys in them: their marks and keys stand in stretches, their values between.
-import { KEYS } from "./jsonContext";
-import { isQuick, leaveValue } from "./jsonNumbers";
-import { fieldsEnd, numberOn } from "./jsonObject";
-import { afterSpace, BACKSLASHES, FLIP, keyEnd, LOW, nestedEnd, plainKey, stringStop } from "./jsonScan";
-import { columnOf, escaped, FIELDS, fillColumn, KIND_ANY, KIND_TEXT, NULL_PAIR, otherValue, storePair, TOP } from "./jsonValues";
+import { BASE } from "./jsonContext";
+import { fieldsEnd } from "./jsonObject";
+import { afterSpace, BACKSLASHES, keyEnd, nestedEnd, numberEnd, plainKey, stringStop } from "./jsonScan";
+import { FIELDS, fillColumn, forgetPairs, KIND_ANY, KIND_TEXT, NUMBER, otherValue, storePair, TOP } from "./jsonValues";
 
 // Layout (u32 each).
 const STATE: usize = 0;
@@ -40,8 +41,8 @@ const STEADY: u32 = 0; // a text of one length
 const VARIED: u32 = 1;
 const OPENED: u32 = 2; // an object whose fields are columns
 
-// A stretch: header, then texts that it holds (begin and end counted from the stretch, pair), then vectors (bytes that must be equal, which
-// those are, which ones belong to texts).
+// A stretch: header, then texts that it holds (begin and end counted from the stretch, pair), then vectors (what bytes are flipped by, and the most
+// that is allowed).
 const LENGTH: usize = 0;
 const VECTORS: usize = 4;
 const TEXTS: usize = 8;
@@ -51,9 +52,14 @@ const KINDS: usize = 20;
 const TEXT: usize = 32;
 const MOST_TEXTS: u32 = 12;
 const VECTOR: usize = 32 + 12 * 12 + 16;
-const STRIDE: usize = 32 + 12 * 12 + 16 + 12 * 48;
+const STRIDE: usize = 32 + 12 * 12 + 16 + 12 * 32;
 const LONGEST: u32 = 192;
 const MOST_STRETCHES: u32 = 72;
+
+const TEXT_FLIP: u8 = 0xfd;
+const PLAIN: u8 = 0xde;
+/** What is allowed of bytes behind a stretch. */
+const ANY_BYTE: u8 = 0xff;
 
 /** What follows a stretch: another one, a value, or the next line. */
 const MORE: u32 = 0;
@@ -96,28 +102,44 @@ export function leftTrack(context: usize, track: usize, p: usize, end: usize, se
   return load<u32>(track, STATE) == ON;
 }
 
+/** Where the first line begins that `follow` did not read. */
+export let followedTo: usize = 0;
+
 /**
- * Reads line `index` at `p` along the track and stores its pairs. Answers where the next line begins, or 0 when the line leaves the track;
- * pairs stored before that are of members that the line has.
+ * Reads lines from `p` on, those that begin before `limit`, until one leaves the track or `startsEnd` is reached: stores where each begins from `start`
+ * on and their pairs from `row` on. Answers how many it read. Of the line that leaves the track some pairs may be stored.
  */
+export function follow(context: usize, track: usize, row: usize, width: usize, start: usize, startsEnd: usize, p: usize, limit: usize): usize {
+  const base = <usize>load<u32>(context, BASE);
+  const from = start;
+  while (p < limit && start < startsEnd) {
+    forgetPairs(row, width);
+    const next = followLine(context, track, base, row, p);
+    if (next == 0) break;
+    store<u32>(start, <u32>(p - base));
+    start += 4;
+    row += width;
+    p = next;
+  }
+  followedTo = p;
+  return (start - from) >> 2;
+}
+
+/** Where the line after that at `p` begins, or 0 when it leaves the track. */
 @inline
-export function follow(context: usize, track: usize, keys: usize, base: usize, row: usize, index: u32, p: usize): usize {
-  const flip = v128.load(FLIP);
-  const low = v128.load(LOW);
+function followLine(context: usize, track: usize, base: usize, row: usize, p: usize): usize {
   const backslash = v128.load(BACKSLASHES);
   let stretch = track + STRETCHES;
   while (true) {
     let wrong = i8x16.splat(0);
     const stop = p + <usize>load<u32>(stretch, VECTORS);
     let vector = stretch + VECTOR;
-    for (let at = p; at < stop; at += 16, vector += 48) {
+    for (let at = p; at < stop; at += 16, vector += 32) {
       const v = v128.load(at);
-      const ends = v128.or(i8x16.eq(v, backslash), i8x16.lt_s(v128.xor(v, flip), low));
-      const text = v128.and(ends, v128.load(vector, 32));
-      const marks = v128.and(v128.xor(v, v128.load(vector)), v128.load(vector, 16));
-      wrong = v128.or(wrong, v128.or(text, marks));
+      const over = i8x16.sub_sat_u(v128.xor(v, v128.load(vector)), v128.load(vector, 16));
+      wrong = v128.or(wrong, v128.or(over, i8x16.eq(v, backslash)));
     }
-    if (v128.any_true(wrong)) return 0;
+    if (v128.any_true(wrong) && !isPlain(stretch, p)) return 0;
     const texts = load<u32>(stretch, TEXTS);
     for (let i: u32 = 0, text = stretch + TEXT; i < texts; i++, text += 12) {
       storePair(row + <usize>load<u32>(text, 8), base, p + <usize>load<u32>(text), p + <usize>load<u32>(text, 4));
@@ -127,36 +149,42 @@ export function follow(context: usize, track: usize, keys: usize, base: usize, r
     if (next == LINE) return p;
     if (next == VALUE) {
       const kinds = load<u32>(stretch, KINDS);
-      const offset = <usize>load<u32>(stretch, OFFSET);
-      const pair = row + offset;
+      const pair = row + <usize>load<u32>(stretch, OFFSET);
       const c = <u32>load<u8>(p);
       let end: usize = 0;
+      // What nobody needs has a pair as well, which nobody reads.
       if (c == 34) {
         const close = stringStop(p + 1);
-        if (load<u8>(close) != 34) {
-          end = escaped(base, p + 1, close, kinds, pair);
-          if (end == 0) return 0;
-          if (kinds != KIND_ANY) leaveValue(columnOf(keys, offset), index, false);
-        } else if (close != p + 1 && (kinds & KIND_TEXT) != 0) {
-          // The empty string is another kind.
-          if (kinds != KIND_ANY) {
-            storePair(pair, base, p + 1, close);
-            leaveValue(columnOf(keys, offset), index, false);
-          }
+        // The empty string is another kind.
+        if (load<u8>(close) == 34 && close != p + 1 && (kinds & KIND_TEXT) != 0) {
+          storePair(pair, base, p + 1, close);
           end = close + 1;
         }
-      } else if (c - 48 < 10 || c == 45) {
-        end = numberOn(columnOf(keys, offset), index, base, p, kinds, pair);
+      } else if (c < 58 && (kinds & NUMBER) != 0) {
+        end = numberEnd(p);
+        storePair(pair, base, p, end);
       }
       if (end == 0) {
-        end = (kinds & FIELDS) != 0 ? fieldsEnd(context, base, row, index, p, offset) : otherValue(base, p, kinds, pair);
+        end = (kinds & FIELDS) != 0 ? fieldsEnd(context, base, row, p, load<u32>(stretch, OFFSET)) : otherValue(base, p, kinds, pair);
         if (end == 0) return 0;
-        if (kinds != KIND_ANY) leaveValue(columnOf(keys, offset), index, load<u64>(pair) == NULL_PAIR);
       }
       p = end;
     }
     stretch += STRIDE;
   }
+}
+
+/** Whether the stretch at `p`, where something is wrong, is right but for a backslash behind it. */
+function isPlain(stretch: usize, p: usize): bool {
+  const stop = p + <usize>load<u32>(stretch, VECTORS);
+  let wrong = i8x16.splat(0);
+  for (let at = p, vector = stretch + VECTOR; at < stop; at += 16, vector += 32) {
+    const v = v128.load(at);
+    const most = v128.load(vector, 16);
+    const escapes = v128.andnot(i8x16.eq(v, v128.load(BACKSLASHES)), i8x16.eq(most, i8x16.splat(<i8>ANY_BYTE)));
+    wrong = v128.or(wrong, v128.or(escapes, i8x16.sub_sat_u(v128.xor(v, v128.load(vector)), most)));
+  }
+  return !v128.any_true(wrong);
 }
 
 /** Learns a track from lines from `p` to `end`. */
@@ -294,10 +322,9 @@ function isNoted(track: usize, offset: u32): bool {
   return false;
 }
 
-/** Whether the value is a text without escapes that the column takes as it stands; one that takes numbers at once has marks to keep. */
+/** Whether the value is a text without escapes that the column takes as it stands. */
 function isSteady(context: usize, start: usize, end: usize, member: usize): bool {
   const kinds = load<u32>(member, TAKES);
-  if (isQuick(columnOf(<usize>load<u32>(context, KEYS), <usize>load<u32>(member, PAIR)))) return false;
   return load<u8>(start) == 34 && end - start > 2 && stringStop(start + 1) == end - 1 && (kinds & KIND_TEXT) != 0;
 }
 
@@ -309,8 +336,7 @@ let lastStretch: usize = 0;
 function layTrack(track: usize, first: usize, members: u32): bool {
   laying = track + STRETCHES;
   lastStretch = laying + STRIDE * <usize>(MOST_STRETCHES - 2);
-  memory.fill(laying, 0, STRIDE);
-  laid = 0;
+  beginStretch();
   let p = first;
   let member = track + MEMBERS;
   for (let i: u32 = 0; i < members; i++, member += MEMBER) {
@@ -330,7 +356,7 @@ function layTrack(track: usize, first: usize, members: u32): bool {
       endStretch(VALUE);
     } else {
       layMarks(start, start + 1);
-      for (let at = start + 1; at < end - 1; at++) layByte(0, 0, 0xff);
+      for (let at = start + 1; at < end - 1; at++) layByte(TEXT_FLIP, PLAIN);
       if (kinds != KIND_ANY) layText(<u32>(end - start - 2), pair);
       layMarks(end - 1, end);
     }
@@ -346,16 +372,15 @@ function layTrack(track: usize, first: usize, members: u32): bool {
 }
 
 function layMarks(from: usize, to: usize): void {
-  for (let at = from; at < to; at++) layByte(load<u8>(at), 0xff, 0);
+  for (let at = from; at < to; at++) layByte(load<u8>(at), 0);
 }
 
-function layByte(byte: u8, equal: u8, text: u8): void {
+function layByte(flip: u8, most: u8): void {
   if (laid == LONGEST) endStretch(MORE);
   if (laying > lastStretch) return;
-  const at = laying + VECTOR + <usize>(laid >> 4) * 48 + <usize>(laid & 15);
-  store<u8>(at, byte);
-  store<u8>(at, equal, 16);
-  store<u8>(at, text, 32);
+  const at = laying + VECTOR + <usize>(laid >> 4) * 32 + <usize>(laid & 15);
+  store<u8>(at, flip);
+  store<u8>(at, most, 16);
   laid++;
 }
 
@@ -377,6 +402,11 @@ function endStretch(next: u32): void {
   store<u32>(laying, ((laid + 15) >> 4) << 4, VECTORS);
   store<u32>(laying, next, NEXT);
   laying += STRIDE;
-  memory.fill(laying, 0, STRIDE);
+  beginStretch();
+}
+
+function beginStretch(): void {
+  memory.fill(laying, 0, VECTOR);
+  memory.fill(laying + VECTOR, ANY_BYTE, STRIDE - VECTOR);
   laid = 0;
 }

@@ -1,7 +1,10 @@
 // The values of a line: which column takes one, of what kind it is, and where it stands.
 import { COLUMNS, KEYS } from "./jsonContext";
-import { COLUMN_BYTES, PARENT } from "./jsonNumbers";
 import { afterSpace, escapedEnd, literalEnd, loneSurrogate, nestedEnd, numberEnd, stringStop } from "./jsonScan";
+
+// A column (u32 each): address and length of its key, kinds that its kernel takes, and the struct that it is a field of: a column, or `TOP`.
+const COLUMN_BYTES: usize = 16;
+const PARENT: usize = 12;
 
 // Kinds of values.
 export const KIND_TEXT: u32 = 1;
@@ -25,12 +28,6 @@ const ESCAPED_BIT: u32 = 1 << 31;
 /** The pair of a value that is null or not there: an empty span, as the column kernels see it. */
 export const NULL_PAIR: u64 = 0xffffffff;
 
-/** The column that a place for pairs belongs to. */
-@inline
-export function columnOf(keys: usize, offset: usize): usize {
-  return keys + (offset >> 3) * COLUMN_BYTES;
-}
-
 /** Which of the columns with this parent a key belongs to; a key of none gets the unused pair and takes every kind. */
 export function fillColumn(context: usize, parent: u32, to: usize, offset: usize, kinds: usize, key: usize, length: u32): void {
   const columns = load<u32>(context, COLUMNS);
@@ -50,6 +47,12 @@ export function fillColumn(context: usize, parent: u32, to: usize, offset: usize
 export function storePair(pair: usize, base: usize, start: usize, end: usize): void {
   store<u32>(pair, <u32>(start - base - 1));
   store<u32>(pair, <u32>(end - base), 4);
+}
+
+/** Makes all of a row's pairs those of values that are not there. */
+@inline
+export function forgetPairs(row: usize, width: usize): void {
+  for (let pair = row; pair < row + width; pair += 8) store<u64>(pair, NULL_PAIR);
 }
 
 /** The end of a string that begins at `start` and whose first backslash or control character stands at `stop`, or 0. */
