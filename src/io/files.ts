@@ -40,11 +40,17 @@ export async function findFiles(paths: readonly string[], format: FileFormat, de
   const hits = new Map<string, Hit>();
   for (const path of paths) for (const hit of await expand(path, format)) hits.set(hit.path, hit);
   const sorted = inOrder([...hits.values()]);
-  const keys = [...new Set(sorted.flatMap((hit) => folderValues(hit.below).map(([key]) => key)))];
+  // Files mostly share their folders.
+  const folders = new Map(sorted.map(({ below }) => [below, noValues]));
+  for (const below of folders.keys()) folders.set(below, new Map(folderValues(below)));
+  const keys = [...new Set([...folders.values()].flatMap((values) => [...values.keys()]))];
   const files: SourceFile[] = [];
-  for (const hit of sorted) files.push(await describe(hit, keys));
+  for (const hit of sorted) files.push(await describe(hit, keys, folders.get(hit.below) ?? noValues));
   return { files, partitionSchema: partitionSchema(keys, files, declared) };
 }
+
+type FolderValues = ReadonlyMap<string, string>;
+const noValues: FolderValues = new Map();
 
 async function expand(path: string, format: FileFormat): Promise<Hit[]> {
   const stats = await statOrNull(path);
@@ -110,7 +116,7 @@ async function statOrNull(path: string): Promise<Stats | null> {
 }
 
 /** Without a wait: for thousands of files that takes longer than asking. */
-async function describe(hit: Hit, keys: readonly string[]): Promise<SourceFile> {
+async function describe(hit: Hit, keys: readonly string[], values: FolderValues): Promise<SourceFile> {
   let stats: Stats | undefined;
   try {
     stats = statSync(hit.path, { throwIfNoEntry: false });
@@ -119,7 +125,6 @@ async function describe(hit: Hit, keys: readonly string[]): Promise<SourceFile> 
     throw unreadable(hit.path, error);
   }
   if (stats === undefined) throw await notFound(hit.path);
-  const values = new Map(folderValues(hit.below));
   const missing = keys.find((key) => !values.has(key));
   if (missing !== undefined) {
     throw configError("SOURCE_MIXED_FOLDERS", `${hit.path} stands in no folder ${missing}=…, as other files of the source do`, {

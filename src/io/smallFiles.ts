@@ -39,42 +39,47 @@ export function together(
 
 type FilesPart = Extract<PartitionSpec, { kind: "files" }>;
 
-/** Reads whole files, one after the other. `open` gives the reader of one. */
+/** Opens a file. `before`: the reader of the one before, which is at its end, to be closed or to go on with this one. */
+type OpenFile = (part: PartitionSpec, before: BatchReader | null) => Promise<BatchReader>;
+
+/** Reads whole files, one after the other. */
 export class FilesReader implements BatchReader {
-  readonly #open: (part: PartitionSpec) => Promise<BatchReader>;
+  readonly #open: OpenFile;
   readonly #end: number;
   #next: number;
   #reader: BatchReader | null = null;
+  /** The reader has nothing more. */
+  #isIdle = true;
   #done: ScanResult = { rows: 0, rejected: 0, bytes: 0, start: null, end: null, lines: 0 };
 
-  constructor({ file, count }: FilesPart, open: (part: PartitionSpec) => Promise<BatchReader>) {
+  constructor({ file, count }: FilesPart, open: OpenFile) {
     this.#open = open;
     this.#next = file;
     this.#end = file + count;
   }
 
   next(): Batch | null | Promise<Batch | null> {
-    if (this.#reader === null) return this.#next === this.#end ? null : this.#openNext();
+    if (this.#reader === null || this.#isIdle) return this.#next === this.#end ? null : this.#openNext();
     const step = this.#reader.next();
     return step instanceof Promise ? step.then((batch) => batch ?? this.#afterFile()) : (step ?? this.#afterFile());
   }
 
   async #openNext(): Promise<Batch | null> {
-    this.#reader = await this.#open({ kind: "wholeFile", file: this.#next++ });
+    this.#reader = await this.#open({ kind: "wholeFile", file: this.#next++ }, this.#reader);
+    this.#isIdle = false;
     return this.next();
   }
 
-  /** The file's reader makes room for that of the next. */
   #afterFile(): Batch | null | Promise<Batch | null> {
     this.#done = this.result();
-    this.close();
+    this.#isIdle = true;
     return this.next();
   }
 
   result(): ScanResult {
     const done = this.#done;
-    const now = this.#reader?.result();
-    if (now === undefined) return done;
+    if (this.#reader === null || this.#isIdle) return done;
+    const now = this.#reader.result();
     return {
       ...done,
       rows: done.rows + now.rows,
@@ -85,8 +90,6 @@ export class FilesReader implements BatchReader {
   }
 
   close(): void {
-    const reader = this.#reader;
-    this.#reader = null;
-    void reader?.close();
+    void this.#reader?.close();
   }
 }

@@ -68,15 +68,23 @@ export async function planPartitions(source: ResolvedSource, targetBytes: number
   }
 }
 
-/** Opens one partition for reading the columns of `scan.schema`. */
-export async function openReader(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): Promise<BatchReader> {
+/**
+ * Opens one partition for reading the columns of `scan.schema`. `before`: a reader of the same scan that is at its end; what comes back is that one,
+ * or it is closed.
+ */
+export async function openReader(
+  scan: ScanSpec,
+  part: PartitionSpec,
+  options: ReaderOptions,
+  before: BatchReader | null = null,
+): Promise<BatchReader> {
   const { format } = scan.source.spec;
-  if (part.kind === "files") return new FilesReader(part, (one) => openReader(scan, one, options));
+  if (part.kind === "files") return new FilesReader(part, (one, last) => openReader(scan, one, options, last));
+  if (format === "csv") return openCsv(scan, part, options, before);
+  if (format === "jsonl") return (await jsonl()).openJsonl(scan, part, options, before);
+  // The reader before makes room for the next one.
+  await before?.close();
   switch (format) {
-    case "csv":
-      return openCsv(scan, part, options);
-    case "jsonl":
-      return (await jsonl()).openJsonl(scan, part, options);
     case "parquet": {
       const { openParquet } = await parquet();
       return withFolderColumns(scan, part.file, (own) => openParquet(own, part, options));

@@ -1,8 +1,10 @@
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { externalError } from "../../common/errors.js";
-import type { ResolvedSource } from "../../plan/bound.js";
+import type { ResolvedSource, SourceFile } from "../../plan/bound.js";
 
-const atATime = 64;
+/** Files that are looked at without a wait, which for thousands takes longer than looking; between them others have their turn. */
+const atATime = 256;
 
 /**
  * Compares the input files with what they were when the plan was made. Readers look at a file's size when they open it; what was written over with as many
@@ -11,26 +13,23 @@ const atATime = 64;
  */
 export async function requireInputsUnchanged(sources: readonly ResolvedSource[]): Promise<void> {
   const files = sources.flatMap((source) => source.files);
-  for (let from = 0; from < files.length; from += atATime) {
-    const why = await Promise.all(files.slice(from, from + atATime).map(whatChanged));
-    const first = why.findIndex((text) => text !== null);
-    const file = files[from + first];
-    if (first < 0 || file === undefined) continue;
-    throw externalError("SOURCE_CHANGED", `${file.path} changed while it was read: ${why[first]}`, {
-      file: file.path,
-      hint: "Run again when nothing writes to the file. Nothing was published.",
-    });
+  for (let i = 0; i < files.length; i++) {
+    const file = files[i] as SourceFile;
+    const why = whatChanged(file);
+    if (why !== null) {
+      throw externalError("SOURCE_CHANGED", `${file.path} changed while it was read: ${why}`, {
+        file: file.path,
+        hint: "Run again when nothing writes to the file. Nothing was published.",
+      });
+    }
+    if ((i + 1) % atATime === 0) await setImmediate();
   }
 }
 
-async function whatChanged({ path, bytes, modifiedMs }: ResolvedSource["files"][number]): Promise<string | null> {
-  try {
-    const now = await stat(path);
-    if (now.size !== bytes) return `it had ${bytes} bytes and has ${now.size}`;
-    // Where no time was taken down, there is none to compare.
-    return modifiedMs === 0 || now.mtimeMs === modifiedMs ? null : "it was written to, or replaced by another file";
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return "it is not there any more";
-    throw cause;
-  }
+function whatChanged({ path, bytes, modifiedMs }: SourceFile): string | null {
+  const now = statSync(path, { throwIfNoEntry: false });
+  if (now === undefined) return "it is not there any more";
+  if (now.size !== bytes) return `it had ${bytes} bytes and has ${now.size}`;
+  // Where no time was taken down, there is none to compare.
+  return modifiedMs === 0 || now.mtimeMs === modifiedMs ? null : "it was written to, or replaced by another file";
 }

@@ -6,7 +6,7 @@ import { type CsvDialect, csvDialect, csvEncoding } from "./csvDialect.js";
 import { type PlainRecord, readPlain } from "./csvRecords.js";
 import { markedEncoding, type TextEncoding } from "../text/encoding.js";
 import { transcodeHead } from "../text/encodingSource.js";
-import { isGzip, readHeadBytes } from "../text/textBytes.js";
+import { isGzip, readHeadBytes, readStart } from "../text/textBytes.js";
 
 /** What the beginning of a CSV file says about the rest. */
 export interface CsvHead {
@@ -31,8 +31,8 @@ export interface CsvHead {
   readonly lines: number;
 }
 
-/** Nearly every head ends within so much. */
-const quickRead = 8192;
+/** Nearly every head ends within so much. One room for all: what is kept of a head is copied. */
+const quickRoom = new Uint8Array(8192);
 const firstRead = 65_536;
 const lastRead = 32 * 1024 * 1024;
 /** Without a header only inference asks for the first record; a partition must not read megabytes for it. */
@@ -73,11 +73,11 @@ function wholeHead(file: SourceFile, options: CsvOptions): CsvHead {
 /** What more of the file would say the same of: whether its lines end with LF or CR is known once there is an LF. */
 function quickHead(file: SourceFile, options: CsvOptions): CsvHead | null {
   if (isGzip(file.path)) return null;
-  const { bytes, whole } = readHeadBytes(file, quickRead);
+  const { bytes, whole } = readStart(file, quickRoom);
   const known = sameHead(bytes, options);
   if (known !== null) return known;
   if (!whole && !bytes.includes(10)) return null;
-  const head = headIn(bytes, whole, quickRead, options);
+  const head = headIn(bytes, whole, quickRoom.length, options);
   if (head === null || (!whole && head.encoding !== "utf8")) return null;
   const { names, dataStart, encoding, damage, unclosed, looksWide, dialect } = head;
   const isUsual = encoding === "utf8" && damage === null && !unclosed && !looksWide && dialect.newline === 10;

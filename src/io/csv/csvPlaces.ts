@@ -19,6 +19,7 @@ export interface CsvPlacesOptions {
 /** Where the records of a block stand: lines, and offsets and bytes of the file as it is. */
 export class CsvPlaces {
   readonly #o: CsvPlacesOptions;
+  #file: string;
   /** Line ends before the block. */
   #lines: number;
   /** How far the block's line ends have been counted, and how many there were. */
@@ -31,7 +32,16 @@ export class CsvPlaces {
 
   constructor(options: CsvPlacesOptions) {
     this.#o = options;
+    this.#file = options.file;
     this.#lines = options.lines;
+  }
+
+  /** Goes on with another file, whose bytes are as they stand there. */
+  begin(file: string, lines: number): void {
+    this.#file = file;
+    this.#lines = lines;
+    this.#counted = 0;
+    this.#countedLines = 0;
   }
 
   /** Line ends before the block. */
@@ -85,7 +95,7 @@ export class CsvPlaces {
   }
 
   #place(start: number, line: number | null, byte: number, length: number): OriginPlace {
-    return { file: this.#o.file, line: this.#lines + 1 + (line ?? this.linesBefore(start)), byte, length };
+    return { file: this.#file, line: this.#lines + 1 + (line ?? this.linesBefore(start)), byte, length };
   }
 
   /** Line ends in the block's first `length` bytes. Whoever asks in ascending order has every byte counted once. */

@@ -21,6 +21,7 @@ import type { Gaps } from "../failedRows.js";
 import { transcoded } from "../text/encodingSource.js";
 import { TextBlock } from "../text/textBlock.js";
 import type { ByteSource } from "../text/textBytes.js";
+import { inSameFolders } from "../text/textFiles.js";
 import { giveKernels, takeKernels } from "../text/textKernels.js";
 import { readRecord } from "../text/textReject.js";
 
@@ -57,7 +58,9 @@ export class CsvReader implements BatchReader {
   readonly #o: CsvReaderOptions;
   readonly #kernels: Kernels;
   readonly #csv: CsvKernels;
-  readonly #source: ByteSource;
+  /** null between two files. */
+  #source: ByteSource | null;
+  #file: SourceFile;
   readonly #block: TextBlock;
   readonly #index: CsvIndex;
   readonly #columns: CsvRows;
@@ -78,6 +81,7 @@ export class CsvReader implements BatchReader {
 
   constructor(options: CsvReaderOptions) {
     this.#o = options;
+    this.#file = options.file;
     const { head, start } = options;
     const guess = !options.exactStart && start > head.dataStart;
     this.#seeking = guess;
@@ -94,7 +98,7 @@ export class CsvReader implements BatchReader {
     const memory = this.#kernels.memory;
     this.#block = new TextBlock({
       memory,
-      source: this.#source,
+      source,
       file: options.file.path,
       // What counts as too long must not depend on how much of it a block happens to hold.
       blockBytes: Math.min(options.blockBytes, options.maxRecordBytes),
@@ -166,10 +170,35 @@ export class CsvReader implements BatchReader {
     };
   }
 
+  /** Closes the file. */
+  endFile(): void {
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  /**
+   * Goes on with another whole file, after the one before was read to its end and closed: what was made for that serves again. False where it may
+   * not, since they begin differently or lie in folders with other values.
+   */
+  goOn(file: SourceFile, head: CsvHead, open: CsvReaderOptions["open"]): boolean {
+    if (head !== this.#o.head || !inSameFolders(file, this.#file)) return false;
+    this.#file = file;
+    this.#source = open(head.dataStart);
+    this.#block.begin(this.#source, file.path, head.dataStart);
+    this.#places.begin(file.path, head.lines);
+    this.#rejects.beginFile(file.path);
+    this.#indexed = false;
+    this.#started = -1;
+    this.#finished = false;
+    this.#rows = 0;
+    this.#overlongs = 0;
+    return true;
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#source.close();
+    this.endFile();
     this.#block.free();
     this.#index.free();
     this.#columns.free();

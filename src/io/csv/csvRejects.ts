@@ -38,6 +38,7 @@ export interface CsvRejectsOptions {
 export class CsvRejects {
   readonly #o: CsvRejectsOptions;
   readonly #take: RejectsSink;
+  #file: string;
   readonly #reasons: number;
   readonly #columns: number;
   readonly #raws: number;
@@ -47,16 +48,23 @@ export class CsvRejects {
   readonly #known = new Map<string, Map<number, number>>();
   #remembered = 0;
 
-  /** Rejected so far. */
+  /** Rejected so far, of the file. */
   count = 0;
 
   constructor(options: CsvRejectsOptions) {
     this.#o = options;
+    this.#file = options.file;
     const { memory, capacity, reject } = options;
     this.#take = options.rejectAll ?? ((records) => eachRejected(records, reject));
     this.#reasons = memory.alloc(capacity * 4);
     this.#columns = memory.alloc(placed.size);
     this.#raws = memory.alloc(rawBytes);
+  }
+
+  /** Goes on with another file; all of the one before was taken. */
+  beginFile(file: string): void {
+    this.#file = file;
+    this.count = 0;
   }
 
   /** To be called when a block is indexed, since memory may grow. */
@@ -131,7 +139,7 @@ export class CsvRejects {
   }
 
   #give(count: number, why: RejectReasons): void {
-    const { memory, kernels, block, places, newline, file } = this.#o;
+    const { memory, kernels, block, places, newline } = this.#o;
     for (let done = 0; done < count; ) {
       const record = this.#list + done * rejectedBytes;
       const slots = memory.u32().subarray(record >>> 2, (record >>> 2) + words);
@@ -161,7 +169,7 @@ export class CsvRejects {
         const [atLines, atBytes] = [numbers(placed.lines), numbers(placed.bytes)];
         if (isUncounted) places.learn((atBytes[more - 1] as number) - byte, (atLines[more - 1] as number) - line);
         this.#take({
-          file,
+          file: this.#file,
           count: more,
           lines: atLines,
           bytes: atBytes,

@@ -10,10 +10,11 @@ import { formatParser } from "./csvFormats.js";
 import { guessOptions } from "./csvGuess.js";
 import { csvFileEncoding, readCsvHead } from "./csvHead.js";
 import { inferCsvSchema } from "./csvInfer.js";
-import { CsvReader } from "./csvReader.js";
+import { CsvReader, type CsvReaderOptions } from "./csvReader.js";
 import type { ColumnPlace } from "./csvRows.js";
 import type { FoundFiles } from "../files.js";
-import { type ByteSource, holdSmall, isGzip, openGzip, openPlain } from "../text/textBytes.js";
+import type { ByteSource } from "../text/textBytes.js";
+import { openText } from "../text/textFiles.js";
 import { planText } from "../text/textPartitions.js";
 
 /** How a partition is read. */
@@ -55,7 +56,8 @@ export function resolveCsv(given: SourceSpec, found: FoundFiles): ResolvedSource
       ? inferCsvSchema(options, found.files, heads, foundNames(options, found.files, heads))
       : declaredFields(csv.schema, found.partitionSchema);
   found.files.forEach((file, i) => {
-    placesOf(options, own, required(heads[i], "head"), file);
+    const head = required(heads[i], "head");
+    if (head !== heads[i - 1]) placesOf(options, own, head, file);
   });
   const schema = [...own, ...found.partitionSchema];
   checkRequired(csv.required ?? [], schema);
@@ -69,24 +71,39 @@ export function planCsv(source: ResolvedSource, targetBytes: number): PartitionS
   return planText(source.files, targetBytes, (file) => csvFileEncoding(file, csv) !== "utf8");
 }
 
-/** Opens one partition. @throws MillraceError Data/SOURCE_CHANGED, External/SOURCE_UNREADABLE, Plan/SCHEMA_MISMATCH */
-export function openCsv(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): BatchReader {
+/**
+ * Opens one partition. `before`: see `openReader`; it goes on with a small file that begins like the one before.
+ * @throws MillraceError Data/SOURCE_CHANGED, External/SOURCE_UNREADABLE, Plan/SCHEMA_MISMATCH
+ */
+export function openCsv(
+  scan: ScanSpec,
+  part: PartitionSpec,
+  options: ReaderOptions,
+  before: BatchReader | null = null,
+): BatchReader {
   if (part.kind !== "bytes" && part.kind !== "wholeFile")
     throw planError("INVALID_PARTITION", `CSV has no ${part.kind} partitions`);
   const file = required(scan.source.files[part.file], `file ${part.file} of the source`);
-  const small = part.kind === "wholeFile" && options.open === undefined ? holdSmall(file) : null;
-  if (small === null) return readerOf(scan, part, file, options);
-  try {
-    return readerOf(scan, part, small.text, { ...options, open: small.open });
-  } catch (error) {
-    small.close();
-    throw error;
-  }
+  const { csv } = asCsv(scan.source.spec);
+  return openText({
+    part,
+    file,
+    open: options.open ?? null,
+    before: before instanceof CsvReader ? before : null,
+    goOn: (reader, { text, open }) => reader.goOn(text, readCsvHead(text, csv), open),
+    make: (found, open) => readerOf(scan, part, found, open, options),
+  });
 }
 
 type TextPart = Extract<PartitionSpec, { kind: "bytes" | "wholeFile" }>;
 
-function readerOf({ source, schema }: ScanSpec, part: TextPart, file: SourceFile, options: ReaderOptions): CsvReader {
+function readerOf(
+  { source, schema }: ScanSpec,
+  part: TextPart,
+  file: SourceFile,
+  open: CsvReaderOptions["open"],
+  options: ReaderOptions,
+): CsvReader {
   const csv = asCsv(source.spec);
   const head = readCsvHead(file, csv.csv);
   const own = source.schema.slice(0, source.schema.length - source.partitionColumns.length);
@@ -107,7 +124,7 @@ function readerOf({ source, schema }: ScanSpec, part: TextPart, file: SourceFile
     required: csv.required ?? [],
     hidden: hiddenFields(csv.required ?? [], source.schema, schema).map((field) => ({ field, place: placeOf(field) })),
     trailing: csv.csv.trailingDelimiter === true,
-    open: options.open ?? ((start) => (isGzip(file.path) ? openGzip(file) : openPlain(file, start))),
+    open,
     start: part.kind === "bytes" ? part.start : 0,
     end: part.kind === "bytes" ? part.end : Number.POSITIVE_INFINITY,
     exactStart: part.kind === "bytes" ? part.exactStart : true,

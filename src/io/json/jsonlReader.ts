@@ -14,6 +14,7 @@ import { everyPlace, jsonPlaces } from "./jsonlPlaces.js";
 import { JsonlWalk, type Walked } from "./jsonlWalk.js";
 import { TextBlock } from "../text/textBlock.js";
 import type { ByteSource } from "../text/textBytes.js";
+import { inSameFolders } from "../text/textFiles.js";
 import { giveKernels, takeKernels } from "../text/textKernels.js";
 import { readRecord } from "../text/textReject.js";
 import { constantColumn } from "../text/textValues.js";
@@ -52,7 +53,9 @@ export class JsonlReader implements BatchReader {
   readonly #o: JsonlReaderOptions;
   readonly #kernels = takeKernels();
   readonly #memory = this.#kernels.memory;
-  readonly #source: ByteSource;
+  /** null between two files. */
+  #source: ByteSource | null;
+  #file: SourceFile;
   readonly #block: TextBlock;
   readonly #own: readonly Field[];
   readonly #walk: JsonlWalk;
@@ -75,13 +78,15 @@ export class JsonlReader implements BatchReader {
 
   constructor(options: JsonlReaderOptions) {
     this.#o = options;
+    this.#file = options.file;
     this.#seeking = !options.exactStart && options.start > 0;
     const offset = this.#seeking ? options.start - 1 : options.start;
-    this.#source = options.open(offset);
+    const source = options.open(offset);
+    this.#source = source;
     this.#own = [...options.schema, ...(options.hidden ?? [])].filter((field) => !options.folder.has(field.name));
     this.#block = new TextBlock({
       memory: this.#memory,
-      source: this.#source,
+      source,
       file: options.file.path,
       blockBytes: options.blockBytes,
       offset,
@@ -123,10 +128,33 @@ export class JsonlReader implements BatchReader {
     return { rows: this.#rows, rejected: this.#rejected, bytes: Math.max(0, end - start), start, end, lines: this.#lines };
   }
 
+  /** Closes the file. */
+  endFile(): void {
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  /** Goes on with another whole file, after the one before was read to its end and closed; false where its folders say something else of it. */
+  goOn(file: SourceFile, open: JsonlReaderOptions["open"]): boolean {
+    if (!inSameFolders(file, this.#file)) return false;
+    this.#file = file;
+    this.#source = open(0);
+    this.#block.begin(this.#source, file.path, 0);
+    this.#at = 0;
+    this.#end = 0;
+    this.#known = { at: 0, line: 1 };
+    this.#started = -1;
+    this.#finished = false;
+    this.#rows = 0;
+    this.#rejected = 0;
+    this.#lines = 0;
+    return true;
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#source.close();
+    this.endFile();
     this.#block.free();
     this.#walk.free();
     this.#columns.free();
@@ -229,7 +257,7 @@ export class JsonlReader implements BatchReader {
     const view = this.#view();
     const start = this.#walk.start(row);
     const end = lineEnd(view, start);
-    const place = { file: this.#o.file.path, line: this.#lineAt(start), byte: this.#block.offset + start, length: end - start };
+    const place = { file: this.#file.path, line: this.#lineAt(start), byte: this.#block.offset + start, length: end - start };
     return { place, raw: new Uint8Array(view.subarray(start, end)) };
   }
 

@@ -11,7 +11,7 @@ import type { FoundFiles } from "../files.js";
 import { JsonGuess } from "./jsonlInfer.js";
 import { JsonlReader } from "./jsonlReader.js";
 import { parseExact } from "./jsonText.js";
-import { isGzip, openGzip, openPlain } from "../text/textBytes.js";
+import { openText } from "../text/textFiles.js";
 import { planText, sampleText } from "../text/textPartitions.js";
 
 /** What is done once a block costs more than what a larger one loses in caches. */
@@ -42,28 +42,41 @@ export function planJsonl(source: ResolvedSource, targetBytes: number): Partitio
   return planText(source.files, targetBytes);
 }
 
-/** Opens one partition. @throws MillraceError Data/SOURCE_CHANGED, External/SOURCE_UNREADABLE */
-export function openJsonl(scan: ScanSpec, part: PartitionSpec, options: ReaderOptions): BatchReader {
+/** Opens one partition. `before`: see `openReader`. @throws MillraceError Data/SOURCE_CHANGED, External/SOURCE_UNREADABLE */
+export function openJsonl(
+  scan: ScanSpec,
+  part: PartitionSpec,
+  options: ReaderOptions,
+  before: BatchReader | null = null,
+): BatchReader {
   if (part.kind !== "bytes" && part.kind !== "wholeFile")
     throw planError("INVALID_PARTITION", `JSONL has no ${part.kind} partitions`);
   const { source, schema } = scan;
   const { spec } = source;
   if (spec.format !== "jsonl") throw planError("INVALID_SOURCE", `expected a JSONL source, found ${spec.format}`);
   const file = required(source.files[part.file], `file ${part.file} of the source`);
-  return new JsonlReader({
+  return openText({
+    part,
     file,
-    schema,
-    required: spec.required ?? [],
-    hidden: hiddenFields(spec.required ?? [], source.schema, schema),
-    folder: new Map(source.partitionColumns.map((name, i) => [name, file.partitionValues[i] ?? null])),
-    open: options.open ?? ((start) => (isGzip(file.path) ? openGzip(file) : openPlain(file, start))),
-    start: part.kind === "bytes" ? part.start : 0,
-    end: part.kind === "bytes" ? part.end : Number.POSITIVE_INFINITY,
-    exactStart: part.kind === "bytes" ? part.exactStart : true,
-    batchRows: options.batchRows,
-    reject: options.reject,
-    blockBytes: options.blockBytes ?? defaultBlockBytes,
-    ...(options.maxRecordBytes === undefined ? {} : { maxRecordBytes: options.maxRecordBytes }),
+    open: options.open ?? null,
+    before: before instanceof JsonlReader ? before : null,
+    goOn: (reader, { text, open }) => reader.goOn(text, open),
+    make: (found, open) =>
+      new JsonlReader({
+        file: found,
+        schema,
+        required: spec.required ?? [],
+        hidden: hiddenFields(spec.required ?? [], source.schema, schema),
+        folder: new Map(source.partitionColumns.map((name, i) => [name, file.partitionValues[i] ?? null])),
+        open,
+        start: part.kind === "bytes" ? part.start : 0,
+        end: part.kind === "bytes" ? part.end : Number.POSITIVE_INFINITY,
+        exactStart: part.kind === "bytes" ? part.exactStart : true,
+        batchRows: options.batchRows,
+        reject: options.reject,
+        blockBytes: options.blockBytes ?? defaultBlockBytes,
+        ...(options.maxRecordBytes === undefined ? {} : { maxRecordBytes: options.maxRecordBytes }),
+      }),
   });
 }
 

@@ -29,6 +29,8 @@ export interface TextBlockOptions {
 /** A window on a text file inside kernel memory. It always begins at a record's first byte. */
 export class TextBlock {
   readonly #options: TextBlockOptions;
+  #source: ByteSource;
+  #file: string;
   #region = 0;
   #capacity: number;
   #length = 0;
@@ -39,10 +41,22 @@ export class TextBlock {
 
   constructor(options: TextBlockOptions) {
     this.#options = options;
+    this.#source = options.source;
+    this.#file = options.file;
     this.#capacity = Math.max(2, options.blockBytes);
     this.#offset = options.offset;
     this.#limit = options.limit ?? maxRecordBytes;
     this.#region = this.#allocate(this.#capacity);
+  }
+
+  /** Goes on with another file, of which `source` gives the bytes from `offset` on. */
+  begin(source: ByteSource, file: string, offset: number): void {
+    this.#source = source;
+    this.#file = file;
+    this.#offset = offset;
+    this.#length = 0;
+    this.#atEnd = false;
+    this.#added = 0;
   }
 
   /** Address of the first byte. */
@@ -102,7 +116,7 @@ export class TextBlock {
     const room = this.#capacity - 1 - this.#length;
     const near = this.#options.partEnd + overshoot - (this.#offset + this.#length);
     const want = near > 0 ? Math.min(room, near) : room;
-    const count = this.#options.source.read(this.#options.memory.u8(), this.base + this.#length, want);
+    const count = this.#source.read(this.#options.memory.u8(), this.base + this.#length, want);
     if (typeof count !== "number") return count.then((n) => this.#took(n) ?? this.#fillMore());
     this.#took(count);
   }
@@ -126,7 +140,8 @@ export class TextBlock {
   }
 
   #grow(): void {
-    const { memory, file } = this.#options;
+    const { memory } = this.#options;
+    const file = this.#file;
     if (this.#capacity >= this.#limit) {
       throw dataError("RECORD_TOO_LARGE", `${file}: a record is longer than ${this.#limit} bytes`, {
         file,

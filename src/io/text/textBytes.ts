@@ -54,7 +54,8 @@ export function openPlain(file: SourceFile, start: number): ByteSource {
 }
 
 /** So large may a file be that is held in memory while it is read. */
-const threadRoom = new LentMemory(256 * 1024);
+const mostHeld = 256 * 1024;
+const threadRoom = new LentMemory(mostHeld + 1);
 
 /** A small file that is asked for, opened and closed once for its head and the rest. */
 export interface SmallFile {
@@ -66,7 +67,7 @@ export interface SmallFile {
 
 /** null for a large or compressed file, and while another one is held. @throws as `openPlain` */
 export function holdSmall(file: SourceFile): SmallFile | null {
-  if (isGzip(file.path) || isHeld(file) || file.bytes > threadRoom.bytes) return null;
+  if (isGzip(file.path) || isHeld(file) || file.bytes > mostHeld) return null;
   const memory = threadRoom.borrow();
   if (memory === null) return null;
   const close = () => threadRoom.giveBack();
@@ -95,17 +96,23 @@ export function holdSmall(file: SourceFile): SmallFile | null {
   };
 }
 
-/** All bytes of a plain file, in `room`. */
+/** All bytes of a plain file, in `room`, which has one more than the file. */
 function readWhole(file: SourceFile, room: Uint8Array): Uint8Array {
-  const source = openPlain(file, 0);
-  let filled = 0;
+  const { path, bytes } = file;
+  const fd = openFile(path);
   try {
-    // Asked for one byte more than there are, the source looks whether there are more now.
-    for (let count = 1; count > 0; filled += count) count = source.read(room, filled, room.length + 1 - filled) as number;
+    let filled = 0;
+    let count = 0;
+    // Asked for one byte more than there were, the system tells in one step whether there are more now.
+    do {
+      count = readAt(fd, path, room, filled, bytes + 1 - filled, filled);
+      filled += count;
+    } while (count > 0 && filled !== bytes);
+    if (filled !== bytes) throw changed(file, sizeNow(fd, path));
+    return room.subarray(0, filled);
   } finally {
-    source.close();
+    closeSync(fd);
   }
-  return room.subarray(0, filled);
 }
 
 const sizeNow = (fd: number, path: string): number => reading(path, () => fstatSync(fd).size);
@@ -154,12 +161,24 @@ export function readHeadBytes(file: SourceFile, length: number): { readonly byte
   const fd = openFile(path);
   try {
     const size = sizeNow(fd, path);
-    const raw = readRange(fd, path, 0, Math.min(size, length));
+    const raw = readRange(fd, path, 0, new Uint8Array(Math.min(size, length)));
     if (!isGzip(path)) return { bytes: raw, whole: raw.length >= size };
     const text = gunzipSync(raw, { finishFlush: raw.length >= size ? constants.Z_FINISH : constants.Z_SYNC_FLUSH });
     return { bytes: text, whole: raw.length >= size };
   } catch (error) {
     throw isGzip(path) && (error as NodeJS.ErrnoException).code?.startsWith("Z_") ? corrupt(path, error) : error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The first bytes of a plain file, as many as `room` has, or all of it when it is shorter. They lie in `room`. */
+export function readStart(file: SourceFile, room: Uint8Array): { readonly bytes: Uint8Array; readonly whole: boolean } {
+  if (isHeld(file)) return readHeadBytes(file, room.length);
+  const fd = openFile(file.path);
+  try {
+    const bytes = readRange(fd, file.path, 0, room);
+    return { bytes, whole: bytes.length < room.length };
   } finally {
     closeSync(fd);
   }
@@ -171,21 +190,21 @@ export function readBytesAt(file: SourceFile, start: number, length: number): Ui
   const { path } = file;
   const fd = openFile(path);
   try {
-    return readRange(fd, path, start, length);
+    return readRange(fd, path, start, new Uint8Array(length));
   } finally {
     closeSync(fd);
   }
 }
 
-function readRange(fd: number, path: string, start: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
+/** Bytes from `start` on, as many as `room` has. */
+function readRange(fd: number, path: string, start: number, room: Uint8Array): Uint8Array {
   let filled = 0;
-  while (filled < length) {
-    const count = readAt(fd, path, bytes, filled, length - filled, start + filled);
+  while (filled < room.length) {
+    const count = readAt(fd, path, room, filled, room.length - filled, start + filled);
     if (count === 0) break;
     filled += count;
   }
-  return bytes.subarray(0, filled);
+  return room.subarray(0, filled);
 }
 
 function openFile(path: string): number {

@@ -53,11 +53,12 @@ it("holds one at a time, and none that is large or compressed", () => {
 });
 
 it("tells of a file that is longer or shorter than it was, and of one that is gone", () => {
-  const [longer, shorter, gone] = [fileOf("a,b\n1,2\n"), fileOf("a,b\n1,2\n"), fileOf("a\n")];
+  const [longer, shorter, gone, empty] = [fileOf("a,b\n1,2\n"), fileOf("a,b\n1,2\n"), fileOf("a\n"), fileOf("")];
   appendFileSync(longer.path, "3,4\n");
   truncateSync(shorter.path, 5);
+  appendFileSync(empty.path, "a\n");
   rmSync(gone.path);
-  for (const file of [longer, shorter])
+  for (const file of [longer, shorter, empty])
     expect(() => holdSmall(file)).toThrowError(expect.objectContaining({ code: "SOURCE_CHANGED" }));
   expect(() => holdSmall(gone)).toThrowError(expect.objectContaining({ code: "SOURCE_UNREADABLE" }));
   // What failed holds nothing.
