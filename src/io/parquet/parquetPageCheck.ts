@@ -8,6 +8,7 @@ import { decodeThriftAt, numberField, structField, structsField, type ThriftStru
 import { breath } from "../fileCopy.js";
 import { fileError, reading } from "../fileErrors.js";
 import { nodeFileSystem } from "../fileSystem.js";
+import { LentMemory } from "../lentMemory.js";
 
 /** What is read of a file whose pages are compared with their checksums. */
 export interface PagesRead {
@@ -19,6 +20,7 @@ export interface PagesRead {
 
 const readLater = promisify(readFile);
 const windowBytes = 1 << 20;
+const threadWindow = new LentMemory(windowBytes);
 /** Enough for the head of a page whose statistics hold short values. */
 const headBytes = 512;
 /** Column chunks that are looked at before others get their turn. */
@@ -35,8 +37,9 @@ export async function checkPagesRead({ path, columns, rows }: PagesRead, goOn: (
   const footer = readFooter(nodeFileSystem, path);
   const found = inFile(path, () => fileColumns(footer, path, columns));
   const fd = reading(path, () => openSync(path, "r"));
+  const lent = threadWindow.borrow();
   try {
-    const walk = new PageWalk(path, fd, footer.dataEnd, goOn);
+    const walk = new PageWalk(path, fd, footer.dataEnd, Buffer.from(lent ?? new ArrayBuffer(windowBytes)), goOn);
     let before = 0;
     for (const [index, group] of footer.rowGroups.entries()) {
       if (before >= rows) return;
@@ -45,6 +48,7 @@ export async function checkPagesRead({ path, columns, rows }: PagesRead, goOn: (
     }
   } finally {
     closeSync(fd);
+    if (lent !== null) threadWindow.giveBack();
   }
 }
 
@@ -70,7 +74,7 @@ async function checkColumn(walk: PageWalk, group: ThriftStruct, rowGroup: number
 
 /** Goes through the pages of column chunks, with a window on the file. */
 class PageWalk {
-  readonly #window = Buffer.allocUnsafe(windowBytes);
+  readonly #window: Buffer;
   /** The window holds the file's bytes [from, to). */
   #from = 0;
   #to = 0;
@@ -81,8 +85,11 @@ class PageWalk {
     readonly path: string,
     private readonly fd: number,
     private readonly end: number,
+    window: Buffer,
     private readonly goOn: () => void,
-  ) {}
+  ) {
+    this.#window = window;
+  }
 
   /** @throws MillraceError Data/PARQUET_CORRUPT with what is wrong with the chunk's pages */
   async chunk(meta: ThriftStruct): Promise<void> {
