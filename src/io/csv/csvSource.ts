@@ -14,7 +14,7 @@ import { CsvReader, type CsvReaderOptions } from "./csvReader.js";
 import type { ColumnPlace } from "./csvRows.js";
 import type { FoundFiles } from "../files.js";
 import type { ByteSource } from "../text/textBytes.js";
-import { openText } from "../text/textFiles.js";
+import { openText, type TextRange } from "../text/textFiles.js";
 import { planText } from "../text/textPartitions.js";
 
 /** How a partition is read. */
@@ -91,19 +91,13 @@ export function openCsv(
     open: options.open ?? null,
     before: before instanceof CsvReader ? before : null,
     goOn: (reader, { text, open }) => reader.goOn(text, readCsvHead(text, csv), open),
-    make: (found, open) => readerOf(scan, part, found, open, options),
+    make: (found, open, range) => readerOf(scan, found, { ...range, open }, options),
   });
 }
 
-type TextPart = Extract<PartitionSpec, { kind: "bytes" | "wholeFile" }>;
+type Bytes = TextRange & Pick<CsvReaderOptions, "open">;
 
-function readerOf(
-  { source, schema }: ScanSpec,
-  part: TextPart,
-  file: SourceFile,
-  open: CsvReaderOptions["open"],
-  options: ReaderOptions,
-): CsvReader {
+function readerOf({ source, schema }: ScanSpec, file: SourceFile, bytes: Bytes, options: ReaderOptions): CsvReader {
   const csv = asCsv(source.spec);
   const head = readCsvHead(file, csv.csv);
   const own = source.schema.slice(0, source.schema.length - source.partitionColumns.length);
@@ -124,10 +118,7 @@ function readerOf(
     required: csv.required ?? [],
     hidden: hiddenFields(csv.required ?? [], source.schema, schema).map((field) => ({ field, place: placeOf(field) })),
     trailing: csv.csv.trailingDelimiter === true,
-    open,
-    start: part.kind === "bytes" ? part.start : 0,
-    end: part.kind === "bytes" ? part.end : Number.POSITIVE_INFINITY,
-    exactStart: part.kind === "bytes" ? part.exactStart : true,
+    ...bytes,
     batchRows: options.batchRows,
     reject: options.reject,
     ...(options.rejectAll === undefined ? {} : { rejectAll: options.rejectAll }),

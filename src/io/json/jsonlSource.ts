@@ -61,7 +61,7 @@ export function openJsonl(
     open: options.open ?? null,
     before: before instanceof JsonlReader ? before : null,
     goOn: (reader, { text, open }) => reader.goOn(text, open),
-    make: (found, open) =>
+    make: (found, open, range) =>
       new JsonlReader({
         file: found,
         schema,
@@ -69,9 +69,7 @@ export function openJsonl(
         hidden: hiddenFields(spec.required ?? [], source.schema, schema),
         folder: new Map(source.partitionColumns.map((name, i) => [name, file.partitionValues[i] ?? null])),
         open,
-        start: part.kind === "bytes" ? part.start : 0,
-        end: part.kind === "bytes" ? part.end : Number.POSITIVE_INFINITY,
-        exactStart: part.kind === "bytes" ? part.exactStart : true,
+        ...range,
         batchRows: options.batchRows,
         reject: options.reject,
         blockBytes: options.blockBytes ?? defaultBlockBytes,

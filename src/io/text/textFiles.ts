@@ -5,6 +5,15 @@ import { type ByteSource, holdSmall, isGzip, openGzip, openPlain, type SmallFile
 
 type Open = (start: number) => ByteSource;
 
+/** The records that begin at these bytes of a file. `exactStart`: the first of them is a record's first byte. */
+export interface TextRange {
+  readonly start: number;
+  readonly end: number;
+  readonly exactStart: boolean;
+}
+
+const all: TextRange = { start: 0, end: Number.POSITIVE_INFINITY, exactStart: true };
+
 /** A reader of text that can read several files, one after the other. */
 interface FileByFile extends BatchReader {
   /** Closes the file. */
@@ -12,7 +21,7 @@ interface FileByFile extends BatchReader {
 }
 
 interface Opening<R> {
-  readonly part: PartitionSpec;
+  readonly part: Extract<PartitionSpec, { readonly kind: "bytes" | "wholeFile" }>;
   readonly file: SourceFile;
   /** Gives the file's bytes; null where they are on the disk. */
   readonly open: Open | null;
@@ -20,7 +29,7 @@ interface Opening<R> {
   readonly before: R | null;
   /** Has it go on with a small file; false where it cannot. */
   readonly goOn: (reader: R, small: SmallFile) => boolean;
-  readonly make: (file: SourceFile, open: Open) => R;
+  readonly make: (file: SourceFile, open: Open, range: TextRange) => R;
 }
 
 /**
@@ -33,8 +42,10 @@ export function openText<R extends FileByFile>({ part, file, open, before, goOn,
   try {
     if (small !== null && before !== null && goOn(before, small)) return before;
     void before?.close();
-    if (small !== null) return make(small.text, small.open);
-    return make(file, open ?? ((start) => (isGzip(file.path) ? openGzip(file) : openPlain(file, start))));
+    if (small !== null) return make(small.text, small.open, all);
+    const onDisk: Open = (start) => (isGzip(file.path) ? openGzip(file) : openPlain(file, start));
+    const { start, end, exactStart } = part.kind === "wholeFile" ? all : part;
+    return make(file, open ?? onDisk, { start, end, exactStart });
   } catch (error) {
     small?.close();
     throw error;
