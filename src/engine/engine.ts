@@ -86,8 +86,8 @@ export class Engine implements AsyncDisposable {
   /** @throws MillraceError Config for options that make no sense. */
   static async create(options: EngineOptions = {}): Promise<Engine> {
     const settings = engineSettings(options);
-    const workerHeapMb = Math.floor(splitMemory(settings.memoryBytes, settings.workers).workerHeap / 2 ** 20);
-    return new Engine(settings, new WorkerPool({ workers: settings.workers, workerHeapMb }));
+    const { workerHeap } = splitMemory(settings.memoryBytes, settings.workers);
+    return new Engine(settings, new WorkerPool({ workers: settings.workers, workerHeap }));
   }
 
   /** Runs a plan that ends in sinks. The run begins at once; see RunHandle. */

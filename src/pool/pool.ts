@@ -8,8 +8,8 @@ import type { TaskAnswer, TaskResult, TaskSpec } from "../task/protocol.js";
 
 export interface PoolOptions {
   readonly workers: number;
-  /** Heap limit of one worker, in MiB. */
-  readonly workerHeapMb: number;
+  /** What the JavaScript heap of one worker may hold, in bytes. */
+  readonly workerHeap: number;
   /** The module that the threads run. Default: the package's own. */
   readonly entry?: URL;
 }
@@ -116,7 +116,7 @@ export class WorkerPool {
       maxThreads: this.options.workers,
       idleTimeout: 2 ** 31 - 1,
       atomics: "disabled",
-      resourceLimits: { maxOldGenerationSizeMb: this.options.workerHeapMb },
+      resourceLimits: heapResources(this.options.workerHeap),
       recordTiming: false,
       workerHistogram: false,
       trackUnmanagedFds: false,
@@ -145,6 +145,20 @@ export class WorkerPool {
     void threads.destroy();
   }
 }
+
+/**
+ * Where V8 ends a thread that does not come back from a function. It gives such a thread 16 MiB more to come to an end in, and aborts the process
+ * where that is not enough. So a worker compares its share of the heap itself after every batch, and V8's limit leaves the room in which
+ * a map or an array of that size grows by copying itself; and the young generation, which may be moved into the old one at once, is what
+ * it is in Node 20: newer ones let it be larger than these 16 MiB can hold.
+ */
+const heapResources = (share: number) => ({
+  maxOldGenerationSizeMb: Math.floor((share + Math.min(2 * share, largestCopy)) / 2 ** 20) + 64,
+  maxYoungGenerationSizeMb: 48,
+});
+
+/** An array of 2^27 elements, as many as V8 allows, and the half of it that it grew from. */
+const largestCopy = 1.5 * 2 ** 30;
 
 /** In the first process after an installation: a thread that is going to be ended has no end of its own at which it could do so. */
 const keepCode = (threads: Threads): Promise<unknown> =>

@@ -297,6 +297,8 @@ export interface TaskOptions {
   readonly batchRows: number;
   /** Bytes that the kernels of the worker may hold; absent: as many as the machine has. */
   readonly kernelBytes?: number;
+  /** Bytes that its JavaScript heap may hold after a batch; absent: as many as its thread was given. */
+  readonly heapBytes?: number;
   /** Shared flag, non-zero when the run is stopping; looked at between batches. */
   readonly cancel: SharedArrayBuffer | null;
   /** How far this attempt is, and how it is stopped alone; see task/control. Absent: nobody watches. */

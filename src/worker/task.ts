@@ -16,6 +16,7 @@ import type { Schema } from "../schema/types.js";
 import { TaskControl } from "../task/control.js";
 import { writesExchange } from "../task/fileSteps.js";
 import type { FileWritten, Step, StepResult, TaskResult, TaskSpec } from "../task/protocol.js";
+import { HeapLimit } from "./heapLimit.js";
 import { poisonedIn, probeSlices, withoutRows } from "./poison.js";
 import { functionHash, RowFinder } from "./rejectOrigin.js";
 import { RejectLog } from "./rejects.js";
@@ -68,6 +69,7 @@ class TaskRun {
   private enough = false;
   private readonly control: TaskControl;
   private readonly holding: HoldingBudget | null;
+  private readonly heap: HeapLimit;
   /** Rows that the reader has given. */
   private rowsRead = 0;
   /** Of them, those that were rejected unseen. */
@@ -82,7 +84,8 @@ class TaskRun {
     this.rows = new RowFinder(spec.part, spec.scan.source.spec.format, spec.fromSource);
     this.required = RequiredRows.of(spec.scan, spec.fromSource);
     this.control = new TaskControl(spec.options.control);
-    const { holding } = spec.options;
+    const { heapBytes = Number.POSITIVE_INFINITY, holding } = spec.options;
+    this.heap = new HeapLimit(heapBytes);
     this.holding = holding === undefined ? null : new HoldingBudget(holding);
     this.control.begin(threadId, this.timing.startMs);
   }
@@ -220,11 +223,13 @@ class TaskRun {
       for (const { row, message } of gone) this.rejectPoisoned(batch, row - first, message);
       this.control.feeding(first, batch.length);
       await this.feedAll(this.roots, rest);
+      await this.heap.check();
       return;
     }
     for (const slice of probeSlices(rest, first, probe)) {
       this.control.feeding(slice.from, slice.rows);
       await this.feedAll(this.roots, slice.batch);
+      await this.heap.check();
     }
   }
 

@@ -532,8 +532,8 @@ describe("functions that go wrong", () => {
     try {
       const eat = udf(
         (n: number) => {
-          const kept: number[][] = [];
-          for (;;) kept.push(new Array<number>(1000).fill(n));
+          const kept: object[] = [];
+          for (;;) kept.push({ n, more: [n, n] });
         },
         { returns: "int32" },
       );

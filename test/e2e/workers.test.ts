@@ -60,7 +60,7 @@ const deadly = {
   "a lack of memory": udf(
     (id: bigint) => {
       const held: unknown[] = [];
-      while (id === 517n) held.push(new Array(1000).fill({ id }));
+      while (id === 517n) held.push({ id, more: [id, id] });
       return id;
     },
     { returns: "int64" },
@@ -94,6 +94,44 @@ describe("a record that ends its worker", () => {
       ]);
       expect(attempts.length).toBeLessThanOrEqual(6);
       expect(existsSync(join(folder, "state", "runs", done.runId, "scratch"))).toBe(false);
+    });
+  }
+
+  type Kept = { kept?: Map<bigint, string>; list?: bigint[] };
+  const grows = {
+    "a map": udf(
+      (id: bigint) => {
+        const all = globalThis as Kept;
+        all.kept ??= new Map();
+        all.kept.set(id, `${id}`.padStart(20));
+        return id;
+      },
+      { returns: "int64" },
+    ),
+    "an array": udf(
+      (id: bigint) => {
+        const all = globalThis as Kept;
+        all.list ??= [];
+        for (let i = 0; i < 20; i++) all.list.push(id);
+        return id;
+      },
+      { returns: "int64" },
+    ),
+  };
+  for (const [what, fn] of Object.entries(grows)) {
+    it(`blames none where a function keeps something of all in ${what}`, { timeout: 180_000 }, async () => {
+      const path = join(folder, "many.csv");
+      writeFileSync(path, `id,n\n${Array.from({ length: 2_000_000 }, (_, i) => `${i},1`).join("\n")}\n`);
+      await using engine = await Engine.create({ ...options(), partitionBytes: 2 ** 30, retry: { ...retry, retries: 1 } });
+      const source = read.csv(path, { schema, onReject: "quarantine" });
+      const error = await engine.run(source.withColumns((c) => ({ m: fn(c.id) })).write.jsonl(join(folder, "out"))).then(
+        () => null,
+        (thrown: unknown) => thrown as MillraceError,
+      );
+      expect(error).toMatchObject({ code: "WORKER_DIED" });
+      expect(error?.message).toMatch(/the JavaScript heap holds \d+ MiB after a collection, of 1\d\d MiB that it may/);
+      expect(existsSync(join(folder, "out"))).toBe(false);
+      expect((await engine.collect(read.csv(input(), { schema }))).numRows).toBe(1000);
     });
   }
 

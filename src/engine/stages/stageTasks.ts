@@ -33,6 +33,7 @@ export class StageTasks {
   /** @param changed whether the partition is not as it was cut at first */
   task(partition: number, attempt: number, part: PartitionSpec, changed: boolean, options: AttemptOptions): TaskSpec {
     const { run, stage } = this;
+    const { workerHeap, workerKernels } = splitMemory(run.settings.memoryBytes, run.settings.workers);
     const name = `p${String(partition).padStart(6, "0")}-a${attempt}`;
     const source = this.sourceFor(part);
     const fromSource = readsSource(stage);
@@ -52,7 +53,8 @@ export class StageTasks {
       options: {
         interpreted: run.settings.interpreted,
         batchRows: 65_536,
-        kernelBytes: splitMemory(run.settings.memoryBytes, run.settings.workers).workerKernels,
+        kernelBytes: workerKernels,
+        heapBytes: workerHeap,
         cancel: this.cancel,
         ...this.held(source),
         ...options,

@@ -190,16 +190,15 @@ describe("files of an attempt that failed", () => {
     const warned: string[] = [];
     const listen = ({ message }: Error) => void warned.push(message);
     process.on("warning", listen);
-    // Below a file there is nothing to look for, which is no ENOENT.
-    const file = join(folder, "file");
-    writeFileSync(file, "");
+    // Too long a name, which is no ENOENT, whoever asks and in every version of Node.
+    const file = join(folder, "f".repeat(300));
     const stage = stageOf(({ attempt }) => (attempt === 1 ? { ms: 50, fails: transient() } : { ms: 50 }), {}, 100, file);
     const [result] = await outcomes(stage, 1);
     await new Promise((done) => setImmediate(done));
     process.off("warning", listen);
     expect(fileOf(result)).toBe(join(folder, "p0-a2"));
     expect(warned).toHaveLength(1);
-    expect(warned[0]).toContain(`${join(file, "r-p0-a1.blocks")} could not be removed: ENOTDIR`);
+    expect(warned[0]).toContain(`${join(file, "r-p0-a1.blocks")} could not be removed: `);
   });
 
   it("what nobody foresaw as an attempt ends is told to whoever waits for the partition", async () => {

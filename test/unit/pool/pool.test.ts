@@ -20,7 +20,7 @@ let files = 0;
 function poolOf(text: string | null, workers = 2): WorkerPool {
   const file = join(folder, `worker${files++}.cjs`);
   if (text !== null) writeFileSync(file, text);
-  const pool = new WorkerPool({ workers, workerHeapMb: 64, entry: pathToFileURL(file) });
+  const pool = new WorkerPool({ workers, workerHeap: 2 ** 26, entry: pathToFileURL(file) });
   pools.push(pool);
   return pool;
 }
@@ -71,7 +71,7 @@ describe("the worker pool", () => {
 
   it("finds new threads once the package is whole again", { timeout: 60_000 }, async () => {
     const file = join(folder, "mended.cjs");
-    const pool = new WorkerPool({ workers: 2, workerHeapMb: 64, entry: pathToFileURL(file) });
+    const pool = new WorkerPool({ workers: 2, workerHeap: 2 ** 26, entry: pathToFileURL(file) });
     pools.push(pool);
     expect(await codesOf(pool, 1)).toEqual(["WORKER_START"]);
     writeFileSync(file, answers);
