@@ -1,5 +1,5 @@
 import { assertNever } from "../common/assert.js";
-import { type DataType, isInteger, sameType, typeName } from "../schema/types.js";
+import { type DataType, isFloat, isInteger, sameType, typeName } from "../schema/types.js";
 import {
   blanks,
   boolPattern,
@@ -53,7 +53,7 @@ export function sqlTypeName(type: DataType): string {
 /** Which texts a type reads, as a pattern for the whole text without the blanks around it; null where DuckDB's own rule is ours. */
 function textPattern(to: DataType): string | null {
   if (isInteger(to)) return integerPattern;
-  if (to.kind === "float32" || to.kind === "float64") return `${floatPattern}|${specialFloatPattern}`;
+  if (isFloat(to)) return `${floatPattern}|${specialFloatPattern}`;
   if (to.kind === "decimal") return floatPattern;
   if (to.kind === "bool") return boolPattern;
   if (to.kind === "date") return datePattern;
@@ -78,6 +78,8 @@ export function castSql(sql: string, from: DataType, to: DataType, safe: boolean
   const cast = safe ? "TRY_CAST" : "CAST";
   const target = sqlTypeName(to);
   if (sameType(from, to)) return sql;
+  // DuckDB compares before it rounds: 127.5 would become the int8 -128, and -128.4 none.
+  if (isFloat(from) && isInteger(to)) return `${cast}(round_even(${sql}, 0) AS ${target})`;
   const pattern = from.kind === "utf8" ? textPattern(to) : null;
   if (pattern === null) return `${cast}(${sql} AS ${target})`;
   const matches = `regexp_full_match(${sql}, ${sqlText(`${blanks}(${pattern})${blanks}`)})`;

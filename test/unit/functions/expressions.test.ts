@@ -34,6 +34,8 @@ const rows: Value[][] = Array.from({ length: 24 }, (_, r) =>
 let connection: DuckDBConnection;
 beforeAll(async () => {
   connection = await connect();
+  // It would solve `-(-l) = 0` for l, and so not meet the overflow that a row is rejected for.
+  await connection.run("SET disabled_optimizers = 'expression_rewriter'");
   await makeTable(
     connection,
     "t",
@@ -105,7 +107,7 @@ const tree = fc.letrec<{ number: Expr; text: Expr; bool: Expr; time: Expr }>((ti
   };
 });
 
-const lazyInDuckDb: ReadonlySet<string> = new Set(["between", "and", "or"]);
+const lazyInDuckDb: ReadonlySet<string> = new Set(["between", "in", "and", "or"]);
 const numRuns = Number(process.env.MILLRACE_PROPERTY_RUNS ?? 150);
 
 describe("generated expressions", () => {
@@ -143,7 +145,7 @@ describe("generated expressions", () => {
         for (const [i, result] of ours.entries()) {
           const other = theirs[i] as { value: Value; failed: boolean };
           // DuckDB may compute parts that a row does not need, and then fails where the lazy meaning does not.
-          // It may also skip the bound of a `between` that no longer decides, what stands beside a constant null, and in a condition what stands
+          // It may also skip the bound of a `between` and the value of an `in` that no longer decide, what stands beside a constant null, and in a condition what stands
           // beside a null; ours are computed.
           if (other.failed || (result.failed && skipsArguments)) continue;
           expect({ sql, row: rows[i], failed: result.failed }).toEqual({ sql, row: rows[i], failed: false });
