@@ -1,5 +1,6 @@
 import path from "node:path";
 import { type Batch, type Column, rowCount } from "../../batch/column.js";
+import { RowBuffer } from "../../batch/rowBuffer.js";
 import { assertNever, required } from "../../common/assert.js";
 import { configError, internalError } from "../../common/errors.js";
 import type { SinkSpec } from "../../plan/nodes.js";
@@ -40,6 +41,8 @@ export interface WriterOptions {
   readonly sharesReader?: boolean;
   /** Bytes that the open fragments of a partitioned sink may hold in memory together. */
   readonly bufferBytes?: number;
+  /** Bytes of rows of a partitioned sink that wait until they are given to their fragments. */
+  readonly waitingBytes?: number;
   /** Where there may be room for a fragment in a file that tasks share. */
   readonly shared?: SharedPlace;
 }
@@ -156,16 +159,36 @@ class SingleWriter implements BatchWriter {
 interface OpenPartition {
   readonly key: number;
   readonly fragment: Fragment;
-  /** Rows of the current window, not yet given to the writer. */
-  pending: number[];
+  /** Rows of the current window that came in batches before this one. */
+  readonly waiting: RowBuffer;
+  /** Those of this batch, by their numbers there. */
+  rows: number[];
   /** Number of the last row that came here. */
   lastRow: number;
 }
 
+/** About the bytes that a row holds in memory. */
+function rowBytes(columns: readonly Column[]): (row: number) => number {
+  const texts = columns.filter((column) => column.layout === "bytes");
+  return (row) => {
+    let bytes = columns.length * 8;
+    for (const { starts, ends, valid } of texts) {
+      if (valid === null || valid[row] !== 0) bytes += (ends[row] as number) - (starts[row] as number);
+    }
+    return bytes;
+  };
+}
+
 /** Open fragments of a task. Values that come in turns and exceed it would begin a new fragment with almost every row. */
 const mostOpenFiles = 1024;
-/** Memory is looked at after so many rows, counted over the whole task: the cuts must not depend on the sizes of batches. */
-const windowRows = 8192;
+/**
+ * Rows wait until there are so many, or so many bytes of them, before each goes to its writer, to which a few rows cost as much as a few
+ * hundred. Counted over the whole task: the cuts must not depend on the sizes of batches.
+ */
+const windowRows = 262_144;
+const mostWaitingBytes = 32 << 20;
+/** Of rows whose bytes are not known beforehand. */
+const nestedWindowRows = 8192;
 
 class PartitionedWriter implements BatchWriter {
   readonly #keys: PartitionKeys;
@@ -175,8 +198,13 @@ class PartitionedWriter implements BatchWriter {
   readonly #files: FileSystem;
   readonly #mostOpen: number;
   readonly #mostBytes: number;
+  readonly #windowRows: number;
+  readonly #windowBytes: number;
   readonly #open = new Map<number, OpenPartition>();
   readonly #done: { readonly n: number; readonly file: FileWritten }[] = [];
+  /** Of the current window. */
+  #waiting = 0;
+  #bytes = 0;
   #fragments = 0;
   #row = 0;
 
@@ -187,6 +215,10 @@ class PartitionedWriter implements BatchWriter {
     );
     this.#kept = schema.flatMap((field, i) => (sink.partitionBy.includes(field.name) ? [] : [i]));
     this.#schema = fileSchema(sink, schema);
+    this.#windowRows = this.#schema.some(({ type }) => type.kind === "list" || type.kind === "struct")
+      ? nestedWindowRows
+      : windowRows;
+    this.#windowBytes = options.waitingBytes ?? mostWaitingBytes;
     this.#openFragment = openFragment;
     this.#files = options.files ?? nodeFileSystem;
     this.#mostOpen = Math.max(1, options.openFiles ?? mostOpenFiles);
@@ -197,19 +229,25 @@ class PartitionedWriter implements BatchWriter {
     const keyOf = this.#keys.of(batch);
     const columns = this.#kept.map((index) => batch.columns[index] as Column);
     const own: Batch = { schema: this.#schema, length: batch.length, columns, selection: null, origin: null };
+    const bytesOf = rowBytes(columns);
     const count = rowCount(batch);
     for (let i = 0; i < count; i++) {
       const row = batch.selection === null ? i : (batch.selection[i] as number);
       const key = keyOf(row);
       const partition = this.#open.get(key) ?? this.#begin(key, own);
-      partition.pending.push(row);
+      partition.rows.push(row);
       partition.lastRow = this.#row++;
-      if (this.#row % windowRows === 0) {
-        this.#writePending(own);
-        this.#limitMemory();
+      this.#bytes += bytesOf(row);
+      if (++this.#waiting < this.#windowRows && this.#bytes < this.#windowBytes) continue;
+      for (const open of this.#open.values()) {
+        this.#keep(open, own);
+        this.#write(open);
       }
+      this.#waiting = 0;
+      this.#bytes = 0;
+      this.#limitMemory();
     }
-    this.#writePending(own);
+    for (const open of this.#open.values()) this.#keep(open, own);
   }
 
   #begin(key: number, batch: Batch): OpenPartition {
@@ -217,23 +255,27 @@ class PartitionedWriter implements BatchWriter {
       let oldest: OpenPartition | null = null;
       for (const partition of this.#open.values()) if (oldest === null || partition.lastRow < oldest.lastRow) oldest = partition;
       if (oldest !== null) {
-        this.#give(oldest, batch);
+        this.#keep(oldest, batch);
         this.#end(oldest);
       }
     }
-    const begun = { key, fragment: this.#openFragment(this.#fragments++), pending: [], lastRow: this.#row };
+    const fragment = this.#openFragment(this.#fragments++);
+    const begun = { key, fragment, waiting: new RowBuffer(this.#schema), rows: [], lastRow: this.#row };
     this.#open.set(key, begun);
     return begun;
   }
 
-  #writePending(batch: Batch): void {
-    for (const partition of this.#open.values()) this.#give(partition, batch);
+  /** Copies a partition's rows of a batch, whose memory is the reader's. */
+  #keep(partition: OpenPartition, batch: Batch): void {
+    if (partition.rows.length === 0) return;
+    const selection = Int32Array.from(partition.rows);
+    partition.waiting.add({ ...batch, selection }, 0, selection.length);
+    partition.rows = [];
   }
 
-  #give(partition: OpenPartition, batch: Batch): void {
-    if (partition.pending.length === 0) return;
-    partition.fragment.writer.write({ ...batch, selection: Int32Array.from(partition.pending) });
-    partition.pending = [];
+  /** Gives what waits to the partition's writer. */
+  #write({ waiting, fragment }: OpenPartition): void {
+    if (waiting.length > 0) fragment.writer.write(waiting.take());
   }
 
   #limitMemory(): void {
@@ -250,6 +292,7 @@ class PartitionedWriter implements BatchWriter {
 
   #end(partition: OpenPartition): void {
     this.#open.delete(partition.key);
+    this.#write(partition);
     this.#done.push({ n: partition.fragment.n, file: written(partition.fragment, this.#keys.values(partition.key)) });
   }
 

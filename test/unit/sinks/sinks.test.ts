@@ -192,6 +192,39 @@ describe("partitions", () => {
     expect(await run(97)).toEqual(expected);
   });
 
+  it("take rows that waited in the order in which they came, whatever the batches and the memory", async () => {
+    const text = (i: number) => (i % 7 === 0 ? null : "x".repeat((i * i) % 90));
+    const rows: Value[][] = Array.from({ length: 3000 }, (_, i) => [i, `k${(i * i) % 11}`, text(i), i % 13 === 0 ? null : i % 3]);
+    const fields: Schema = [
+      { name: "id", type: types.int32, nullable: true },
+      { name: "k", type: types.utf8, nullable: true },
+      { name: "text", type: types.utf8, nullable: true },
+      { name: "n", type: types.int8, nullable: true },
+    ];
+    const whole = batchOf(fields, rows);
+    const everyOther = { ...whole, selection: Int32Array.from({ length: 1500 }, (_, i) => i * 2) };
+    for (const [batch, live] of [
+      [whole, rows],
+      [everyOther, rows.filter((_, i) => i % 2 === 0)],
+    ] as const) {
+      const run = async (size: number) => {
+        const batches: Batch[] = [];
+        for (let from = 0; from < live.length; from += size)
+          batches.push(sliceBatch(batch, from, Math.min(live.length, from + size)));
+        const files = await write(sinkOf("parquet", {}, ["k"]), fields, batches, { waitingBytes: 4000, bufferBytes: 6000 });
+        for (const { path, partitionValues } of files) {
+          const own = live.filter(([, k]) => k === partitionValues[0]).map(([id, , words, n]) => ({ id, text: words, n }));
+          expect(await duckRows(`SELECT * FROM read_parquet('${path}')`)).toEqual(own);
+        }
+        return files.map(({ path, stamp, ...rest }) => ({ ...rest, name: path.replace(/.*\//, "") }));
+      };
+      const expected = await run(live.length);
+      expect(expected.reduce((sum, file) => sum + file.rows, 0)).toBe(live.length);
+      expect(await run(1)).toEqual(expected);
+      expect(await run(97)).toEqual(expected);
+    }
+  });
+
   it("have folder names that DuckDB reads back, for any text", async () => {
     expect(partitionFolder("k", null)).toBe("k=__HIVE_DEFAULT_PARTITION__");
     expect(partitionFolder("k", "__HIVE_DEFAULT_PARTITION__")).toBe("k=%5F_HIVE_DEFAULT_PARTITION__");
