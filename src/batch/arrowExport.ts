@@ -1,11 +1,11 @@
 import type * as Arrow from "apache-arrow";
 import { assertNever } from "../common/assert.js";
-import type { Schema, Value } from "../schema/types.js";
+import type { Schema } from "../schema/types.js";
 import { arrow } from "./arrowLibrary.js";
 import { arrowSchema, arrowType } from "./arrowSchema.js";
-import { builderFor } from "./builder.js";
 import type { Batch, BytesColumn, Column, FixedColumn, FixedValues, ObjectColumn, WideColumn } from "./column.js";
 import { compactBatch, copyBatch, everyRow, gatherColumn } from "./gather.js";
+import { itemsOf, takenItems } from "./lists.js";
 import { fieldsOf } from "./structs.js";
 import { countValid } from "./validity.js";
 
@@ -114,14 +114,8 @@ function offsetsOf({ starts, ends, length }: BytesColumn): Int32Array {
 }
 
 function listData(column: ObjectColumn): Arrow.Data {
-  if (column.type.kind !== "list") throw new TypeError("not a list column");
-  const items = builderFor(column.type.item, column.length);
-  const offsets = new Int32Array(column.length + 1);
-  for (let i = 0; i < column.length; i++) {
-    if (isValid(column, i)) for (const item of column.values[i] as readonly Value[]) items.append(item);
-    offsets[i + 1] = items.length;
-  }
-  return makeData(column, { [arrow.BufferType.OFFSET]: offsets }, [toData(items.finish())]);
+  const { starts, ends, items } = itemsOf(column);
+  const { bounds, taken } = takenItems({ starts, ends }, column.valid, everyRow(column.length));
+  const isWhole = items.length === taken.length && taken.every((item, i) => item === i);
+  return makeData(column, { [arrow.BufferType.OFFSET]: bounds }, [toData(isWhole ? items : gatherColumn(items, taken))]);
 }
-
-const isValid = (column: Column, row: number): boolean => column.valid === null || column.valid[row] !== 0;

@@ -6,6 +6,7 @@ import { schemaFromArrow, typeFromArrow, unsupported } from "./arrowSchema.js";
 import { builderFor } from "./builder.js";
 import type { Batch, Column, FixedValues } from "./column.js";
 import { gatherColumn } from "./gather.js";
+import { listColumn } from "./lists.js";
 import { columnReader } from "./reader.js";
 
 /**
@@ -40,7 +41,7 @@ export function fromData(data: Arrow.Data, name: string): Column {
     case "binary":
       return bytesColumn(data, target, valid, name);
     case "list":
-      return listColumn(data, target, valid, name);
+      return importedList(data, target, valid, name);
     case "struct":
       return structColumn(data, target, valid, name);
     default:
@@ -221,24 +222,15 @@ function bothValid(a: Uint8Array, b: Uint8Array | null): Uint8Array {
   return b === null ? a : a.map((bit, i) => bit & (b[i] as number));
 }
 
-function listColumn(data: Arrow.Data, type: DataType, valid: Uint8Array | null, name: string): Column {
+function importedList(data: Arrow.Data, type: DataType, valid: Uint8Array | null, name: string): Column {
   const { length } = data;
-  const item = columnReader(fromData(data.children[0] as Arrow.Data, name));
+  const items = fromData(data.children[0] as Arrow.Data, name);
   const size = (data.type as Arrow.FixedSizeList).listSize;
   const offsets = data.valueOffsets as unknown as ArrayLike<number | bigint> | undefined;
-  const at = (i: number): number => (arrow.DataType.isFixedSizeList(data.type) ? i * size : Number(offsets?.[i]));
-  if (offsets !== undefined) checkOffsets(offsets, length, data.children[0]?.length ?? 0, name);
-  const values: Value[] = [];
-  for (let i = 0; i < length; i++) {
-    if (valid !== null && valid[i] === 0) {
-      values.push(null);
-      continue;
-    }
-    const list: Value[] = [];
-    for (let j = at(i); j < at(i + 1); j++) list.push(item(j));
-    values.push(list);
-  }
-  return { layout: "object", type, length, values, valid };
+  if (offsets !== undefined) checkOffsets(offsets, length, items.length, name);
+  const isFixed = arrow.DataType.isFixedSizeList(data.type);
+  const bounds = Int32Array.from({ length: length + 1 }, (_, i) => (isFixed ? i * size : Number(offsets?.[i])));
+  return listColumn(type, { starts: bounds.subarray(0, length), ends: bounds.subarray(1), items }, valid, length);
 }
 
 function structColumn(data: Arrow.Data, type: DataType, valid: Uint8Array | null, name: string): Column {

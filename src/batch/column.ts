@@ -22,7 +22,8 @@ export type FixedValues =
  * - `wide`: decimals of precision 19 to 38, two 64-bit words a row, low word first, two's complement.
  * - `bytes`: utf8 and binary; row i is `bytes.subarray(starts[i], ends[i])`. Rows may overlap or lie in any order, so a view on a
  *   text block costs no copy, and Arrow offsets `o` are `starts = o.subarray(0, n)`, `ends = o.subarray(1, n + 1)`.
- * - `object`: list and struct as plain values; of a struct that `structColumn` made there are the columns of its fields as well.
+ * - `object`: list and struct as plain values; of a struct that `structColumn` made there are the columns of its fields as well,
+ *   of a list that `listColumn` made the column of its items.
  */
 export type Column = FixedColumn | WideColumn | BytesColumn | ObjectColumn;
 

@@ -2,6 +2,7 @@ import { assertNever, required } from "../common/assert.js";
 import type { MillraceError } from "../common/errors.js";
 import { builderFor, newFixed } from "./builder.js";
 import type { BytesColumn, Column, FixedColumn, ObjectColumn, WideColumn } from "./column.js";
+import { listColumn, listItems } from "./lists.js";
 import { fieldColumns, structColumn } from "./structs.js";
 
 type DataType = Column["type"];
@@ -99,6 +100,7 @@ function concatObjects(
   valid: Uint8Array | null,
   tooLong: () => MillraceError,
 ): Column {
+  if (type.kind === "list") return concatLists(type, parts, length, valid, tooLong);
   const fields = parts.map(fieldColumns);
   if (type.kind !== "struct" || fields.includes(null)) {
     return { layout: "object", type, length, values: parts.flatMap((part) => part.values), valid };
@@ -111,4 +113,35 @@ function concatObjects(
     ),
   );
   return structColumn(type, joined, valid, length);
+}
+
+function concatLists(
+  type: DataType,
+  parts: readonly ObjectColumn[],
+  length: number,
+  valid: Uint8Array | null,
+  tooLong: () => MillraceError,
+): Column {
+  const lists = parts.map(listItems);
+  if (type.kind !== "list" || lists.includes(null)) {
+    return { layout: "object", type, length, values: parts.flatMap((part) => part.values), valid };
+  }
+  const own = lists.map((list) => required(list, "items of a list"));
+  const items = concatColumn(
+    type.item,
+    own.map((list) => list.items),
+    tooLong,
+  );
+  const starts = new Int32Array(length);
+  const ends = new Int32Array(length);
+  let row = 0;
+  let item = 0;
+  for (const [i, list] of own.entries()) {
+    const rows = required(parts[i], "part").length;
+    moved(list.starts, rows, item, starts, row);
+    moved(list.ends, rows, item, ends, row);
+    row += rows;
+    item += list.items.length;
+  }
+  return listColumn(type, { starts, ends, items }, valid, length);
 }

@@ -4,6 +4,7 @@ import type { Schema } from "../schema/types.js";
 import { newFixed } from "./builder.js";
 import { codedColumn, codesOf } from "./coded.js";
 import { type Batch, type BytesColumn, type Column, type FixedValues, type RowOrigin, rowCount } from "./column.js";
+import { listColumn, type ListItems, listItems, takenItems } from "./lists.js";
 import { fieldColumns, structColumn } from "./structs.js";
 import { copyBytes } from "./text.js";
 
@@ -13,6 +14,8 @@ export function gatherColumn(column: Column, rows: Int32Array): Column {
   const valid = gatherValid(column.valid, rows);
   const fields = fieldColumns(column)?.map((field) => gatherColumn(field, rows));
   if (fields !== undefined) return structColumn(column.type, fields, valid, length);
+  const lists = listItems(column);
+  if (lists !== null) return gatherLists(column, lists, rows, valid);
   switch (column.layout) {
     case "fixed":
       return { ...column, length, values: gatherFixed(column.type, column.values, rows), valid };
@@ -32,6 +35,13 @@ export function gatherColumn(column: Column, rows: Int32Array): Column {
     default:
       return assertNever(column, "column layout");
   }
+}
+
+function gatherLists({ type, valid }: Column, own: ListItems, rows: Int32Array, gathered: Uint8Array | null): Column {
+  const { bounds, taken } = takenItems(own, valid, rows);
+  const { length } = rows;
+  const items = gatherColumn(own.items, taken);
+  return listColumn(type, { starts: bounds.subarray(0, length), ends: bounds.subarray(1), items }, gathered, length);
 }
 
 /** By the width of an element: V8 is slow where one loop meets arrays of many kinds. */
@@ -143,6 +153,7 @@ function copyColumn(column: Column): Column {
   const valid = column.valid?.subarray(0, length).includes(0) === true ? column.valid.slice(0, length) : null;
   const fields = fieldColumns(column)?.map(copyColumn);
   if (fields !== undefined) return structColumn(column.type, fields, valid, length);
+  if (listItems(column) !== null) return gatherColumn(column, everyRow(length));
   switch (column.layout) {
     case "fixed":
       return { ...column, values: column.values.slice(0, length), valid };
@@ -199,6 +210,11 @@ export function sliceColumn(column: Column, from: number, to: number): Column {
   const valid = column.valid === null ? null : column.valid.subarray(from, to);
   const fields = fieldColumns(column)?.map((field) => sliceColumn(field, from, to));
   if (fields !== undefined) return structColumn(column.type, fields, valid, length);
+  const lists = listItems(column);
+  if (lists !== null) {
+    const { starts, ends, items } = lists;
+    return listColumn(column.type, { starts: starts.subarray(from, to), ends: ends.subarray(from, to), items }, valid, length);
+  }
   switch (column.layout) {
     case "fixed":
       return { ...column, length, values: column.values.subarray(from, to), valid };

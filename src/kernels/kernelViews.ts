@@ -1,5 +1,6 @@
 import { codesOf } from "../batch/coded.js";
 import type { Batch, Column, FixedValues } from "../batch/column.js";
+import { listColumn, listItems } from "../batch/lists.js";
 import { stridedColumn, strideOf } from "../batch/strided.js";
 import { fieldColumns, structColumn } from "../batch/structs.js";
 import { kernelsOf } from "./wasm.js";
@@ -63,9 +64,14 @@ function keptColumn(column: Column): () => Column {
   const valid = keptViewOrNull(column.valid);
   switch (column.layout) {
     case "object": {
+      const { type, length } = column;
+      const lists = listItems(column);
+      if (lists !== null) {
+        const [starts, ends, items] = [keptView(lists.starts), keptView(lists.ends), keptColumn(lists.items)];
+        return () => listColumn(type, { starts: starts(), ends: ends(), items: items() }, valid(), length);
+      }
       const fields = fieldColumns(column)?.map(keptColumn);
       if (fields === undefined) return () => column;
-      const { type, length } = column;
       return () =>
         structColumn(
           type,

@@ -1,0 +1,96 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { builderFor } from "../../../src/batch/builder.js";
+import type { Batch, Column } from "../../../src/batch/column.js";
+import { copyBatch, gatherColumn, sliceBatch } from "../../../src/batch/gather.js";
+import { decodeIpc, encodeIpcStream } from "../../../src/batch/ipc.js";
+import { itemsOf, listColumn, listItems } from "../../../src/batch/lists.js";
+import { columnReader } from "../../../src/batch/reader.js";
+import { RowBuffer } from "../../../src/batch/rowBuffer.js";
+import { structColumn } from "../../../src/batch/structs.js";
+import { keptBatchViews } from "../../../src/kernels/kernelViews.js";
+import { type DataType, parseType, type Value } from "../../../src/schema/types.js";
+
+const type = parseType("list(struct(id: int32, names: list(utf8)))");
+const item = fc.record({
+  id: fc.option(fc.integer({ min: -9, max: 9 })),
+  names: fc.option(fc.array(fc.option(fc.string({ unit: "grapheme" })), { maxLength: 3 })),
+});
+const lists = fc.array(fc.option(fc.array(fc.option(item), { maxLength: 4 })), { maxLength: 20 }) as fc.Arbitrary<Value[]>;
+
+/** A column by items and fields, whose items stand from the last row to the first, with one that no row has between each two. */
+function byItems(of: DataType, values: readonly Value[]): Column {
+  const valid = values.includes(null) ? Uint8Array.from(values, (value) => (value === null ? 0 : 1)) : null;
+  if (of.kind === "struct") {
+    const fields = of.fields.map((field) =>
+      byItems(
+        field.type,
+        values.map((value) => (value as { [name: string]: Value } | null)?.[field.name] ?? null),
+      ),
+    );
+    return structColumn(of, fields, valid, values.length);
+  }
+  if (of.kind !== "list") {
+    const builder = builderFor(of);
+    for (const value of values) builder.append(value);
+    return builder.finish();
+  }
+  const items: Value[] = [];
+  const [starts, ends] = [new Int32Array(values.length), new Int32Array(values.length)];
+  for (let row = values.length - 1; row >= 0; row--) {
+    starts[row] = items.length;
+    items.push(...((values[row] ?? []) as Value[]));
+    ends[row] = items.length;
+    items.push(null);
+  }
+  return listColumn(of, { starts, ends, items: byItems(of.item, items) }, valid, values.length);
+}
+
+const read = (column: Column | undefined): Value[] =>
+  column === undefined ? [] : Array.from({ length: column.length }, (_, row) => columnReader(column)(row));
+const schema = [{ name: "l", type, nullable: true }];
+const batchOf = (column: Column): Batch => ({ schema, length: column.length, columns: [column], selection: null, origin: null });
+
+describe("a list column by its items", () => {
+  it("has the lists that it was made of, wherever its rows go", () => {
+    fc.assert(
+      fc.property(lists, fc.array(fc.nat()), fc.nat(20), fc.nat(20), (values, picks, from, to) => {
+        const column = byItems(type, values);
+        expect(listItems(column)).not.toBeNull();
+        expect(read(column)).toEqual(values);
+        const rows = Int32Array.from(values.length === 0 ? [] : picks, (pick) => pick % values.length);
+        expect(read(gatherColumn(column, rows))).toEqual(Array.from(rows, (row) => values[row]));
+        expect(read(sliceBatch(batchOf(column), from, to).columns[0])).toEqual(values.slice(from, Math.max(from, to)));
+        expect(read(copyBatch(batchOf(column)).columns[0])).toEqual(values);
+        expect(read(keptBatchViews(batchOf(column))().columns[0])).toEqual(values);
+        const buffer = new RowBuffer(schema);
+        for (let row = 0; row < values.length; row += 3) buffer.add(batchOf(column), row, Math.min(row + 3, values.length));
+        expect(read(buffer.take().columns[0])).toEqual(values);
+      }),
+    );
+  });
+
+  it("goes through Arrow as it is, with nothing that no row has", () => {
+    fc.assert(
+      fc.property(lists, (values) => {
+        const stream = encodeIpcStream(schema, [batchOf(byItems(type, values))]);
+        const parts = decodeIpc(stream, "memory").batches;
+        expect(parts.flatMap(({ columns }) => read(columns[0]))).toEqual(values);
+        const plain = builderFor(type);
+        for (const value of values) plain.append(value);
+        expect(Buffer.compare(stream, encodeIpcStream(schema, [batchOf(plain.finish())]))).toBe(0);
+      }),
+    );
+  });
+
+  it("is made of plain arrays, too", () => {
+    const builder = builderFor(parseType("list(int32)"));
+    for (const value of [[1, null], null, [], [2]]) builder.append(value);
+    const { starts, ends, items } = itemsOf(builder.finish());
+    expect([Array.from(starts), Array.from(ends), read(items)]).toEqual([
+      [0, 2, 2, 2],
+      [2, 2, 2, 3],
+      [1, null, 2],
+    ]);
+  });
+});
