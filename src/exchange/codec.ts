@@ -2,8 +2,7 @@ import { layoutOf } from "../batch/builder.js";
 import type { Batch } from "../batch/column.js";
 import { compactBatch } from "../batch/gather.js";
 import type { BatchWriter } from "../io/contracts.js";
-import { ListParquetWriter } from "../io/parquet/parquetLists.js";
-import { fitsPages, ParquetFileWriter, type ParquetOptions, parquetDefaults } from "../io/parquet/parquetWrite.js";
+import { ParquetFileWriter, type ParquetOptions, parquetDefaults } from "../io/parquet/parquetWrite.js";
 import { OutputFile, type OutputOptions } from "../io/sink/sinkOutput.js";
 import type { Schema } from "../schema/types.js";
 import { BlockFileWriter } from "./blockFile.js";
@@ -33,9 +32,7 @@ export const parquetExchange: ExchangeCodec = {
   writer(schema, file, options = {}) {
     // Scratch files do not outlive the machine: they need not wait for the disk.
     const output = new OutputFile(file, { fsync: false, ...options });
-    const inner = fitsPages(schema)
-      ? new ParquetFileWriter(output, schema, exchangeOptions)
-      : new ListParquetWriter(output, schema, exchangeOptions);
+    const inner = new ParquetFileWriter(output, schema, exchangeOptions);
     return {
       write: (batch: Batch) => inner.write(batch),
       finish() {

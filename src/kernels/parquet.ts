@@ -13,6 +13,22 @@ export interface ParquetKernels {
     toLevels: number,
     toRows: number,
   ): number;
+  listSlots(rows: number, n: number, above: number, most: number, starts: number, ends: number, out: number): number;
+  putSlots(
+    rows: number,
+    n: number,
+    above: number,
+    most: number,
+    reps: number,
+    depth: number,
+    starts: number,
+    ends: number,
+    low: number,
+    isPacked: boolean,
+    toLevels: number,
+    toReps: number,
+    toRows: number,
+  ): void;
   textSpan(starts: number, ends: number, rows: number, n: number, out: number): number;
   gatherText(
     bytes: number,

@@ -280,6 +280,12 @@ async function bindSql(node: Node<"sql">, of: Of, describeSql: DescribeSql, shar
   return project(query, castColumns(described, uniqueNames(node.schema, "sql"), "sql"), "sql");
 }
 
+/** Whether a struct without fields is in a type. */
+function hasBareStruct(type: DataType): boolean {
+  if (type.kind === "list") return hasBareStruct(type.item);
+  return type.kind === "struct" && (type.fields.length === 0 || type.fields.some((field) => hasBareStruct(field.type)));
+}
+
 function bindSink({ sink, ...node }: SinkNode, input: BoundNode): BoundNode {
   const where = stepName({ sink, ...node });
   const columns = sink.partitionBy.map((name) => input.schema[requireField(input.schema, name, `${where} partitionBy`)] as Field);
@@ -295,6 +301,16 @@ function bindSink({ sink, ...node }: SinkNode, input: BoundNode): BoundNode {
     throw planError("NO_COLUMNS", `${where}: every column is in partitionBy, so that files would have none`, {
       hint: "Leave at least one column out of partitionBy.",
     });
+  }
+  const bare = sink.format === "parquet" ? input.schema.find(({ type }) => hasBareStruct(type)) : undefined;
+  if (bare !== undefined) {
+    throw planError(
+      "TYPE_MISMATCH",
+      `${where}: column ${JSON.stringify(bare.name)} is ${typeName(bare.type)}: Parquet has no structs without fields`,
+      {
+        hint: "Leave the column out, or write JSON lines.",
+      },
+    );
   }
   if (sink.mode === "overwrite-partitions" && columns.length === 0) {
     throw planError("INVALID_OPTION", `${where}: mode "overwrite-partitions" needs partitionBy`);

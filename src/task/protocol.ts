@@ -365,6 +365,8 @@ export interface WrittenChunk {
   /** Bytes of the dictionary page at the chunk's beginning; 0 where there is none. */
   readonly dictionaryPageBytes: number;
   readonly encodings: readonly number[];
+  /** Of a leaf in lists: its items, and one for each list without any. Not given where it is the number of rows. */
+  readonly values?: number;
   readonly nulls: number;
   /** In base64. */
   readonly bounds: { readonly min: string; readonly max: string } | null;

@@ -1,4 +1,4 @@
-import { assertNever, required } from "../../common/assert.js";
+import { assertNever } from "../../common/assert.js";
 import { internalError } from "../../common/errors.js";
 import type { SinkSpec } from "../../plan/nodes.js";
 import { crc32 } from "../../runtime/safety.js";
@@ -101,7 +101,7 @@ function parquetMerger(sink: SinkSpec, schema: Schema, output: OutputFile, files
   const add = (part: FileWritten): void => {
     if (part.within !== undefined) {
       const { compression } = parquetOptions(sink.options);
-      groups.push(...groupsAsWritten(leavesIn(schema), part.within.rowGroups ?? [], output.bytes, compression));
+      groups.push(...groupsAsWritten(leavesOf(schema), part.within.rowGroups ?? [], output.bytes, compression));
       append(output, dataOf(part, magic));
       return;
     }
@@ -115,11 +115,9 @@ function parquetMerger(sink: SinkSpec, schema: Schema, output: OutputFile, files
       if ((numberField(group, 3) ?? 0) > 0) groups.push(groupAsRead(shiftRowGroup(group, shift)));
   };
   const footer = () =>
-    first === null ? encodeFooter(schema, leavesIn(schema).length, groups) : encodeFooterLike(first.metadata, groups);
+    first === null ? encodeFooter(schema, leavesOf(schema).length, groups) : encodeFooterLike(first.metadata, groups);
   return { add, end: () => output.write([footer()]) };
 }
-
-const leavesIn = (schema: Schema) => required(leavesOf(schema), "leaves of the schema");
 
 function schemaChecksum(footer: Footer): number {
   return structsField(footer.metadata, 2).reduce((crc, fields) => crc32(encodeThrift({ kind: "struct", fields }), crc), 0);

@@ -1,7 +1,7 @@
 import { internalError } from "../../common/errors.js";
 import { type Gather, type ParquetKernels, writerKernels, Region } from "../../kernels/parquet.js";
-import type { DataType } from "../../schema/types.js";
 import type { Leaf } from "./parquetLeaves.js";
+import { wordsPerValue } from "./parquetSchema.js";
 import { loadValues, type SliceColumn } from "./parquetSlice.js";
 
 /** The values of a column in one row group, in kernel memory: nulls left out, as the bytes that a plain page holds. */
@@ -16,31 +16,13 @@ export type PlainValues =
 /** A column of a row group, ready to encode. It stays good until the buffer is reset. */
 export interface ColumnData {
   readonly leaf: Leaf;
-  readonly rows: number;
-  /** Definition levels, one byte a row; null when there are no nulls. */
+  /** Rows; in lists one for each item, and one for each list without any. */
+  readonly slots: number;
+  /** Definition levels, one byte a slot; null when there is a value in each. */
   readonly levels: Region | null;
+  /** Repetition levels, one byte a slot; null outside of lists. */
+  readonly reps: Region | null;
   readonly values: PlainValues;
-}
-
-/** Words that a value takes in a plain page; 0 for bits and byte strings. Wide decimals are held as 4 words until they are encoded. */
-export function wordsPerValue(type: DataType): number {
-  switch (type.kind) {
-    case "bool":
-    case "utf8":
-    case "binary":
-    case "list":
-    case "struct":
-      return 0;
-    case "int64":
-    case "uint64":
-    case "float64":
-    case "timestamp":
-      return 2;
-    case "decimal":
-      return type.precision <= 9 ? 1 : type.precision <= 18 ? 2 : 4;
-    default:
-      return 1;
-  }
 }
 
 /** How the elements of a column become plain values. */
@@ -75,10 +57,11 @@ export class ColumnBuffer {
   readonly #width: number;
   readonly #isBytes: boolean;
   readonly #levels = new Region();
+  readonly #reps = new Region();
   readonly #values = new Region();
   readonly #ends = new Region();
   #hasNulls = false;
-  #rows = 0;
+  #slots = 0;
   #count = 0;
   #used = 0;
 
@@ -89,25 +72,31 @@ export class ColumnBuffer {
     this.#isBytes = type.kind === "utf8" || type.kind === "binary";
   }
 
-  /** Appends a slice of `rows` rows; `bytes` is the address that a text column's starts count from. */
-  append(slice: SliceColumn, rows: number, bytes: number): void {
-    this.#appendLevels(slice, rows);
+  /** Appends a slice; `bytes` is the address that a text column's starts count from. */
+  append(slice: SliceColumn, bytes: number): void {
+    this.#appendLevels(slice);
     if (this.#isBytes) this.#appendTexts(slice, bytes);
     else this.#appendFixed(slice);
-    this.#rows += rows;
+    this.#slots += slice.slots;
     this.#count += slice.live;
   }
 
-  #appendLevels({ levels }: SliceColumn, rows: number): void {
+  #appendLevels({ levels, reps, slots }: SliceColumn): void {
+    if (reps !== 0) {
+      const to = this.#reps.reserve(this.#slots + slots, this.#slots) + this.#slots;
+      writerKernels()
+        .memory.u8()
+        .copyWithin(to, reps, reps + slots);
+    }
     if (levels === 0 && !this.#hasNulls) return;
-    const at = this.#levels.reserve(this.#rows + rows, this.#hasNulls ? this.#rows : 0);
+    const at = this.#levels.reserve(this.#slots + slots, this.#hasNulls ? this.#slots : 0);
     const memory = writerKernels().memory.u8();
     const { level } = this.#leaf;
-    if (!this.#hasNulls) memory.fill(level, at, at + this.#rows);
+    if (!this.#hasNulls) memory.fill(level, at, at + this.#slots);
     this.#hasNulls = true;
-    const end = at + this.#rows;
-    if (levels === 0) memory.fill(level, end, end + rows);
-    else memory.copyWithin(end, levels, levels + rows);
+    const end = at + this.#slots;
+    if (levels === 0) memory.fill(level, end, end + slots);
+    else memory.copyWithin(end, levels, levels + slots);
   }
 
   #appendFixed(slice: SliceColumn): void {
@@ -138,7 +127,13 @@ export class ColumnBuffer {
 
   /** What was collected. */
   data(): ColumnData {
-    return { leaf: this.#leaf, rows: this.#rows, levels: this.#hasNulls ? this.#levels : null, values: this.#plain() };
+    return {
+      leaf: this.#leaf,
+      slots: this.#slots,
+      levels: this.#hasNulls ? this.#levels : null,
+      reps: this.#leaf.lists > 0 ? this.#reps : null,
+      values: this.#plain(),
+    };
   }
 
   #plain(): PlainValues {
@@ -149,7 +144,7 @@ export class ColumnBuffer {
   }
 
   reset(): void {
-    this.#rows = 0;
+    this.#slots = 0;
     this.#count = 0;
     this.#used = 0;
     this.#hasNulls = false;
@@ -158,6 +153,6 @@ export class ColumnBuffer {
   /** Gives the memory back; the buffer is empty then. */
   free(): void {
     this.reset();
-    for (const region of [this.#levels, this.#values, this.#ends]) region.free();
+    for (const region of [this.#levels, this.#reps, this.#values, this.#ends]) region.free();
   }
 }

@@ -1,7 +1,7 @@
 import type { WrittenChunk, WrittenRowGroup } from "../../task/protocol.js";
 import type { Leaf } from "./parquetLeaves.js";
 import type { Compression } from "./parquetPages.js";
-import { codecs, storedType } from "./parquetSchema.js";
+import { codecs, itemsName, storedType } from "./parquetSchema.js";
 import { putVarint, putZigzag } from "./parquetThrift.js";
 import { wireTypes } from "./thriftEnds.js";
 
@@ -69,11 +69,14 @@ function columnChunk(leaf: Leaf, chunk: WrittenChunk, rows: number, offset: numb
   listHead(i32, chunk.encodings.length);
   for (const encoding of chunk.encodings) length = putZigzag(bytes, length, encoding);
   bytes[length++] = head(1, list);
-  listHead(binary, leaf.path.length);
-  for (const { name } of leaf.path) text(encoder.encode(name));
+  listHead(binary, leaf.path.length + leaf.lists);
+  for (const { name, type } of leaf.path) {
+    text(encoder.encode(name));
+    if (type.kind === "list") text(encoder.encode(itemsName));
+  }
   reserve(8 * slack);
   int32(1, codec);
-  int64(1, rows);
+  int64(1, chunk.values ?? rows);
   int64(1, chunk.uncompressedBytes);
   int64(1, chunk.bytes);
   int64(2, offset + chunk.dictionaryPageBytes);

@@ -167,6 +167,7 @@ export function encodeChunk(data: ColumnData, options: PageOptions): EncodedChun
     encodeRange = (from, to) => encoded.add((to - from) * 4 + 64, (at) => encodeCodes(codes.at + from * 4, to - from, bits, at));
   }
   const encoding = dictionary === null ? encodings.plain : encodings.rleDictionary;
+  const isListed = data.reps !== null;
   writeDataPages(builder, data, dictionary === null ? plainBytes(data.values) : 0, encoding, encodeRange);
   const bounds = minMax(type, dictionary === null ? data.values : dictionary.entries);
   const chunk: WrittenChunk = {
@@ -174,7 +175,8 @@ export function encodeChunk(data: ColumnData, options: PageOptions): EncodedChun
     uncompressedBytes: builder.uncompressedBytes,
     dictionaryPageBytes,
     encodings: dictionary === null ? [encodings.plain, encodings.rle] : [encodings.plain, encodings.rle, encodings.rleDictionary],
-    nulls: data.rows - data.values.count,
+    ...(isListed ? { values: data.slots } : {}),
+    nulls: data.slots - data.values.count,
     bounds: bounds === null ? null : { min: asBase64(bounds.min), max: asBase64(bounds.max) },
   };
   return { parts: builder.parts(), chunk };
@@ -189,19 +191,33 @@ function writeDataPages(
   encoding: number,
   encodeRange: (from: number, to: number) => Range,
 ): void {
-  const { rows, levels, leaf } = data;
+  const { slots, levels, reps, leaf } = data;
   const { countBytes } = writerKernels().functions<ParquetKernels>();
   const pages = Math.max(1, Math.ceil(bytes / pageBytes));
-  const rowsPerPage = Math.max(1, Math.ceil(rows / pages));
+  const slotsPerPage = Math.max(1, Math.ceil(slots / pages));
   let value = 0;
-  for (let row = 0; row < rows; row += rowsPerPage) {
-    const end = Math.min(rows, row + rowsPerPage);
-    const live = levels === null ? end - row : countBytes(levels.at + row, end - row, leaf.level);
+  for (let slot = 0; slot < slots; ) {
+    const end = pageEnd(reps, Math.min(slots, slot + slotsPerPage), slots);
+    const live = levels === null ? end - slot : countBytes(levels.at + slot, end - slot, leaf.level);
     const body = [encodeRange(value, value + live)];
-    if (leaf.level > 0) body.unshift(encodeLevels(levels, leaf.level, row, end, live));
-    builder.page("data", end - row, encoding, body);
+    if (leaf.level > 0) {
+      const same = levels === null || live === end - slot ? leaf.level : live === 0 && leaf.level === 1 ? 0 : null;
+      body.unshift(encodeLevels(levels, leaf.level, slot, end, same));
+    }
+    if (reps !== null) body.unshift(encodeLevels(reps, leaf.lists, slot, end, null));
+    builder.page("data", end - slot, encoding, body);
     value += live;
+    slot = end;
   }
+}
+
+/** A page ends where a row does. */
+function pageEnd(reps: Region | null, slot: number, slots: number): number {
+  if (reps === null) return slot;
+  const memory = writerKernels().memory.u8();
+  let end = slot;
+  while (end < slots && memory[reps.at + end] !== 0) end++;
+  return end;
 }
 
 function plainBytes(values: PlainValues): number {
@@ -243,21 +259,21 @@ function varint(value: number): number[] {
   return bytes;
 }
 
-/** Definition levels of rows, of which `live` have `most`, with the length that precedes them in a page of version 1. */
-function encodeLevels(levels: Region | null, most: number, from: number, to: number, live: number): Range {
-  const rows = to - from;
+/** Levels of slots with the length that precedes them in a page of version 1. `same`: the level that they all have, where that is known. */
+function encodeLevels(levels: Region | null, most: number, from: number, to: number, same: number | null): Range {
+  const slots = to - from;
   const bits = 32 - Math.clz32(most);
-  const groups = (rows + 7) >> 3;
-  const isRun = levels === null || live === rows || (live === 0 && most === 1);
-  const head = isRun ? [...varint(rows << 1), live === 0 ? 0 : most] : varint((groups << 1) | 1);
+  const groups = (slots + 7) >> 3;
+  const isRun = levels === null || same !== null;
+  const head = isRun ? [...varint(slots << 1), same ?? most] : varint((groups << 1) | 1);
   const length = head.length + (isRun ? 0 : groups * bits);
   return encoded.add(length + 32, (at) => {
     const { memory, functions } = writerKernels();
     memory.u8().set([length & 255, (length >> 8) & 255, (length >> 16) & 255, length >>> 24, ...head], at);
     const { packBits, packLevels } = functions<ParquetKernels>();
     const start = at + 4 + head.length;
-    if (!isRun && bits === 1) packBits(levels.at + from, rows, start);
-    else if (!isRun) packLevels(levels.at + from, rows, bits, start);
+    if (!isRun && bits === 1) packBits(levels.at + from, slots, start);
+    else if (!isRun) packLevels(levels.at + from, slots, bits, start);
     return 4 + length;
   });
 }

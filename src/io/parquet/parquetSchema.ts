@@ -114,13 +114,43 @@ export function storedType(type: DataType): StoredType {
   }
 }
 
+/** Words that a value takes in a plain page; 0 for bits and byte strings. Wide decimals are held as 4 words until they are encoded. */
+export function wordsPerValue(type: DataType): number {
+  switch (type.kind) {
+    case "bool":
+    case "utf8":
+    case "binary":
+    case "list":
+    case "struct":
+      return 0;
+    case "int64":
+    case "uint64":
+    case "float64":
+    case "timestamp":
+      return 2;
+    case "decimal":
+      return type.precision <= 9 ? 1 : type.precision <= 18 ? 2 : 4;
+    default:
+      return 1;
+  }
+}
+
 /** A definition level is kept in one byte. */
 export const mostLevels = 255;
 
 /** A column that can hold nulls in the file. */
 export const isOptional = (field: Field): boolean => field.nullable || field.type.kind === "null";
 
-/** The schema elements of a file: the root, then its columns, each struct before its fields. */
+/** The item of a list as a field, as the format wants it named. */
+export const itemField = (type: Extract<DataType, { kind: "list" }>): Field => ({
+  name: "element",
+  type: type.item,
+  nullable: true,
+});
+/** The name of the group between a list and its item. */
+export const itemsName = "list";
+
+/** The schema elements of a file: the root, then its columns, each struct before its fields, each list before its item. */
 export function schemaElements(schema: Schema): ThriftValue[] {
   return [struct({ 4: text("schema"), 5: i32(schema.length) }), ...schema.flatMap(elementsOf)];
 }
@@ -131,6 +161,12 @@ function elementsOf(field: Field): ThriftValue[] {
   if (type.kind === "struct") {
     const group = struct({ 3: repeats, 4: text(field.name), 5: i32(type.fields.length) });
     return [group, ...type.fields.flatMap(elementsOf)];
+  }
+  if (type.kind === "list") {
+    // ConvertedType LIST is 3, and its logical type has no fields.
+    const group = struct({ 3: repeats, 4: text(field.name), 5: i32(1), 6: i32(3), 10: struct({ 3: struct({}) }) });
+    const items = struct({ 3: i32(repetition.repeated), 4: text(itemsName), 5: i32(1) });
+    return [group, items, ...elementsOf(itemField(type))];
   }
   const stored = storedType(type);
   const decimal = type.kind === "decimal" ? type : null;

@@ -1,15 +1,15 @@
 import { type Batch, rowCount } from "../../batch/column.js";
-import { required } from "../../common/assert.js";
 import { configError } from "../../common/errors.js";
 import type { JsonValue } from "../../expr/nodes.js";
 import { checksums } from "../../runtime/safety.js";
 import type { Schema } from "../../schema/types.js";
 import type { WrittenRowGroup } from "../../task/protocol.js";
-import { ColumnBuffer, wordsPerValue } from "./parquetColumn.js";
-import { type Leaf, leavesOf, withFields } from "./parquetLeaves.js";
+import { ColumnBuffer } from "./parquetColumn.js";
+import { type Leaf, leavesOf, withLeaves } from "./parquetLeaves.js";
 import { encodeFooter, groupsAsWritten, magic } from "./parquetFooter.js";
 import { type Compression, checkCompression, compressions, encodeChunk } from "./parquetPages.js";
-import { loadSlice, loadTexts, rowsWithin, type Slice, type SliceColumn, sliceRows } from "./parquetSlice.js";
+import { loadSlice, loadTexts, rowsOfItems, rowsWithin, type Slice, type SliceColumn, sliceRows } from "./parquetSlice.js";
+import { wordsPerValue } from "./parquetSchema.js";
 import type { FileOutput, OutputSummary } from "../sink/sinkOutput.js";
 
 export interface ParquetOptions {
@@ -30,6 +30,9 @@ export const parquetDefaults: ParquetOptions = {
   pageChecksum: checksums,
 };
 
+/** Items of lists that are brought into kernel memory at a time. */
+const sliceItems = 65_536;
+
 /** Options as a sink has them, with defaults filled in. @throws MillraceError Config/INVALID_OPTION, UNSUPPORTED_COMPRESSION */
 export function parquetOptions(given: { readonly [name: string]: JsonValue }): ParquetOptions {
   const compression = given.compression ?? parquetDefaults.compression;
@@ -44,9 +47,6 @@ export function parquetOptions(given: { readonly [name: string]: JsonValue }): P
   const dictionary = given.dictionary !== false;
   return { ...parquetDefaults, compression: compression as Compression, rowGroupRows, dictionary };
 }
-
-/** Whether our own pages can hold the schema; lists need `ListParquetWriter`. */
-export const fitsPages = (schema: Schema): boolean => leavesOf(schema) !== null;
 
 /** Buffers of this thread's last file. The next task writes the same columns: what has grown to the size of a row group need not grow again. */
 let idle: { readonly columns: string; readonly buffers: readonly ColumnBuffer[] } | null = null;
@@ -67,7 +67,7 @@ function leaveBuffers(schema: Schema, buffers: readonly ColumnBuffer[]): void {
 }
 
 /**
- * Writes a Parquet file of flat columns and structs of such. The bytes depend on the rows and the options alone, not on how rows were cut into batches.
+ * Writes a Parquet file. The bytes depend on the rows and the options alone, not on how rows were cut into batches.
  * Synchronous; memory is one row group.
  */
 export class ParquetFileWriter {
@@ -75,10 +75,10 @@ export class ParquetFileWriter {
   readonly #schema: Schema;
   readonly #leaves: readonly Leaf[];
   readonly #options: ParquetOptions;
+  /** Bytes of a slot of each leaf; byte strings have their own. */
+  readonly #widths: readonly number[];
   /** None once it is finished: they may be another file's then. */
   #buffers: readonly ColumnBuffer[];
-  /** Bytes a row whose columns are of fixed width; byte strings add their own. */
-  readonly #fixedBytes: number;
   readonly #groups: WrittenRowGroup[] = [];
   #rows = 0;
   #bufferedRows = 0;
@@ -87,10 +87,10 @@ export class ParquetFileWriter {
   constructor(output: FileOutput, schema: Schema, options: ParquetOptions = parquetDefaults) {
     this.#output = output;
     this.#schema = schema;
-    this.#leaves = required(leavesOf(schema), "leaves of the schema");
+    this.#leaves = leavesOf(schema);
     this.#options = options;
     this.#buffers = takeBuffers(schema, this.#leaves);
-    this.#fixedBytes = this.#leaves.reduce((sum, { field }) => sum + wordsPerValue(field.type) * 4, 0);
+    this.#widths = this.#leaves.map(({ field }) => wordsPerValue(field.type) * 4);
     output.writeHead(magic);
   }
 
@@ -104,14 +104,14 @@ export class ParquetFileWriter {
   }
 
   write(given: Batch): void {
-    const batch = withFields(given);
+    const batch = withLeaves(given);
     const count = rowCount(batch);
     for (let from = 0; from < count; ) {
       const room = Math.min(sliceRows, this.#options.rowGroupRows - this.#bufferedRows, count - from);
-      const slice = this.#sliceThatFits(batch, from, from + room);
+      const slice = this.#sliceThatFits(batch, from, rowsOfItems(batch, from, from + room, sliceItems));
       const texts = loadTexts(slice);
       this.#buffers.forEach((buffer, i) => {
-        buffer.append(slice.columns[i] as SliceColumn, slice.rows, texts[i] as number);
+        buffer.append(slice.columns[i] as SliceColumn, texts[i] as number);
       });
       this.#bufferedRows += slice.rows;
       this.#bufferedBytes += this.#bytesOf(slice);
@@ -127,12 +127,12 @@ export class ParquetFileWriter {
     const slice = loadSlice(batch, from, to, this.#leaves);
     const room = this.#options.rowGroupBytes - this.#bufferedBytes;
     if (this.#bytesOf(slice) < room) return slice;
-    const end = rowsWithin(batch, this.#leaves, from, to, this.#fixedBytes, room);
+    const end = rowsWithin(batch, this.#leaves, from, to, room);
     return end === to ? slice : loadSlice(batch, from, end, this.#leaves);
   }
 
   #bytesOf(slice: Slice): number {
-    return slice.rows * this.#fixedBytes + slice.textBytes;
+    return slice.columns.reduce((sum, { slots }, i) => sum + slots * (this.#widths[i] as number), slice.textBytes);
   }
 
   /** Ends the row group here. Its memory is given back: whoever asks has many files open and writes to another one next. */

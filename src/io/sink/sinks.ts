@@ -7,8 +7,7 @@ import type { SinkSpec } from "../../plan/nodes.js";
 import { requireField, type Schema } from "../../schema/types.js";
 import type { FileWritten } from "../../task/protocol.js";
 import type { BatchWriter } from "../contracts.js";
-import { ListParquetWriter } from "../parquet/parquetLists.js";
-import { fitsPages, ParquetFileWriter, parquetOptions } from "../parquet/parquetWrite.js";
+import { ParquetFileWriter, parquetOptions } from "../parquet/parquetWrite.js";
 import { ArrowFileWriter } from "./sinkArrow.js";
 import { CsvFileWriter, csvSinkOptions } from "./sinkCsv.js";
 import { type FileSystem, nodeFileSystem } from "../fileSystem.js";
@@ -74,8 +73,7 @@ export function openFile(sink: SinkSpec, schema: Schema, file: string, options: 
   if (format === "duckdb") throw internalError("a duckdb sink has no files");
   // Before there is a file: options may be wrong.
   if (format === "parquet") parquetOptions(sink.options);
-  // Lists come with a footer that another library has made.
-  const shared = format !== "parquet" || fitsPages(schema) ? options.shared : undefined;
+  const { shared } = options;
   const settings = { fsync: false, stamped: true, ...options };
   const output = shared === undefined ? new OutputFile(file, settings) : new SharedOutput(file, shared, settings);
   try {
@@ -89,10 +87,8 @@ export function openFile(sink: SinkSpec, schema: Schema, file: string, options: 
 
 function writerOf(format: FileFormat, output: FileOutput, schema: Schema, sink: SinkSpec, sharing: boolean): FileWriter {
   switch (format) {
-    case "parquet": {
-      const parquet = parquetOptions(sink.options);
-      return fitsPages(schema) ? new ParquetFileWriter(output, schema, parquet) : new ListParquetWriter(output, schema, parquet);
-    }
+    case "parquet":
+      return new ParquetFileWriter(output, schema, parquetOptions(sink.options));
     case "csv":
       return new CsvFileWriter(output, schema, csvSinkOptions(sink.options), sharing);
     case "jsonl":

@@ -6,7 +6,6 @@ import { afterAll, describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
 import type { Batch } from "../../../src/batch/column.js";
 import { sliceBatch } from "../../../src/batch/gather.js";
-import { ListParquetWriter } from "../../../src/io/parquet/parquetLists.js";
 import { compressions } from "../../../src/io/parquet/parquetPages.js";
 import { ParquetFileWriter, type ParquetOptions, parquetDefaults, parquetOptions } from "../../../src/io/parquet/parquetWrite.js";
 import { OutputFile } from "../../../src/io/sink/sinkOutput.js";
@@ -361,7 +360,7 @@ describe("nested columns", () => {
       i % 5 === 0 ? null : { x: i / 2, y: i % 2 === 0 ? null : i },
     ]);
     const file = join(folder, "nested.parquet");
-    const writer = new ListParquetWriter(new OutputFile(file), schema, { ...parquetDefaults, rowGroupRows: 100 });
+    const writer = new ParquetFileWriter(new OutputFile(file), schema, { ...parquetDefaults, rowGroupRows: 100 });
     writer.write(batchOf(schema, values));
     writer.finish();
     expect(await wasmRows(file)).toEqual(values);

@@ -11,6 +11,7 @@ import { parseType, type Schema, typeName } from "../../../src/schema/types.js";
 const files: { readonly [path: string]: { readonly [column: string]: string } } = {
   sales: { id: "int32", store: "utf8", quantity: "int32", price: "float64", at: "timestamp", tags: "list(utf8)" },
   stores: { store: "utf8", id: "int64", city: "utf8" },
+  bare: { s: "struct(l: list(struct()))" },
   more: { store: "utf8", quantity: "int64", id: "int16", price: "float64", at: "date", tags: "list(utf8)" },
 };
 
@@ -181,6 +182,8 @@ describe("groups, order and the rest", () => {
     expect(await code(["tags"])).toBe("TYPE_MISMATCH");
     expect(await code(["store", "store"])).toBe("DUPLICATE_COLUMN");
     expect(await code(["city", "id", "store"], stores)).toBe("NO_COLUMNS");
+    const bare = failure(bind(read.csv("bare").write.parquet("x")));
+    expect((await bare).message).toContain('column "s" is struct(l: list(struct()))');
   });
 });
 

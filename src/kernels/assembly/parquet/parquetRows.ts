@@ -6,7 +6,7 @@
 const LONG: usize = 256;
 
 @inline
-function rowAt(rows: usize, i: usize): usize {
+export function rowAt(rows: usize, i: usize): usize {
   return rows != 0 ? <usize>load<u32>(rows + (i << 2)) : i;
 }
 
