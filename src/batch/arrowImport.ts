@@ -7,6 +7,7 @@ import { builderFor } from "./builder.js";
 import type { Batch, Column, FixedValues } from "./column.js";
 import { gatherColumn } from "./gather.js";
 import { listColumn } from "./lists.js";
+import { haveOwnNames, nullWhere, structColumn } from "./structs.js";
 import { columnReader } from "./reader.js";
 
 /**
@@ -43,7 +44,7 @@ export function fromData(data: Arrow.Data, name: string): Column {
     case "list":
       return importedList(data, target, valid, name);
     case "struct":
-      return structColumn(data, target, valid, name);
+      return importedStruct(data, target, valid, name);
     default:
       return { layout: "fixed", type: target, length, values: (data.values as FixedValues).subarray(0, length), valid };
   }
@@ -233,15 +234,23 @@ function importedList(data: Arrow.Data, type: DataType, valid: Uint8Array | null
   return listColumn(type, { starts: bounds.subarray(0, length), ends: bounds.subarray(1), items }, valid, length);
 }
 
-function structColumn(data: Arrow.Data, type: DataType, valid: Uint8Array | null, name: string): Column {
+function importedStruct(data: Arrow.Data, type: DataType, valid: Uint8Array | null, name: string): Column {
   const { length } = data;
-  const fields = (data.type as Arrow.Struct).children.map((field, i) => {
-    return { name: field.name, read: columnReader(fromData(data.children[i] as Arrow.Data, `${name}.${field.name}`)) };
-  });
+  const { children } = data.type as Arrow.Struct;
+  const fields = children.map((field, i) => fromData(data.children[i] as Arrow.Data, `${name}.${field.name}`));
+  if (haveOwnNames(children) && fields.every((field) => field.length === length)) {
+    return structColumn(
+      type,
+      fields.map((field) => nullWhere(field, valid)),
+      valid,
+      length,
+    );
+  }
+  const readers = fields.map(columnReader);
   const values: Value[] = [];
   for (let i = 0; i < length; i++) {
     const isNull = valid !== null && valid[i] === 0;
-    values.push(isNull ? null : Object.fromEntries(fields.map((field) => [field.name, field.read(i)])));
+    values.push(isNull ? null : Object.fromEntries(children.map((field, k) => [field.name, readers[k]?.(i) ?? null])));
   }
   return { layout: "object", type, length, values, valid };
 }

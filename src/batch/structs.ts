@@ -2,6 +2,7 @@ import { internalError } from "../common/errors.js";
 import type { DataType, Field, Value } from "../schema/types.js";
 import { builderFor } from "./builder.js";
 import type { Column, ObjectColumn } from "./column.js";
+import { listColumn, listItems } from "./lists.js";
 import { columnReader } from "./reader.js";
 
 // Beside the columns, not in them, as with codes: whoever makes a column of another one must not take over its fields unseen.
@@ -37,6 +38,25 @@ export function fieldsOf(column: Column): readonly Column[] {
   const { type, length, valid } = column;
   if (type.kind !== "struct" || column.layout !== "object") throw internalError(`a column of ${type.kind} has no fields`);
   return fieldColumns(column) ?? type.fields.map((field) => builtField(field, column.values, valid, length));
+}
+
+/** Whether the fields of a struct can be columns: where two have one name, or one that objects have of their own, they are not what their places say. */
+export function haveOwnNames(fields: readonly Pick<Field, "name">[]): boolean {
+  const names = new Set(fields.map((field) => field.name));
+  return names.size === fields.length && !names.has("__proto__");
+}
+
+/** The column with null wherever `valid` is 0, as the field of a struct that is null there. */
+export function nullWhere(column: Column, valid: Uint8Array | null): Column {
+  if (valid === null) return column;
+  const { type, length } = column;
+  const both = valid.slice(0, length);
+  if (column.valid !== null)
+    for (let row = 0; row < length; row++) both[row] = (both[row] as number) & (column.valid[row] as number);
+  const fields = fieldColumns(column)?.map((field) => nullWhere(field, both));
+  if (fields !== undefined) return structColumn(type, fields, both, length);
+  const lists = listItems(column);
+  return lists === null ? { ...column, valid: both } : listColumn(type, lists, both, length);
 }
 
 function builtField({ name, type }: Field, values: readonly unknown[], valid: Uint8Array | null, length: number): Column {

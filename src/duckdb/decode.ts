@@ -1,5 +1,7 @@
-import type { DuckDBType } from "@duckdb/node-api";
+import type { DuckDBListType, DuckDBStructType, DuckDBType } from "@duckdb/node-api";
 import type { Batch, Column, FixedValues } from "../batch/column.js";
+import { listColumn, type ListItems } from "../batch/lists.js";
+import { haveOwnNames, nullWhere, structColumn } from "../batch/structs.js";
 import { required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import { type DataType, type Schema, sameType, typeName, type Value } from "../schema/types.js";
@@ -78,13 +80,52 @@ export function decodeChunk(library: DuckDbLibrary, chunk: RawChunk, columns: re
 }
 
 function decodeColumn(library: DuckDbLibrary, chunk: RawChunk, index: number, length: number, column: ResultColumn): Column {
+  const vector = library.raw.data_chunk_get_vector(chunk, index);
+  if (hasVectors(column)) return decodeVector(library, vector, length, column);
+  return decodeByItem(library, chunk, index, column, validityOf(library, vector, length));
+}
+
+/** The columns of a struct's fields, or that of a list's items. */
+function innerOf({ type, duck }: ResultColumn): readonly ResultColumn[] {
+  if (type.kind === "list") return [{ type: type.item, duck: (duck as DuckDBListType).valueType }];
+  if (type.kind !== "struct") return [];
+  return type.fields.map((field, i) => ({ type: field.type, duck: required((duck as DuckDBStructType).entryTypes[i], "type") }));
+}
+
+/** Whether a column, and all that it holds, is read from its vector as a whole. */
+function hasVectors(column: ResultColumn): boolean {
+  const { type, duck } = column;
+  const id: number = duck.typeId;
+  if (type.kind === "list") return id === duckTypeIds.list && innerOf(column).every(hasVectors);
+  if (type.kind === "struct") return id === duckTypeIds.struct && haveOwnNames(type.fields) && innerOf(column).every(hasVectors);
+  return (
+    type.kind === "null" || type.kind === "decimal" || sameLayout.has(id) || id === duckTypeIds.varchar || id === duckTypeIds.blob
+  );
+}
+
+type RawVector = ReturnType<DuckDbLibrary["raw"]["data_chunk_get_vector"]>;
+
+const validityOf = ({ raw }: DuckDbLibrary, vector: RawVector, length: number): Uint8Array | null =>
+  unpackValidity(raw.vector_get_validity(vector, Math.ceil(length / 64) * 8), length);
+
+function decodeVector(library: DuckDbLibrary, vector: RawVector, length: number, column: ResultColumn): Column {
   const { raw } = library;
   const { type, duck } = column;
-  const vector = raw.data_chunk_get_vector(chunk, index);
-  const valid = unpackValidity(raw.vector_get_validity(vector, Math.ceil(length / 64) * 8), length);
+  const valid = validityOf(library, vector, length);
   const id: number = duck.typeId;
   if (type.kind === "null")
     return { layout: "fixed", type, length, values: new Uint8Array(length), valid: new Uint8Array(length) };
+  if (type.kind === "list") {
+    const [item] = innerOf(column) as [ResultColumn];
+    const items = decodeVector(library, raw.list_vector_get_child(vector), raw.list_vector_get_size(vector), item);
+    return listColumn(type, { ...boundsOf(raw.vector_get_data(vector, length * 16), length, valid), items }, valid, length);
+  }
+  if (type.kind === "struct") {
+    const fields = innerOf(column).map((field, i) =>
+      nullWhere(decodeVector(library, raw.struct_vector_get_child(vector, i), length, field), valid),
+    );
+    return structColumn(type, fields, valid, length);
+  }
   const View = sameLayout.get(id);
   if (View !== undefined) {
     const data = raw.vector_get_data(vector, length * widthOf(View));
@@ -94,20 +135,24 @@ function decodeColumn(library: DuckDbLibrary, chunk: RawChunk, index: number, le
     const cells = raw.vector_get_data(vector, length * 16);
     return { layout: "bytes", type, length, valid, ...readStrings(cells, length, valid, raw.get_data_from_pointer) };
   }
-  if (id === duckTypeIds.hugeint || (type.kind === "decimal" && type.precision > 18)) {
-    const data = raw.vector_get_data(vector, length * 16);
-    return {
-      layout: "wide",
-      type,
-      length,
-      values: new BigInt64Array(data.buffer as ArrayBuffer, data.byteOffset, length * 2),
-      valid,
-    };
-  }
-  if (type.kind === "decimal" && id === duckTypeIds.decimal) {
+  if (type.kind === "decimal" && type.precision <= 18 && id === duckTypeIds.decimal) {
     return { layout: "fixed", type, length, values: smallDecimals(raw, vector, length, type.precision), valid };
   }
-  return decodeByItem(library, chunk, index, column, valid);
+  const data = raw.vector_get_data(vector, length * 16);
+  const values = new BigInt64Array(data.buffer as ArrayBuffer, data.byteOffset, length * 2);
+  return { layout: "wide", type, length, values, valid };
+}
+
+/** Where the items of lists begin and end: a vector holds the first one and their number, of 64 bits each. */
+function boundsOf(entries: Uint8Array, length: number, valid: Uint8Array | null): Pick<ListItems, "starts" | "ends"> {
+  const words = new Int32Array(entries.buffer, entries.byteOffset, length * 4);
+  const [starts, ends] = [new Int32Array(length), new Int32Array(length)];
+  for (let row = 0; row < length; row++) {
+    if (valid !== null && valid[row] === 0) continue;
+    starts[row] = words[row * 4] as number;
+    ends[row] = (words[row * 4] as number) + (words[row * 4 + 2] as number);
+  }
+  return { starts, ends };
 }
 
 const widthOf = (View: FixedView): number => (View as unknown as { BYTES_PER_ELEMENT: number }).BYTES_PER_ELEMENT;
@@ -125,12 +170,7 @@ function unpackValidity(bits: Uint8Array | null, length: number): Uint8Array | n
 }
 
 /** DuckDB keeps a decimal in the narrowest integer that takes its precision; we keep 64 bits. */
-function smallDecimals(
-  raw: DuckDbLibrary["raw"],
-  vector: ReturnType<DuckDbLibrary["raw"]["data_chunk_get_vector"]>,
-  length: number,
-  precision: number,
-): BigInt64Array {
+function smallDecimals(raw: DuckDbLibrary["raw"], vector: RawVector, length: number, precision: number): BigInt64Array {
   const width = precision <= 4 ? 2 : precision <= 9 ? 4 : 8;
   const data = raw.vector_get_data(vector, length * width);
   const buffer = data.buffer as ArrayBuffer;
@@ -143,7 +183,7 @@ function smallDecimals(
 
 const encoder = new TextEncoder();
 
-/** Types without a raw layout of ours, value by value: nested ones, other timestamps, and those that become text. */
+/** Types without a raw layout of ours, value by value: other timestamps, those that become text, and nested ones of such. */
 function decodeByItem(
   { api }: DuckDbLibrary,
   chunk: RawChunk,

@@ -86,6 +86,32 @@ describe("decoding", () => {
     ]);
   });
 
+  test("lists and structs of any depth, in rows of any order, are what DuckDB says as JSON", async () => {
+    await session.run(`CREATE TEMP TABLE nested AS SELECT i,
+      CASE WHEN i % 7 > 0 THEN list_transform(range(i % 4), x -> CASE WHEN (x + i) % 3 > 0 THEN (x * i)::INT END) END AS numbers,
+      CASE WHEN i % 5 > 0 THEN {'t': CASE WHEN i % 2 = 0 THEN repeat('ü', i % 20) END, 'in': CASE WHEN i % 3 > 0 THEN {'d': i / 4, 'b': i % 4 = 0} END,
+        'l': [i::SMALLINT, NULL]} END AS thing,
+      [[], NULL, ['a' || i, 'a longer text that stands elsewhere ' || i], [NULL]] AS deep,
+      list_transform(range(i % 3), x -> {'n': x::UTINYINT, 's': ['s' || x]}) AS things
+      FROM range(5000) r(i)`);
+    const plain = (value: unknown): unknown =>
+      JSON.parse(JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? Number(inner) : (inner as unknown))));
+    for (const rest of ["", "WHERE i % 3 = 1", "ORDER BY hash(i) LIMIT 3000 OFFSET 100", "JOIN range(50) o(k) ON i = k * k"]) {
+      const query = `FROM nested ${rest}`;
+      const rows = await rowsOf(session.query(`SELECT i, numbers, thing, deep, things, [7, 8], {'a': 1} ${query}`));
+      const texts = await rowsOf(
+        session.query(
+          `SELECT i, ${["numbers", "thing", "deep", "things", "[7, 8]", "{'a': 1}"].map((one) => `to_json(${one})::VARCHAR`).join()} ${query}`,
+        ),
+      );
+      expect(rows.length).toBeGreaterThan(49);
+      const byRow = new Map(
+        texts.map(([i, ...json]) => [i, json.map((text) => (text === null ? null : JSON.parse(text as string)))]),
+      );
+      for (const [i, ...values] of rows) expect(plain(values)).toEqual(byRow.get(i));
+    }
+  });
+
   test("short and long strings in any order, shared and null, over many chunks", async () => {
     await session.run(`CREATE TEMP TABLE strings AS SELECT i,
       CASE i % 5 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'short' || i WHEN 3 THEN repeat('long ü ', 3 + i % 50) || i ELSE 'the same text for all of them' END s
