@@ -70,6 +70,21 @@ describe("a list column by its items", () => {
     );
   });
 
+  it("has in a slice the items of its rows alone, at every level", () => {
+    const of = parseType("list(list(int32))");
+    const values = [[[1], [2, 3]], null, [], [[4, 5], null, [6]], [[7]]];
+    const rows = (from: number, to: number) => sliceBatch(batchOf(byItems(of, values)), from, to).columns[0] as Column;
+    const counts = (column: Column): number[] => {
+      const own = listItems(column);
+      return own === null ? [] : [own.items.length, ...counts(own.items)];
+    };
+    // One item that no row has lies behind each list, and where one is null.
+    expect(counts(rows(3, 4))).toEqual([3, 5]);
+    expect(counts(rows(3, 5))).toEqual([5, 8]);
+    expect(counts(rows(1, 3))).toEqual([0, 0]);
+    expect(read(rows(3, 5))).toEqual(values.slice(3));
+  });
+
   it("goes through Arrow as it is, with nothing that no row has", () => {
     fc.assert(
       fc.property(lists, (values) => {
