@@ -72,7 +72,8 @@ function arraysOf({ starts, ends, items }: ListItems, valid: Uint8Array | null, 
 export function itemRange(starts: Int32Array, ends: Int32Array, valid: Uint8Array | null): readonly [from: number, to: number] {
   let [from, to] = [0x7fff_ffff, 0];
   for (let row = 0; row < starts.length; row++) {
-    const [start, end] = [starts[row] as number, ends[row] as number];
+    const start = starts[row] as number;
+    const end = ends[row] as number;
     if (start >= end || (valid !== null && valid[row] === 0)) continue;
     if (start < from) from = start;
     if (end > to) to = end;

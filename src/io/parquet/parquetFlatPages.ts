@@ -95,14 +95,9 @@ function levelsOf({ at, length }: Stretch, rows: number, most: number, room: Ker
   if (live < 0) return null;
   if (live === rows) return { valid: 0, levels: 0, live };
   if (most === 1) return { valid: levels, levels, live };
-  return { valid: room.put(reached(room.view(levels, rows), most)), levels, live };
-}
-
-/** One byte for each of the levels: whether it is at least `level`. */
-export function reached(levels: Uint8Array, level: number): Uint8Array {
-  const out = new Uint8Array(levels.length);
-  for (let i = 0; i < levels.length; i++) out[i] = (levels[i] as number) >= level ? 1 : 0;
-  return out;
+  const valid = room.take(rows);
+  pageKernels(room).equalBytes(levels, rows, most, valid);
+  return { valid, levels, live };
 }
 
 /** A page whose values are the `length` bytes at `at`. */

@@ -1,5 +1,3 @@
-import { reached } from "./parquetFlatPages.js";
-
 /** The levels of a decoded part of the schema: one byte a row of it. */
 export interface RowLevels {
   /** Definition levels of one of its leaves; null where that has a value in every row. Above the part's own level they say nothing of it. */
@@ -25,14 +23,15 @@ export interface ListRows extends RowLevels {
 export function listRows(repeats: Uint8Array, levels: Uint8Array | null, level: number, depth: number): ListRows | null {
   if (repeats.length > 0 && (repeats[0] as number) > depth) return null;
   const length = countUpTo(repeats, depth);
-  const [starts, ends] = [new Int32Array(length), new Int32Array(length)];
+  const [places, ends] = [new Int32Array(length + 1), new Int32Array(length)];
+  const starts = places.subarray(0, length);
   const outer = depth === 0 ? null : new Uint8Array(length);
   if (levels === null) {
-    fullRows(repeats, depth, starts, ends);
+    fullRows(repeats, depth, places, ends);
     if (outer !== null) rowsOf(repeats, starts, outer);
     return { length, starts, ends, valid: null, levels: null, repeats: outer };
   }
-  if (!someRows(repeats, levels, level, depth, starts, ends)) return null;
+  if (!someRows(repeats, levels, level, depth, places, ends)) return null;
   if (outer !== null) rowsOf(repeats, starts, outer);
   const own = new Uint8Array(length);
   rowsOf(levels, starts, own);
@@ -45,20 +44,30 @@ export function validOf(levels: Uint8Array | null, level: number): Uint8Array | 
   return valid?.includes(0) === true ? valid : null;
 }
 
-// Functions of their own: what V8 compiles for a long loop is the whole function around it.
+// Functions of their own: what V8 compiles for a long loop is the whole function around it. Nothing in them branches, for how long lists are cannot be
+// foretold: `(a - b) >>> 31` is 1 where a is less than b, both being bytes, else 0. Each start is written where the next row has its own until the row
+// is known to begin there, the last time behind the last row.
+
+/** One byte for each of the levels: whether it is at least `level`. */
+function reached(levels: Uint8Array, level: number): Uint8Array {
+  const out = new Uint8Array(levels.length);
+  for (let i = 0; i < levels.length; i++) out[i] = (level - 1 - (levels[i] as number)) >>> 31;
+  return out;
+}
 
 function countUpTo(repeats: Uint8Array, depth: number): number {
   let count = 0;
-  for (let i = 0; i < repeats.length; i++) count += (repeats[i] as number) <= depth ? 1 : 0;
+  for (let i = 0; i < repeats.length; i++) count += ((repeats[i] as number) - depth - 1) >>> 31;
   return count;
 }
 
 /** Bounds of lists that all have items. */
 function fullRows(repeats: Uint8Array, depth: number, starts: Int32Array, ends: Int32Array): void {
-  let row = -1;
+  let next = 0;
   for (let i = 0; i < repeats.length; i++) {
-    if ((repeats[i] as number) <= depth) starts[++row] = i;
-    ends[row] = i + 1;
+    starts[next] = i;
+    next += ((repeats[i] as number) - depth - 1) >>> 31;
+    ends[next - 1] = i + 1;
   }
 }
 
@@ -71,15 +80,19 @@ function someRows(
   starts: Int32Array,
   ends: Int32Array,
 ): boolean {
-  let row = -1;
-  let isRight = true;
+  let next = 0;
+  let before = 0;
+  let wrong = 0;
   for (let i = 0; i < repeats.length; i++) {
-    const here = (levels[i] as number) > level ? 1 : 0;
-    if ((repeats[i] as number) <= depth) starts[++row] = i;
-    else if (here === 0 || ends[row] !== i) isRight = false;
-    ends[row] = i + here;
+    const here = (level - (levels[i] as number)) >>> 31;
+    const begins = ((repeats[i] as number) - depth - 1) >>> 31;
+    starts[next] = i;
+    next += begins;
+    ends[next - 1] = i + here;
+    wrong |= (begins | (here & before)) ^ 1;
+    before = here;
   }
-  return isRight;
+  return wrong === 0;
 }
 
 /** Of each row the byte at which it starts. */
@@ -102,7 +115,8 @@ const sameBytes = (a: Uint8Array | null, b: Uint8Array | null): boolean =>
 
 function agreeUpTo(a: Uint8Array, b: Uint8Array, level: number): boolean {
   for (let i = 0; i < a.length; i++) {
-    const [one, two] = [a[i] as number, b[i] as number];
+    const one = a[i] as number;
+    const two = b[i] as number;
     if (one !== two && (one < level || two < level)) return false;
   }
   return true;

@@ -317,6 +317,17 @@ describe("lists that are left to the other decoder", () => {
   });
 
   const plain = listOf([repeated([int("x"), int("y")])]);
+  const full = [
+    [
+      {
+        list: [
+          { x: 1, y: 2 },
+          { x: 3, y: 4 },
+        ],
+      },
+    ],
+    [{ list: [{ x: 5, y: 6 }] }],
+  ];
   const rows = [
     [
       {
@@ -330,35 +341,38 @@ describe("lists that are left to the other decoder", () => {
     [{ list: [] }],
     [{ list: [{ x: 4, y: 5 }] }],
   ];
-  const outcome = (options: NestedOptions) => {
-    writeNested(file, [plain], rows, options);
+  const outcome = (options: NestedOptions, held: readonly (readonly Held[])[] = rows) => {
+    writeNested(file, [plain], held, options);
     return decoded(file)[0]?.[0] ?? null;
   };
-  const changed = (leaf: number, at: number, slot: Partial<Slot>): NestedOptions => ({
-    change: (slots, i) => (i === leaf ? slots.map((one, k) => (k === at ? { ...one, ...slot } : one)) : slots),
-  });
-  const both = (at: number, slot: Partial<Slot>): NestedOptions => ({
-    change: (slots) => slots.map((one, k) => (k === at ? { ...one, ...slot } : one)),
+  /** Other slots at some places, of one leaf or of all. */
+  const changed = (slots: { readonly [at: number]: Partial<Slot> }, leaf: number | null = null): NestedOptions => ({
+    change: (all, i) => (leaf === null || i === leaf ? all.map((one, at) => ({ ...one, ...slots[at] })) : all),
   });
 
   it("are those whose levels contradict each other, or the number of rows", () => {
     expect(outcome({})).not.toBeNull();
-    expect(outcome(both(3, { level: 0 }))).not.toBeNull();
-    // The fields of a struct in a list differ in where a list begins, or is empty.
-    expect(outcome(changed(1, 1, { repeat: 0 }))).toBeNull();
-    expect(outcome(changed(1, 3, { level: 0 }))).toBeNull();
-    expect(outcome(changed(0, 3, { level: 0 }))).toBeNull();
-    // A list goes on that is null or empty, or before one began.
-    expect(outcome(both(3, { repeat: 1 }))).toBeNull();
-    expect(outcome(both(4, { repeat: 1 }))).toBeNull();
-    expect(outcome(both(0, { repeat: 1 }))).toBeNull();
+    expect(outcome({}, full)).not.toBeNull();
+    expect(outcome(changed({ 3: { level: 0 } }))).not.toBeNull();
+    // The fields of a struct in a list differ in where a list begins, or has nothing.
+    expect(outcome(changed({ 1: { repeat: 0 } }, 1))).toBeNull();
+    for (const leaf of [0, 1]) {
+      expect(outcome(changed({ 3: { level: 0 } }, leaf))).toBeNull();
+      expect(outcome(changed({ 4: { level: 1 } }, leaf))).toBeNull();
+      expect(outcome(changed({ 1: { level: 1 } }, leaf), full)).toBeNull();
+    }
+    // As many rows as there are, but a list goes on that is null or empty, or before one began.
+    expect(outcome(changed({ 1: { repeat: 0 }, 3: { repeat: 1 } }))).toBeNull();
+    expect(outcome(changed({ 1: { repeat: 0 }, 4: { repeat: 1 } }))).toBeNull();
+    expect(outcome(changed({ 0: { repeat: 1 }, 1: { repeat: 0 } }))).toBeNull();
+    expect(outcome(changed({ 0: { repeat: 1 }, 1: { repeat: 0 } }), full)).toBeNull();
     // More rows, or fewer.
-    expect(outcome(both(1, { repeat: 0 }))).toBeNull();
+    expect(outcome(changed({ 1: { repeat: 0 } }))).toBeNull();
     expect(outcome({ change: (slots) => slots.slice(0, -1) })).toBeNull();
     expect(outcome({ change: (slots) => slots.slice(2) })).toBeNull();
     // Levels that the schema does not have.
-    expect(outcome(both(1, { repeat: 2 }))).toBeNull();
-    expect(outcome(both(3, { level: 4 }))).toBeNull();
+    expect(outcome(changed({ 1: { repeat: 2 } }))).toBeNull();
+    expect(outcome(changed({ 3: { level: 4 } }))).toBeNull();
     // Pages with other numbers of values than the chunk.
     expect(outcome({ more: 1 })).toBeNull();
     expect(outcome({ more: -1 })).toBeNull();
@@ -366,11 +380,11 @@ describe("lists that are left to the other decoder", () => {
   });
 
   it("are those of which a struct's other fields have more rows, or fewer", () => {
-    const node: Node = { name: "c", repeats: "required", children: [{ ...plain, name: "l" }, int("n", "required")] };
+    const node: Node = { name: "c", repeats: "required", children: [int("n", "required"), { ...plain, name: "l" }] };
     const held = rows.map(([l], n) => [{ l: l as Held, n }]);
     writeNested(file, [node], held);
     expect(decoded(file)[0]?.[0]?.length).toBe(4);
-    writeNested(file, [node], held, { change: (slots, leaf) => (leaf < 2 ? slots.slice(2) : slots) });
+    writeNested(file, [node], held, { change: (slots, leaf) => (leaf > 0 ? slots.slice(2) : slots) });
     expect(decoded(file)).toEqual([[null]]);
   });
 });
