@@ -4,7 +4,7 @@ import type { Schema } from "../schema/types.js";
 import { newFixed } from "./builder.js";
 import { codedColumn, codesOf } from "./coded.js";
 import { type Batch, type BytesColumn, type Column, type FixedValues, type RowOrigin, rowCount } from "./column.js";
-import { listColumn, type ListItems, listItems, takenItems } from "./lists.js";
+import { itemRange, listColumn, type ListItems, listItems, takenItems } from "./lists.js";
 import { fieldColumns, structColumn } from "./structs.js";
 import { copyBytes } from "./text.js";
 
@@ -211,10 +211,7 @@ export function sliceColumn(column: Column, from: number, to: number): Column {
   const fields = fieldColumns(column)?.map((field) => sliceColumn(field, from, to));
   if (fields !== undefined) return structColumn(column.type, fields, valid, length);
   const lists = listItems(column);
-  if (lists !== null) {
-    const { starts, ends, items } = lists;
-    return listColumn(column.type, { starts: starts.subarray(from, to), ends: ends.subarray(from, to), items }, valid, length);
-  }
+  if (lists !== null) return listColumn(column.type, sliceLists(lists, valid, from, to), valid, length);
   switch (column.layout) {
     case "fixed":
       return { ...column, length, values: column.values.subarray(from, to), valid };
@@ -227,6 +224,21 @@ export function sliceColumn(column: Column, from: number, to: number): Column {
     default:
       return assertNever(column, "column layout");
   }
+}
+
+/** With the items of other rows a slice would keep them alive, and make values of them where one of its own is asked for. */
+function sliceLists(own: ListItems, valid: Uint8Array | null, from: number, to: number): ListItems {
+  const [starts, ends] = [own.starts.subarray(from, to), own.ends.subarray(from, to)];
+  const [low, high] = itemRange(starts, ends, valid);
+  if (low === 0 && high === own.items.length) return { starts, ends, items: own.items };
+  const items = sliceColumn(own.items, low, high);
+  return low === 0 ? { starts, ends, items } : { starts: placesFrom(starts, low), ends: placesFrom(ends, low), items };
+}
+
+function placesFrom(places: Int32Array, first: number): Int32Array {
+  const out = new Int32Array(places.length);
+  for (let i = 0; i < places.length; i++) out[i] = (places[i] as number) - first;
+  return out;
 }
 
 /** The columns at `indexes`, in that order, by reference. */

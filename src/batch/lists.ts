@@ -68,6 +68,19 @@ function arraysOf({ starts, ends, items }: ListItems, valid: Uint8Array | null, 
   return arrays;
 }
 
+/** From which item on, and before which one, the lists stand. */
+export function itemRange(starts: Int32Array, ends: Int32Array, valid: Uint8Array | null): readonly [from: number, to: number] {
+  let [from, to] = [0x7fff_ffff, 0];
+  for (let row = 0; row < starts.length; row++) {
+    const start = starts[row] as number;
+    const end = ends[row] as number;
+    if (start >= end || (valid !== null && valid[row] === 0)) continue;
+    if (start < from) from = start;
+    if (end > to) to = end;
+  }
+  return to === 0 ? [0, 0] : [from, to];
+}
+
 /** Which items the lists of `rows` have, one row's after the other's, and between which `bounds` those of each row stand then. */
 export function takenItems(
   own: Pick<ListItems, "starts" | "ends">,

@@ -4,6 +4,7 @@ import type { KernelRoom } from "./kernelRoom.js";
 export interface PageKernels {
   hybridPlaces(from: number, length: number, bits: number, count: number, to: number, size: number): number;
   hybridBytes(from: number, length: number, bits: number, count: number, to: number, most: number): number;
+  equalBytes(from: number, count: number, wanted: number, to: number): void;
   textSpans(from: number, length: number, count: number, base: number, starts: number, ends: number): number;
   readonly codes8: Codes;
   readonly codes16: Codes;

@@ -1,9 +1,10 @@
 import type { Column } from "../../batch/column.js";
+import { listColumn } from "../../batch/lists.js";
 import { structColumn } from "../../batch/structs.js";
 import { decodeLeaf } from "./parquetFlat.js";
-import { reached } from "./parquetFlatPages.js";
+import { agree, listRows, type RowLevels, validOf } from "./parquetListRows.js";
 import type { FileColumn } from "./parquetReadSchema.js";
-import type { ThriftStruct } from "./parquetThrift.js";
+import { numberField, type ThriftStruct } from "./parquetThrift.js";
 import { type Tree, treeOf } from "./parquetTree.js";
 
 /** A column chunk: its bytes, from its first page on, and its metadata. */
@@ -12,47 +13,55 @@ export interface Chunk {
   readonly meta: ThriftStruct;
 }
 
-/** Decodes a column from the chunks of its leaves: a flat one, or a struct of such. null where parquet-wasm must; see `decodeLeaf`. */
+/** Decodes a column from the chunks of its leaves: a flat one, or structs and lists of such. null where parquet-wasm must; see `decodeLeaf`. */
 export function decodeColumn(chunks: readonly Chunk[], { elements, leaves }: FileColumn, rows: number): Column | null {
   const tree = chunks.length === leaves ? treeOf(elements) : null;
   if (tree === null) return null;
   let next = 0;
-  return decodeTree(tree, () => chunks[next++], rows)?.column ?? null;
+  const column = decodeTree(tree, () => chunks[next++], rows)?.column;
+  return column?.length === rows ? column : null;
 }
 
-interface Decoded {
+interface Decoded extends RowLevels {
   readonly column: Column;
-  /** Definition levels of one of its leaves; null where that has a value in every row. Above its own level they say nothing of it. */
-  readonly levels: Uint8Array | null;
 }
 
+/** `rows`: of the row group. In lists there are others; see `FlatColumn`. */
 function decodeTree(tree: Tree, next: () => Chunk | undefined, rows: number): Decoded | null {
-  if (tree.fields.length === 0) {
-    const chunk = next();
-    const leaf = chunk === undefined ? null : decodeLeaf(chunk.bytes, chunk.meta, tree, rows);
-    return leaf === null ? null : { column: leaf.column, levels: tree.level > 1 ? leaf.levels : leaf.column.valid };
-  }
+  if (tree.item !== null) return decodeList(tree, tree.item, next, rows);
+  return tree.fields.length > 0 ? decodeStruct(tree, next, rows) : decodeValues(tree, next(), rows);
+}
+
+function decodeValues(tree: Tree, chunk: Chunk | undefined, rows: number): Decoded | null {
+  const count = chunk === undefined || tree.depth === 0 ? rows : numberField(chunk.meta, 5);
+  if (chunk === undefined || count === undefined || count < 0 || count > 0x7fff_ffff) return null;
+  const leaf = decodeLeaf(chunk.bytes, chunk.meta, tree, count);
+  if (leaf === null) return null;
+  const { column, levels, repeats } = leaf;
+  return { column, levels: tree.level > 1 ? levels : column.valid, repeats };
+}
+
+function decodeStruct(tree: Tree, next: () => Chunk | undefined, rows: number): Decoded | null {
   const fields: Column[] = [];
   let first: Decoded | null = null;
   for (const field of tree.fields) {
     const decoded = decodeTree(field, next, rows);
     if (decoded === null) return null;
     first ??= decoded;
-    // Leaves that differ in where their struct is null: whoever is asked next says so.
-    if (!agree(first.levels, decoded.levels, tree.level, rows)) return null;
+    // Leaves that differ in where their struct is null, or where lists begin: whoever is asked next says so.
+    if (decoded.column.length !== first.column.length || !agree(first, decoded, tree.level)) return null;
     fields.push(decoded.column);
   }
-  const levels = first?.levels ?? null;
-  const valid = levels === null || tree.level === 0 ? null : reached(levels, tree.level);
-  return { column: structColumn(tree.type, fields, valid?.includes(0) === true ? valid : null, rows), levels };
+  if (first === null) return null;
+  const { column, levels, repeats } = first;
+  return { column: structColumn(tree.type, fields, validOf(levels, tree.level), column.length), levels, repeats };
 }
 
-/** Whether levels are the same up to `level`; null stands for ones that all reach it. */
-function agree(a: Uint8Array | null, b: Uint8Array | null, level: number, rows: number): boolean {
-  if (a === b) return true;
-  for (let i = 0; i < rows; i++) {
-    if (Math.min(a === null ? level : (a[i] as number), level) !== Math.min(b === null ? level : (b[i] as number), level))
-      return false;
-  }
-  return true;
+function decodeList(tree: Tree, item: Tree, next: () => Chunk | undefined, rows: number): Decoded | null {
+  const items = decodeTree(item, next, rows);
+  if (items === null || items.repeats === null) return null;
+  const own = listRows(items.repeats, items.levels, tree.level, tree.depth);
+  if (own === null) return null;
+  const { starts, ends, valid, length, levels, repeats } = own;
+  return { column: listColumn(tree.type, { starts, ends, items: items.column }, valid, length), levels, repeats };
 }

@@ -13,11 +13,12 @@ import type { Tree } from "./parquetTree.js";
  * takes those, or says what is wrong with them. Loading that takes longer than to read half a million rows of a small table so.
  * @param chunk the bytes of the chunk, from its first page on
  * @param meta its metadata
+ * @param rows as many as its pages have; see `FlatColumn`
  */
 export function decodeLeaf(
   chunk: Uint8Array,
   meta: ThriftStruct,
-  { element, type, level }: Tree,
+  { element, type, level, depth }: Tree,
   rows: number,
 ): FlatColumn | null {
   const isText = type.kind === "utf8" || type.kind === "binary";
@@ -26,7 +27,7 @@ export function decodeLeaf(
   const stored = numberField(element, 1) ?? -1;
   const size = stored === physical.fixedLenByteArray ? numberField(element, 2) : 0;
   if (size === undefined) return null;
-  const form = { codec: numberField(meta, 4) ?? 0, level, physical: stored, size };
+  const form = { codec: numberField(meta, 4) ?? 0, level, depth, physical: stored, size };
   const heads = pageHeads(chunk, form, rows);
   if (heads === null) return null;
   return withKernels(Math.max(0, ...heads.map(roomOf)), "a large page of Parquet", (kernels) => {
@@ -35,5 +36,5 @@ export function decodeLeaf(
   });
 }
 
-/** About the bytes of kernel memory that a page needs: as it is stored, unpacked, and for each row its level, place and value. */
-const roomOf = ({ packed, size, rows }: PageHead): number => packed.length + size + rows * 21;
+/** About the bytes of kernel memory that a page needs: as it is stored, unpacked, and for each row its levels, place and value. */
+const roomOf = ({ packed, size, rows }: PageHead): number => packed.length + size + rows * 22;

@@ -17,7 +17,7 @@ interface Dictionary {
 /** A column of numbers; null where its pages do not hold what they say. */
 export function fixedOf(type: DataType, read: PlainValues, { heads, form, kernels }: FlatChunk, rows: number): FlatColumn | null {
   const values = new FixedRows(type, read, rows);
-  const there = new RowsThere(rows, form.level);
+  const there = new RowsThere(rows, form);
   const isRead = withRoom((kept) => {
     let dictionary: Dictionary = { at: 0, size: 0 };
     let at = 0;
@@ -37,10 +37,10 @@ export function fixedOf(type: DataType, read: PlainValues, { heads, form, kernel
   }, kernels);
   if (!isRead) return null;
   const { all } = values;
-  const { valid, levels } = there;
+  const { valid, levels, repeats } = there;
   if (all instanceof BigInt64Array && layoutOf(type) === "wide")
-    return { column: { layout: "wide", type, length: rows, values: all, valid }, levels };
-  return { column: { layout: "fixed", type, length: rows, values: all, valid }, levels };
+    return { column: { layout: "wide", type, length: rows, values: all, valid }, levels, repeats };
+  return { column: { layout: "fixed", type, length: rows, values: all, valid }, levels, repeats };
 }
 
 const valuesOf = (type: DataType, rows: number): FixedValues =>

@@ -18,18 +18,22 @@ export interface FlatChunk {
   readonly kernels: Kernels;
 }
 
-/** A decoded leaf. */
+/** A decoded leaf. In lists its rows are those of the innermost one's items, and one for each list that is empty or null. */
 export interface FlatColumn {
   readonly column: Column;
-  /** Definition levels of a leaf in structs, one byte a row; null where every row has a value. */
+  /** Definition levels of a leaf in structs or lists, one byte a row; null where every row has a value. */
   readonly levels: Uint8Array | null;
+  /** Repetition levels of a leaf in lists, one byte a row; null for others. */
+  readonly repeats: Uint8Array | null;
 }
 
 /** A page of values in kernel memory, decompressed. */
 export interface FlatPage extends PageRows {
   readonly form: PageForm;
-  /** Definition levels in structs: the address of one byte a row; 0 where every row has a value. */
+  /** Definition levels in structs or lists: the address of one byte a row; 0 where every row has a value. */
   readonly levels: number;
+  /** Repetition levels in lists: the address of one byte a row; 0 outside of lists. */
+  readonly repeats: number;
   /** Values that are there. */
   readonly live: number;
   /** The values' address. */
@@ -41,48 +45,65 @@ export interface FlatPage extends PageRows {
 /** Which rows of a page are there. */
 type Levels = Pick<FlatPage, "valid" | "levels" | "live">;
 
+/** A stretch of kernel memory. */
+interface Stretch {
+  readonly at: number;
+  readonly length: number;
+}
+
 /** Brings a page into kernel memory; null where it does not hold what it says, or a codec or encoding is not known here. */
 export function openPage(head: PageHead, form: ChunkForm, room: KernelRoom): FlatPage | null {
   const { rows } = head;
   const at = unpack(head, room);
   if (at === null) return null;
-  const every = { valid: 0, levels: 0, live: rows };
+  const end = at + head.size;
+  const every = { valid: 0, levels: 0, live: rows, repeats: 0 };
   if (head.kind === "dictionary" || form.level === 0) return pageOf(head, every, at, head.size, form, room);
-  if (head.levels !== null) {
-    const levels = levelsOf(room.put(head.levels), head.levels.length, rows, form.level, room);
-    return levels === null ? null : pageOf(head, levels, at, head.size, form, room);
-  }
-  const left = head.size - 4;
+  const isApart = head.levels !== null;
+  const repeated = form.depth === 0 ? { at, length: 0 } : isApart ? put(head.repeats, room) : stretchAt(at, end, room);
+  if (repeated === null) return null;
+  const defined = head.levels !== null ? put(head.levels, room) : stretchAt(repeated.at + repeated.length, end, room);
+  const repeats = form.depth === 0 ? 0 : repeatsOf(repeated, rows, form.depth, room);
+  const levels = defined === null || repeats === null ? null : levelsOf(defined, rows, form.level, room);
+  if (defined === null || repeats === null || levels === null) return null;
+  const values = isApart ? at : defined.at + defined.length;
+  return pageOf(head, { ...levels, repeats }, values, end - values, form, room);
+}
+
+const put = (bytes: Uint8Array, room: KernelRoom): Stretch => ({ at: room.put(bytes), length: bytes.length });
+
+/** What stands at `at` behind its length; null where it does not end before `end`. */
+function stretchAt(at: number, end: number, room: KernelRoom): Stretch | null {
+  const left = end - at - 4;
   const length = left < 0 ? 0 : wordAt(room, at);
-  if (length > left) return null;
-  const levels = levelsOf(at + 4, length, rows, form.level, room);
-  return levels === null ? null : pageOf(head, levels, at + 4 + length, left - length, form, room);
+  return length > left ? null : { at: at + 4, length };
 }
 
 /** The word of 32 bits at an address. */
 export const wordAt = (room: KernelRoom, at: number): number =>
   new DataView(room.kernels.memory.memory.buffer).getUint32(at, true);
 
-function levelsOf(at: number, length: number, rows: number, most: number, room: KernelRoom): Levels | null {
+/** The address of repetition levels; null where they are not that. */
+function repeatsOf({ at, length }: Stretch, rows: number, most: number, room: KernelRoom): number | null {
+  const repeats = room.take(rows);
+  return pageKernels(room).hybridBytes(at, length, 32 - Math.clz32(most), rows, repeats, most) < 0 ? null : repeats;
+}
+
+function levelsOf({ at, length }: Stretch, rows: number, most: number, room: KernelRoom): Levels | null {
   const levels = room.take(rows);
   const live = pageKernels(room).hybridBytes(at, length, 32 - Math.clz32(most), rows, levels, most);
   if (live < 0) return null;
   if (live === rows) return { valid: 0, levels: 0, live };
   if (most === 1) return { valid: levels, levels, live };
-  return { valid: room.put(reached(room.view(levels, rows), most)), levels, live };
-}
-
-/** One byte for each of the levels: whether it is at least `level`. */
-export function reached(levels: Uint8Array, level: number): Uint8Array {
-  const out = new Uint8Array(levels.length);
-  for (let i = 0; i < levels.length; i++) out[i] = (levels[i] as number) >= level ? 1 : 0;
-  return out;
+  const valid = room.take(rows);
+  pageKernels(room).equalBytes(levels, rows, most, valid);
+  return { valid, levels, live };
 }
 
 /** A page whose values are the `length` bytes at `at`. */
 function pageOf(
   { rows, encoding }: PageHead,
-  levels: Levels,
+  levels: Levels & Pick<FlatPage, "repeats">,
   at: number,
   length: number,
   form: ChunkForm,

@@ -1,6 +1,7 @@
 import type { KernelRoom } from "../../kernels/kernelRoom.js";
 import { pageKernels } from "../../kernels/parquetPages.js";
 import type { FlatPage } from "./parquetFlatPages.js";
+import type { ChunkForm } from "./parquetPageHeads.js";
 
 /** The address of the dictionary places, as words, that each live row of a page has; null where one is not below `size`. */
 export function placesOf({ at, length, live }: FlatPage, size: number, room: KernelRoom): number | null {
@@ -17,19 +18,22 @@ export function placesOf({ at, length, live }: FlatPage, size: number, room: Ker
 export class RowsThere {
   /** One byte a row; null where all are. */
   valid: Uint8Array | null = null;
-  /** Definition levels of a leaf in structs; null where every row has a value. */
+  /** Definition levels of a leaf in structs or lists; null where every row has a value. */
   levels: Uint8Array | null = null;
+  /** Repetition levels of a leaf in lists. */
+  readonly repeats: Uint8Array | null;
   readonly #rows: number;
   readonly #level: number;
 
-  /** `level`: of a value. */
-  constructor(rows: number, level: number) {
+  constructor(rows: number, { level, depth }: ChunkForm) {
     this.#rows = rows;
     this.#level = level;
+    this.repeats = depth === 0 ? null : new Uint8Array(rows);
   }
 
   /** Takes over what a page says of its rows, of which the first is the column's row `at`. */
-  add({ valid, levels, rows }: FlatPage, at: number, room: KernelRoom): void {
+  add({ valid, levels, repeats, rows }: FlatPage, at: number, room: KernelRoom): void {
+    this.repeats?.set(room.view(repeats, rows), at);
     if (valid === 0) return;
     this.valid ??= new Uint8Array(this.#rows).fill(1);
     this.valid.set(room.view(valid, rows), at);

@@ -33,7 +33,7 @@ function codedTexts(type: DataType, fixed: number, { heads, form, kernels }: Fla
   if (found === null) return null;
   const { bytes } = found;
   const codes = size + (form.level > 0 ? 1 : 0) <= 256 ? new Uint8Array(rows) : new Uint16Array(rows);
-  const there = new RowsThere(rows, form.level);
+  const there = new RowsThere(rows, form);
   let at = 0;
   for (const other of others) {
     const isRead = withRoom((room) => {
@@ -47,10 +47,10 @@ function codedTexts(type: DataType, fixed: number, { heads, form, kernels }: Fla
     if (!isRead) return null;
     at += other.rows;
   }
-  const { levels } = there;
+  const { levels, repeats } = there;
   if (there.valid === null) {
     const texts = { layout: "bytes", type, length: size, bytes, starts: found.starts, ends: found.ends, valid: null } as const;
-    return { column: codedColumn({ codes, texts }, rows), levels };
+    return { column: codedColumn({ codes, texts }, rows), levels, repeats };
   }
   const starts = new Int32Array(size + 1);
   const ends = new Int32Array(size + 1);
@@ -58,7 +58,7 @@ function codedTexts(type: DataType, fixed: number, { heads, form, kernels }: Fla
   ends.set(found.ends);
   const valid = new Uint8Array(size + 1).fill(1, 0, size);
   const texts = { layout: "bytes", type, length: size + 1, bytes, starts, ends, valid } as const;
-  return { column: codedColumn({ codes, texts }, rows), levels };
+  return { column: codedColumn({ codes, texts }, rows), levels, repeats };
 }
 
 /** A null row gets the code `none`. */
@@ -79,7 +79,7 @@ function putCodes(
 
 function spanTexts(type: DataType, fixed: number, { heads, form, kernels }: FlatChunk, rows: number): FlatColumn | null {
   const spans = new TextSpans(rows, fixed, type.kind === "utf8");
-  const there = new RowsThere(rows, form.level);
+  const there = new RowsThere(rows, form);
   const isRead = withRoom((kept) => {
     let at = 0;
     return heads.every((head) =>
@@ -97,8 +97,8 @@ function spanTexts(type: DataType, fixed: number, { heads, form, kernels }: Flat
   }, kernels);
   if (!isRead) return null;
   const { starts, ends } = spans;
-  const { valid, levels } = there;
-  return { column: { layout: "bytes", type, length: rows, bytes: spans.bytes(), starts, ends, valid }, levels };
+  const { valid, levels, repeats } = there;
+  return { column: { layout: "bytes", type, length: rows, bytes: spans.bytes(), starts, ends, valid }, levels, repeats };
 }
 
 /** Where the texts of a column begin and end, page by page. */

@@ -1,5 +1,5 @@
 import { type DataType, types } from "../../schema/types.js";
-import { physical, repetition } from "./parquetSchema.js";
+import { physical } from "./parquetSchema.js";
 import { boolField, numberField, structField, type ThriftStruct } from "./parquetThrift.js";
 
 /** Numbers of the union `LogicalType` and of `ConvertedType` in the format. */
@@ -29,12 +29,11 @@ const convertedIntegers: ReadonlyMap<number, DataType> = new Map<number, DataTyp
 ]);
 
 /**
- * The type of a flat column by its schema element alone, as the Parquet format defines it; null for a column that the decoder must be
- * asked about: nested ones, and annotations that do not fit their physical type.
+ * The type of a leaf's values by its schema element alone, as the Parquet format defines it; null where the decoder must be asked about it: for groups,
+ * and for annotations that do not fit their physical type.
  */
 export function leafType(element: ThriftStruct): DataType | null {
-  const repeated = numberField(element, 3) === repetition.repeated;
-  if (repeated || (numberField(element, 5) ?? 0) > 0) return null;
+  if ((numberField(element, 5) ?? 0) > 0) return null;
   const logical = structField(element, 10);
   const converted = numberField(element, 6);
   switch (numberField(element, 1)) {

@@ -7,22 +7,28 @@ export interface ChunkForm extends StoredValues {
   readonly codec: number;
   /** The definition level of a value: 1 in a flat column that may be null, 0 in one that may not. */
   readonly level: number;
+  /** The highest repetition level: in how many lists a value lies. */
+  readonly depth: number;
 }
 
 /** A page of values as it is stored. */
 export interface PageHead {
   readonly kind: "dictionary" | "data";
-  /** Rows, or values of the dictionary. */
+  /** Rows, or values of the dictionary. In lists a row is a value, or the place of one where a list is empty or null. */
   readonly rows: number;
   /** Number of `Encoding` in the format. */
   readonly encoding: number;
   /** Definition levels that stand by themselves; null where they begin what is packed. */
   readonly levels: Uint8Array | null;
+  /** Repetition levels, where the definition levels stand by themselves; empty outside of lists. */
+  readonly repeats: Uint8Array;
   readonly packed: Uint8Array;
   readonly codec: number;
   /** Bytes, once it is unpacked. */
   readonly size: number;
 }
+
+const none = new Uint8Array(0);
 
 const pageType = { data: 0, index: 1, dictionary: 2, dataV2: 3 } as const;
 
@@ -69,25 +75,34 @@ type MakeHead = (head: ThriftStruct | undefined, packed: Uint8Array, size: numbe
 const dictionaryHead: MakeHead = (head, packed, size, { codec }) => {
   const [rows, encoding] = head === undefined ? [] : [numberField(head, 1), numberField(head, 2)];
   if (rows === undefined || rows < 0 || (encoding !== encodings.plain && encoding !== encodings.plainDictionary)) return null;
-  return { kind: "dictionary", rows, encoding, levels: null, packed, codec, size };
+  return { kind: "dictionary", rows, encoding, levels: null, repeats: none, packed, codec, size };
 };
 
-const dataHead: MakeHead = (head, packed, size, { codec, level }) => {
+const dataHead: MakeHead = (head, packed, size, { codec, level, depth }) => {
   const [rows, encoding] = head === undefined ? [] : [numberField(head, 1), numberField(head, 2)];
   if (head === undefined || rows === undefined || rows < 0 || encoding === undefined) return null;
   if (level > 0 && numberField(head, 3) !== encodings.rle) return null;
-  return { kind: "data", rows, encoding, levels: null, packed, codec, size };
+  if (depth > 0 && numberField(head, 4) !== encodings.rle) return null;
+  return { kind: "data", rows, encoding, levels: null, repeats: none, packed, codec, size };
 };
 
-const dataHeadV2: MakeHead = (head, stored, size, { codec, level }) => {
+const dataHeadV2: MakeHead = (head, stored, size, { codec, level, depth }) => {
   const [rows, encoding] = head === undefined ? [] : [numberField(head, 1), numberField(head, 4)];
   if (head === undefined || rows === undefined || rows < 0 || encoding === undefined) return null;
-  const defined = numberField(head, 5) ?? 0;
-  // Rows without lists have no repetition levels.
-  if ((numberField(head, 6) ?? 0) !== 0 || defined < 0 || defined > stored.length || defined > size) return null;
-  if (level === 0 && defined > 0) return null;
-  const levels = stored.subarray(0, defined);
+  const [defined, repeated] = [numberField(head, 5) ?? 0, numberField(head, 6) ?? 0];
+  const before = defined + repeated;
+  if (defined < 0 || repeated < 0 || before > stored.length || before > size) return null;
+  if ((level === 0 && defined > 0) || (depth === 0 && repeated > 0)) return null;
+  const [repeats, levels, packed] = [stored.subarray(0, repeated), stored.subarray(repeated, before), stored.subarray(before)];
   const isPacked = boolField(head, 7) ?? true;
-  const packed = stored.subarray(defined);
-  return { kind: "data", rows, encoding, levels, packed, codec: isPacked ? codec : codecs.uncompressed, size: size - defined };
+  return {
+    kind: "data",
+    rows,
+    encoding,
+    levels,
+    repeats,
+    packed,
+    codec: isPacked ? codec : codecs.uncompressed,
+    size: size - before,
+  };
 };

@@ -2,14 +2,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
 import type { Batch, Column } from "../../../src/batch/column.js";
-import { copyBatch, gatherColumn, sliceBatch } from "../../../src/batch/gather.js";
+import { copyBatch, gatherColumn, sliceBatch, sliceColumn } from "../../../src/batch/gather.js";
 import { decodeIpc, encodeIpcStream } from "../../../src/batch/ipc.js";
 import { itemsOf, listColumn, listItems } from "../../../src/batch/lists.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import { RowBuffer } from "../../../src/batch/rowBuffer.js";
 import { structColumn } from "../../../src/batch/structs.js";
 import { keptBatchViews } from "../../../src/kernels/kernelViews.js";
-import { type DataType, parseType, type Value } from "../../../src/schema/types.js";
+import { type DataType, parseType, types, type Value } from "../../../src/schema/types.js";
 
 const type = parseType("list(struct(id: int32, names: list(utf8)))");
 const item = fc.record({
@@ -68,6 +68,28 @@ describe("a list column by its items", () => {
         expect(read(buffer.take().columns[0])).toEqual(values);
       }),
     );
+  });
+
+  it("has in a slice the items of its rows alone, at every level", () => {
+    const of = parseType("list(list(int32))");
+    const values = [[[1], [2, 3]], null, [], [[4, 5], null, [6]], [[7]]];
+    const rows = (from: number, to: number) => sliceBatch(batchOf(byItems(of, values)), from, to).columns[0] as Column;
+    const counts = (column: Column): number[] => {
+      const own = listItems(column);
+      return own === null ? [] : [own.items.length, ...counts(own.items)];
+    };
+    // One item that no row has lies behind each list, and where one is null.
+    expect(counts(rows(3, 4))).toEqual([3, 5]);
+    expect(counts(rows(3, 5))).toEqual([5, 8]);
+    expect(counts(rows(1, 3))).toEqual([0, 0]);
+    expect(read(rows(3, 5))).toEqual(values.slice(3));
+    // Where a list is null or empty its bounds may be any.
+    const [starts, ends] = [Int32Array.of(-9, 7, 1, 0), Int32Array.of(9, 7, 3, 0)];
+    const items = byItems(types.int32, [1, 2, 3, 4]);
+    const odd = listColumn(parseType("list(int32)"), { starts, ends, items }, Uint8Array.of(0, 1, 1, 1), 4);
+    const slice = sliceColumn(odd, 0, 4);
+    expect(counts(slice)).toEqual([2]);
+    expect(read(slice)).toEqual([null, [], [2, 3], []]);
   });
 
   it("goes through Arrow as it is, with nothing that no row has", () => {

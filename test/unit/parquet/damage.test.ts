@@ -41,6 +41,8 @@ async function outcome(path: string): Promise<number | string> {
 
 const flat = "i AS a, i / 3.0 AS b, 'text ' || (i % 5) AS c, 'longer text ' || i AS d, DATE '2024-01-01' + i::INT AS e";
 const structs = `${flat}, CASE WHEN i % 7 > 0 THEN {'x': i, 'y': CASE WHEN i % 3 > 0 THEN {'z': 'text ' || (i % 5), 'w': NULLIF(i % 4, 0)} END} END AS s`;
+const lists = `i AS a, CASE WHEN i % 7 > 0 THEN list_transform(range(i % 4), lambda x: CASE WHEN x % 3 < 2 THEN 'text ' || ((i + x) % 5) END) END AS l,
+  list_transform(range(i % 3), lambda x: {'x': i, 'y': CASE WHEN i % 2 > 0 THEN [x, i] END}) AS s`;
 const codes = ["PARQUET_NOT_PARQUET", "PARQUET_TRUNCATED", "PARQUET_CORRUPT", "PARQUET_ENCRYPTED", "UNSUPPORTED_PARQUET_TYPE"];
 
 describe.each([
@@ -49,6 +51,8 @@ describe.each([
   ["uncompressed, version 2", "COMPRESSION uncompressed, PARQUET_VERSION V2", `${flat}, [i] AS l`],
   ["structs, version 1", "COMPRESSION snappy", structs],
   ["structs, version 2", "COMPRESSION uncompressed, PARQUET_VERSION V2", structs],
+  ["lists, version 1", "COMPRESSION snappy", lists],
+  ["lists, version 2", "COMPRESSION uncompressed, PARQUET_VERSION V2", lists],
 ])("a damaged file: %s", (name, options, columns) => {
   const file = join(folder, `${name}.parquet`);
   const broken = join(folder, `${name}-broken.parquet`);

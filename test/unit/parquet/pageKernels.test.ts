@@ -58,6 +58,21 @@ const levelsIn = (bytes: Uint8Array, bits: number, count: number, most: number):
     return { found, levels: [...room.view(to, count)] };
   });
 
+describe("bytes", () => {
+  it("are told from others, however many they are", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ max: 4, maxLength: 70 }), fc.nat(4), (bytes, wanted) => {
+        const found = withRoom((room) => {
+          const [from, to] = [room.put(bytes), room.take(bytes.length)];
+          pageKernels(room).equalBytes(from, bytes.length, wanted, to);
+          return [...room.view(to, bytes.length)];
+        });
+        expect(found).toEqual(Array.from(bytes, (byte) => (byte === wanted ? 1 : 0)));
+      }),
+    );
+  });
+});
+
 describe("runs and bit-packed groups", () => {
   it("give back what was packed, whatever the width", () => {
     const cases = fc.integer({ min: 1, max: 32 }).chain((bits) => fc.tuple(fc.constant(bits), runsOf(bits), fc.nat(20)));

@@ -116,3 +116,10 @@ export function hybridBytes(from: usize, length: usize, bits: usize, count: usiz
   }
   return above ? -1 : <i32>found;
 }
+
+/** A byte for each of `count` bytes: 1 where it is `wanted`, else 0. */
+export function equalBytes(from: usize, count: usize, wanted: u32, to: usize): void {
+  const all = i8x16.splat(<i8>wanted);
+  const one = i8x16.splat(1);
+  for (let i: usize = 0; i < count; i += 16) v128.store(to + i, v128.and(i8x16.eq(v128.load(from + i), all), one));
+}
