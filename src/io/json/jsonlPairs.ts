@@ -5,7 +5,7 @@ import { everyPlace, type JsonPlace } from "./jsonlPlaces.js";
 
 const entryBytes = 16;
 const parentBytes = 12;
-/** No key is as long: a field's name that cannot stand in UTF-8 is found by the exact reader alone. */
+/** No key is as long: a field's name that cannot stand without escapes is found by the exact reader alone. */
 const noKey = 0xffffffff;
 /** The pair of a value that is null or not there: an empty span at the block's begin. */
 const nullPair = [0xffffffff, 0] as const;
@@ -99,7 +99,7 @@ export class JsonlPairs {
       const name = Buffer.from(field.name, "utf8");
       const address = this.own(name.length);
       this.#memory.u8().set(name, address);
-      const length = name.toString("utf8") === field.name ? name.length : noKey;
+      const length = JSON.stringify(field.name) === `"${field.name}"` ? name.length : noKey;
       const kinds = fields === null ? takenKinds(field.type) : jsonKind.null | jsonKind.fields;
       this.#memory.u32().set([address, length, kinds], (table + i * entryBytes) >>> 2);
       this.#memory.i32()[(table + i * entryBytes + parentBytes) >>> 2] = parent;

@@ -228,6 +228,32 @@ describe("lists that are read item by item are what the exact reader reads", () 
   });
 });
 
+test("keys that stand with escapes alone are no others'", async () => {
+  const names = ['a":1,"b', "a", "b", "c\\\\", "\n", "", "x".repeat(300), `${"x".repeat(299)}y`];
+  const fields = names.map((name) => ({ name, type: parseType("utf8"), nullable: true }));
+  const objects = [
+    '{"a":1,"b":2}',
+    '{"b":1,"a":2}',
+    '{"a\\":1,\\"b":3}',
+    '{"c\\\\\\\\":4,"c\\\\":5}',
+    '{"c\\\\":6,"\\n":7,"":8}',
+    `{"${"x".repeat(299)}":9,"${"x".repeat(300)}":10,"${"x".repeat(299)}y":11,"${"x".repeat(301)}":12}`,
+    ...['{"a":1,"a":2}', '{"a" :1,"b"\t: 2,"":3}', '{"a"1}', '{"a":,"b":1}'],
+  ];
+  const bytes = Buffer.from(
+    objects.flatMap((text) => [`{"l":[${text}],"s":{"a":"1"}}`, `{"s":${text}}`, `{"s":{},"l":[{},${text}]}`]).join("\n"),
+  );
+  const type = { kind: "struct", fields } as const;
+  const schema: Schema = [
+    { name: "l", type: { kind: "list", item: type }, nullable: true },
+    { name: "s", type, nullable: true },
+  ];
+  const outcome = await actual(bytes, schema, 4096, 100);
+  expect(outcome).toEqual(expected(bytes, schema));
+  expect(outcome.rows[0]).toMatchObject([[{ a: "1", b: "2", 'a":1,"b': null }], { a: "1" }]);
+  expect(outcome.rows[6]).toMatchObject([[{ a: null, b: null, 'a":1,"b': "3" }], { a: "1" }]);
+});
+
 describe("which lists are columns of items", () => {
   const isOpen = (type: string): boolean => jsonPlaces(schemaOf([["l", type]]))[0]?.item !== null;
 
@@ -242,18 +268,54 @@ describe("which lists are columns of items", () => {
     expect(isOpen(`${"list(".repeat(9)}utf8${")".repeat(9)}`)).toBe(false);
   });
 
-  test("also where the exact reader has read some of them", async () => {
-    const lines = ['{"l":[1,2],"s":[{"a":"x"}]}', '{"l":[1.0,null],"\\u0073":[{"a":"y"},null]}', '{"l":[],"s":null}'];
+  test("also where the exact reader has read some of them, which stand behind the others", async () => {
+    const many = Array.from({ length: 3000 }, (_, i) => ({ a: `x${i}`, b: i % 2 === 0 ? null : [i] }));
+    const lines = [
+      '{"l":[1,2],"s":[{"a":"x"}]}',
+      '{"l":[1.0,null],"\\u0073":[{"a":"y","b":[7]},null]}',
+      `{"l":[],"s":${JSON.stringify(many)}}`,
+      '{"l":[3],"s":null}',
+      '{"l":[4,5],"s":[{"b":[8],"c":{"a":"no"}}, {"a":"z"} , {}]}',
+    ];
     const schema = schemaOf([
       ["l", "list(int64)"],
-      ["s", "list(struct(a: utf8))"],
+      ["s", "list(struct(a: utf8, b: list(int32)))"],
     ]);
-    const reader = readerOf(Buffer.from(`${lines.join("\n")}\n`), schema, 4096, 10, () => {});
+    const reader = readerOf(Buffer.from(`${lines.join("\n")}\n`), schema, 1 << 18, 10, () => {});
     const batch = await reader.next();
-    expect(batch?.columns.map((column) => listItems(column) !== null)).toEqual([true, true]);
+    const bounds = batch?.columns.map((column) => {
+      const own = listItems(column);
+      return [...(own?.starts ?? [])].map((start, i) => [start, own?.ends[i]]);
+    });
+    expect(bounds).toEqual([
+      [
+        [0, 2],
+        [5, 7],
+        [2, 2],
+        [2, 3],
+        [3, 5],
+      ],
+      [
+        [0, 1],
+        [3004, 3006],
+        [1, 3001],
+        [3001, 3001],
+        [3001, 3004],
+      ],
+    ]);
     expect(batch?.columns.map((column) => column.layout === "object" && column.values)).toEqual([
-      [[1n, 2n], [1n, null], []],
-      [[{ a: "x" }], [{ a: "y" }, null], null],
+      [[1n, 2n], [1n, null], [], [3n], [4n, 5n]],
+      [
+        [{ a: "x", b: null }],
+        [{ a: "y", b: [7] }, null],
+        many,
+        null,
+        [
+          { a: null, b: [8] },
+          { a: "z", b: null },
+          { a: null, b: null },
+        ],
+      ],
     ]);
     await reader.close();
   });

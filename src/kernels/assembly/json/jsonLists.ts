@@ -3,7 +3,7 @@ import { BASE as COLUMN_BASE, COUNT, ENDS, FIELD, NULLS, ROWS as LISTS, SEPS, SL
 import { CAPACITY, COLUMNS, EXACTS, KEYS, ROWS, SPANS } from "./jsonContext";
 import { fieldsEnd } from "./jsonObject";
 import { afterSpace, numberEnd } from "./jsonScan";
-import { FIELDS, forgetPairs, NUMBER, otherValue, storePair } from "./jsonValues";
+import { FIELDS, forgetPairs, NUMBER, otherValue, storePair, TAKES } from "./jsonValues";
 
 /** Where the pairs of the items of the last list end. */
 let after: usize = 0;
@@ -61,7 +61,7 @@ export function jsonListColumn(context: usize, items: usize): void {
   const starts = <usize>load<u32>(context, VALUES);
   const ends = <usize>load<u32>(context, ENDS);
   const slowList = <usize>load<u32>(context, SLOW);
-  const kinds = load<u32>(<usize>load<u32>(items, KEYS), 8);
+  const kinds = load<u32>(<usize>load<u32>(items, KEYS), TAKES);
   // Only the keys of objects can be those of no column.
   const width = (<usize>load<u32>(items, COLUMNS) + <usize>((kinds & FIELDS) != 0)) << 3;
   const spans = <usize>load<u32>(items, SPANS);
