@@ -10,6 +10,11 @@ export interface JsonKernels {
   jsonTextColumn(context: number): void;
   /** Marks and nulls of a struct whose fields are columns; takes the context of the column kernels. */
   jsonStructColumn(context: number): void;
+  /**
+   * Marks, nulls and bounds of a list column whose items are a column; takes the context of the column kernels, and one laid out as `jsonSlot` says whose
+   * rows are the items: `rows` tells how many there are, `exacts` whether a list found no room.
+   */
+  jsonListColumn(context: number, items: number): void;
 }
 
 /** u32 slots of the context of `jsonLines`. */

@@ -1,58 +1,39 @@
+import { builderFor } from "../../batch/builder.js";
 import type { Column } from "../../batch/column.js";
-import { structColumn } from "../../batch/structs.js";
+import { concatColumn } from "../../batch/concat.js";
+import { itemsOf, listColumn } from "../../batch/lists.js";
+import { fieldsOf, structColumn } from "../../batch/structs.js";
+import { required } from "../../common/assert.js";
 import { internalError } from "../../common/errors.js";
 import { type CsvKernels, contextBytes, slot } from "../../kernels/csvKernels.js";
-import type { JsonKernels } from "../../kernels/jsonKernels.js";
+import { type JsonKernels, jsonSlot } from "../../kernels/jsonKernels.js";
 import type { KernelMemory } from "../../kernels/wasm.js";
-import type { Field, Value } from "../../schema/types.js";
+import type { Value } from "../../schema/types.js";
 import { kernelOf } from "../csv/csvColumns.js";
+import type { TextBlock } from "../text/textBlock.js";
+import { storeFixed, storeWide, valuesAt } from "../text/textValues.js";
 import type { JsonPlace } from "./jsonlPlaces.js";
+import { type JsonItems, JsonPlan, type JsonTable, type PlannedJson } from "./jsonlPlanned.js";
 import { isBase64, needsDigits } from "./jsonlValues.js";
 import type { JsonlWalk } from "./jsonlWalk.js";
-import { readValue, type Way, wayOf } from "./jsonlWays.js";
-import type { TextBlock } from "../text/textBlock.js";
-import { storeFixed, storeWide, valuesAt, widthOf } from "../text/textValues.js";
+import { readValue } from "./jsonlWays.js";
 
-interface Planned {
-  readonly field: Field;
-  readonly way: Way;
-  readonly index: number;
-  readonly values: number;
-  readonly ends: number;
-  readonly valid: number;
-  /** Those of a struct's fields, where they are columns. */
-  readonly fields: readonly Planned[];
-  readonly objects: Value[];
-  nulls: number;
-}
-
-/** Entries of a pair that is null: an empty span at the block's begin. */
-const nullStart = 0xffffffff;
-
-/** Column buffers of one reader, filled anew for every batch. */
+/** The columns of one reader, filled anew for every batch. */
 export class JsonlColumns {
   readonly #memory: KernelMemory;
   readonly #kernels: CsvKernels & JsonKernels;
-  readonly #walk: JsonlWalk;
-  readonly #owned: number[] = [];
+  readonly #plan: JsonPlan;
   readonly #context: number;
-  readonly #slow: number;
   readonly #limit: number;
-  readonly #columns: readonly Planned[];
-  /** The columns and their fields, by the number of their place. */
-  readonly #every: readonly Planned[];
   #block: TextBlock | undefined;
   #scratch = 0;
 
   constructor(memory: KernelMemory, kernels: CsvKernels & JsonKernels, walk: JsonlWalk, places: readonly JsonPlace[]) {
     this.#memory = memory;
     this.#kernels = kernels;
-    this.#walk = walk;
-    this.#context = this.#alloc(contextBytes);
-    this.#slow = this.#alloc(walk.capacity * 4);
-    this.#limit = this.#alloc(8);
-    this.#columns = places.map((place) => this.#plan(place));
-    this.#every = every(this.#columns);
+    this.#plan = new JsonPlan(memory, kernels, walk.pairs, places);
+    this.#context = memory.alloc(contextBytes);
+    this.#limit = memory.alloc(8);
   }
 
   /**
@@ -63,35 +44,59 @@ export class JsonlColumns {
     this.#block = block;
     this.#scratch = block.scratch;
     const rows = new Set<number>(exact);
-    for (const column of this.#every) this.#readColumn(column, count, rows);
+    const { table } = this.#plan;
+    this.#convert(table, count, rows);
     // The exact reader brings the text of these rows; what the walker found would be unescaped in vain.
-    for (const row of rows) this.#forget(row);
-    for (const column of this.#every) {
-      if (column.way !== "text") continue;
-      this.#readText(column, count);
-      // What is no base64 is told by the exact reader.
-      if (column.field.type.kind === "binary") for (const row of this.#decode(column, count)) rows.add(row);
-    }
+    for (const row of rows) this.#forget(table, row);
+    this.#readTexts(table, count, rows);
     return [...rows].sort((a, b) => a - b);
   }
 
   /** Sets a row's values, in the order of the fields. */
   put(row: number, values: readonly Value[]): void {
-    this.#columns.forEach((column, i) => {
+    this.#plan.table.columns.forEach((column, i) => {
       this.#put(column, row, values[i] ?? null);
     });
   }
 
   /** The columns of the batch, views on kernel memory. */
   finish(count: number): Column[] {
-    return this.#columns.map((column) => this.#finish(column, count));
+    return this.#plan.table.columns.map((column) => this.#finish(column, count));
   }
 
   free(): void {
-    for (const address of this.#owned) this.#memory.free(address);
+    this.#plan.free();
+    this.#memory.free(this.#context);
+    this.#memory.free(this.#limit);
   }
 
-  #put(column: Planned, row: number, value: Value): void {
+  /** Converts all but texts, and adds the rows whose values the kernels leave alone. */
+  #convert(table: JsonTable, count: number, slow: Set<number>): void {
+    for (const column of table.every) this.#readColumn(table, column, count, slow);
+  }
+
+  /** Converts the texts, and adds the rows where they are no value. */
+  #readTexts(table: JsonTable, count: number, slow: Set<number>): void {
+    for (const column of table.every) {
+      if (column.items !== null) this.#readTexts(column.items, column.items.count, slow);
+      if (column.way !== "text") continue;
+      this.#readText(table, column, count);
+      // What is no base64 is told by the exact reader. Items are no bytes: these rows are those of lines.
+      if (column.field.type.kind === "binary") for (const row of this.#decode(column, count)) slow.add(row);
+    }
+  }
+
+  #forget(table: JsonTable, row: number): void {
+    table.pairs.forget(row);
+    const u32 = this.#memory.u32();
+    for (const { items, values, ends } of table.every) {
+      if (items === null) continue;
+      const end = u32[(ends >>> 2) + row] as number;
+      for (let item = u32[(values >>> 2) + row] as number; item < end; item++) this.#forget(items, item);
+    }
+  }
+
+  #put(column: PlannedJson, row: number, value: Value): void {
     const valid = this.#memory.u8();
     const at = column.valid + row;
     column.nulls += (valid[at] as number) - (value === null ? 0 : 1);
@@ -102,34 +107,18 @@ export class JsonlColumns {
     if (value !== null && column.way !== "fields") this.#store(column, row, value);
   }
 
-  #plan({ field, index, fields }: JsonPlace): Planned {
-    const way = fields === null ? wayOf(field.type) : "fields";
-    const rows = this.#walk.capacity;
-    const values = this.#alloc(rows * widthOf(field.type));
-    const valid = this.#alloc(rows);
-    const ends = this.#alloc(way === "text" ? rows * 4 : 0);
-    const planned = (fields ?? []).map((place) => this.#plan(place));
-    return { field, way, index, values, ends, valid, fields: planned, objects: [], nulls: 0 };
-  }
-
-  #alloc(bytes: number): number {
-    const address = this.#memory.alloc(bytes);
-    this.#owned.push(address);
-    return address;
-  }
-
   #at(): TextBlock {
     if (this.#block === undefined) throw internalError("columns are read before a block is");
     return this.#block;
   }
 
-  #fillContext(column: Planned, count: number): void {
+  #fillContext({ pairs }: JsonTable, column: PlannedJson, count: number): void {
     const u32 = this.#memory.u32();
     const c = this.#context >>> 2;
     const { base } = this.#at();
     u32[c + slot.base] = base;
-    u32[c + slot.seps] = this.#walk.spans;
-    u32[c + slot.rows] = this.#walk.rows;
+    u32[c + slot.seps] = pairs.spans;
+    u32[c + slot.rows] = pairs.rows;
     u32[c + slot.count] = count;
     u32[c + slot.field] = column.index * 2 + 1;
     u32[c + slot.strip] = 0;
@@ -138,11 +127,11 @@ export class JsonlColumns {
     u32[c + slot.marked] = 0;
     u32[c + slot.values] = column.values;
     u32[c + slot.valid] = column.valid;
-    u32[c + slot.slow] = this.#slow;
+    u32[c + slot.slow] = this.#plan.slow;
     u32[c + slot.ends] = column.ends;
     u32[c + slot.origin] = base;
     u32[c + slot.scratch] = this.#scratch;
-    u32[c + slot.stride] = this.#walk.stride;
+    u32[c + slot.stride] = pairs.stride;
     const { type } = column.field;
     if (type.kind === "decimal" && type.precision <= 18) {
       u32[c + slot.param] = type.scale;
@@ -155,36 +144,59 @@ export class JsonlColumns {
     return this.#memory.u32()[(this.#context >>> 2) + index] as number;
   }
 
-  #readColumn(column: Planned, count: number, slow: Set<number>): void {
+  #readColumn(table: JsonTable, column: PlannedJson, count: number, slow: Set<number>): void {
     switch (column.way) {
-      case "fixed": {
-        this.#fillContext(column, count);
+      case "fixed":
+        this.#fillContext(table, column, count);
         kernelOf(this.#kernels, column.field.type)(this.#context);
-        column.nulls = this.#out(slot.nulls);
-        const first = this.#slow >>> 2;
-        for (const row of this.#memory.u32().subarray(first, first + this.#out(slot.slows))) slow.add(row);
+        this.#took(column, slow);
         return;
-      }
       case "null":
         this.#memory.u8().fill(0, column.valid, column.valid + count);
         column.nulls = count;
         return;
       case "fields":
-        this.#fillContext(column, count);
+        this.#fillContext(table, column, count);
         this.#kernels.jsonStructColumn(this.#context);
         column.nulls = this.#out(slot.nulls);
+        return;
+      case "items":
+        this.#readItems(table, column, required(column.items, "items"), count, slow);
         return;
       case "text":
         return;
       case "wide":
       case "object":
-        this.#readValues(column, count, slow);
+        this.#readValues(table, column, count, slow);
         return;
     }
   }
 
-  #readText(column: Planned, count: number): void {
-    this.#fillContext(column, count);
+  /** Takes what a kernel says of a column: its nulls and the rows that it leaves alone. */
+  #took(column: PlannedJson, slow: Set<number>): void {
+    column.nulls = this.#out(slot.nulls);
+    const first = this.#plan.slow >>> 2;
+    for (const row of this.#memory.u32().subarray(first, first + this.#out(slot.slows))) slow.add(row);
+  }
+
+  /** Finds and converts the items of a list column; an item that the kernels leave alone makes its row slow. */
+  #readItems(table: JsonTable, column: PlannedJson, items: JsonItems, count: number, slow: Set<number>): void {
+    const { pairs } = items;
+    do {
+      this.#fillContext(table, column, count);
+      this.#kernels.jsonListColumn(this.#context, pairs.context);
+    } while (pairs.get(jsonSlot.exacts) !== 0 && this.#plan.growItems(items));
+    this.#took(column, slow);
+    items.count = pairs.get(jsonSlot.rows);
+    items.exact.length = 0;
+    const slowItems = new Set<number>();
+    this.#convert(items, items.count, slowItems);
+    const ends = this.#memory.u32().subarray(column.ends >>> 2, (column.ends >>> 2) + count);
+    for (const item of slowItems) slow.add(rowOf(ends, item));
+  }
+
+  #readText(table: JsonTable, column: PlannedJson, count: number): void {
+    this.#fillContext(table, column, count);
     this.#memory.u32()[(this.#context >>> 2) + slot.param] = this.#at().length;
     this.#kernels.jsonTextColumn(this.#context);
     column.nulls = this.#out(slot.nulls);
@@ -192,7 +204,7 @@ export class JsonlColumns {
   }
 
   /** Turns texts in base64 into what they say, which is shorter; answers the rows whose text is none. */
-  #decode(column: Planned, count: number): number[] {
+  #decode(column: PlannedJson, count: number): number[] {
     const wrong: number[] = [];
     const { base, scratch } = this.#at();
     const memory = Buffer.from(this.#memory.memory.buffer);
@@ -218,15 +230,15 @@ export class JsonlColumns {
   }
 
   /** Converts value by value; a value that does not go in simply makes its row slow. */
-  #readValues(column: Planned, count: number, slow: Set<number>): void {
+  #readValues({ pairs }: JsonTable, column: PlannedJson, count: number, slow: Set<number>): void {
     const u32 = this.#memory.u32();
     const bytes = this.#memory.u8();
     const { base } = this.#at();
     const block = Buffer.from(bytes.buffer, base, this.#at().length);
     const risky = needsDigits(column.field.type);
     column.nulls = 0;
-    let at = (this.#walk.spans >>> 2) + column.index * 2;
-    for (let row = 0; row < count; row++, at += this.#walk.stride) {
+    let at = (pairs.spans >>> 2) + column.index * 2;
+    for (let row = 0; row < count; row++, at += pairs.stride) {
       const end = u32[at + 1] as number;
       bytes[column.valid + row] = end === 0 ? 0 : 1;
       if (end === 0) {
@@ -241,16 +253,7 @@ export class JsonlColumns {
     }
   }
 
-  #forget(row: number): void {
-    const u32 = this.#memory.u32();
-    let at = (this.#walk.spans >>> 2) + row * this.#walk.stride;
-    for (const end = at + this.#every.length * 2; at < end; at += 2) {
-      u32[at] = nullStart;
-      u32[at + 1] = 0;
-    }
-  }
-
-  #store(column: Planned, row: number, value: Value): void {
+  #store(column: PlannedJson, row: number, value: Value): void {
     const { type } = column.field;
     const memory = this.#memory;
     switch (column.way) {
@@ -266,6 +269,9 @@ export class JsonlColumns {
       case "text":
         this.#storeText(column, row, value);
         return;
+      case "items":
+        required(column.items, "items").exact.push([row, value as readonly Value[]]);
+        return;
       case "fields":
       case "null":
         throw internalError(`a column of ${column.way} takes no value`);
@@ -273,7 +279,7 @@ export class JsonlColumns {
   }
 
   /** Behind the texts that the kernels unescaped; a row's texts together are never longer than its line, so the space suffices. */
-  #storeText(column: Planned, row: number, value: Value): void {
+  #storeText(column: PlannedJson, row: number, value: Value): void {
     const { base, capacity, scratch } = this.#at();
     const bytes = this.#memory.u8();
     const text = typeof value === "string" ? Buffer.from(value, "utf8") : value;
@@ -286,7 +292,7 @@ export class JsonlColumns {
     u32[(column.ends >>> 2) + row] = this.#scratch - base;
   }
 
-  #finish(column: Planned, count: number): Column {
+  #finish(column: PlannedJson, count: number): Column {
     const memory = this.#memory;
     const { type } = column.field;
     const valid = column.nulls === 0 ? null : memory.u8().subarray(column.valid, column.valid + count);
@@ -309,6 +315,8 @@ export class JsonlColumns {
       }
       case "object":
         return { layout: "object", ...common, values: column.objects.slice(0, count) };
+      case "items":
+        return this.#finishList(column, required(column.items, "items"), count, valid);
       case "fields":
         return structColumn(
           type,
@@ -321,6 +329,43 @@ export class JsonlColumns {
         return { layout: "fixed", ...common, values: valuesAt(memory, type, column.values, count) };
     }
   }
+
+  /** A list column; items that the exact reader has read stand behind those of the kernels. */
+  #finishList(column: PlannedJson, items: JsonItems, count: number, valid: Uint8Array | null): Column {
+    const { type } = column.field;
+    if (type.kind !== "list") throw internalError(`a column of ${type.kind} has no items`);
+    const found = required(items.columns[0], "items");
+    const i32 = this.#memory.i32();
+    const starts = i32.subarray(column.values >>> 2, (column.values >>> 2) + count);
+    const ends = i32.subarray(column.ends >>> 2, (column.ends >>> 2) + count);
+    const exact = builderFor(type.item);
+    for (const [row, list] of items.exact) {
+      starts[row] = items.count + exact.length;
+      for (const item of list) exact.append(item);
+      ends[row] = items.count + exact.length;
+    }
+    const parts = [this.#finish(found, items.count), ...(exact.length === 0 ? [] : [opened(exact.finish())])];
+    const tooLong = () => internalError("the texts of a block are longer than 2 GiB");
+    return listColumn(type, { starts, ends, items: concatColumn(type.item, parts, tooLong) }, valid, count);
+  }
 }
 
-const every = (columns: readonly Planned[]): readonly Planned[] => columns.flatMap((column) => [column, ...every(column.fields)]);
+/** The row that has an item, by where the items of each row end. */
+function rowOf(ends: Uint32Array, item: number): number {
+  let [from, to] = [0, ends.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((ends[middle] as number) <= item) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+/** A column of objects or arrays as one of fields or items: only such are joined with their like as columns. */
+function opened(column: Column): Column {
+  const { type, valid, length } = column;
+  if (type.kind === "struct") return structColumn(type, fieldsOf(column).map(opened), valid, length);
+  if (type.kind !== "list") return column;
+  const own = itemsOf(column);
+  return listColumn(type, { ...own, items: opened(own.items) }, valid, length);
+}

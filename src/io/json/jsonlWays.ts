@@ -4,11 +4,11 @@ import type { DataType, Value } from "../../schema/types.js";
 import { riskyNumber } from "./jsonlExact.js";
 import { jsonValue, NeedsExactNumbers } from "./jsonlValues.js";
 
-/** How a column's values are made: by a kernel, field by field, or value by value from their JSON text. */
-export type Way = "fixed" | "text" | "fields" | "wide" | "object" | "null";
+/** How a column's values are made: by a kernel, field by field, item by item, or value by value from their JSON text. */
+export type Way = "fixed" | "text" | "fields" | "items" | "wide" | "object" | "null";
 
-/** How the values of a type are made that is not read field by field. */
-export function wayOf(type: DataType): Exclude<Way, "fields"> {
+/** How the values of a type are made that is not read by its fields or items. */
+export function wayOf(type: DataType): Exclude<Way, "fields" | "items"> {
   switch (type.kind) {
     case "utf8":
     case "binary":

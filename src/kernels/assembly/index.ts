@@ -12,6 +12,7 @@ export * from "./csv/infer";
 export * from "./csv/rejects";
 export { jsonLines, jsonMemoBytes, jsonReset, jsonRows } from "./json/jsonLines";
 export * from "./json/jsonColumns";
+export { jsonListColumn } from "./json/jsonLists";
 export * from "./parquet/snappy";
 export { writeLines } from "./lines/lines";
 export { doubleText } from "./lines/lineDoubles";

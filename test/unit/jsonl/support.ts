@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { afterAll, expect } from "vitest";
 import { ExactLines } from "../../../src/io/json/jsonlExact.js";
 import { openJsonl, resolveJsonl } from "../../../src/io/json/jsonlSource.js";
+import type { BatchReader, RejectSink } from "../../../src/io/contracts.js";
 import type { Schema, Value } from "../../../src/schema/types.js";
 import { batchRows, tempFolder, writeText } from "../csv/support.js";
 
@@ -43,24 +44,24 @@ const shown = (value: Value): unknown => {
   return value instanceof Uint8Array ? new Uint8Array(value) : value;
 };
 
-/** By the reader; checks place and bytes of each row and reject on the way. */
-export async function actual(bytes: Buffer, schema: Schema, blockBytes: number, rowsAtOnce: number): Promise<Outcome> {
+/** A reader of a file with these bytes. */
+export function readerOf(bytes: Buffer, schema: Schema, blockBytes: number, rowsAtOnce: number, reject: RejectSink): BatchReader {
   const path = writeText(folder.path, bytes, "differential.jsonl");
   const stats = statSync(path);
   const file = { path, bytes: stats.size, modifiedMs: stats.mtimeMs, partitionValues: [] };
   const spec = { format: "jsonl", paths: [path], onReject: "quarantine", rejectLimits: {}, schema } as const;
   const source = resolveJsonl(spec, { files: [file], partitionSchema: [] });
   const part = { kind: "bytes", file: 0, start: 0, end: stats.size, exactStart: true } as const;
+  return openJsonl({ source, schema }, part, { batchRows: rowsAtOnce, partition: 0, blockBytes, reject });
+}
+
+/** By the reader; checks place and bytes of each row and reject on the way. */
+export async function actual(bytes: Buffer, schema: Schema, blockBytes: number, rowsAtOnce: number): Promise<Outcome> {
   const out: Outcome = { rows: [], rejects: [] };
-  const reader = openJsonl({ source, schema }, part, {
-    batchRows: rowsAtOnce,
-    partition: 0,
-    blockBytes,
-    reject: (r, raw) => {
-      out.rejects.push([r.line, r.byte, r.length, r.code, r.message, r.column]);
-      const from = r.byte ?? 0;
-      expect(Buffer.from(raw ?? []).equals(bytes.subarray(from, from + (r.length ?? 0)))).toBe(true);
-    },
+  const reader = readerOf(bytes, schema, blockBytes, rowsAtOnce, (r, raw) => {
+    out.rejects.push([r.line, r.byte, r.length, r.code, r.message, r.column]);
+    const from = r.byte ?? 0;
+    expect(Buffer.from(raw ?? []).equals(bytes.subarray(from, from + (r.length ?? 0)))).toBe(true);
   });
   try {
     for (let batch = await reader.next(); batch !== null; batch = await reader.next()) {

@@ -3,8 +3,11 @@ import { COLUMNS, KEYS } from "./jsonContext";
 import { afterSpace, escapedEnd, literalEnd, loneSurrogate, nestedEnd, numberEnd, stringStop } from "./jsonScan";
 
 // A column (u32 each): address and length of its key, kinds that its kernel takes, and the struct that it is a field of: a column, or `TOP`.
-const COLUMN_BYTES: usize = 16;
+export const COLUMN_BYTES: usize = 16;
+export const TAKES: usize = 8;
 const PARENT: usize = 12;
+/** The length of a name that no key without escapes has. */
+const NO_KEY: u32 = 0xffffffff;
 
 // Kinds of values.
 export const KIND_TEXT: u32 = 1;
@@ -33,14 +36,41 @@ export function fillColumn(context: usize, parent: u32, to: usize, offset: usize
   const columns = load<u32>(context, COLUMNS);
   let entry = <usize>load<u32>(context, KEYS);
   for (let i: u32 = 0; i < columns; i++, entry += COLUMN_BYTES) {
-    if (load<u32>(entry, 4) == length && load<u32>(entry, PARENT) == parent && memory.compare(<usize>load<u32>(entry), key, length) == 0) {
+    if (load<u32>(entry, 4) == length && load<u32>(entry, PARENT) == parent && sameText(<usize>load<u32>(entry), key, length)) {
       store<u32>(to + offset, i << 3);
-      store<u32>(to + kinds, load<u32>(entry, 8));
+      store<u32>(to + kinds, load<u32>(entry, TAKES));
       return;
     }
   }
   store<u32>(to + offset, columns << 3);
   store<u32>(to + kinds, KIND_ANY);
+}
+
+/** Whether the key that opens at `p` is that of the column at `entry`, a field of `parent`. Another key with the same bytes before its end is not. */
+@inline
+export function isKeyOf(entry: usize, parent: u32, p: usize): bool {
+  const length = load<u32>(entry, 4);
+  return (
+    load<u32>(entry, PARENT) == parent &&
+    length != NO_KEY &&
+    load<u8>(p) == 34 &&
+    sameText(<usize>load<u32>(entry), p + 1, length) &&
+    load<u8>(p + 1 + <usize>length) == 34
+  );
+}
+
+/** Compares 16 bytes at a time, up to the first that differ: up to 15 more are read. */
+@inline
+function sameText(a: usize, b: usize, length: u32): bool {
+  let left = length;
+  while (true) {
+    const same = <u32>i8x16.bitmask(i8x16.eq(v128.load(a), v128.load(b)));
+    if (left <= 16) return (~same & ((1 << left) - 1)) == 0;
+    if (same != 0xffff) return false;
+    a += 16;
+    b += 16;
+    left -= 16;
+  }
 }
 
 @inline
