@@ -1,3 +1,4 @@
+import { haveOwnNames } from "../../batch/structs.js";
 import type { DataType, Field } from "../../schema/types.js";
 
 /** A value that the walker looks for in each line, or in each item of a list: a column's, that of a struct's field, or the item itself. */
@@ -42,7 +43,6 @@ export const everyPlace = (places: readonly JsonPlace[]): readonly JsonPlace[] =
 function opens(type: DataType, levels: number): boolean {
   if (type.kind === "list") return levels > 0 && opens(type.item, levels - 1);
   if (type.kind !== "struct") return type.kind !== "binary";
-  const names = new Set(type.fields.map((field) => field.name));
-  if (levels === 0 || names.size < type.fields.length || names.has("__proto__")) return false;
+  if (levels === 0 || !haveOwnNames(type.fields)) return false;
   return type.fields.every((field) => opens(field.type, levels - 1));
 }

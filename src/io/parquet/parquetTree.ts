@@ -1,3 +1,4 @@
+import { haveOwnNames } from "../../batch/structs.js";
 import { type DataType, types } from "../../schema/types.js";
 import { leafType } from "./parquetLeafType.js";
 import { repetition } from "./parquetSchema.js";
@@ -78,9 +79,7 @@ class TreeReader {
       fields.push(field);
     }
     this.#open--;
-    const names = new Set(fields.map((field) => field.name));
-    // As properties of an object, and by their names, these are not what they are by their places.
-    if (names.size < count || names.has("__proto__")) return null;
+    if (!haveOwnNames(fields)) return null;
     const type = types.struct(fields.map((field) => ({ name: field.name, type: field.type, nullable: field.nullable })));
     return { ...common, type, fields };
   }
