@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -207,14 +207,19 @@ describe("lists", () => {
 
   it("in every layout of the format, old ones as well, and cut into pages anywhere are what parquet-wasm reads", async () => {
     await fc.assert(
-      fc.asyncProperty(laidOut, fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 4 }), async ([node, rows], pages) => {
-        writeNested(file, [node], rows.held, { pages });
-        const [theirs, ours] = schemas();
-        expect(ours).toEqual(theirs);
-        const values = rows.values.map((value) => [value]);
-        expect(ownRows(1)).toEqual(values);
-        expect(await wasmRows(file)).toEqual(values);
-      }),
+      fc.asyncProperty(
+        laidOut,
+        fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 4 }),
+        fc.boolean(),
+        async ([node, rows], pages, coded) => {
+          writeNested(file, [node], rows.held, { pages, coded });
+          const [theirs, ours] = schemas();
+          expect(ours).toEqual(theirs);
+          const values = rows.values.map((value) => [value]);
+          expect(ownRows(1)).toEqual(values);
+          expect(await wasmRows(file)).toEqual(values);
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -373,6 +378,13 @@ describe("lists that are left to the other decoder", () => {
     // Levels that the schema does not have.
     expect(outcome(changed({ 1: { repeat: 2 } }))).toBeNull();
     expect(outcome(changed({ 3: { level: 4 } }))).toBeNull();
+    // An encoding of repetition levels that nobody writes any more.
+    expect(outcome({})).not.toBeNull();
+    const bytes = readFileSync(file);
+    const head = bytes.indexOf(Buffer.of(0x15, 6, 0x15, 6, 0, 0));
+    bytes[head + 3] = 8;
+    writeFileSync(file, bytes);
+    expect(decoded(file)).toEqual([[null]]);
     // Pages with other numbers of values than the chunk.
     expect(outcome({ more: 1 })).toBeNull();
     expect(outcome({ more: -1 })).toBeNull();

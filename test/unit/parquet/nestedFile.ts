@@ -38,6 +38,8 @@ export interface NestedOptions {
   readonly pages?: readonly number[];
   /** Changes the slots of the leaf with this number before they are written. */
   readonly change?: (slots: readonly Slot[], leaf: number) => readonly Slot[];
+  /** Values are places in a dictionary, where there are any. */
+  readonly coded?: boolean;
   /** What the chunks say of how many values they have, beyond the truth. */
   readonly more?: number;
 }
@@ -86,10 +88,7 @@ function shred(node: Node, held: Held, repeat: number, level: number, depth: num
 }
 
 /** Numbers in one run each. */
-function runs(values: readonly number[]): Buffer {
-  const bytes = Buffer.from(values.flatMap((value) => [2, value]));
-  return withLength(bytes);
-}
+const runs = (values: readonly number[]): Buffer => Buffer.from(values.flatMap((value) => [2, value]));
 
 function withLength(bytes: Buffer): Buffer {
   const length = Buffer.alloc(4);
@@ -104,24 +103,38 @@ function plain(value: number | string): Buffer {
   return bytes;
 }
 
-function page({ mostRepeat, mostLevel }: LeafSlots, slots: readonly Slot[]): Buffer {
-  const bytes = Buffer.concat([
-    mostRepeat > 0 ? runs(slots.map((slot) => slot.repeat)) : Buffer.alloc(0),
-    mostLevel > 0 ? runs(slots.map((slot) => slot.level)) : Buffer.alloc(0),
-    ...slots.flatMap(({ level, value }) => (level === mostLevel && value !== null ? [plain(value)] : [])),
-  ]);
-  const sizes = { stored: bytes.length, raw: bytes.length, crc: null };
-  return Buffer.concat([encodePageHeader({ kind: "data", values: slots.length, encoding: 0, ...sizes }), bytes]);
+function page(kind: "data" | "dictionary", values: number, encoding: number, parts: readonly Buffer[]): Buffer {
+  const bytes = Buffer.concat(parts);
+  return Buffer.concat([encodePageHeader({ kind, values, encoding, stored: bytes.length, raw: bytes.length, crc: null }), bytes]);
 }
 
-function pagesOf(leaf: LeafSlots, slots: readonly Slot[], sizes: readonly number[]): Buffer {
-  const pages: Buffer[] = [];
+/** The values of slots, but for those that have none. */
+const valuesOf = ({ mostLevel }: LeafSlots, slots: readonly Slot[]): (number | string)[] =>
+  slots.flatMap(({ level, value }) => (level === mostLevel && value !== null ? [value] : []));
+
+function dataPage(leaf: LeafSlots, slots: readonly Slot[], words: readonly (number | string)[]): Buffer {
+  const values = valuesOf(leaf, slots);
+  const places = runs(values.map((value) => words.indexOf(value)));
+  return page("data", slots.length, words.length > 0 ? 8 : 0, [
+    leaf.mostRepeat > 0 ? withLength(runs(slots.map((slot) => slot.repeat))) : Buffer.alloc(0),
+    leaf.mostLevel > 0 ? withLength(runs(slots.map((slot) => slot.level))) : Buffer.alloc(0),
+    ...(words.length > 0 ? [Buffer.of(8), places] : values.map(plain)),
+  ]);
+}
+
+function pagesOf(
+  leaf: LeafSlots,
+  slots: readonly Slot[],
+  words: readonly (number | string)[],
+  sizes: readonly number[],
+): Buffer[] {
+  const pages = words.length > 0 ? [page("dictionary", words.length, 0, words.map(plain))] : [];
   for (let at = 0, n = 0; at < slots.length; n++) {
     const end = at + Math.max(1, sizes[n % sizes.length] ?? slots.length);
-    pages.push(page(leaf, slots.slice(at, end)));
+    pages.push(dataPage(leaf, slots.slice(at, end), words));
     at = end;
   }
-  return Buffer.concat(pages);
+  return pages;
 }
 
 const elementsOf = (node: Node): ReturnType<typeof struct>[] => [
@@ -157,16 +170,19 @@ export function writeNested(
   let at = magic.length;
   const chunks = leaves.flat().map((leaf, i) => {
     const slots = options.change?.(leaf.slots, i) ?? leaf.slots;
-    const bytes = pagesOf(leaf, slots, options.pages ?? []);
+    const words = options.coded === true ? [...new Set(valuesOf(leaf, slots))] : [];
+    const pages = pagesOf(leaf, slots, words, options.pages ?? []);
+    const bytes = Buffer.concat(pages);
     const meta = struct({
       1: i32(leaf.node.leaf === "int32" ? 1 : 6),
-      2: list([0, 3].map(i32)),
+      2: list([0, 3, 8].map(i32)),
       3: list(leaf.path.map(text)),
       4: i32(0),
       5: i64(slots.length + (options.more ?? 0)),
       6: i64(bytes.length),
       7: i64(bytes.length),
-      9: i64(at),
+      9: i64(words.length > 0 ? at + (pages[0]?.length ?? 0) : at),
+      11: words.length > 0 ? i64(at) : undefined,
     });
     parts.push(bytes);
     at += bytes.length;
