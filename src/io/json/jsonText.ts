@@ -6,8 +6,6 @@ export class JsonNumber {
 /** A JSON value whose numbers keep their text. */
 export type ExactJson = null | boolean | string | JsonNumber | readonly ExactJson[] | { readonly [key: string]: ExactJson };
 
-const numberText = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const space = /[ \t\n\r]*/y;
 /** Levels of objects and arrays that a text may have. */
 export const maxDepth = 1_000;
 
@@ -60,6 +58,15 @@ export function exactText(value: ExactJson): string {
 
 const isArray = (value: ExactJson): value is readonly ExactJson[] => Array.isArray(value);
 
+const quote = 0x22;
+const backslash = 0x5c;
+const words: ReadonlyMap<number, readonly [word: string, value: boolean | null]> = new Map([
+  [0x74, ["true", true]],
+  [0x66, ["false", false]],
+  [0x6e, ["null", null]],
+]);
+
+/** By the codes of characters: a sample is read before anything else can begin. */
 class Parser {
   readonly #text: string;
   #at = 0;
@@ -69,62 +76,89 @@ class Parser {
   }
 
   value(depth: number): ExactJson {
-    this.#match(space);
-    const c = this.#text[this.#at];
-    if (c === "{") return this.#object(depth);
-    if (c === "[") return this.#array(depth);
-    if (c === '"') return this.#string();
-    for (const [word, value] of [
-      ["true", true],
-      ["false", false],
-      ["null", null],
-    ] as const) {
-      if (this.#text.startsWith(word, this.#at)) {
-        this.#at += word.length;
-        return value;
-      }
-    }
-    return new JsonNumber(this.#match(numberText) ?? this.#fail("a value"));
+    const c = this.#next();
+    if (c === 0x7b) return this.#object(depth);
+    if (c === 0x5b) return this.#array(depth);
+    if (c === quote) return this.#string();
+    const word = words.get(c);
+    if (word === undefined) return this.#number();
+    if (!this.#text.startsWith(word[0], this.#at)) this.#fail("a value");
+    this.#at += word[0].length;
+    return word[1];
   }
 
   end(): void {
-    this.#match(space);
+    this.#next();
     if (this.#at < this.#text.length) this.#fail("the end of the line");
   }
 
   #object(depth: number): ExactJson {
     this.#descend(depth);
-    const entries: [string, ExactJson][] = [];
-    if (this.#take("}")) return {};
+    const object: { [key: string]: ExactJson } = {};
+    if (this.#take(0x7d)) return object;
     do {
-      this.#match(space);
+      if (this.#next() !== quote) this.#fail("a string");
       const key = this.#string();
-      if (!this.#take(":")) this.#fail('":"');
-      entries.push([key, this.value(depth + 1)]);
-    } while (this.#take(","));
-    if (!this.#take("}")) this.#fail('"," or "}"');
-    return Object.fromEntries(entries);
+      if (!this.#take(0x3a)) this.#fail('":"');
+      const value = this.value(depth + 1);
+      if (key === "__proto__")
+        Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+      else object[key] = value;
+    } while (this.#take(0x2c));
+    if (!this.#take(0x7d)) this.#fail('"," or "}"');
+    return object;
   }
 
   #array(depth: number): ExactJson {
     this.#descend(depth);
     const items: ExactJson[] = [];
-    if (this.#take("]")) return items;
+    if (this.#take(0x5d)) return items;
     do items.push(this.value(depth + 1));
-    while (this.#take(","));
-    if (!this.#take("]")) this.#fail('"," or "]"');
+    while (this.#take(0x2c));
+    if (!this.#take(0x5d)) this.#fail('"," or "]"');
     return items;
   }
 
-  /** Finds where a string ends; `JSON.parse` judges what is in it. */
+  /** Finds where a string ends; `JSON.parse` judges its escapes. */
   #string(): string {
-    const start = this.#at;
-    if (this.#text[start] !== '"') this.#fail("a string");
-    let end = start + 1;
-    while (end < this.#text.length && this.#text[end] !== '"') end += this.#text[end] === "\\" ? 2 : 1;
-    if (end >= this.#text.length) this.#fail("a string that ends");
+    const text = this.#text;
+    const start = this.#at + 1;
+    let end = start;
+    let isEscaped = false;
+    for (let c = text.charCodeAt(end); c !== quote; c = text.charCodeAt(end)) {
+      if (!(c >= 0x20)) this.#fail("a string that ends, without control characters");
+      if (c === backslash) isEscaped = true;
+      end += c === backslash ? 2 : 1;
+    }
     this.#at = end + 1;
-    return JSON.parse(this.#text.slice(start, end + 1)) as string;
+    return isEscaped ? (JSON.parse(text.slice(start - 1, end + 1)) as string) : text.slice(start, end);
+  }
+
+  #number(): JsonNumber {
+    const start = this.#at;
+    if (this.#code() === 0x2d) this.#at++;
+    if (this.#code() === 0x30) this.#at++;
+    else this.#digits(start);
+    if (this.#code() === 0x2e) {
+      this.#at++;
+      this.#digits(start);
+    }
+    if ((this.#code() | 0x20) === 0x65) {
+      this.#at++;
+      const sign = this.#code();
+      if (sign === 0x2b || sign === 0x2d) this.#at++;
+      this.#digits(start);
+    }
+    return new JsonNumber(this.#text.slice(start, this.#at));
+  }
+
+  /** One digit at the least. `start`: where the number begins. */
+  #digits(start: number): void {
+    const from = this.#at;
+    for (let c = this.#code(); c >= 0x30 && c <= 0x39; c = this.#code()) this.#at++;
+    if (this.#at > from) return;
+    this.#at = start;
+    this.#fail("a value");
   }
 
   #descend(depth: number): void {
@@ -132,18 +166,25 @@ class Parser {
     this.#at++;
   }
 
-  #take(mark: string): boolean {
-    this.#match(space);
-    if (this.#text[this.#at] !== mark) return false;
-    this.#at++;
-    return true;
+  /** The character that stands here; NaN at the end. */
+  #code(): number {
+    return this.#text.charCodeAt(this.#at);
   }
 
-  #match(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.#at;
-    const found = pattern.exec(this.#text)?.[0];
-    if (found !== undefined) this.#at += found.length;
-    return found;
+  /** The next character that is no blank. */
+  #next(): number {
+    let c = this.#code();
+    while (c === 0x20 || c === 0x09 || c === 0x0a || c === 0x0d) {
+      this.#at++;
+      c = this.#code();
+    }
+    return c;
+  }
+
+  #take(mark: number): boolean {
+    if (this.#next() !== mark) return false;
+    this.#at++;
+    return true;
   }
 
   #fail(expected: string): never {

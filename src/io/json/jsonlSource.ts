@@ -8,9 +8,8 @@ import type { BatchReader } from "../contracts.js";
 import { checkRequired } from "../csv/csvFields.js";
 import { hiddenFields, type ReaderOptions } from "../csv/csvSource.js";
 import type { FoundFiles } from "../files.js";
-import { JsonGuess } from "./jsonlInfer.js";
+import { JsonGuess, sampledJson } from "./jsonlInfer.js";
 import { JsonlReader } from "./jsonlReader.js";
-import { parseExact } from "./jsonText.js";
 import { openText } from "../text/textFiles.js";
 import { planText, sampleText } from "../text/textPartitions.js";
 
@@ -101,7 +100,7 @@ function addPiece(guess: JsonGuess, bytes: Uint8Array, last: boolean): void {
   for (const line of lines.slice(0, sampleRecords)) {
     if (line.trim() === "") continue;
     try {
-      guess.add(parseExact(line));
+      guess.add(sampledJson(line));
     } catch (error) {
       // A line that is no JSON is rejected when it is read; it says nothing about types.
       if (!(error instanceof SyntaxError)) throw error;

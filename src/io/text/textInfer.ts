@@ -33,6 +33,7 @@ const candidates: readonly (readonly [bit: number, type: DataType, holds: (text:
   [kindBits.date, types.date, isDay],
   [kindBits.timestamp, types.timestamp, (text) => isDay(text) || (timestampText.test(text) && isDay(text.slice(0, 10)))],
 ];
+const numbersSeen = kindBits.int64 | kindBits.float64 | kindBits.seen;
 const everyKind = candidates.reduce((bits, [bit]) => bits | bit, 0);
 
 /**
@@ -44,7 +45,15 @@ export class TypeGuess {
   #kinds: number = everyKind;
 
   add(text: string): void {
+    // A whole number that is one of 64 bits is a float as well.
+    if (this.#kinds === numbersSeen && isInt64(text)) return;
     for (const [bit, , holds] of candidates) if ((this.#kinds & bit) !== 0 && !holds(text)) this.#kinds &= ~bit;
+    this.#kinds |= kindBits.seen;
+  }
+
+  /** As `add` for the text of a number without exponent, of less than 16 digits. */
+  addNumber(isWhole: boolean): void {
+    this.#kinds &= isWhole ? numbersSeen : numbersSeen & ~kindBits.int64;
     this.#kinds |= kindBits.seen;
   }
 

@@ -3,6 +3,7 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { openJsonl, planJsonl, resolveJsonl } from "../../../src/io/json/jsonlSource.js";
+import { JsonGuess, sampledJson } from "../../../src/io/json/jsonlInfer.js";
 import { exactText, parseExact } from "../../../src/io/json/jsonText.js";
 import type { ResolvedSource } from "../../../src/plan/bound.js";
 import { parseType, type Schema, typeName } from "../../../src/schema/types.js";
@@ -139,6 +140,46 @@ test("types are inferred from a sample", () => {
   });
 });
 
+test("types are those that the texts of all numbers would give", () => {
+  const number = fc.constantFrom(
+    "0",
+    "-0",
+    "1",
+    "1.0",
+    "2.50",
+    "-0.0",
+    "1e5",
+    "1E-2",
+    "12345678901234567",
+    "9223372036854775808",
+    "0.1234567890123456789",
+    "1.00000000000001",
+    "100.05",
+  );
+  const { value } = fc.letrec<{ value: string }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 3 },
+      number,
+      fc.constantFrom("null", "true", '"1.0"', '"x"', '"2024-01-01"'),
+      fc.array(tie("value"), { maxLength: 3 }).map((items) => `[${items.join()}]`),
+      fc
+        .array(fc.tuple(fc.constantFrom("a", "b", "__proto__"), tie("value")), { maxLength: 3 })
+        .map((members) => `{${members.map(([key, one]) => `"${key}":${one}`).join()}}`),
+    ),
+  }));
+  fc.assert(
+    fc.property(fc.array(value, { minLength: 1, maxLength: 4 }), (lines) => {
+      const [quick, exact] = [new JsonGuess(), new JsonGuess()];
+      for (const line of lines) {
+        quick.add(sampledJson(line));
+        exact.add(parseExact(line));
+      }
+      expect(quick.type).toEqual(exact.type);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
 test("any split delivers every line once, as JSON.parse reads it", async () => {
   const value = fc.record({
     a: fc.integer(),
@@ -199,6 +240,13 @@ test("the exact parser accepts what JSON.parse accepts", () => {
           " ",
           '"\\u12"',
           '"\\n"',
+          '"\\"',
+          '"\u0001"',
+          '"__proto__"',
+          '"',
+          "\\",
+          "5",
+          "E+",
           "\t",
         ),
         { maxLength: 9 },
