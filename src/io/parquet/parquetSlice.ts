@@ -384,7 +384,7 @@ function leafBytes(leaf: Leaf, columns: readonly Column[], depth: number, row: n
 /** Of the live rows `from..to`, those up to and with the one at which their lists reach `most` items. */
 export function rowsOfItems(batch: Batch, from: number, to: number, most: number): number {
   const lists = batch.columns.filter(({ type }) => hasLists(type));
-  if (lists.length === 0) return to;
+  if (lists.reduce((sum, column) => sum + allItems(column), 0) <= most) return to;
   let items = 0;
   let i = from;
   while (i < to && items < most) {
@@ -397,6 +397,14 @@ export function rowsOfItems(batch: Batch, from: number, to: number, most: number
 
 const hasLists = (type: DataType): boolean =>
   type.kind === "list" || (type.kind === "struct" && type.fields.some((field) => hasLists(field.type)));
+
+/** Items of all rows of a column. */
+function allItems(column: Column): number {
+  if (!hasLists(column.type)) return 0;
+  if (column.type.kind === "struct") return (fieldColumns(column) ?? []).reduce((sum, field) => sum + allItems(field), 0);
+  const { items } = itemsOf(column);
+  return items.length + allItems(items);
+}
 
 function itemsIn(column: Column, row: number): number {
   if (!hasLists(column.type) || (column.valid !== null && column.valid[row] === 0)) return 0;
