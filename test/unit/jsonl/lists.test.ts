@@ -230,7 +230,6 @@ describe("lists that are read item by item are what the exact reader reads", () 
 
 test("keys that stand with escapes alone are no others'", async () => {
   const names = ['a":1,"b', "a", "b", "c\\\\", "\n", "", "x".repeat(300), `${"x".repeat(299)}y`];
-  const fields = names.map((name) => ({ name, type: parseType("utf8"), nullable: true }));
   const objects = [
     '{"a":1,"b":2}',
     '{"b":1,"a":2}',
@@ -238,20 +237,33 @@ test("keys that stand with escapes alone are no others'", async () => {
     '{"c\\\\\\\\":4,"c\\\\":5}',
     '{"c\\\\":6,"\\n":7,"":8}',
     `{"${"x".repeat(299)}":9,"${"x".repeat(300)}":10,"${"x".repeat(299)}y":11,"${"x".repeat(301)}":12}`,
-    ...['{"a":1,"a":2}', '{"a" :1,"b"\t: 2,"":3}', '{"a"1}', '{"a":,"b":1}'],
+    ...[
+      '{"a":1,"a":2}',
+      '{"a" :1,"b"\t: 2,"":3}',
+      '{"a"1}',
+      '{"a",1}',
+      '{"a":,"b":1}',
+      '{"ax:1}',
+      '{"axy":1}',
+      '{"":0,"a":1,"b":2}',
+    ],
   ];
   const bytes = Buffer.from(
     objects.flatMap((text) => [`{"l":[${text}],"s":{"a":"1"}}`, `{"s":${text}}`, `{"s":{},"l":[{},${text}]}`]).join("\n"),
   );
-  const type = { kind: "struct", fields } as const;
-  const schema: Schema = [
-    { name: "l", type: { kind: "list", item: type }, nullable: true },
-    { name: "s", type, nullable: true },
-  ];
-  const outcome = await actual(bytes, schema, 4096, 100);
-  expect(outcome).toEqual(expected(bytes, schema));
-  expect(outcome.rows[0]).toMatchObject([[{ a: "1", b: "2", 'a":1,"b': null }], { a: "1" }]);
-  expect(outcome.rows[6]).toMatchObject([[{ a: null, b: null, 'a":1,"b': "3" }], { a: "1" }]);
+  for (const turned of [0, 1, names.length - 1]) {
+    // The name that stands next is tried first.
+    const order = [...names.slice(turned), ...names.slice(0, turned)];
+    const type = { kind: "struct", fields: order.map((name) => ({ name, type: parseType("utf8"), nullable: true })) } as const;
+    const schema: Schema = [
+      { name: "l", type: { kind: "list", item: type }, nullable: true },
+      { name: "s", type, nullable: true },
+    ];
+    const outcome = await actual(bytes, schema, 4096, 100);
+    expect(outcome).toEqual(expected(bytes, schema));
+    expect(outcome.rows[0]).toMatchObject([[{ a: "1", b: "2", 'a":1,"b': null }], { a: "1" }]);
+    expect(outcome.rows[6]).toMatchObject([[{ a: null, b: null, 'a":1,"b': "3" }], { a: "1" }]);
+  }
 });
 
 describe("which lists are columns of items", () => {
