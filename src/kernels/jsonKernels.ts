@@ -12,7 +12,7 @@ export interface JsonKernels {
   jsonStructColumn(context: number): void;
   /**
    * Marks, nulls and bounds of a list column whose items are a column; takes the context of the column kernels, and one laid out as `jsonSlot` says whose
-   * rows are the items: `rows` tells how many there are, `exacts` whether a list found no room.
+   * rows are the items: `rows` tells how many there are, `from` the first row whose items found no room.
    */
   jsonListColumn(context: number, items: number): void;
 }

@@ -37,19 +37,25 @@ export class JsonlColumns {
   }
 
   /**
-   * Converts the walked rows and answers the rows that need the exact reader (`exact` and those whose values the kernels leave alone),
-   * ascending; their values come by `put`.
+   * Converts the walked rows, or the first ones where lists have too many items for one batch. Answers how many, and which of them need the exact reader
+   * (`exact` and those whose values the kernels leave alone), ascending; their values come by `put`.
    */
-  read(block: TextBlock, count: number, exact: Uint32Array): readonly number[] {
+  read(block: TextBlock, count: number, exact: Uint32Array): { readonly rows: number; readonly exact: readonly number[] } {
     this.#block = block;
     this.#scratch = block.scratch;
-    const rows = new Set<number>(exact);
+    const slow = new Set<number>(exact);
     const { table } = this.#plan;
-    this.#convert(table, count, rows);
+    let rows = this.#convert(table, count, slow);
+    if (rows === 0 && count > 0) {
+      // A line that has too many items on its own.
+      slow.add(0);
+      rows = 1;
+    }
+    const own = [...slow].filter((row) => row < rows).sort((a, b) => a - b);
     // The exact reader brings the text of these rows; what the walker found would be unescaped in vain.
-    for (const row of rows) this.#forget(table, row);
-    this.#readTexts(table, count, rows);
-    return [...rows].sort((a, b) => a - b);
+    for (const row of own) this.#forget(table, row);
+    const wrong = this.#readTexts(table, rows);
+    return { rows, exact: wrong.length === 0 ? own : [...new Set([...own, ...wrong])].sort((a, b) => a - b) };
   }
 
   /** Sets a row's values, in the order of the fields. */
@@ -70,29 +76,36 @@ export class JsonlColumns {
     this.#memory.free(this.#limit);
   }
 
-  /** Converts all but texts, and adds the rows whose values the kernels leave alone. */
-  #convert(table: JsonTable, count: number, slow: Set<number>): void {
-    for (const column of table.every) this.#readColumn(table, column, count, slow);
+  /** Converts all but texts, and adds the rows whose values the kernels leave alone. Answers for how many rows the items of lists found room. */
+  #convert(table: JsonTable, count: number, slow: Set<number>): number {
+    let rows = count;
+    for (const column of table.every) rows = Math.min(rows, this.#readColumn(table, column, count, slow));
+    return rows;
   }
 
-  /** Converts the texts, and adds the rows where they are no value. */
-  #readTexts(table: JsonTable, count: number, slow: Set<number>): void {
+  /** Converts the texts, and answers the rows where they are no value. */
+  #readTexts(table: JsonTable, count: number): readonly number[] {
+    const wrong: number[] = [];
     for (const column of table.every) {
-      if (column.items !== null) this.#readTexts(column.items, column.items.count, slow);
+      if (column.items !== null) this.#readTexts(column.items, column.items.count);
       if (column.way !== "text") continue;
       this.#readText(table, column, count);
-      // What is no base64 is told by the exact reader. Items are no bytes: these rows are those of lines.
-      if (column.field.type.kind === "binary") for (const row of this.#decode(column, count)) slow.add(row);
+      // What is no base64 is told by the exact reader. No items are bytes: these rows are those of lines.
+      if (column.field.type.kind === "binary") wrong.push(...this.#decode(column, count));
     }
+    return wrong;
   }
 
+  /** Makes a row's values those that are not there; its lists have no items. */
   #forget(table: JsonTable, row: number): void {
     table.pairs.forget(row);
     const u32 = this.#memory.u32();
     for (const { items, values, ends } of table.every) {
       if (items === null) continue;
-      const end = u32[(ends >>> 2) + row] as number;
-      for (let item = u32[(values >>> 2) + row] as number; item < end; item++) this.#forget(items, item);
+      const start = u32[(values >>> 2) + row] as number;
+      const end = Math.min(u32[(ends >>> 2) + row] as number, items.count);
+      for (let item = start; item < end; item++) this.#forget(items, item);
+      u32[(ends >>> 2) + row] = start;
     }
   }
 
@@ -144,31 +157,31 @@ export class JsonlColumns {
     return this.#memory.u32()[(this.#context >>> 2) + index] as number;
   }
 
-  #readColumn(table: JsonTable, column: PlannedJson, count: number, slow: Set<number>): void {
+  /** Converts a column, and adds the rows whose values the kernels leave alone. Answers for how many rows it has room. */
+  #readColumn(table: JsonTable, column: PlannedJson, count: number, slow: Set<number>): number {
     switch (column.way) {
       case "fixed":
         this.#fillContext(table, column, count);
         kernelOf(this.#kernels, column.field.type)(this.#context);
         this.#took(column, slow);
-        return;
+        return count;
       case "null":
         this.#memory.u8().fill(0, column.valid, column.valid + count);
         column.nulls = count;
-        return;
+        return count;
       case "fields":
         this.#fillContext(table, column, count);
         this.#kernels.jsonStructColumn(this.#context);
         column.nulls = this.#out(slot.nulls);
-        return;
+        return count;
       case "items":
-        this.#readItems(table, column, required(column.items, "items"), count, slow);
-        return;
+        return this.#readItems(table, column, required(column.items, "items"), count, slow);
       case "text":
-        return;
+        return count;
       case "wide":
       case "object":
         this.#readValues(table, column, count, slow);
-        return;
+        return count;
     }
   }
 
@@ -180,19 +193,21 @@ export class JsonlColumns {
   }
 
   /** Finds and converts the items of a list column; an item that the kernels leave alone makes its row slow. */
-  #readItems(table: JsonTable, column: PlannedJson, items: JsonItems, count: number, slow: Set<number>): void {
+  #readItems(table: JsonTable, column: PlannedJson, items: JsonItems, count: number, slow: Set<number>): number {
     const { pairs } = items;
     do {
       this.#fillContext(table, column, count);
       this.#kernels.jsonListColumn(this.#context, pairs.context);
-    } while (pairs.get(jsonSlot.exacts) !== 0 && this.#plan.growItems(items));
+    } while (pairs.get(jsonSlot.from) < count && this.#plan.growItems(items));
     this.#took(column, slow);
-    items.count = pairs.get(jsonSlot.rows);
     items.exact.length = 0;
     const slowItems = new Set<number>();
-    this.#convert(items, items.count, slowItems);
-    const ends = this.#memory.u32().subarray(column.ends >>> 2, (column.ends >>> 2) + count);
+    const found = pairs.get(jsonSlot.rows);
+    const rows = pairs.get(jsonSlot.from);
+    items.count = this.#convert(items, found, slowItems);
+    const ends = this.#memory.u32().subarray(column.ends >>> 2, (column.ends >>> 2) + rows);
     for (const item of slowItems) slow.add(rowOf(ends, item));
+    return items.count < found ? rowOf(ends, items.count) : rows;
   }
 
   #readText(table: JsonTable, column: PlannedJson, count: number): void {

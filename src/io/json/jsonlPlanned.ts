@@ -39,8 +39,8 @@ export interface JsonItems extends JsonTable {
 
 /** Items that there is room for in the beginning. */
 const firstItems = 1024;
-/** Bytes that the pairs of the items of one list column may take: lists that have more are read exactly. */
-const itemBytes = 4 * 1024 * 1024;
+/** Bytes that the items of one list column may take, with their pairs: where lists have more, a batch has fewer rows. */
+const itemBytes = 2 * 1024 * 1024;
 
 /** Plans columns and owns their memory. */
 export class JsonPlan {
@@ -64,7 +64,8 @@ export class JsonPlan {
 
   /** Makes more room for items, whose pairs are lost; false where they may have no more. */
   growItems({ pairs, every }: JsonItems): boolean {
-    const most = Math.max(firstItems, Math.floor(itemBytes / (pairs.stride * 4)));
+    const width = every.reduce((sum, column) => sum + widthsOf(column).reduce((a, b) => a + b), (pairs.stride + 1) * 4);
+    const most = Math.max(firstItems, Math.floor(itemBytes / width));
     if (pairs.capacity === most) return false;
     pairs.makeRoom(Math.min(pairs.capacity * 2, most));
     this.#makeRoom(every, pairs.capacity);
@@ -106,15 +107,20 @@ export class JsonPlan {
       return this.#memory.alloc(bytes);
     };
     for (const column of columns) {
-      const bounded = column.way === "text" || column.way === "items";
-      column.values = alloc(column.values, rows * (bounded ? 4 : widthOf(column.field.type)));
-      column.ends = alloc(column.ends, bounded ? rows * 4 : 0);
-      column.valid = alloc(column.valid, rows);
+      const [values, ends, valid] = widthsOf(column);
+      column.values = alloc(column.values, rows * values);
+      column.ends = alloc(column.ends, rows * ends);
+      column.valid = alloc(column.valid, rows * valid);
     }
     if (rows <= this.#mostRows) return;
     this.#slow = alloc(this.#slow, rows * 4);
     this.#mostRows = rows;
   }
+}
+
+/** Bytes a row in the buffers of values, ends and validity. */
+function widthsOf({ way, field }: PlannedJson): readonly [number, number, number] {
+  return way === "text" || way === "items" ? [4, 4, 1] : [widthOf(field.type), 0, 1];
 }
 
 const every = (columns: readonly PlannedJson[]): readonly PlannedJson[] =>

@@ -196,13 +196,23 @@ export class JsonlReader implements BatchReader {
     while (!this.#seeking && !this.#finished && this.#at < this.#end) {
       const limit = Math.min(this.#o.end - this.#block.offset, this.#end);
       const walked = this.#walk.run(this.#block, this.#at, limit, this.#end, this.#suspect);
-      this.#at = walked.at;
-      this.#countLines(walked.lines);
-      if (this.#block.offset + walked.at >= this.#o.end) this.#finished = true;
-      const batch = this.#convert(walked);
+      const { rows, exact } = this.#columns.read(this.#block, walked.rows, walked.exact);
+      const { lines, at } = rows === walked.rows ? walked : this.#walkLess(rows);
+      this.#at = at;
+      this.#countLines(lines);
+      if (this.#block.offset + at >= this.#o.end) this.#finished = true;
+      const batch = this.#convert(rows, exact);
       if (batch !== null) return batch;
     }
     return null;
+  }
+
+  /** What was walked before the row `rows`: more than that is too much for one batch. */
+  #walkLess(rows: number): Pick<Walked, "lines" | "at"> {
+    this.#walk.expect(rows);
+    const at = this.#walk.start(rows);
+    const { countByte } = this.#kernels.functions<CsvKernels>();
+    return { at, lines: countByte(this.#block.base + this.#at, at - this.#at, lf) >>> 0 };
   }
 
   /** The line end that a file may lack is no line's. */
@@ -211,9 +221,7 @@ export class JsonlReader implements BatchReader {
     this.#lines += lines - added;
   }
 
-  #convert(walked: Walked): Batch | null {
-    const { rows } = walked;
-    const exactRows = this.#columns.read(this.#block, rows, walked.exact);
+  #convert(rows: number, exactRows: readonly number[]): Batch | null {
     const failures = new Map<number, Failure>();
     for (const row of exactRows) {
       const failure = this.#readExactly(row);

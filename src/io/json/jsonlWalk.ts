@@ -23,12 +23,15 @@ export class JsonlWalk {
   readonly #starts: number;
   readonly #exact: number;
   readonly pairs: JsonlPairs;
+  /** Rows that are walked at once. */
+  #most: number;
 
   constructor(memory: KernelMemory, kernels: JsonKernels, places: readonly JsonPlace[], capacity: number) {
     this.#memory = memory;
     this.#kernels = kernels;
     const pairs = new JsonlPairs(memory, kernels, places, true, capacity);
     this.pairs = pairs;
+    this.#most = capacity;
     this.#starts = pairs.own(capacity * 4);
     this.#exact = pairs.own(capacity * 4);
     const memo = pairs.own(kernels.jsonMemoBytes());
@@ -39,11 +42,15 @@ export class JsonlWalk {
   }
 
   /**
-   * Reads the lines from `at` that begin before `limit`, up to the capacity. `end`: after the block's last line feed. `suspect`: the
+   * Reads the lines from `at` that begin before `limit`, up to the capacity or what is expected. `end`: after the block's last line feed. `suspect`: the
    * block is not well-formed UTF-8.
    */
   run(block: TextBlock, at: number, limit: number, end: number, suspect: boolean): Walked {
     const { pairs } = this;
+    // After fewer rows were expected, the next ones may be shorter again.
+    const most = this.#most;
+    this.#most = Math.min(pairs.capacity, most + (most >>> 3) + 1);
+    pairs.set(jsonSlot.capacity, most);
     pairs.set(jsonSlot.base, block.base);
     pairs.set(jsonSlot.from, at);
     pairs.set(jsonSlot.limit, limit);
@@ -57,6 +64,11 @@ export class JsonlWalk {
       exact: this.#memory.u32().subarray(exact, exact + pairs.get(jsonSlot.exacts)),
       at: pairs.get(jsonSlot.from),
     };
+  }
+
+  /** Walks about so many rows from now on: more were walked in vain. */
+  expect(rows: number): void {
+    this.#most = rows;
   }
 
   /** First byte of a row's line, relative to the block. */

@@ -49,6 +49,9 @@ export function inputText(schema: Schema, used: readonly number[], shape: InputS
       );
       if (form === "string") prologue.push(`const t${index} = views[${index}];`);
       if (form === "string") rowPrologue.push(`let d${index} = undefined;`);
+    } else if (form === "object") {
+      // Objects and arrays are made when one of them is read: what asks only for nulls does without.
+      prologue.push(`const c${index} = columns[${index}];`);
     } else prologue.push(`const c${index} = columns[${index}].values;`);
     if (shape.narrow.has(index) && form !== "number") prologue.push(`const h${index} = views[${index}];`);
   }
@@ -80,6 +83,8 @@ function valueText(index: number, form: string, at: string): string {
       return `((c${index}[2 * i + 1] << 64n) | BigInt.asUintN(64, c${index}[2 * i]))`;
     case "null":
       return "null";
+    case "object":
+      return `c${index}.values[i]`;
     default:
       return `c${index}[i]`;
   }

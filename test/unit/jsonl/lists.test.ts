@@ -211,6 +211,31 @@ describe("lists that are read item by item are what the exact reader reads", () 
     expect(await actual(bytes, schema, 1 << 22, 100)).toEqual(expected(bytes, schema));
   });
 
+  test("of so many items that a batch has fewer rows, with blank lines and lines for the exact reader between", {
+    timeout: 60_000,
+  }, async () => {
+    const digits = (count: number, from: number) => Array.from({ length: count }, (_, i) => (from + i) % 10).join(",");
+    const lines = Array.from({ length: 600 }, (_, i) => {
+      const count = i > 200 && i < 260 ? 3000 : i === 300 ? 150_000 : 300 + (i % 300);
+      const flat = `[${digits(count, i)}${i % 40 === 3 ? ",1.0,1e1" : ""}]`;
+      const deep = `[[],[${digits(count % 700, i)}${i % 50 === 7 ? ",null" : ""}],[${i % 90 === 11 ? '"x"' : "7"}]]`;
+      const blank = i % 17 === 5 ? "\n \n" : "";
+      return `${blank}{"id":${i},"l":${flat},"s":{"t":"\\t${i}","d":${deep}},"w":["a${i}","\\u00e9"]}`;
+    });
+    const bytes = Buffer.from(lines.join("\n"));
+    const deep = schemaOf([
+      ["s", "struct(t: utf8, d: list(list(int8)))"],
+      ["id", "int32"],
+      ["l", "list(int64)"],
+      ["w", "list(utf8)"],
+    ]);
+    for (const schema of [deep, deep.slice(0, 2), deep.slice(1)]) {
+      const outcome = await actual(bytes, schema, 1 << 21, 5000);
+      expect(outcome.rows).toHaveLength(schema.length === 3 ? 600 : 593);
+      expect(outcome).toEqual(expected(bytes, schema));
+    }
+  });
+
   test("of lists in lists deeper than the kernels go", async () => {
     const nest = (depth: number): string => `${"[".repeat(depth)}1${"]".repeat(depth)}`;
     const lines = [1, 2, 7, 8, 9, 10, 58, 59, 60, 61, 62, 998, 999, 1000].flatMap((depth) => [
@@ -230,7 +255,6 @@ describe("lists that are read item by item are what the exact reader reads", () 
 
 test("keys that stand with escapes alone are no others'", async () => {
   const names = ['a":1,"b', "a", "b", "c\\\\", "\n", "", "x".repeat(300), `${"x".repeat(299)}y`];
-  const fields = names.map((name) => ({ name, type: parseType("utf8"), nullable: true }));
   const objects = [
     '{"a":1,"b":2}',
     '{"b":1,"a":2}',
@@ -238,20 +262,33 @@ test("keys that stand with escapes alone are no others'", async () => {
     '{"c\\\\\\\\":4,"c\\\\":5}',
     '{"c\\\\":6,"\\n":7,"":8}',
     `{"${"x".repeat(299)}":9,"${"x".repeat(300)}":10,"${"x".repeat(299)}y":11,"${"x".repeat(301)}":12}`,
-    ...['{"a":1,"a":2}', '{"a" :1,"b"\t: 2,"":3}', '{"a"1}', '{"a":,"b":1}'],
+    ...[
+      '{"a":1,"a":2}',
+      '{"a" :1,"b"\t: 2,"":3}',
+      '{"a"1}',
+      '{"a",1}',
+      '{"a":,"b":1}',
+      '{"ax:1}',
+      '{"axy":1}',
+      '{"":0,"a":1,"b":2}',
+    ],
   ];
   const bytes = Buffer.from(
     objects.flatMap((text) => [`{"l":[${text}],"s":{"a":"1"}}`, `{"s":${text}}`, `{"s":{},"l":[{},${text}]}`]).join("\n"),
   );
-  const type = { kind: "struct", fields } as const;
-  const schema: Schema = [
-    { name: "l", type: { kind: "list", item: type }, nullable: true },
-    { name: "s", type, nullable: true },
-  ];
-  const outcome = await actual(bytes, schema, 4096, 100);
-  expect(outcome).toEqual(expected(bytes, schema));
-  expect(outcome.rows[0]).toMatchObject([[{ a: "1", b: "2", 'a":1,"b': null }], { a: "1" }]);
-  expect(outcome.rows[6]).toMatchObject([[{ a: null, b: null, 'a":1,"b': "3" }], { a: "1" }]);
+  for (const turned of [0, 1, names.length - 1]) {
+    // The name that stands next is tried first.
+    const order = [...names.slice(turned), ...names.slice(0, turned)];
+    const type = { kind: "struct", fields: order.map((name) => ({ name, type: parseType("utf8"), nullable: true })) } as const;
+    const schema: Schema = [
+      { name: "l", type: { kind: "list", item: type }, nullable: true },
+      { name: "s", type, nullable: true },
+    ];
+    const outcome = await actual(bytes, schema, 4096, 100);
+    expect(outcome).toEqual(expected(bytes, schema));
+    expect(outcome.rows[0]).toMatchObject([[{ a: "1", b: "2", 'a":1,"b': null }], { a: "1" }]);
+    expect(outcome.rows[6]).toMatchObject([[{ a: null, b: null, 'a":1,"b': "3" }], { a: "1" }]);
+  }
 });
 
 describe("which lists are columns of items", () => {

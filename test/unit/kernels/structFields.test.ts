@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Batch } from "../../../src/batch/column.js";
+import { listColumn } from "../../../src/batch/lists.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import { structColumn } from "../../../src/batch/structs.js";
 import type { Bound } from "../../../src/expr/nodes.js";
@@ -109,4 +110,23 @@ describe("fields of structs", () => {
       }
     }
   });
+});
+
+it("asks no list for its arrays that is only looked at for nulls", async () => {
+  const list = parseType("list(int32)");
+  const items = columnOf(types.int32, [1, 2, 3]);
+  const tags = listColumn(
+    list,
+    { starts: Int32Array.of(0, 2, 2), ends: Int32Array.of(2, 2, 3), items },
+    Uint8Array.of(1, 0, 1),
+    3,
+  );
+  const unread = new Proxy(tags, {
+    get: (target, key) => (key === "values" ? expect.fail("arrays were made") : Reflect.get(target, key)),
+  });
+  const own: Schema = [{ name: "t", type: list, nullable: true }];
+  const test = call("isNotNull", [at(0, list)], types.bool);
+  const kernel = await compileRows([{ kind: "filter", predicate: test }], own, own, { interpreted: false });
+  const { batch } = kernel.run({ schema: own, length: 3, columns: [unread], selection: null, origin: null }, () => expect.fail());
+  expect([...(batch.selection ?? [])]).toEqual([0, 2]);
 });

@@ -1,13 +1,13 @@
 // The items of list columns, each as a row of its own with pairs of its own: they are converted by the kernels of all columns.
 import { BASE as COLUMN_BASE, COUNT, ENDS, FIELD, NULLS, ROWS as LISTS, SEPS, SLOW, SLOWS, VALID, VALUES } from "../csv/context";
-import { CAPACITY, COLUMNS, EXACTS, KEYS, ROWS, SPANS } from "./jsonContext";
+import { CAPACITY, COLUMNS, FROM, KEYS, ROWS, SPANS } from "./jsonContext";
 import { fieldsEnd } from "./jsonObject";
 import { afterSpace, numberEnd } from "./jsonScan";
 import { FIELDS, forgetPairs, NUMBER, otherValue, storePair, TAKES } from "./jsonValues";
 
 /** Where the pairs of the items of the last list end. */
 let after: usize = 0;
-/** Whether a list had more items than there was room for. */
+/** Whether the list had more items than there was room for. */
 let crowded: bool = false;
 
 /**
@@ -50,7 +50,7 @@ function readList(items: usize, base: usize, p: usize, pair: usize, width: usize
 
 /**
  * Marks and nulls of a list column, and which items its rows have. Takes the context of the column kernels, and one of the items that is laid out like
- * that of the lines. A row whose list is not one of such items is slow and has none; so is one that finds no room for its items.
+ * that of the lines. A row whose list is not one of such items is slow and has none. Stops at the first row whose items find no room, and says which it is.
  */
 export function jsonListColumn(context: usize, items: usize): void {
   const base = <usize>load<u32>(context, COLUMN_BASE);
@@ -71,7 +71,8 @@ export function jsonListColumn(context: usize, items: usize): void {
   let slow = slowList;
   let nulls: u32 = 0;
   crowded = false;
-  for (let i: u32 = 0; i < count; i++) {
+  let i: u32 = 0;
+  for (; i < count; i++) {
     const at = field + (<usize>load<u32>(rows + (<usize>i << 2)) << 2);
     const present = <u32>(load<u32>(at) != 0);
     store<u8>(valid + i, <u8>present);
@@ -81,15 +82,16 @@ export function jsonListColumn(context: usize, items: usize): void {
       if (readList(items, base, base + <usize>(load<u32>(at - 4) + 1), pair, width, kinds, last)) {
         item += <u32>((after - pair) / width);
         pair = after;
-      } else {
+      } else if (!crowded) {
         store<u32>(slow, i);
         slow += 4;
       }
     }
     store<u32>(ends + (<usize>i << 2), item);
+    if (crowded) break;
   }
   store<u32>(context, nulls, NULLS);
   store<u32>(context, <u32>((slow - slowList) >> 2), SLOWS);
   store<u32>(items, item, ROWS);
-  store<u32>(items, <u32>crowded, EXACTS);
+  store<u32>(items, i, FROM);
 }
