@@ -71,21 +71,37 @@ function concatBytes(
   valid: Uint8Array | null,
   tooLong: () => MillraceError,
 ): BytesColumn {
-  const total = parts.reduce((sum, part) => sum + part.bytes.length, 0);
+  // A slice has all bytes of the column that it is of.
+  const ranges = parts.map(textRange);
+  const total = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
   if (total > 0x7fff_ffff) throw tooLong();
   const bytes = new Uint8Array(total);
   const starts = new Int32Array(length);
   const ends = new Int32Array(length);
   let at = 0;
   let row = 0;
-  for (const part of parts) {
-    bytes.set(part.bytes, at);
-    moved(part.starts, part.length, at, starts, row);
-    moved(part.ends, part.length, at, ends, row);
+  for (const [i, part] of parts.entries()) {
+    const [from, to] = required(ranges[i], "range");
+    bytes.set(part.bytes.subarray(from, to), at);
+    moved(part.starts, part.length, at - from, starts, row);
+    moved(part.ends, part.length, at - from, ends, row);
     row += part.length;
-    at += part.bytes.length;
+    at += to - from;
   }
   return { layout: "bytes", type, length, bytes, starts, ends, valid };
+}
+
+/** The bytes that the texts lie in, empty ones too. */
+function textRange({ starts, ends, length, bytes }: BytesColumn): readonly [from: number, to: number] {
+  let [from, to] = [bytes.length, 0];
+  for (let i = 0; i < length; i++) {
+    const [start, end] = [starts[i] as number, ends[i] as number];
+    if (start < from) from = start;
+    if (end > to) to = end;
+  }
+  // Anything may stand at a row that is null.
+  from = Math.max(0, from);
+  return [from, Math.max(from, Math.min(to, bytes.length))];
 }
 
 /** A function of its own: what V8 compiles for a long loop is the whole function around it. */

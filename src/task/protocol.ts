@@ -266,6 +266,8 @@ export type Step =
       readonly sink: SinkSpec;
       readonly directory: string;
       readonly shared?: SharedFile;
+      /** Whether small fragments of a partitioned sink go into one file. */
+      readonly packed?: boolean;
     };
 
 export interface TaskSpec {

@@ -159,7 +159,8 @@ class TaskRun {
       const { openWriter } = await import("../io/sink/sinks.js");
       const { partition } = spec;
       const shared = step.shared === undefined ? {} : { shared: { file: step.shared, partition } };
-      writer = openWriter(step.sink, schema, step.directory, partition, { sharesReader: true, ...shared });
+      const { sink, directory, packed = false } = step;
+      writer = openWriter(sink, schema, directory, partition, { sharesReader: true, packed, ...shared });
     } else {
       const { part, scan } = spec;
       operator = await createOperator(step, schema, {

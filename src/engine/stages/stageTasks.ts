@@ -28,6 +28,7 @@ export class StageTasks {
     private readonly cancel: SharedArrayBuffer,
     private readonly source: ResolvedSource,
     private readonly builds: ReadonlyMap<PlannedStep, readonly RowsBuild[]>,
+    private readonly partitions: number,
   ) {}
 
   /** @param changed whether the partition is not as it was cut at first */
@@ -73,7 +74,9 @@ export class StageTasks {
       const index = required(output, "output");
       // What a probe gives does not count.
       const shared = probe === undefined ? (run.earlyFile(index)?.shared ?? null) : null;
-      return { ...step, directory: join(run.staging(index), name), ...(shared === null ? {} : { shared }) };
+      // The fragments of an only task are linked.
+      const packed = this.partitions > 1;
+      return { ...step, directory: join(run.staging(index), name), packed, ...(shared === null ? {} : { shared }) };
     }
     if (step.op === "join") return { ...step, build: required(this.builds.get(planned)?.[0], "right side") };
     if (step.op === "expect" && planned.verdicts !== undefined) {

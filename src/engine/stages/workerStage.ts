@@ -103,12 +103,12 @@ class StageRun {
     const source = await this.resolve();
     this.source = source;
     const builds = await joinBuilds(stage, run);
-    this.tasks = new StageTasks(stage, run, this.cancel, source, builds);
     this.identities = run.journal === null ? null : this.identitiesOf(source, builds);
     const layout = stage.input.kind === "exchange" ? (stage.input.layout ?? null) : null;
     const build = besideOf(stage, run).beside;
     const besides = build?.how.kind === "build" ? build.paths : [];
     this.parts = await planParts(source, layout, run.settings.partitionBytes, besides);
+    this.tasks = new StageTasks(stage, run, this.cancel, source, builds, this.parts.length);
     for (const { output } of stage.steps) if (output !== null) run.earlyFile(output)?.begin(this.parts.length);
     run.pool.warm(this.parts.length);
     run.emit({ kind: "stage-started", stage: stage.name, stageId: stage.id, partitions: this.parts.length });

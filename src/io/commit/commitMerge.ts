@@ -80,7 +80,8 @@ function dataOf(
 ): FragmentData {
   const { path, within, stamp } = part;
   if (within !== undefined) {
-    return { path: within.path, start: within.start, end: within.start + part.bytes, crc: checksumOf(part) };
+    const place = { path: within.path, start: within.start, end: within.start + part.bytes, crc: checksumOf(part) };
+    return { ...place, ...(stamp === undefined ? {} : { stamp }) };
   }
   const crc = crc32After(headAndData, crc32(head), end - head.length);
   return { path, start: head.length, end, crc, ...(stamp === undefined ? {} : { stamp }) };

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { tableFromIPC } from "apache-arrow";
 import { afterAll, describe, expect, it } from "vitest";
 import { builderFor } from "../../../src/batch/builder.js";
+import { whatIsWrong } from "../../../src/engine/journal/fileCheck.js";
 import { assemble, discard, prepareTarget, publish, recover, type Target } from "../../../src/io/commit/commit.js";
 import { fileError } from "../../../src/io/fileErrors.js";
 import { type FileSystem, nodeFileSystem } from "../../../src/io/fileSystem.js";
-import { openWriter } from "../../../src/io/sink/sinks.js";
+import { openWriter, type WriterOptions } from "../../../src/io/sink/sinks.js";
 import type { SinkSpec, WriteMode } from "../../../src/plan/nodes.js";
 import { type Schema, types, type Value } from "../../../src/schema/types.js";
 import type { FileWritten } from "../../../src/task/protocol.js";
@@ -39,11 +40,15 @@ async function stage(sink: SinkSpec, runId: string, tasks: readonly (readonly Ro
 }
 
 /** Writes rows of tasks as fragments. */
-async function fragmentsOf(target: Target, tasks: readonly (readonly Row[])[]): Promise<FileWritten[]> {
+async function fragmentsOf(
+  target: Target,
+  tasks: readonly (readonly Row[])[],
+  options: WriterOptions = {},
+): Promise<FileWritten[]> {
   const { sink } = target;
   const fragments: FileWritten[] = [];
   for (const [i, rows] of tasks.entries()) {
-    const writer = openWriter(sink, schema, target.fragments, i, { fsync: false });
+    const writer = openWriter(sink, schema, target.fragments, i, { fsync: false, ...options });
     const columns = schema.map((field, c) => {
       const builder = builderFor(field.type);
       for (const row of rows) builder.append(row[c] as Value);
@@ -375,6 +380,73 @@ it("keeps few files open however many there are", async () => {
   await publish(target, again, { files });
   expect(open.size).toBe(0);
   expect(most).toBeLessThanOrEqual(24);
+});
+
+describe("small fragments of a task in one file", () => {
+  const tasks = [0, 1, 2].map((task) =>
+    Array.from(
+      { length: 500 },
+      (_, i): Row => [BigInt(task * 500 + i), i % 11 === 0 ? null : i % 3 === 0 ? "often" : `k${i % 13}`],
+    ),
+  );
+  const staged = async (format: SinkSpec["format"], options: WriterOptions) => {
+    const target = await prepareTarget(sinkAt(join(place(), "out"), "error", ["k"], format), "r1");
+    const fragments = await fragmentsOf(target, tasks, options);
+    return { target, fragments, assembled: await assemble(target, schema, fragments) };
+  };
+  const bytesOf = ({ assembled }: Awaited<ReturnType<typeof staged>>) =>
+    assembled.files.map(({ staged: file, path, ...rest }) => ({ ...rest, path, content: readFileSync(file, "base64") }));
+
+  for (const format of ["parquet", "csv", "jsonl", "arrow"] as const) {
+    it(`come to the same files, ${format}`, async () => {
+      const apart = await staged(format, {});
+      const packed = await staged(format, { packed: true });
+      expect(bytesOf(packed)).toEqual(bytesOf(apart));
+      expect(bytesOf(packed).length).toBe(15);
+      const names = readdirSync(packed.target.fragments);
+      if (format !== "arrow") expect(names).toEqual(tasks.map((_, task) => `00000${task}-pack.part`));
+      expect(await whatIsWrong(packed.fragments)).toBe(null);
+    });
+  }
+
+  it("do not take those that were begun before, nor large ones", async () => {
+    // Each window of rows is written at once, as where memory is short.
+    const short = { waitingBytes: 1500, bufferBytes: 1 };
+    const apart = await staged("parquet", short);
+    const packed = await staged("parquet", { ...short, packed: true });
+    expect(bytesOf(packed)).toEqual(bytesOf(apart));
+    const own = packed.fragments.filter(({ within }) => within === undefined);
+    expect(own.length).toBeGreaterThan(0);
+    expect(own.every(({ path }) => existsSync(path))).toBe(true);
+  });
+
+  it("are told from damaged ones", async () => {
+    const { target, fragments } = await staged("parquet", { packed: true });
+    const pack = fragments[0]?.within?.path ?? "";
+    const bytes = readFileSync(pack);
+    bytes[100] = (bytes[100] as number) ^ 1;
+    writeFileSync(pack, bytes);
+    expect(await whatIsWrong(fragments)).toBe(`output damaged: ${pack}`);
+    const thrown = await failure(() => assemble(target, schema, fragments));
+    expect(thrown.message).toContain(pack);
+    rmSync(pack);
+    expect(await whatIsWrong(fragments)).toBe(`output missing: ${pack}`);
+  });
+
+  it("are gone with a task that fails", async () => {
+    const target = await prepareTarget(sinkAt(join(place(), "out"), "error", ["k"]), "r1");
+    const writer = openWriter(target.sink, schema, target.fragments, 0, { packed: true, openFiles: 2 });
+    const rows = tasks[0] as Row[];
+    const columns = schema.map((field, c) => {
+      const builder = builderFor(field.type);
+      for (const row of rows) builder.append(row[c] as Value);
+      return builder.finish();
+    });
+    await writer.write({ schema, length: rows.length, columns, selection: null, origin: null });
+    expect(readdirSync(target.fragments)).toEqual(["000000-pack.part"]);
+    await writer.abort();
+    expect(readdirSync(target.fragments)).toEqual([]);
+  });
 });
 
 describe("a crash at any point of the publish", () => {

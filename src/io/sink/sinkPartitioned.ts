@@ -1,0 +1,374 @@
+import { type Batch, type Column, rowCount } from "../../batch/column.js";
+import { concatColumn } from "../../batch/concat.js";
+import { gatherColumn, sliceColumn } from "../../batch/gather.js";
+import { required } from "../../common/assert.js";
+import { internalError } from "../../common/errors.js";
+import { GroupTable } from "../../kernels/groups/hashTable.js";
+import type { SinkSpec } from "../../plan/nodes.js";
+import { requireField, type Schema } from "../../schema/types.js";
+import type { FileWritten } from "../../task/protocol.js";
+import type { BatchWriter } from "../contracts.js";
+import { type FileSystem, nodeFileSystem } from "../fileSystem.js";
+import type { FragmentPack } from "./sinkPacked.js";
+import { comparePartitions, partitionValues } from "./sinkPartition.js";
+import type { FileWriter, WriterOptions } from "./sinks.js";
+
+/** A file of a task's rows that is being written. */
+export interface Fragment {
+  readonly n: number;
+  readonly file: string;
+  readonly writer: FileWriter;
+}
+
+export const writtenFragment = ({ file, writer }: Fragment, values: readonly (string | null)[]): FileWritten => {
+  return { path: file, rows: writer.rows, partitionValues: values, ...writer.finish() };
+};
+
+/** Open fragments of a task. Values that come in turns and exceed it would begin a new fragment with almost every row. */
+const mostOpenFiles = 1024;
+/**
+ * Rows wait until there are so many, or so many bytes of them, before each goes to its writer, to which a few rows cost as much as a few
+ * hundred. Counted over the whole task: the cuts must not depend on the sizes of batches.
+ */
+const windowRows = 262_144;
+const mostWaitingBytes = 32 << 20;
+/** Of rows whose bytes are not known beforehand. */
+const nestedWindowRows = 8192;
+/** Larger fragments have files of their own, which the last one of a partition may become. */
+const mostPackedBytes = 2 << 20;
+
+/** Rows `from..to` of columns in memory of their own. */
+interface Part {
+  readonly columns: readonly Column[];
+  readonly from: number;
+  readonly to: number;
+}
+
+interface OpenPartition {
+  readonly fragment: Fragment;
+  readonly values: readonly (string | null)[];
+  /** Its rows of the current window. */
+  waiting: Part[];
+}
+
+/** Writes a fragment for each combination of values of the partition columns. Those are numbered as groups are, in the order in which they come. */
+export class PartitionedWriter implements BatchWriter {
+  readonly #groups: GroupTable;
+  readonly #keys: readonly number[];
+  readonly #kept: readonly number[];
+  readonly #schema: Schema;
+  readonly #openFragment: (n: number) => Fragment;
+  readonly #pack: FragmentPack | null;
+  readonly #files: FileSystem;
+  readonly #mostOpen: number;
+  readonly #mostBytes: number;
+  readonly #windowRows: number;
+  readonly #windowBytes: number;
+  readonly #open = new Map<number, OpenPartition>();
+  readonly #done: { readonly n: number; readonly file: FileWritten }[] = [];
+  readonly #rows = new PartitionRows();
+  /** Of the current window. */
+  #waiting = 0;
+  #bytes = 0;
+  #fragments = 0;
+  /** Rows that came before the current batch. */
+  #before = 0;
+  #isFreed = false;
+
+  constructor(
+    { partitionBy }: SinkSpec,
+    schema: Schema,
+    openFragment: (n: number) => Fragment,
+    pack: FragmentPack | null,
+    options: WriterOptions,
+  ) {
+    this.#keys = partitionBy.map((name) => requireField(schema, name, "partitionBy"));
+    this.#kept = [...schema.keys()].filter((i) => !this.#keys.includes(i));
+    this.#schema = this.#kept.map((i) => required(schema[i], "column"));
+    const fields = this.#keys.map((i) => required(schema[i], "partition column"));
+    this.#groups = new GroupTable(
+      fields.map(({ type }) => type),
+      fields.map(({ nullable }) => nullable),
+    );
+    const isNested = this.#schema.some(({ type }) => type.kind === "list" || type.kind === "struct");
+    this.#windowRows = isNested ? nestedWindowRows : windowRows;
+    this.#windowBytes = options.waitingBytes ?? mostWaitingBytes;
+    this.#openFragment = openFragment;
+    this.#pack = pack;
+    this.#files = options.files ?? nodeFileSystem;
+    this.#mostOpen = Math.max(1, options.openFiles ?? mostOpenFiles);
+    this.#mostBytes = options.bufferBytes ?? 128 << 20;
+  }
+
+  write(batch: Batch): void {
+    const { selection, length } = batch;
+    const keys = this.#keys.map((i) => required(batch.columns[i], "partition column"));
+    const columns = this.#kept.map((i) => required(batch.columns[i], "column"));
+    const groups = this.#groups.assign(keys, selection, length);
+    this.#rows.reserve(this.#groups.count);
+    const count = rowCount(batch);
+    for (let from = 0; from < count; ) {
+      const to = this.#windowEnd(columns, selection, from, count);
+      let taken = from;
+      // Partitions are begun and ended at their rows, so that fragments do not depend on the batches.
+      for (let i = this.#nextNew(groups, from, to); i < to; i = this.#nextNew(groups, i + 1, to)) {
+        if (this.#open.size >= this.#mostOpen) {
+          this.#take(columns, selection, groups, taken, i);
+          taken = i;
+          this.#endOldest();
+        }
+        const row = selection === null ? i : (selection[i] as number);
+        this.#begin(groups[i] as number, partitionValues(keys, row), this.#before + i);
+      }
+      this.#take(columns, selection, groups, taken, to);
+      if (this.#waiting >= this.#windowRows || this.#bytes >= this.#windowBytes) this.#writeAll();
+      from = to;
+    }
+    this.#before += count;
+  }
+
+  /** The end of the rows that still belong to the window, which are counted. */
+  #windowEnd(columns: readonly Column[], selection: Int32Array | null, from: number, count: number): number {
+    let to = Math.min(count, from + this.#windowRows - this.#waiting);
+    const bytes = bytesOf(columns, selection, from, to);
+    if (this.#bytes + bytes < this.#windowBytes) this.#bytes += bytes;
+    else {
+      let end = from;
+      while (end < to && this.#bytes < this.#windowBytes) this.#bytes += bytesOf(columns, selection, end, ++end);
+      to = end;
+    }
+    this.#waiting += to - from;
+    return to;
+  }
+
+  #nextNew(groups: Int32Array, from: number, to: number): number {
+    return this.#rows.nextNew(groups, from, to, this.#before);
+  }
+
+  #begin(group: number, values: readonly (string | null)[], row: number): void {
+    this.#open.set(group, { fragment: this.#openFragment(this.#fragments++), values, waiting: [] });
+    this.#rows.begin(group, row);
+  }
+
+  /** Copies live rows of a batch, whose memory is the reader's, one partition's behind the other's. */
+  #take(columns: readonly Column[], selection: Int32Array | null, groups: Int32Array, from: number, to: number): void {
+    if (from === to) return;
+    const { order, present, ends } = this.#rows.sorted(groups, selection, from, to);
+    const own = columns.map((column) => gatherColumn(column, order));
+    let at = 0;
+    for (const [i, group] of present.entries()) {
+      const end = ends[i] as number;
+      required(this.#open.get(group), "partition").waiting.push({ columns: own, from: at, to: end });
+      at = end;
+    }
+  }
+
+  #writeAll(): void {
+    for (const open of this.#open.values()) this.#write(open);
+    this.#waiting = 0;
+    this.#bytes = 0;
+    this.#limitMemory();
+  }
+
+  /** Gives what waits to the partition's writer. */
+  #write(partition: OpenPartition): void {
+    const { waiting, fragment } = partition;
+    if (waiting.length === 0) return;
+    partition.waiting = [];
+    const length = waiting.reduce((sum, { from, to }) => sum + to - from, 0);
+    const columns = this.#schema.map(({ type }, i) =>
+      concatColumn(
+        type,
+        waiting.map((part) => sliceColumn(required(part.columns[i], "column"), part.from, part.to)),
+        () => internalError("rows wait that have more than 2 GiB of text in a column"),
+      ),
+    );
+    fragment.writer.write({ schema: this.#schema, length, columns, selection: null, origin: null });
+  }
+
+  #limitMemory(): void {
+    const bySize = [...this.#open.values()];
+    let bytes = bySize.reduce((sum, { fragment }) => sum + fragment.writer.bufferedBytes, 0);
+    if (bytes <= this.#mostBytes) return;
+    bySize.sort((a, b) => b.fragment.writer.bufferedBytes - a.fragment.writer.bufferedBytes || a.fragment.n - b.fragment.n);
+    for (const { fragment } of bySize) {
+      if (bytes <= this.#mostBytes / 2) break;
+      bytes -= fragment.writer.bufferedBytes;
+      fragment.writer.flushRowGroup();
+    }
+  }
+
+  #endOldest(): void {
+    const group = this.#rows.oldest(this.#open.keys());
+    if (group !== null) this.#end(group);
+  }
+
+  #end(group: number): void {
+    const partition = required(this.#open.get(group), "partition");
+    const { fragment, values } = partition;
+    this.#open.delete(group);
+    this.#rows.end(group);
+    this.#write(partition);
+    const pack = fragment.writer.bufferedBytes <= mostPackedBytes ? this.#pack : null;
+    if (pack !== null) pack.isOpen = true;
+    try {
+      this.#done.push({ n: fragment.n, file: writtenFragment(fragment, values) });
+    } finally {
+      if (pack !== null) pack.isOpen = false;
+    }
+  }
+
+  finish(): FileWritten[] {
+    for (const group of [...this.#open.keys()]) this.#end(group);
+    const stamp = this.#pack?.finish() ?? null;
+    this.#free();
+    return this.#done
+      .sort((a, b) => comparePartitions(a.file.partitionValues, b.file.partitionValues) || a.n - b.n)
+      .map(({ file }) => (file.within === undefined || stamp === null ? file : { ...file, stamp }));
+  }
+
+  abort(): void {
+    for (const { fragment } of this.#open.values()) fragment.writer.abort();
+    for (const { file } of this.#done) if (file.within === undefined) this.#files.removeFile(file.path);
+    this.#pack?.abort();
+    this.#open.clear();
+    this.#free();
+  }
+
+  #free(): void {
+    if (!this.#isFreed) this.#groups.free();
+    this.#isFreed = true;
+  }
+}
+
+/** Which partitions are open, and where each had its last row. Loops over rows are functions of their own: V8 compiles a long loop with the whole function around it. */
+class PartitionRows {
+  #isOpen = new Uint8Array(64);
+  #last = new Float64Array(64);
+  #counts = new Int32Array(64);
+
+  /** Room for so many partitions. */
+  reserve(count: number): void {
+    if (count <= this.#isOpen.length) return;
+    const size = Math.max(count, this.#isOpen.length * 2);
+    const [isOpen, last] = [new Uint8Array(size), new Float64Array(size)];
+    isOpen.set(this.#isOpen);
+    last.set(this.#last);
+    [this.#isOpen, this.#last, this.#counts] = [isOpen, last, new Int32Array(size)];
+  }
+
+  /** The first row from `from` on of a partition that is not open, or `to`; those before it are noted. */
+  nextNew(groups: Int32Array, from: number, to: number, before: number): number {
+    return noteRows(groups, from, to, before, this.#isOpen, this.#last);
+  }
+
+  begin(group: number, row: number): void {
+    this.#isOpen[group] = 1;
+    this.#last[group] = row;
+  }
+
+  end(group: number): void {
+    this.#isOpen[group] = 0;
+  }
+
+  /** Of some that are open, the one whose last row came first; null for none. */
+  oldest(groups: Iterable<number>): number | null {
+    let oldest: number | null = null;
+    for (const group of groups) {
+      if (oldest === null || (this.#last[group] as number) < (this.#last[oldest] as number)) oldest = group;
+    }
+    return oldest;
+  }
+
+  /** The physical rows of live ones by partition, each partition's in their order; which partitions those are, and where each ends. */
+  sorted(
+    groups: Int32Array,
+    selection: Int32Array | null,
+    from: number,
+    to: number,
+  ): { readonly order: Int32Array; readonly present: readonly number[]; readonly ends: readonly number[] } {
+    const places = this.#counts;
+    const present: number[] = [];
+    countRows(groups, from, to, places, present);
+    let at = 0;
+    for (const group of present) {
+      const count = places[group] as number;
+      places[group] = at;
+      at += count;
+    }
+    const order = new Int32Array(to - from);
+    if (selection === null) placeRows(groups, from, to, places, order);
+    else placeSelected(groups, selection, from, to, places, order);
+    const ends = present.map((group) => places[group] as number);
+    for (const group of present) places[group] = 0;
+    return { order, present, ends };
+  }
+}
+
+function noteRows(groups: Int32Array, from: number, to: number, before: number, isOpen: Uint8Array, last: Float64Array): number {
+  for (let i = from; i < to; i++) {
+    const group = groups[i] as number;
+    if (isOpen[group] === 0) return i;
+    last[group] = before + i;
+  }
+  return to;
+}
+
+function countRows(groups: Int32Array, from: number, to: number, counts: Int32Array, present: number[]): void {
+  for (let i = from; i < to; i++) {
+    const group = groups[i] as number;
+    const count = counts[group] as number;
+    if (count === 0) present.push(group);
+    counts[group] = count + 1;
+  }
+}
+
+function placeRows(groups: Int32Array, from: number, to: number, places: Int32Array, order: Int32Array): void {
+  for (let i = from; i < to; i++) {
+    const group = groups[i] as number;
+    const at = places[group] as number;
+    places[group] = at + 1;
+    order[at] = i;
+  }
+}
+
+function placeSelected(
+  groups: Int32Array,
+  selection: Int32Array,
+  from: number,
+  to: number,
+  places: Int32Array,
+  order: Int32Array,
+): void {
+  for (let i = from; i < to; i++) {
+    const group = groups[i] as number;
+    const at = places[group] as number;
+    places[group] = at + 1;
+    order[at] = selection[i] as number;
+  }
+}
+
+/** About the bytes that live rows hold in memory. */
+function bytesOf(columns: readonly Column[], selection: Int32Array | null, from: number, to: number): number {
+  let bytes = (to - from) * columns.length * 8;
+  for (const column of columns) {
+    if (column.layout === "bytes") bytes += textBytes(column.starts, column.ends, column.valid, selection, from, to);
+  }
+  return bytes;
+}
+
+function textBytes(
+  starts: Int32Array,
+  ends: Int32Array,
+  valid: Uint8Array | null,
+  selection: Int32Array | null,
+  from: number,
+  to: number,
+): number {
+  let bytes = 0;
+  for (let i = from; i < to; i++) {
+    const row = selection === null ? i : (selection[i] as number);
+    if (valid === null || valid[row] !== 0) bytes += (ends[row] as number) - (starts[row] as number);
+  }
+  return bytes;
+}
