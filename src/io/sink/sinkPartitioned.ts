@@ -24,7 +24,7 @@ export const writtenFragment = ({ file, writer }: Fragment, values: readonly (st
   return { path: file, rows: writer.rows, partitionValues: values, ...writer.finish() };
 };
 
-/** Open fragments of a task. Values that come in turns and exceed it would begin a new fragment with almost every row. */
+/** Fragments of a task that stay open from one window to the next. Where there are more partitions, each of a window has a fragment of its own. */
 const mostOpenFiles = 1024;
 /**
  * Rows wait until there are so many, or so many bytes of them, before each goes to its writer, to which a few rows cost as much as a few
@@ -45,7 +45,8 @@ interface Part {
 }
 
 interface OpenPartition {
-  readonly fragment: Fragment;
+  /** null until rows are written. */
+  fragment: Fragment | null;
   readonly values: readonly (string | null)[];
   /** Its rows of the current window. */
   waiting: Part[];
@@ -71,8 +72,6 @@ export class PartitionedWriter implements BatchWriter {
   #waiting = 0;
   #bytes = 0;
   #fragments = 0;
-  /** Rows that came before the current batch. */
-  #before = 0;
   #isFreed = false;
 
   constructor(
@@ -109,22 +108,14 @@ export class PartitionedWriter implements BatchWriter {
     const count = rowCount(batch);
     for (let from = 0; from < count; ) {
       const to = this.#windowEnd(columns, selection, from, count);
-      let taken = from;
-      // Partitions are begun and ended at their rows, so that fragments do not depend on the batches.
-      for (let i = this.#nextNew(groups, from, to); i < to; i = this.#nextNew(groups, i + 1, to)) {
-        if (this.#open.size >= this.#mostOpen) {
-          this.#take(columns, selection, groups, taken, i);
-          taken = i;
-          this.#endOldest();
-        }
+      for (let i = this.#rows.nextNew(groups, from, to); i < to; i = this.#rows.nextNew(groups, i + 1, to)) {
         const row = selection === null ? i : (selection[i] as number);
-        this.#begin(groups[i] as number, partitionValues(keys, row), this.#before + i);
+        this.#begin(groups[i] as number, partitionValues(keys, row));
       }
-      this.#take(columns, selection, groups, taken, to);
+      this.#take(columns, selection, groups, from, to);
       if (this.#waiting >= this.#windowRows || this.#bytes >= this.#windowBytes) this.#writeAll();
       from = to;
     }
-    this.#before += count;
   }
 
   /** The end of the rows that still belong to the window, which are counted. */
@@ -141,18 +132,13 @@ export class PartitionedWriter implements BatchWriter {
     return to;
   }
 
-  #nextNew(groups: Int32Array, from: number, to: number): number {
-    return this.#rows.nextNew(groups, from, to, this.#before);
-  }
-
-  #begin(group: number, values: readonly (string | null)[], row: number): void {
-    this.#open.set(group, { fragment: this.#openFragment(this.#fragments++), values, waiting: [] });
-    this.#rows.begin(group, row);
+  #begin(group: number, values: readonly (string | null)[]): void {
+    this.#open.set(group, { fragment: null, values, waiting: [] });
+    this.#rows.begin(group);
   }
 
   /** Copies live rows of a batch, whose memory is the reader's, one partition's behind the other's. */
   #take(columns: readonly Column[], selection: Int32Array | null, groups: Int32Array, from: number, to: number): void {
-    if (from === to) return;
     const { order, present, ends } = this.#rows.sorted(groups, selection, from, to);
     const own = columns.map((column) => gatherColumn(column, order));
     let at = 0;
@@ -164,16 +150,18 @@ export class PartitionedWriter implements BatchWriter {
   }
 
   #writeAll(): void {
-    for (const open of this.#open.values()) this.#write(open);
+    if (this.#open.size > this.#mostOpen) for (const group of [...this.#open.keys()]) this.#end(group);
+    else for (const open of this.#open.values()) this.#write(open);
     this.#waiting = 0;
     this.#bytes = 0;
     this.#limitMemory();
   }
 
   /** Gives what waits to the partition's writer. */
-  #write(partition: OpenPartition): void {
+  #write(partition: OpenPartition): Fragment {
+    partition.fragment ??= this.#openFragment(this.#fragments++);
     const { waiting, fragment } = partition;
-    if (waiting.length === 0) return;
+    if (waiting.length === 0) return fragment;
     partition.waiting = [];
     const length = waiting.reduce((sum, { from, to }) => sum + to - from, 0);
     const columns = this.#schema.map(({ type }, i) =>
@@ -184,35 +172,34 @@ export class PartitionedWriter implements BatchWriter {
       ),
     );
     fragment.writer.write({ schema: this.#schema, length, columns, selection: null, origin: null });
+    return fragment;
   }
 
   #limitMemory(): void {
-    const bySize = [...this.#open.values()];
-    let bytes = bySize.reduce((sum, { fragment }) => sum + fragment.writer.bufferedBytes, 0);
+    const bySize = this.#fragmentsOpen();
+    let bytes = bySize.reduce((sum, { writer }) => sum + writer.bufferedBytes, 0);
     if (bytes <= this.#mostBytes) return;
-    bySize.sort((a, b) => b.fragment.writer.bufferedBytes - a.fragment.writer.bufferedBytes || a.fragment.n - b.fragment.n);
-    for (const { fragment } of bySize) {
+    bySize.sort((a, b) => b.writer.bufferedBytes - a.writer.bufferedBytes || a.n - b.n);
+    for (const { writer } of bySize) {
       if (bytes <= this.#mostBytes / 2) break;
-      bytes -= fragment.writer.bufferedBytes;
-      fragment.writer.flushRowGroup();
+      bytes -= writer.bufferedBytes;
+      writer.flushRowGroup();
     }
   }
 
-  #endOldest(): void {
-    const group = this.#rows.oldest(this.#open.keys());
-    if (group !== null) this.#end(group);
+  #fragmentsOpen(): Fragment[] {
+    return [...this.#open.values()].flatMap(({ fragment }) => (fragment === null ? [] : [fragment]));
   }
 
   #end(group: number): void {
     const partition = required(this.#open.get(group), "partition");
-    const { fragment, values } = partition;
+    const fragment = this.#write(partition);
     this.#open.delete(group);
     this.#rows.end(group);
-    this.#write(partition);
     const pack = fragment.writer.bufferedBytes <= mostPackedBytes ? this.#pack : null;
     if (pack !== null) pack.isOpen = true;
     try {
-      this.#done.push({ n: fragment.n, file: writtenFragment(fragment, values) });
+      this.#done.push({ n: fragment.n, file: writtenFragment(fragment, partition.values) });
     } finally {
       if (pack !== null) pack.isOpen = false;
     }
@@ -228,7 +215,7 @@ export class PartitionedWriter implements BatchWriter {
   }
 
   abort(): void {
-    for (const { fragment } of this.#open.values()) fragment.writer.abort();
+    for (const { writer } of this.#fragmentsOpen()) writer.abort();
     for (const { file } of this.#done) if (file.within === undefined) this.#files.removeFile(file.path);
     this.#pack?.abort();
     this.#open.clear();
@@ -241,43 +228,32 @@ export class PartitionedWriter implements BatchWriter {
   }
 }
 
-/** Which partitions are open, and where each had its last row. Loops over rows are functions of their own: V8 compiles a long loop with the whole function around it. */
+/** Which partitions are open. Loops over rows are functions of their own: V8 compiles a long loop with the whole function around it. */
 class PartitionRows {
   #isOpen = new Uint8Array(64);
-  #last = new Float64Array(64);
   #counts = new Int32Array(64);
 
   /** Room for so many partitions. */
   reserve(count: number): void {
     if (count <= this.#isOpen.length) return;
     const size = Math.max(count, this.#isOpen.length * 2);
-    const [isOpen, last] = [new Uint8Array(size), new Float64Array(size)];
+    const isOpen = new Uint8Array(size);
     isOpen.set(this.#isOpen);
-    last.set(this.#last);
-    [this.#isOpen, this.#last, this.#counts] = [isOpen, last, new Int32Array(size)];
+    this.#isOpen = isOpen;
+    this.#counts = new Int32Array(size);
   }
 
-  /** The first row from `from` on of a partition that is not open, or `to`; those before it are noted. */
-  nextNew(groups: Int32Array, from: number, to: number, before: number): number {
-    return noteRows(groups, from, to, before, this.#isOpen, this.#last);
+  /** The first row from `from` on of a partition that is not open, or `to`. */
+  nextNew(groups: Int32Array, from: number, to: number): number {
+    return firstNew(groups, from, to, this.#isOpen);
   }
 
-  begin(group: number, row: number): void {
+  begin(group: number): void {
     this.#isOpen[group] = 1;
-    this.#last[group] = row;
   }
 
   end(group: number): void {
     this.#isOpen[group] = 0;
-  }
-
-  /** Of some that are open, the one whose last row came first; null for none. */
-  oldest(groups: Iterable<number>): number | null {
-    let oldest: number | null = null;
-    for (const group of groups) {
-      if (oldest === null || (this.#last[group] as number) < (this.#last[oldest] as number)) oldest = group;
-    }
-    return oldest;
   }
 
   /** The physical rows of live ones by partition, each partition's in their order; which partitions those are, and where each ends. */
@@ -305,12 +281,8 @@ class PartitionRows {
   }
 }
 
-function noteRows(groups: Int32Array, from: number, to: number, before: number, isOpen: Uint8Array, last: Float64Array): number {
-  for (let i = from; i < to; i++) {
-    const group = groups[i] as number;
-    if (isOpen[group] === 0) return i;
-    last[group] = before + i;
-  }
+function firstNew(groups: Int32Array, from: number, to: number, isOpen: Uint8Array): number {
+  for (let i = from; i < to; i++) if (isOpen[groups[i] as number] === 0) return i;
   return to;
 }
 

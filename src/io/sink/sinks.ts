@@ -34,7 +34,7 @@ export interface WriterOptions {
    * publishes. A run that takes fragments over after the machine itself went down must compare their checksums first.
    */
   readonly fsync?: boolean;
-  /** Fragments of a partitioned sink that may be open at once; the least recently used one is finished first. */
+  /** Fragments of a partitioned sink that stay open while further rows are collected; where there are more, all are finished. */
   readonly openFiles?: number;
   /** The writer is made before the task's reader has given a batch, and may take some of its memory; see `LineFileWriter`. */
   readonly sharesReader?: boolean;

@@ -409,6 +409,21 @@ describe("small fragments of a task in one file", () => {
     });
   }
 
+  it("come to the same files where there are more partitions than may be open", async () => {
+    const crowded = { openFiles: 4, waitingBytes: 3000 };
+    const apart = await staged("parquet", crowded);
+    const packed = await staged("parquet", { ...crowded, packed: true });
+    expect(bytesOf(packed)).toEqual(bytesOf(apart));
+    expect(packed.fragments.length).toBeGreaterThan(60);
+    expect(readdirSync(packed.target.fragments).length).toBe(3);
+    const expected = tasks
+      .flat()
+      .filter(([, k]) => k === "k5")
+      .map(([id]) => String(id));
+    const file = packed.assembled.files.find(({ partitionValues }) => partitionValues[0] === "k5")?.staged;
+    expect((await duckRows(`SELECT id FROM read_parquet('${file}')`)).map(({ id }) => id)).toEqual(expected);
+  });
+
   it("do not take those that were begun before, nor large ones", async () => {
     // Each window of rows is written at once, as where memory is short.
     const short = { waitingBytes: 1500, bufferBytes: 1 };
@@ -435,7 +450,7 @@ describe("small fragments of a task in one file", () => {
 
   it("are gone with a task that fails", async () => {
     const target = await prepareTarget(sinkAt(join(place(), "out"), "error", ["k"]), "r1");
-    const writer = openWriter(target.sink, schema, target.fragments, 0, { packed: true, openFiles: 2 });
+    const writer = openWriter(target.sink, schema, target.fragments, 0, { packed: true, openFiles: 2, waitingBytes: 1 });
     const rows = tasks[0] as Row[];
     const columns = schema.map((field, c) => {
       const builder = builderFor(field.type);

@@ -234,7 +234,7 @@ describe("partitions", () => {
 
   it("leave nothing behind when the task fails", async () => {
     const directory = folder();
-    const writer = openWriter(sinkOf("csv", {}, ["k"]), schema, directory, 0, { openFiles: 1 });
+    const writer = openWriter(sinkOf("csv", {}, ["k"]), schema, directory, 0, { openFiles: 1, waitingBytes: 1 });
     await writer.write(
       batchOf(schema, [
         [1, "a", 1],
