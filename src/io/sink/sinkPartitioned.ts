@@ -11,18 +11,8 @@ import type { BatchWriter } from "../contracts.js";
 import { type FileSystem, nodeFileSystem } from "../fileSystem.js";
 import type { FragmentPack } from "./sinkPacked.js";
 import { comparePartitions, partitionValues } from "./sinkPartition.js";
-import type { FileWriter, WriterOptions } from "./sinks.js";
-
-/** A file of a task's rows that is being written. */
-export interface Fragment {
-  readonly n: number;
-  readonly file: string;
-  readonly writer: FileWriter;
-}
-
-export const writtenFragment = ({ file, writer }: Fragment, values: readonly (string | null)[]): FileWritten => {
-  return { path: file, rows: writer.rows, partitionValues: values, ...writer.finish() };
-};
+import { type Fragment, type WriterOptions, writtenFragment } from "./sinkFragment.js";
+import { PartitionRows } from "./sinkPartitionRows.js";
 
 /** Fragments of a task that stay open from one window to the next. Where there are more partitions, each of a window has a fragment of its own. */
 const mostOpenFiles = 1024;
@@ -225,98 +215,6 @@ export class PartitionedWriter implements BatchWriter {
   #free(): void {
     if (!this.#isFreed) this.#groups.free();
     this.#isFreed = true;
-  }
-}
-
-/** Which partitions are open. Loops over rows are functions of their own: V8 compiles a long loop with the whole function around it. */
-class PartitionRows {
-  #isOpen = new Uint8Array(64);
-  #counts = new Int32Array(64);
-
-  /** Room for so many partitions. */
-  reserve(count: number): void {
-    if (count <= this.#isOpen.length) return;
-    const size = Math.max(count, this.#isOpen.length * 2);
-    const isOpen = new Uint8Array(size);
-    isOpen.set(this.#isOpen);
-    this.#isOpen = isOpen;
-    this.#counts = new Int32Array(size);
-  }
-
-  /** The first row from `from` on of a partition that is not open, or `to`. */
-  nextNew(groups: Int32Array, from: number, to: number): number {
-    return firstNew(groups, from, to, this.#isOpen);
-  }
-
-  begin(group: number): void {
-    this.#isOpen[group] = 1;
-  }
-
-  end(group: number): void {
-    this.#isOpen[group] = 0;
-  }
-
-  /** The physical rows of live ones by partition, each partition's in their order; which partitions those are, and where each ends. */
-  sorted(
-    groups: Int32Array,
-    selection: Int32Array | null,
-    from: number,
-    to: number,
-  ): { readonly order: Int32Array; readonly present: readonly number[]; readonly ends: readonly number[] } {
-    const places = this.#counts;
-    const present: number[] = [];
-    countRows(groups, from, to, places, present);
-    let at = 0;
-    for (const group of present) {
-      const count = places[group] as number;
-      places[group] = at;
-      at += count;
-    }
-    const order = new Int32Array(to - from);
-    if (selection === null) placeRows(groups, from, to, places, order);
-    else placeSelected(groups, selection, from, to, places, order);
-    const ends = present.map((group) => places[group] as number);
-    for (const group of present) places[group] = 0;
-    return { order, present, ends };
-  }
-}
-
-function firstNew(groups: Int32Array, from: number, to: number, isOpen: Uint8Array): number {
-  for (let i = from; i < to; i++) if (isOpen[groups[i] as number] === 0) return i;
-  return to;
-}
-
-function countRows(groups: Int32Array, from: number, to: number, counts: Int32Array, present: number[]): void {
-  for (let i = from; i < to; i++) {
-    const group = groups[i] as number;
-    const count = counts[group] as number;
-    if (count === 0) present.push(group);
-    counts[group] = count + 1;
-  }
-}
-
-function placeRows(groups: Int32Array, from: number, to: number, places: Int32Array, order: Int32Array): void {
-  for (let i = from; i < to; i++) {
-    const group = groups[i] as number;
-    const at = places[group] as number;
-    places[group] = at + 1;
-    order[at] = i;
-  }
-}
-
-function placeSelected(
-  groups: Int32Array,
-  selection: Int32Array,
-  from: number,
-  to: number,
-  places: Int32Array,
-  order: Int32Array,
-): void {
-  for (let i = from; i < to; i++) {
-    const group = groups[i] as number;
-    const at = places[group] as number;
-    places[group] = at + 1;
-    order[at] = selection[i] as number;
   }
 }
 
