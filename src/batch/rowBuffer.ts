@@ -5,21 +5,13 @@ import type { Batch } from "./column.js";
 import { concatColumn } from "./concat.js";
 import { copyBatch, sliceBatch } from "./gather.js";
 
-/** Fewer rows than this are joined with others in the end, so that rows that come one by one do not each have arrays of their own. */
+/** Fewer rows than this are joined with those before them, so that rows that come one by one do not each have arrays of their own. */
 const fewRows = 4096;
-/** So many parts of few rows, which were joined equally often, are joined. */
-const together = 16;
-
-interface Part {
-  readonly batch: Batch;
-  /** How often it was joined; null for one that has rows enough. */
-  readonly joins: number | null;
-}
 
 /** Collects rows of batches, column by column, in memory of its own. */
 export class RowBuffer {
   readonly #schema: Schema;
-  #parts: Part[] = [];
+  #parts: Batch[] = [];
   #length = 0;
 
   constructor(schema: Schema) {
@@ -34,18 +26,13 @@ export class RowBuffer {
   add(batch: Batch, from: number, to: number): void {
     if (from === to) return;
     this.#length += to - from;
-    this.#push(copyBatch(sliceBatch(batch, from, to)), 0);
-    for (let last = this.#parts.at(-1); last?.joins != null; last = this.#parts.at(-1)) {
-      const { joins } = last;
-      const alike = this.#parts.slice(-together);
-      if (alike.length < together || alike.some((part) => part.joins !== joins)) break;
-      this.#parts.length -= together;
-      this.#push(this.#joined(alike), joins + 1);
+    let last = copyBatch(sliceBatch(batch, from, to));
+    for (let before = this.#parts.at(-1); before !== undefined && before.length <= last.length; before = this.#parts.at(-1)) {
+      if (last.length >= fewRows) break;
+      this.#parts.pop();
+      last = this.#joined([before, last]);
     }
-  }
-
-  #push(batch: Batch, joins: number): void {
-    this.#parts.push({ batch, joins: batch.length < fewRows ? joins : null });
+    this.#parts.push(last);
   }
 
   /** The rows so far as one batch; the buffer is empty afterwards. */
@@ -56,12 +43,12 @@ export class RowBuffer {
     return batch;
   }
 
-  #joined(parts: readonly Part[]): Batch {
-    const length = parts.reduce((sum, { batch }) => sum + batch.length, 0);
+  #joined(parts: readonly Batch[]): Batch {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
     const columns = this.#schema.map((field, i) =>
       concatColumn(
         field.type,
-        parts.map(({ batch }) => required(batch.columns[i], `column ${i}`)),
+        parts.map((part) => required(part.columns[i], `column ${i}`)),
         () => internalError("rows are buffered that have more than 2 GiB of text in a column"),
       ),
     );
