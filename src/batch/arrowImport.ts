@@ -198,8 +198,7 @@ function fromDictionary(data: Arrow.Data, name: string): Column {
   if (only !== undefined && chunks.length === 1 && only.length > 0) {
     if (valid !== null) for (let i = 0; i < length; i++) if (valid[i] === 0) codes[i] = 0;
     for (const code of codes) if (!(code >= 0 && code < only.length)) throw damaged(name, `its dictionary has no entry ${code}`);
-    const column = gatherColumn(only, codes);
-    return valid === null ? column : { ...column, valid: bothValid(valid, column.valid) };
+    return nullWhere(gatherColumn(only, codes), valid);
   }
   const builder = builderFor(typeFromArrow(data.type, name), length);
   const readers = chunks.map((chunk) => ({ length: chunk.length, read: columnReader(chunk) }));
@@ -217,10 +216,6 @@ function readChunk(readers: readonly { length: number; read: (row: number) => Va
     row -= length;
   }
   return null;
-}
-
-function bothValid(a: Uint8Array, b: Uint8Array | null): Uint8Array {
-  return b === null ? a : a.map((bit, i) => bit & (b[i] as number));
 }
 
 function importedList(data: Arrow.Data, type: DataType, valid: Uint8Array | null, name: string): Column {

@@ -61,6 +61,26 @@ export interface ObjectColumn {
   readonly valid: Uint8Array | null;
 }
 
+/** A list or struct column whose values are made when somebody asks for them. */
+export function lazyColumn(
+  type: DataType,
+  length: number,
+  valid: Uint8Array | null,
+  make: () => readonly unknown[],
+): ObjectColumn {
+  let values: readonly unknown[] | null = null;
+  return {
+    layout: "object",
+    type,
+    length,
+    valid,
+    get values() {
+      values ??= make();
+      return values;
+    },
+  };
+}
+
 /** Where a row of a batch came from, for errors and rejects. */
 export interface RowOrigin {
   /** Place of physical row `row`. Called only for rows that fail, so it may count lines. */

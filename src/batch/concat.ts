@@ -2,7 +2,7 @@ import { assertNever, required } from "../common/assert.js";
 import type { MillraceError } from "../common/errors.js";
 import { builderFor, newFixed } from "./builder.js";
 import type { BytesColumn, Column, FixedColumn, ObjectColumn, WideColumn } from "./column.js";
-import { listColumn, listItems } from "./lists.js";
+import { listColumn, type ListItems, listItems } from "./lists.js";
 import { fieldColumns, structColumn } from "./structs.js";
 
 type DataType = Column["type"];
@@ -116,48 +116,41 @@ function concatObjects(
   valid: Uint8Array | null,
   tooLong: () => MillraceError,
 ): Column {
-  if (type.kind === "list") return concatLists(type, parts, length, valid, tooLong);
-  const fields = parts.map(fieldColumns);
-  if (type.kind !== "struct" || fields.includes(null)) {
-    return { layout: "object", type, length, values: parts.flatMap((part) => part.values), valid };
+  const fields = parts.map(fieldColumns).filter((own) => own !== null);
+  if (type.kind === "struct" && fields.length === parts.length) {
+    const joined = type.fields.map((field, k) =>
+      concatColumn(
+        field.type,
+        fields.map((own) => required(own[k], `field ${k}`)),
+        tooLong,
+      ),
+    );
+    return structColumn(type, joined, valid, length);
   }
-  const joined = type.fields.map((field, k) =>
-    concatColumn(
-      field.type,
-      fields.map((own) => required(own?.[k], `field ${k}`)),
+  const lists = parts.map(listItems).filter((own) => own !== null);
+  if (type.kind === "list" && lists.length === parts.length) {
+    const items = concatColumn(
+      type.item,
+      lists.map((own) => own.items),
       tooLong,
-    ),
-  );
-  return structColumn(type, joined, valid, length);
+    );
+    return listColumn(type, { ...joinedBounds(parts, lists, length), items }, valid, length);
+  }
+  return { layout: "object", type, length, values: parts.flatMap((part) => part.values), valid };
 }
 
-function concatLists(
-  type: DataType,
-  parts: readonly ObjectColumn[],
-  length: number,
-  valid: Uint8Array | null,
-  tooLong: () => MillraceError,
-): Column {
-  const lists = parts.map(listItems);
-  if (type.kind !== "list" || lists.includes(null)) {
-    return { layout: "object", type, length, values: parts.flatMap((part) => part.values), valid };
-  }
-  const own = lists.map((list) => required(list, "items of a list"));
-  const items = concatColumn(
-    type.item,
-    own.map((list) => list.items),
-    tooLong,
-  );
+/** Where the items of all rows stand once those of the parts stand one part's behind the other's. */
+function joinedBounds(parts: readonly Column[], lists: readonly ListItems[], length: number): Pick<ListItems, "starts" | "ends"> {
   const starts = new Int32Array(length);
   const ends = new Int32Array(length);
   let row = 0;
   let item = 0;
-  for (const [i, list] of own.entries()) {
+  for (const [i, own] of lists.entries()) {
     const rows = required(parts[i], "part").length;
-    moved(list.starts, rows, item, starts, row);
-    moved(list.ends, rows, item, ends, row);
+    moved(own.starts, rows, item, starts, row);
+    moved(own.ends, rows, item, ends, row);
     row += rows;
-    item += list.items.length;
+    item += own.items.length;
   }
-  return listColumn(type, { starts, ends, items }, valid, length);
+  return { starts, ends };
 }

@@ -1,7 +1,7 @@
 import { internalError } from "../common/errors.js";
 import type { DataType, Value } from "../schema/types.js";
 import { builderFor } from "./builder.js";
-import type { Column, ObjectColumn } from "./column.js";
+import { type Column, lazyColumn, type ObjectColumn } from "./column.js";
 import { columnReader } from "./reader.js";
 
 /** Where the items of each row stand: row i has those from `starts[i]` to before `ends[i]`. Anything may stand at a row that is null. */
@@ -23,17 +23,7 @@ export const listItems = (column: object): ListItems | null => known.get(column)
  */
 export function listColumn(type: DataType, own: ListItems, valid: Uint8Array | null, length: number): ObjectColumn {
   if (type.kind !== "list") throw internalError(`a column of ${type.kind} has no items`);
-  let values: readonly unknown[] | null = null;
-  const column: ObjectColumn = {
-    layout: "object",
-    type,
-    length,
-    valid,
-    get values() {
-      values ??= arraysOf(own, valid, length);
-      return values;
-    },
-  };
+  const column = lazyColumn(type, length, valid, () => arraysOf(own, valid, length));
   known.set(column, own);
   return column;
 }

@@ -1,7 +1,7 @@
 import { internalError } from "../common/errors.js";
 import type { DataType, Field, Value } from "../schema/types.js";
 import { builderFor } from "./builder.js";
-import type { Column, ObjectColumn } from "./column.js";
+import { type Column, lazyColumn, type ObjectColumn } from "./column.js";
 import { listColumn, listItems } from "./lists.js";
 import { columnReader } from "./reader.js";
 
@@ -18,17 +18,7 @@ export const fieldColumns = (column: object): readonly Column[] | null => known.
 export function structColumn(type: DataType, fields: readonly Column[], valid: Uint8Array | null, length: number): ObjectColumn {
   if (type.kind !== "struct") throw internalError(`a column of ${type.kind} has no fields`);
   const names = type.fields.map((field) => field.name);
-  let values: readonly unknown[] | null = null;
-  const column: ObjectColumn = {
-    layout: "object",
-    type,
-    length,
-    valid,
-    get values() {
-      values ??= objectsOf(names, fields, valid, length);
-      return values;
-    },
-  };
+  const column = lazyColumn(type, length, valid, () => objectsOf(names, fields, valid, length));
   known.set(column, fields);
   return column;
 }

@@ -78,13 +78,13 @@ function dataOf(
   end: number = part.bytes,
   headAndData: number = checksumOf(part),
 ): FragmentData {
-  const { path, within, stamp } = part;
+  const { path, within } = part;
+  const stamped = part.stamp === undefined ? {} : { stamp: part.stamp };
   if (within !== undefined) {
-    const place = { path: within.path, start: within.start, end: within.start + part.bytes, crc: checksumOf(part) };
-    return { ...place, ...(stamp === undefined ? {} : { stamp }) };
+    return { path: within.path, start: within.start, end: within.start + part.bytes, crc: checksumOf(part), ...stamped };
   }
   const crc = crc32After(headAndData, crc32(head), end - head.length);
-  return { path, start: head.length, end, crc, ...(stamp === undefined ? {} : { stamp }) };
+  return { path, start: head.length, end, crc, ...stamped };
 }
 
 /** Appends bytes, unless their task has written them there itself. */

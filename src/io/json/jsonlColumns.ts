@@ -1,8 +1,9 @@
 import { builderFor } from "../../batch/builder.js";
 import type { Column } from "../../batch/column.js";
 import { concatColumn } from "../../batch/concat.js";
-import { itemsOf, listColumn } from "../../batch/lists.js";
-import { fieldsOf, structColumn } from "../../batch/structs.js";
+import { listColumn } from "../../batch/lists.js";
+import { opened } from "../../batch/opened.js";
+import { structColumn } from "../../batch/structs.js";
 import { required } from "../../common/assert.js";
 import { internalError } from "../../common/errors.js";
 import { type CsvKernels, contextBytes, slot } from "../../kernels/csvKernels.js";
@@ -359,6 +360,7 @@ export class JsonlColumns {
       for (const item of list) exact.append(item);
       ends[row] = items.count + exact.length;
     }
+    // Only columns of fields or items are joined with their like as columns.
     const parts = [this.#finish(found, items.count), ...(exact.length === 0 ? [] : [opened(exact.finish())])];
     const tooLong = () => internalError("the texts of a block are longer than 2 GiB");
     return listColumn(type, { starts, ends, items: concatColumn(type.item, parts, tooLong) }, valid, count);
@@ -374,13 +376,4 @@ function rowOf(ends: Uint32Array, item: number): number {
     else to = middle;
   }
   return from;
-}
-
-/** A column of objects or arrays as one of fields or items: only such are joined with their like as columns. */
-function opened(column: Column): Column {
-  const { type, valid, length } = column;
-  if (type.kind === "struct") return structColumn(type, fieldsOf(column).map(opened), valid, length);
-  if (type.kind !== "list") return column;
-  const own = itemsOf(column);
-  return listColumn(type, { ...own, items: opened(own.items) }, valid, length);
 }

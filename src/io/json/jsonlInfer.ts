@@ -1,13 +1,14 @@
 import { assertNever } from "../../common/assert.js";
 import { type DataType, type Field, types } from "../../schema/types.js";
 import { type ExactJson, JsonNumber, parseExact, tooDeep } from "./jsonText.js";
+import { riskyNumber } from "./jsonlExact.js";
 import { TypeGuess } from "../text/textInfer.js";
 
 /** A JSON value whose numbers are texts, or values that say enough of them. */
 type SampledJson = ExactJson | number | readonly SampledJson[] | { readonly [key: string]: SampledJson };
 
 /** Numbers whose value does not say whether they are written as whole ones, or that a double does not hold for sure. */
-const unclear = /[0-9]\.0+(?![0-9])|[0-9][eE]|[0-9][0-9.]{15}/;
+const unclear = new RegExp(`[0-9]\\.0+(?![0-9])|${riskyNumber.source}`);
 
 /** A sampled line. What it means is `parseExact`'s; the engine's own parser, which is many times as fast, serves where it makes no difference. @throws SyntaxError */
 export function sampledJson(line: string): SampledJson {

@@ -1,7 +1,6 @@
-import { type Batch, type Column, rowCount } from "../../batch/column.js";
+import { type Batch, rowCount } from "../../batch/column.js";
 import { compactBatch } from "../../batch/gather.js";
-import { itemsOf, listColumn, listItems } from "../../batch/lists.js";
-import { fieldColumns, fieldsOf, structColumn } from "../../batch/structs.js";
+import { isOpened, opened } from "../../batch/opened.js";
 import { configError } from "../../common/errors.js";
 import type { Field, Schema } from "../../schema/types.js";
 import { isOptional, itemField, mostLevels } from "./parquetSchema.js";
@@ -62,21 +61,7 @@ function notStored(path: readonly Field[], what: string) {
 
 /** The batch with a column for every field of its structs and the items of its lists, in place of objects. */
 export function withLeaves(batch: Batch): Batch {
-  if (batch.columns.every(hasLeaves) || rowCount(batch) === 0) return batch;
+  if (batch.columns.every(isOpened) || rowCount(batch) === 0) return batch;
   const live = compactBatch(batch);
   return { ...live, columns: live.columns.map(opened) };
-}
-
-function hasLeaves(column: Column): boolean {
-  if (column.layout !== "object") return true;
-  const inner = column.type.kind === "list" ? listItems(column) : fieldColumns(column);
-  return inner !== null && ("items" in inner ? hasLeaves(inner.items) : inner.every(hasLeaves));
-}
-
-function opened(column: Column): Column {
-  const { type, valid, length } = column;
-  if (hasLeaves(column)) return column;
-  if (type.kind !== "list") return structColumn(type, fieldsOf(column).map(opened), valid, length);
-  const own = itemsOf(column);
-  return listColumn(type, { ...own, items: opened(own.items) }, valid, length);
 }

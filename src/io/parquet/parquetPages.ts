@@ -167,7 +167,6 @@ export function encodeChunk(data: ColumnData, options: PageOptions): EncodedChun
     encodeRange = (from, to) => encoded.add((to - from) * 4 + 64, (at) => encodeCodes(codes.at + from * 4, to - from, bits, at));
   }
   const encoding = dictionary === null ? encodings.plain : encodings.rleDictionary;
-  const isListed = data.reps !== null;
   writeDataPages(builder, data, dictionary === null ? plainBytes(data.values) : 0, encoding, encodeRange);
   const bounds = minMax(type, dictionary === null ? data.values : dictionary.entries);
   const chunk: WrittenChunk = {
@@ -175,7 +174,7 @@ export function encodeChunk(data: ColumnData, options: PageOptions): EncodedChun
     uncompressedBytes: builder.uncompressedBytes,
     dictionaryPageBytes,
     encodings: dictionary === null ? [encodings.plain, encodings.rle] : [encodings.plain, encodings.rle, encodings.rleDictionary],
-    ...(isListed ? { values: data.slots } : {}),
+    ...(data.reps === null ? {} : { values: data.slots }),
     nulls: data.slots - data.values.count,
     bounds: bounds === null ? null : { min: asBase64(bounds.min), max: asBase64(bounds.max) },
   };

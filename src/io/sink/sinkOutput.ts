@@ -21,6 +21,12 @@ export interface OutputPart {
   readonly crc: number | null;
 }
 
+export const partsOf = (chunks: readonly Uint8Array[]): readonly OutputPart[] => chunks.map((bytes) => ({ bytes, crc: null }));
+
+/** The parts with the checksums that are not known yet. */
+export const withChecksums = (parts: readonly OutputPart[]): readonly { readonly bytes: Uint8Array; readonly crc: number }[] =>
+  parts.map(({ bytes, crc }) => ({ bytes, crc: crc ?? crc32(bytes) }));
+
 /** Where a text writer's bytes go. */
 export interface OutputTarget {
   /** Takes what every file of the format and schema begins with. First of all. */
@@ -108,7 +114,7 @@ export class OutputFile implements FileOutput {
   }
 
   write(chunks: readonly Uint8Array[]): void {
-    this.writeParts(chunks.map((bytes) => ({ bytes, crc: null })));
+    this.writeParts(partsOf(chunks));
   }
 
   /** Writes bytes, and takes checksums that were computed before instead of going over the bytes again. */

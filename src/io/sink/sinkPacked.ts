@@ -1,4 +1,3 @@
-import { crc32 } from "../../runtime/safety.js";
 import { joinedCrc32 } from "./sinkChecksum.js";
 import {
   checksumText,
@@ -8,6 +7,8 @@ import {
   type OutputPart,
   type OutputSummary,
   type OutputTail,
+  partsOf,
+  withChecksums,
 } from "./sinkOutput.js";
 
 /** Small fragments of a task, one behind the other in one file: making a file for each, and finding it again, costs more than their bytes. */
@@ -66,7 +67,7 @@ export class PackedOutput implements FileOutput {
   }
 
   write(chunks: readonly Uint8Array[]): void {
-    this.writeParts(chunks.map((bytes) => ({ bytes, crc: null })));
+    this.writeParts(partsOf(chunks));
   }
 
   writeParts(given: readonly OutputPart[]): void {
@@ -77,7 +78,7 @@ export class PackedOutput implements FileOutput {
     }
     const { output } = this.#pack;
     this.#start ??= output.bytes;
-    const parts = given.map(({ bytes, crc }) => ({ bytes, crc: crc ?? crc32(bytes) }));
+    const parts = withChecksums(given);
     for (const { bytes, crc } of parts) {
       this.#crc = joinedCrc32(this.#crc, crc, bytes.length);
       this.#data += bytes.length;

@@ -12,6 +12,8 @@ import {
   type OutputPart,
   type OutputSummary,
   type OutputTail,
+  partsOf,
+  withChecksums,
 } from "./sinkOutput.js";
 import { type FileSystem, nodeFileSystem } from "../fileSystem.js";
 
@@ -65,11 +67,11 @@ export class SharedOutput implements FileOutput {
   }
 
   write(chunks: readonly Uint8Array[]): void {
-    this.writeParts(chunks.map((bytes) => ({ bytes, crc: null })));
+    this.writeParts(partsOf(chunks));
   }
 
   writeParts(given: readonly OutputPart[]): void {
-    const parts = given.map(({ bytes, crc }) => ({ bytes, crc: crc ?? crc32(bytes) }));
+    const parts = withChecksums(given);
     if (this.#own === null && this.#start === null && !this.#takeTurn() && !this.#hold(parts)) this.#openOwn();
     const position = this.#bytes;
     this.#count(parts);

@@ -22,22 +22,8 @@ export * from "./parquet/parquetDelta";
 export * from "./parquet/parquetRuns";
 export * from "./parquet/parquetSpread";
 export * from "./parquet/parquetTexts";
-export { listSlots, putSlots } from "./parquet/parquetLists";
-export {
-  shiftRows,
-  liveRows,
-  textSpan,
-  gatherText,
-  gatherBytes,
-  gatherInt8,
-  gatherUint8,
-  gatherInt16,
-  gatherUint16,
-  gather32,
-  gather64,
-  gatherLow32,
-  gather128,
-} from "./parquet/parquetRows";
+export * from "./parquet/parquetLists";
+export * from "./parquet/parquetRows";
 export * from "./parquet/parquetBounds";
 export * from "./parquet/parquetDictionary";
 export * from "./parquet/parquetPack";

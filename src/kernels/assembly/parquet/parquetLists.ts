@@ -1,6 +1,6 @@
 // Rows of a list column and their slots: one for each item, and one for a list that is null, empty, or not there. A slot's definition level says how far
 // the way to its value is there, its repetition level (0 where a row begins) which list it goes on with.
-import { rowAt } from "./parquetRows";
+import { rowAt } from "../groups/aggregateRows";
 
 @inline
 function isThere(above: usize, most: u32, i: usize): bool {
@@ -19,7 +19,7 @@ export function listSlots(rows: usize, n: usize, above: usize, most: u32, starts
   for (let i: usize = 0; i < n; i++) {
     let count: u32 = 0;
     if (isThere(above, most, i)) {
-      const at = rowAt(rows, i) << 2;
+      const at = rowAt(rows, <u32>i) << 2;
       const start = load<u32>(starts + at);
       const end = load<u32>(ends + at);
       count = end - start;
@@ -64,7 +64,7 @@ export function putSlots(
     let item: u32 = 0;
     const there = isThere(above, most, i);
     if (there) {
-      const at = rowAt(rows, i) << 2;
+      const at = rowAt(rows, <u32>i) << 2;
       const start = load<u32>(starts + at);
       count = load<u32>(ends + at) - start;
       item = isPacked ? packed : start - low;

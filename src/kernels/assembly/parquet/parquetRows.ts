@@ -3,12 +3,9 @@
 // `rows` lists row numbers within the slice (u32 each); 0 stands for all of them in order. Copies move 16 bytes at a time: every source
 // and every target has that much room behind its end.
 
-const LONG: usize = 256;
+import { rowAt } from "../groups/aggregateRows";
 
-@inline
-export function rowAt(rows: usize, i: usize): usize {
-  return rows != 0 ? <usize>load<u32>(rows + (i << 2)) : i;
-}
+const LONG: usize = 256;
 
 /** Copies `length` bytes, and up to 15 bytes of whatever follows them. */
 @inline
@@ -43,7 +40,7 @@ export function liveRows(
 ): u32 {
   let live: usize = 0;
   for (let i: usize = 0; i < n; i++) {
-    const row = rowAt(rows, i);
+    const row = rowAt(rows, <u32>i);
     const level = above != 0 ? <u32>load<u8>(above + i) : most;
     const has = <u32>(level == most && (valid == 0 || load<u8>(valid + row) != 0));
     store<u8>(toLevels + i, <u8>(level + has * step));
@@ -59,7 +56,7 @@ export function textSpan(starts: usize, ends: usize, rows: usize, n: usize, out:
   let high: u32 = 0;
   let total: u64 = 0;
   for (let i: usize = 0; i < n; i++) {
-    const at = rowAt(rows, i) << 2;
+    const at = rowAt(rows, <u32>i) << 2;
     const start = load<u32>(starts + at);
     const end = load<u32>(ends + at);
     total += <u64>(end - start);
@@ -87,7 +84,7 @@ export function gatherText(
 ): u32 {
   let target = to + used;
   for (let i: usize = 0; i < n; i++) {
-    const at = rowAt(rows, i) << 2;
+    const at = rowAt(rows, <u32>i) << 2;
     const start = <usize>load<u32>(starts + at);
     const length = <usize>load<u32>(ends + at) - start;
     store<u32>(target, <u32>length);
@@ -103,7 +100,7 @@ export function gatherText(
 @inline
 function gather<S, T>(from: usize, stride: usize, rows: usize, n: usize, to: usize): void {
   for (let i: usize = 0; i < n; i++) {
-    store<T>(to + i * sizeof<T>(), <T>load<S>(from + rowAt(rows, i) * stride * sizeof<S>()));
+    store<T>(to + i * sizeof<T>(), <T>load<S>(from + rowAt(rows, <u32>i) * stride * sizeof<S>()));
   }
 }
 
@@ -133,5 +130,5 @@ export function gatherLow32(from: usize, rows: usize, n: usize, to: usize): void
   gather<u32, u32>(from, 2, rows, n, to);
 }
 export function gather128(from: usize, rows: usize, n: usize, to: usize): void {
-  for (let i: usize = 0; i < n; i++) v128.store(to + (i << 4), v128.load(from + (rowAt(rows, i) << 4)));
+  for (let i: usize = 0; i < n; i++) v128.store(to + (i << 4), v128.load(from + (rowAt(rows, <u32>i) << 4)));
 }
