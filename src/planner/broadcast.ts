@@ -31,6 +31,17 @@ export class BroadcastRule {
   /** `limitBytes`: the largest right side; 0 for no broadcast at all. */
   constructor(private readonly limitBytes: number) {}
 
+  /** Whether workers that have the left rows can hold the right ones. */
+  fits(node: JoinNode): boolean {
+    if (node.groups === true || broadcastHow(node) === null || this.limitBytes === 0) return false;
+    const bound = sizeBound(node.right, this.sizes);
+    return bound !== null && boundBytes(bound) <= this.limitBytes;
+  }
+
+  joinsInBuckets(node: JoinNode): boolean {
+    return node.groups !== true && this.limitBytes > 0 && joinsInBuckets(node);
+  }
+
   place(node: JoinNode, placed: ReadonlyMap<BoundNode, Placement>): Placement {
     if (node.groups === true) return { where: "duckdb", reason: "groups of both sides are put beside each other" };
     const bothThere = [node.left, node.right].every((side) => placed.get(side)?.where === "worker");

@@ -26,10 +26,10 @@ export function placeNodes(
 ): ReadonlyMap<BoundNode, Placement> {
   const order = topological(outputs);
   const judges = failures === "rejectRows" ? mayRejectRows : () => false;
-  const wanted = scansNeededByWorkers(order, judges);
   const placed = new Map<BoundNode, Placement>();
   const leaving = sortsForOutput(order);
   const broadcasts = new BroadcastRule(broadcastBytes);
+  const wanted = scansNeededByWorkers(order, judges, leaving, broadcasts);
   for (const node of order) {
     placed.set(node, node.kind === "join" ? broadcasts.place(node, placed) : place(node, placed, wanted, judges, leaving));
     broadcasts.note(node, placed);
@@ -111,18 +111,53 @@ function readersOf(order: readonly BoundNode[]): (node: BoundNode) => readonly B
   return (node) => readers.get(node) ?? [];
 }
 
-/** Scans whose row-wise chain ends in a user's function or in a file: their rows go through workers whatever the format. */
-function scansNeededByWorkers(order: readonly BoundNode[], judges: (node: BoundNode) => boolean): ReadonlySet<BoundNode> {
+/** Scans whose row-wise chain ends in a user's function, or whose rows go to files: workers read them whatever the format. */
+function scansNeededByWorkers(
+  order: readonly BoundNode[],
+  judges: (node: BoundNode) => boolean,
+  leaving: ReadonlySet<BoundNode>,
+  broadcasts: BroadcastRule,
+): ReadonlySet<BoundNode> {
   const needed = new Set<BoundNode>();
   for (const node of order) {
-    const toFile = node.kind === "sink" && node.sink.format !== "duckdb" && (isRowWise(node.input) || node.input.kind === "scan");
-    if (!runsUserFunction(node) && !judges(node) && !toFile && !(node.kind === "aggregate" && foldedPart(node) !== null))
-      continue;
+    if (node.kind === "sink" && node.sink.format !== "duckdb")
+      for (const scan of scansOfRows(node.input, leaving, broadcasts) ?? []) needed.add(scan);
+    if (!runsUserFunction(node) && !judges(node) && !(node.kind === "aggregate" && foldedPart(node) !== null)) continue;
     let at: BoundNode | undefined = boundInputs(node)[0];
     while (at !== undefined && isRowWise(at)) at = boundInputs(at)[0];
     if (at?.kind === "scan") needed.add(at);
   }
   return needed;
+}
+
+/**
+ * The scans that workers read so that all of a file's rows come from them; null where some step is DuckDB's. What DuckDB computes goes through one
+ * thread on its way to a file.
+ */
+function scansOfRows(
+  node: BoundNode,
+  leaving: ReadonlySet<BoundNode>,
+  broadcasts: BroadcastRule,
+): readonly BoundNode[] | null {
+  const below = (input: BoundNode) => scansOfRows(input, leaving, broadcasts);
+  switch (node.kind) {
+    case "scan":
+      return [node];
+    case "sort":
+      return leaving.has(node) && sortsInWorkers(node) ? below(node.input) : null;
+    case "window":
+      return windowsInWorkers(node) ? below(node.input) : null;
+    case "distinct":
+      return distinctInWorkers(node) ? below(node.input) : null;
+    case "join": {
+      const left = below(node.left);
+      if (left === null || broadcasts.fits(node)) return left;
+      const right = broadcasts.joinsInBuckets(node) ? below(node.right) : null;
+      return right === null ? null : [...left, ...right];
+    }
+    default:
+      return isRowWise(node) ? below(required(boundInputs(node)[0], "input")) : null;
+  }
 }
 
 function place(

@@ -84,8 +84,15 @@ export function mismatch(file: string, column: string, what: string, hint?: stri
   });
 }
 
-/** Cuts the files into partitions of neighbouring row groups of about `targetBytes` (compressed); none for files without rows. See `together` for small files. */
-export async function planParquet({ files }: ResolvedSource, targetBytes: number): Promise<PartitionSpec[]> {
+/** A byte of Parquet holds about as much as so many of text. */
+const textBytes = 3;
+
+/**
+ * Cuts the files into partitions of neighbouring row groups that hold about as much as `targetBytes` of text; none for files without rows. See
+ * `together` for small files.
+ */
+export async function planParquet({ files }: ResolvedSource, targetTextBytes: number): Promise<PartitionSpec[]> {
+  const targetBytes = targetTextBytes / textBytes;
   const parts = files.map((file, index) =>
     inFile(file.path, () => planFile(readFooter(nodeFileSystem, file.path), index, targetBytes)),
   );
