@@ -17,7 +17,8 @@ export function scansForWorkers(outputs: readonly LogicalNode[]): ReadonlySet<Sc
       if (node.source.format === "csv" || node.source.format === "jsonl") scans.add(node);
       continue;
     }
-    const below = needsWorkers(node) ? scanBelow(node) : null;
+    const reached = node.kind === "sink" ? reachesFile : isRowWise;
+    const below = needsWorkers(node) ? scanBelow(node, reached) : null;
     if (below !== null) scans.add(below);
   }
   return scans;
@@ -29,21 +30,26 @@ function needsWorkers(node: LogicalNode): boolean {
   return leavesSql(node);
 }
 
-/** The scan that a node's rows come from one by one; null where there is none. */
-function scanBelow(node: Exclude<LogicalNode, Scan>): Scan | null {
-  let at: LogicalNode | undefined = "input" in node ? node.input : undefined;
-  while (at !== undefined && isRowWise(at)) at = at.input;
+/** The scan whose rows a node's rows are, behind steps that `passes`; null where there is none. */
+function scanBelow(node: Exclude<LogicalNode, Scan>, passes: (step: LogicalNode) => boolean): Scan | null {
+  let at = inputOf(node);
+  while (at !== undefined && passes(at)) at = inputOf(at);
   return at?.kind === "scan" ? at : null;
 }
+
+const inputOf = (node: LogicalNode): LogicalNode | undefined =>
+  node.kind === "join" ? node.left : "input" in node ? node.input : undefined;
 
 /** Steps that take rows one by one (or batch by batch): first those that may be part of a query, then those that only workers know how to do. */
 const inQueries = ["filter", "select", "withColumns", "rename", "drop"] as const;
 const outsideQueries = ["map", "flatMap", "mapBatches", "expect", "sample", "number"] as const;
 
-type RowWise = Extract<LogicalNode, { readonly kind: (typeof inQueries)[number] | (typeof outsideQueries)[number] }>;
 const forWorkers: ReadonlySet<string> = new Set(outsideQueries);
 const rowWise: ReadonlySet<string> = new Set([...inQueries, ...outsideQueries]);
-const isRowWise = (node: LogicalNode): node is RowWise => rowWise.has(node.kind);
+const isRowWise = (node: LogicalNode): boolean => rowWise.has(node.kind);
+/** Steps that workers take where the rows go to a file. */
+const reachesFile = (node: LogicalNode): boolean =>
+  isRowWise(node) || ["sort", "window", "distinct", "dedupe", "join"].includes(node.kind);
 
 /** Whether a step cannot be part of a query. */
 export function leavesSql(node: LogicalNode): boolean {

@@ -1,4 +1,5 @@
 import { type Batch, type BytesColumn, type Column, rowCount } from "../batch/column.js";
+import { gatherColumn } from "../batch/gather.js";
 import { required } from "../common/assert.js";
 import { BlockFileWriter } from "../exchange/blockFile.js";
 import { placeColumn } from "../exchange/placedReader.js";
@@ -7,8 +8,8 @@ import { KeyedRows } from "../kernels/groups/keyedRows.js";
 import { KernelViews } from "../kernels/kernelViews.js";
 import { forceSpill } from "../runtime/forceSpill.js";
 import type { Schema } from "../schema/types.js";
-import type { FileWritten, Step } from "../task/protocol.js";
-import { FirstOfKeys } from "./firstOfKeys.js";
+import type { FileWritten, FirstOfKey, Step } from "../task/protocol.js";
+import { type FirstRows, FirstOfKeys } from "./firstOfKeys.js";
 import { noCounts, type Operator } from "./operator.js";
 
 export type KeyExchangeStep = Extract<Step, { op: "keyExchange" }>;
@@ -16,6 +17,8 @@ export type KeyExchangeStep = Extract<Step, { op: "keyExchange" }>;
 /** A block is written once it holds this much: a constant, because blocks decide how the rows are cut into tasks later. */
 const blockRows = 2 ** 18;
 const blockBytes = 2 ** 25;
+/** Rows are few where a batch has more than this many times as many. */
+const fewOf = 4;
 
 /** Writes the rows of a partition in buckets of their keys' hash, and where each of them stood. */
 export class KeyExchangeOperator implements Operator {
@@ -43,7 +46,7 @@ export class KeyExchangeOperator implements Operator {
       schema.map(({ type }) => type),
       Math.log2(buckets),
     );
-    this.#first = step.firstOnly === true ? new FirstOfKeys(types, sharing) : null;
+    this.#first = step.first === undefined ? null : new FirstOfKeys(types, sharing, firstRows(step.first, schema));
   }
 
   get files(): readonly FileWritten[] {
@@ -54,9 +57,10 @@ export class KeyExchangeOperator implements Operator {
     const rows = this.#rows;
     if (rows === null) return null;
     this.counts.rowsIn += rowCount(batch);
-    if (this.#first === null || this.#first.isOver)
+    const { first } = this.#step;
+    if (first === undefined || this.#first === null || this.#first.isOver)
       rows.append(this.#keysOf(batch.columns), batch.columns, batch.selection, batch.length);
-    else this.#appendFirst(rows, this.#first, batch);
+    else this.#appendFirst(rows, this.#first, first, batch);
     const out = this.#out;
     if (forceSpill || rows.rows + out.rows >= blockRows || rows.bytes + out.bytes >= blockBytes) this.#write(rows);
     return null;
@@ -66,21 +70,32 @@ export class KeyExchangeOperator implements Operator {
     return this.#step.keys.map((index) => required(columns[index], "key column"));
   }
 
-  #appendFirst(rows: KeyedRows, first: FirstOfKeys, { columns: given, selection, length }: Batch): void {
+  #appendFirst(rows: KeyedRows, first: FirstOfKeys, wanted: FirstOfKey, { columns: given, selection, length }: Batch): void {
     const live = selection?.length ?? length;
     const bytes = bytesOfRows(given, selection, live);
     const views = new KernelViews(given);
     const columns = () => views.columns(0, given.length);
-    const chosen = first.select(() => this.#keysOf(columns()), selection, length);
+    const order = () => (wanted.order === null ? null : required(columns()[wanted.order.column], "order column"));
+    const chosen = first.select(() => this.#keysOf(columns()), selection, length, order);
     const before = rows.bytes;
-    const now = columns();
-    rows.append(this.#keysOf(now), now, chosen, length);
+    this.#appendChosen(rows, columns(), chosen, length);
     const appended = rows.bytes - before;
     first.noteBytes(appended);
-    const repeated = live - (chosen?.length ?? length);
-    this.#out.rows += repeated;
-    this.counts.repeated = (this.counts.repeated ?? 0) + repeated;
+    const others = live - (chosen?.length ?? length);
+    this.#out.rows += others;
+    if (wanted.others === "filtered") this.counts.filtered += others;
+    else this.counts.repeated = (this.counts.repeated ?? 0) + others;
     this.#out.bytes += bytes - appended;
+  }
+
+  #appendChosen(rows: KeyedRows, columns: readonly Column[], chosen: Int32Array | null, length: number): void {
+    // The buffer brings the texts of a whole batch into its memory: a few rows are first taken out of it.
+    const few = chosen !== null && chosen.length * fewOf < length;
+    if (!few) rows.append(this.#keysOf(columns), columns, chosen, length);
+    else if (chosen.length > 0) {
+      const taken = columns.map((column) => gatherColumn(column, chosen));
+      rows.append(this.#keysOf(taken), taken, null, chosen.length);
+    }
   }
 
   flush(): null {
@@ -110,6 +125,13 @@ export class KeyExchangeOperator implements Operator {
     this.#rows?.free();
     this.#rows = null;
   }
+}
+
+function firstRows({ count, order, inPlace }: FirstOfKey, schema: Schema): FirstRows {
+  if (order === null) return { count, order, inPlace };
+  const { column, descending, nulls } = order;
+  const { type, nullable } = required(schema[column], "order column");
+  return { count, order: { type, nullable, descending, nulls }, inPlace };
 }
 
 /** Bytes that live rows of columns take in `KeyedRows`. */

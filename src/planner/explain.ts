@@ -4,7 +4,7 @@ import { boundText } from "../expr/text.js";
 import { type BoundCheck, type BoundNode, boundInputs } from "../plan/bound.js";
 import type { SinkSpec, SourceSpec } from "../plan/nodes.js";
 import { type Schema, typeName } from "../schema/types.js";
-import type { RowOp, Step } from "../task/protocol.js";
+import type { FirstOfKey, RowOp, Step } from "../task/protocol.js";
 import type { PhysicalPlan, PlannedStep, Stage } from "./stages.js";
 
 /** An explained plan: what will run, where, and why. */
@@ -228,7 +228,7 @@ function stepBody(step: Step, planned: PlannedStep): string {
       return `write exchange ${planned.exchange} in sorted runs by ${keysText(step.keys)}`;
     case "keyExchange": {
       const by = columnNames(step.keys, step.schema);
-      return `write exchange ${planned.exchange} in ${step.buckets} buckets by ${by}${step.firstOnly === true ? ", without repeats where they are many" : ""}`;
+      return `write exchange ${planned.exchange} in ${step.buckets} buckets by ${by}${step.first === undefined ? "" : `, ${leftOutText(step.first)}`}`;
     }
     case "window":
       return `write exchange ${planned.exchange}: ${aggregatesText(step.calls)} over ${orderText(step.order)}`;
@@ -259,3 +259,7 @@ const checksText = (checks: readonly BoundCheck[]): string =>
 
 const rowOpText = (op: RowOp): string =>
   op.kind === "filter" ? `filter ${boundText(op.predicate)}` : `project ${columnsText(op.columns)}`;
+
+/** What an exchange leaves out of rows of which others come first. */
+const leftOutText = ({ count, others }: FirstOfKey): string =>
+  others === "repeated" ? "without repeats where they are many" : `the first ${count} of each where others are many`;

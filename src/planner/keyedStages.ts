@@ -2,9 +2,10 @@ import { fitsBlocks } from "../exchange/codec.js";
 import type { Bound, BoundSortKey } from "../expr/nodes.js";
 import { remapColumns } from "../expr/walk.js";
 import { topological } from "../optimize/rewrite.js";
+import type { WantedRows } from "../optimize/firstRows.js";
 import type { BoundNode, WindowCall } from "../plan/bound.js";
 import { isFloat, isInteger, type Schema, types } from "../schema/types.js";
-import type { BesideHow, Step } from "../task/protocol.js";
+import type { BesideHow, FirstOfKey, Step } from "../task/protocol.js";
 import type { Pipe, StageDraft } from "./draft.js";
 import { bucketsFor, sourceBytes } from "./groupStages.js";
 
@@ -48,6 +49,7 @@ export function windowInWorkers(
   node: Node<"window">,
   reason: string,
   partitionBytes: number,
+  wanted: WantedRows | null,
 ): Pipe {
   const { partition, order, frame, calls } = node;
   const used = new UsedColumns(node.input.schema);
@@ -63,8 +65,39 @@ export function windowInWorkers(
     schema: node.schema.slice(node.input.schema.length),
     file: "",
   } satisfies Step;
-  return throughBuckets(draft, input, { node, keys: partition, reason, partitionBytes, used, step, how: { kind: "columns" } });
+  const first = wanted === null ? null : firstOfWindow(node, wanted);
+  const how = { kind: "columns" } as const;
+  return throughBuckets(draft, input, { node, keys: partition, reason, partitionBytes, used, step, how, first });
 }
+
+/** Rows that a filter over a window does without: as far as the first key of their order tells, enough others come before. */
+function firstOfWindow({ order, frame, calls }: Node<"window">, { count, by }: WantedRows): FirstOfKey | null {
+  const ranked = ["rowNumber", "rank", "denseRank", "lag"];
+  const looksAtTies = frame === null && calls.some(({ fn }) => !ranked.includes(fn));
+  const inPlace = by === "rowNumber" && order.length <= 1 && !looksAtTies;
+  return firstBy(order, { count, inPlace, others: "filtered" });
+}
+
+/** The row of equal ones that stays, and those of which the first key of the order does not tell whether they come after it. */
+function firstOfEqual({ keep }: Node<"distinct">): FirstOfKey | null {
+  const [order, which] = [keep?.order ?? [], keep?.which ?? "first"];
+  const inPlace = which === "first" && order.length <= 1;
+  if (which === "last" && order.length === 0) return null;
+  return firstBy(which === "first" ? order : order.map(reversed), { count: 1, inPlace, others: "repeated" });
+}
+
+/** null where the order begins with more than a column. */
+function firstBy([key]: readonly BoundSortKey[], first: Omit<FirstOfKey, "order">): FirstOfKey | null {
+  if (key === undefined) return { ...first, order: null };
+  const { expr, descending, nulls } = key;
+  return expr.kind === "column" ? { ...first, order: { column: expr.index, descending, nulls } } : null;
+}
+
+const reversed = (key: BoundSortKey): BoundSortKey => ({
+  ...key,
+  descending: !key.descending,
+  nulls: key.nulls === "first" ? "last" : "first",
+});
 
 /** As `windowInWorkers`: of the rows with equal columns one is marked, and the others are left out when rows are put back. */
 export function distinctInBuckets(
@@ -86,9 +119,17 @@ export function distinctInBuckets(
     schema: [{ name: "__keep", type: types.bool, nullable: false }],
     file: "",
   } satisfies Step;
-  const firstOnly = keep === undefined || (keep.which === "first" && keep.order.length === 0);
   const how = { kind: "keep" } as const;
-  return throughBuckets(draft, input, { node, keys: columns, reason, partitionBytes, used, step, how, firstOnly });
+  return throughBuckets(draft, input, {
+    node,
+    keys: columns,
+    reason,
+    partitionBytes,
+    used,
+    step,
+    how,
+    first: firstOfEqual(node),
+  });
 }
 
 interface ThroughBuckets {
@@ -100,8 +141,8 @@ interface ThroughBuckets {
   readonly used: UsedColumns;
   readonly step: Extract<Step, { op: "window" | "keepOne" }>;
   readonly how: BesideHow;
-  /** Whether all that matters is the first row of each key. */
-  readonly firstOnly?: boolean;
+  /** The rows of each key that matter; null for all. */
+  readonly first: FirstOfKey | null;
 }
 
 function throughBuckets(draft: StageDraft, input: Pipe, through: ThroughBuckets): Pipe {
@@ -110,7 +151,7 @@ function throughBuckets(draft: StageDraft, input: Pipe, through: ThroughBuckets)
   const buckets = bucketsFor(sourceBytes(scansBelow(node)), through.partitionBytes);
   const rows = draft.newExchange(schema);
   const name = "rows by key";
-  const first = through.firstOnly === true ? ({ firstOnly: true } as const) : {};
+  const first = through.first === null ? {} : { first: through.first };
   const parted = { op: "keyExchange", input: input.step, name, keys, buckets, places: true, ...first, schema, file: "" } as const;
   draft.addStep(input.stage, parted, rows.id);
   const work = draft.newStage(node.kind, reason, { kind: "exchange", exchange: rows.id, schema: used.schema, layout: "keyed" });

@@ -134,11 +134,7 @@ function scansNeededByWorkers(
  * The scans that workers read so that all of a file's rows come from them; null where some step is DuckDB's. What DuckDB computes goes through one
  * thread on its way to a file.
  */
-function scansOfRows(
-  node: BoundNode,
-  leaving: ReadonlySet<BoundNode>,
-  broadcasts: BroadcastRule,
-): readonly BoundNode[] | null {
+function scansOfRows(node: BoundNode, leaving: ReadonlySet<BoundNode>, broadcasts: BroadcastRule): readonly BoundNode[] | null {
   const below = (input: BoundNode) => scansOfRows(input, leaving, broadcasts);
   switch (node.kind) {
     case "scan":
@@ -238,7 +234,7 @@ function placeScan(node: Extract<BoundNode, { kind: "scan" }>, wantedByWorkers: 
     case "rows":
     case "sql":
       return wantedByWorkers
-        ? { where: "worker", reason: "its rows go to a user's function, straight to files or into a fold over values" }
+        ? { where: "worker", reason: "its rows go to a user's function, to files or into a fold over values" }
         : {
             where: "duckdb",
             reason: `every step over ${format === "parquet" ? "this Parquet" : "its rows"} can be spelled in SQL`,

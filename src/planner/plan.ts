@@ -4,6 +4,7 @@ import type { Bound } from "../expr/nodes.js";
 import { usesUserFunction } from "../expr/walk.js";
 import { isFallible } from "../functions/bind.js";
 import { consumerCounts, topological, withInputs } from "../optimize/rewrite.js";
+import { type WantedRows, wantedOfWindows } from "../optimize/firstRows.js";
 import { seenInOrder } from "../optimize/rowOrder.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { sourceKey } from "../plan/walk.js";
@@ -46,6 +47,7 @@ class StagePlanner {
   private readonly placed: ReadonlyMap<BoundNode, Placement>;
   private readonly consumers: ReadonlyMap<BoundNode, number>;
   private readonly seenInOrder: ReadonlySet<BoundNode>;
+  private readonly wanted: ReadonlyMap<BoundNode, WantedRows>;
   private readonly draft = new StageDraft();
   private readonly pipes = new Map<BoundNode, Pipe>();
   private readonly materialised = new Map<BoundNode, number>();
@@ -66,6 +68,7 @@ class StagePlanner {
     this.placed = placeNodes(outputs, failures, broadcastBytes);
     this.consumers = consumerCounts(outputs);
     this.seenInOrder = seenInOrder(outputs);
+    this.wanted = wantedOfWindows(outputs, this.consumers);
   }
 
   plan(): PhysicalPlan {
@@ -170,7 +173,7 @@ class StagePlanner {
       case "sort":
         return sortInWorkers(this.draft, this.pipe(node.input), node);
       case "window":
-        return windowInWorkers(this.draft, this.pipe(node.input), node, this.where(node).reason, this.partitionBytes);
+        return this.window(node);
       case "distinct":
         return distinctInBuckets(this.draft, this.pipe(node.input), node, this.where(node).reason, this.partitionBytes);
       case "join":
@@ -188,6 +191,11 @@ class StagePlanner {
     const split = splitDistinct(node);
     const ordered = this.seenInOrder.has(node);
     return split === null ? add(rows, node, ordered) : add(add(rows, split.inner, false), split.outer, ordered);
+  }
+
+  private window(node: Extract<BoundNode, { kind: "window" }>): Pipe {
+    const wanted = this.wanted.get(node) ?? null;
+    return windowInWorkers(this.draft, this.pipe(node.input), node, this.where(node).reason, this.partitionBytes, wanted);
   }
 
   /** The exchange with the rows that come before the passes over a check of many rows. */

@@ -204,8 +204,8 @@ export type Step =
       readonly keys: readonly number[];
       readonly buckets: number;
       readonly places: boolean;
-      /** Who reads the rows wants the first of each key alone: others may be left out, wherever that is worth it. */
-      readonly firstOnly?: true;
+      /** Who reads the rows wants the first ones of each key alone: others may be left out, wherever that is worth it. */
+      readonly first?: FirstOfKey;
       readonly schema: Schema;
       readonly file: string;
     }
@@ -388,6 +388,17 @@ export interface HeldFile {
 export interface HeldChunk {
   readonly memory: SharedArrayBuffer;
   readonly bytes: number;
+}
+
+/** Which rows of each key are wanted. */
+export interface FirstOfKey {
+  readonly count: number;
+  /** The first of the columns that order the rows; null where their places do. */
+  readonly order: { readonly column: number; readonly descending: boolean; readonly nulls: "first" | "last" } | null;
+  /** Whether rows that this column leaves equal come in the order of their places. */
+  readonly inPlace: boolean;
+  /** How rows count that are left out: those of a key that is there already, or those that a filter does without. */
+  readonly others: "repeated" | "filtered";
 }
 
 export interface StepResult {

@@ -187,10 +187,14 @@ const sort: Step = (input, random) => {
 
 const dedupe: Step = (input, random) => {
   if (!input.keyed) return null;
-  const { name } = one(random, input.columns);
-  const numbered = `SELECT *, row_number() OVER (PARTITION BY ${quoted(name)} ORDER BY id DESC) AS nth FROM (${input.sql})`;
-  return after(input, `dedupe ${name}`, {
-    rows: input.rows.dedupe({ by: [name], keep: "last", orderBy: ["id"] }),
+  const [{ name }, order] = [one(random, input.columns), one(random, input.columns)];
+  const [down, keep] = [random.chance(0.5), random.pick(["first", "last"] as const)];
+  // The last row is the first one of the order turned round, in which nulls come first.
+  const isDown = down === (keep === "first");
+  const terms = `${quoted(order.name)} ${isDown ? "DESC" : "ASC"} NULLS ${keep === "first" ? "LAST" : "FIRST"}, id ${keep === "first" ? "ASC" : "DESC"}`;
+  const numbered = `SELECT *, row_number() OVER (PARTITION BY ${quoted(name)} ORDER BY ${terms}) AS nth FROM (${input.sql})`;
+  return after(input, `dedupe ${name}: ${keep} by ${order.name}${down ? " desc" : ""}, id`, {
+    rows: input.rows.dedupe({ by: [name], keep, orderBy: [down ? desc(order.name) : order.name, "id"] }),
     sql: `SELECT * EXCLUDE nth FROM (${numbered}) WHERE nth = 1`,
   });
 };
@@ -224,16 +228,22 @@ const window: Step = (input, random, _other, fresh) => {
   const down = random.chance(0.3);
   const over = `PARTITION BY ${quoted(by.name)} ORDER BY ${quoted(order.name)} ${down ? "DESC" : "ASC"} NULLS LAST${order.name === "id" ? "" : ", id"}`;
   const key = down ? desc(order.name) : order.name;
-  return after(input, `window ${made.map(({ sql }) => sql).join(", ")}: ${over}${rows}`, {
-    rows: input.rows.window(
-      {
-        partitionBy: [by.name],
-        orderBy: order.name === "id" ? [key] : [key, "id"],
-        ...(frame === null ? {} : { rows: frame }),
-      },
-      () => Object.fromEntries(made.map(({ name, mine }) => [name, mine])) as never,
-    ) as never,
-    sql: `SELECT *, ${made.map(({ name, sql }) => `${sql} AS ${name}`).join(", ")} FROM (${input.sql}) WINDOW w AS (${over}), f AS (${over}${rows})`,
+  const all = input.rows.window(
+    {
+      partitionBy: [by.name],
+      orderBy: order.name === "id" ? [key] : [key, "id"],
+      ...(frame === null ? {} : { rows: frame }),
+    },
+    () => Object.fromEntries(made.map(({ name, mine }) => [name, mine])) as never,
+  ) as Twin["rows"];
+  const sql = `SELECT *, ${made.map(({ name, sql }) => `${sql} AS ${name}`).join(", ")} FROM (${input.sql}) WINDOW w AS (${over}), f AS (${over}${rows})`;
+  // Often nobody wants more than the first rows of each key.
+  const place = made.find((column) => /^(nth|rank)/.test(column.name));
+  const first = place === undefined || random.chance(0.4) ? null : { name: place.name, most: 1 + random.below(5) };
+  const log = `window ${made.map((column) => column.sql).join(", ")}: ${over}${rows}`;
+  return after(input, first === null ? log : `${log}, ${first.name} <= ${first.most}`, {
+    rows: (first === null ? all : all.filter(() => col(first.name).lte(first.most))) as never,
+    sql: first === null ? sql : `SELECT * FROM (${sql}) WHERE ${first.name} <= ${first.most}`,
     columns: [...input.columns, ...made.map(({ name, type }) => ({ name, type }))],
   });
 };

@@ -81,7 +81,7 @@ function filter(input: BoundNode, predicate: Bound): BoundNode {
   return { kind: "filter", input, predicate, schema: input.schema };
 }
 
-function conjuncts(predicate: Bound): Bound[] {
+export function conjuncts(predicate: Bound): Bound[] {
   if (predicate.kind === "call" && predicate.fn === "and") return predicate.args.flatMap(conjuncts);
   return [predicate];
 }
