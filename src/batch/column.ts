@@ -59,26 +59,35 @@ export interface ObjectColumn {
   readonly length: number;
   readonly values: readonly unknown[];
   readonly valid: Uint8Array | null;
+  /** The value of one row that is not null, where making those of all rows is worth avoiding: what is made row by row is gone before the next collection. */
+  readonly at?: (row: number) => unknown;
 }
 
-/** A list or struct column whose values are made when somebody asks for them. */
+/** A list or struct column whose values are made when somebody asks for them. `read` gives what makes the value of a row that is not null. */
 export function lazyColumn(
   type: DataType,
   length: number,
   valid: Uint8Array | null,
-  make: () => readonly unknown[],
+  read: () => (row: number) => unknown,
 ): ObjectColumn {
   let values: readonly unknown[] | null = null;
-  return {
+  let make: ((row: number) => unknown) | null = null;
+  const at = (row: number): unknown => {
+    make ??= read();
+    return make(row);
+  };
+  const column: ObjectColumn = {
     layout: "object",
     type,
     length,
     valid,
     get values() {
-      values ??= make();
+      values ??= Array.from({ length }, (_, row) => (valid !== null && valid[row] === 0 ? null : at(row)));
       return values;
     },
   };
+  // Not enumerable: whoever makes a column of this one must not take it over with other rows.
+  return Object.defineProperty(column, "at", { value: at });
 }
 
 /** Where a row of a batch came from, for errors and rejects. */

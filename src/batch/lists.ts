@@ -23,7 +23,7 @@ export const listItems = (column: object): ListItems | null => known.get(column)
  */
 export function listColumn(type: DataType, own: ListItems, valid: Uint8Array | null, length: number): ObjectColumn {
   if (type.kind !== "list") throw internalError(`a column of ${type.kind} has no items`);
-  const column = lazyColumn(type, length, valid, () => arraysOf(own, valid, length));
+  const column = lazyColumn(type, length, valid, () => arrayReader(own));
   known.set(column, own);
   return column;
 }
@@ -43,19 +43,13 @@ export function itemsOf(column: Column): ListItems {
   return { starts: bounds.subarray(0, length), ends: bounds.subarray(1), items: items.finish() };
 }
 
-function arraysOf({ starts, ends, items }: ListItems, valid: Uint8Array | null, length: number): unknown[] {
+function arrayReader({ starts, ends, items }: ListItems): (row: number) => Value[] {
   const read = columnReader(items);
-  const arrays: unknown[] = [];
-  for (let row = 0; row < length; row++) {
-    if (valid !== null && valid[row] === 0) {
-      arrays.push(null);
-      continue;
-    }
+  return (row) => {
     const array: Value[] = [];
     for (let i = starts[row] as number; i < (ends[row] as number); i++) array.push(read(i));
-    arrays.push(array);
-  }
-  return arrays;
+    return array;
+  };
 }
 
 /** From which item on, and before which one, the lists stand. */

@@ -35,7 +35,9 @@ function valueReader(column: Column): ColumnReader {
       return (row) => text.at(row);
     }
     case "object": {
-      const values = column.values;
+      const { at } = column;
+      if (at !== undefined) return (row) => at(row) as Value;
+      const { values } = column;
       return (row) => (values[row] ?? null) as Value;
     }
     default:

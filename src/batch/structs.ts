@@ -18,7 +18,7 @@ export const fieldColumns = (column: object): readonly Column[] | null => known.
 export function structColumn(type: DataType, fields: readonly Column[], valid: Uint8Array | null, length: number): ObjectColumn {
   if (type.kind !== "struct") throw internalError(`a column of ${type.kind} has no fields`);
   const names = type.fields.map((field) => field.name);
-  const column = lazyColumn(type, length, valid, () => objectsOf(names, fields, valid, length));
+  const column = lazyColumn(type, length, valid, () => objectReader(names, fields));
   known.set(column, fields);
   return column;
 }
@@ -58,17 +58,11 @@ function builtField({ name, type }: Field, values: readonly unknown[], valid: Ui
   return builder.finish();
 }
 
-function objectsOf(names: readonly string[], fields: readonly Column[], valid: Uint8Array | null, length: number): unknown[] {
+function objectReader(names: readonly string[], fields: readonly Column[]): (row: number) => unknown {
   const readers = fields.map(columnReader);
-  const objects: unknown[] = [];
-  for (let row = 0; row < length; row++) {
-    if (valid !== null && valid[row] === 0) {
-      objects.push(null);
-      continue;
-    }
+  return (row) => {
     const object: { [name: string]: unknown } = {};
     for (let k = 0; k < names.length; k++) object[names[k] as string] = readers[k]?.(row) ?? null;
-    objects.push(object);
-  }
-  return objects;
+    return object;
+  };
 }

@@ -50,8 +50,8 @@ export function inputText(schema: Schema, used: readonly number[], shape: InputS
       if (form === "string") prologue.push(`const t${index} = views[${index}];`);
       if (form === "string") rowPrologue.push(`let d${index} = undefined;`);
     } else if (form === "object") {
-      // Objects and arrays are made when one of them is read: what asks only for nulls does without.
-      prologue.push(`const c${index} = columns[${index}];`);
+      // Objects and arrays are made row by row, when they are read: what asks only for nulls does without.
+      prologue.push(`const c${index} = columns[${index}], r${index} = c${index}.at ?? ((i) => c${index}.values[i]);`);
     } else prologue.push(`const c${index} = columns[${index}].values;`);
     if (shape.narrow.has(index) && form !== "number") prologue.push(`const h${index} = views[${index}];`);
   }
@@ -84,7 +84,7 @@ function valueText(index: number, form: string, at: string): string {
     case "null":
       return "null";
     case "object":
-      return `c${index}.values[i]`;
+      return `r${index}(i)`;
     default:
       return `c${index}[i]`;
   }

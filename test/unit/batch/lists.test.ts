@@ -52,6 +52,16 @@ const schema = [{ name: "l", type, nullable: true }];
 const batchOf = (column: Column): Batch => ({ schema, length: column.length, columns: [column], selection: null, origin: null });
 
 describe("a list column by its items", () => {
+  it("makes the array of a row when that is read, and gives a column of other arrays nothing of its own", () => {
+    const column = byItems(type, [[{ id: 1, names: ["a"] }], null, []]);
+    if (column.layout !== "object") throw new Error("a list column holds no arrays");
+    expect(column.at?.(0)).toEqual([{ id: 1, names: ["a"] }]);
+    expect(column.at?.(0)).not.toBe(column.at?.(0));
+    expect(column.values).toEqual([[{ id: 1, names: ["a"] }], null, []]);
+    const other = { ...column, values: [null, [], null], valid: Uint8Array.of(0, 1, 0) };
+    expect(read(other)).toEqual([null, [], null]);
+  });
+
   it("has the lists that it was made of, wherever its rows go", () => {
     fc.assert(
       fc.property(lists, fc.array(fc.nat()), fc.nat(20), fc.nat(20), (values, picks, from, to) => {
