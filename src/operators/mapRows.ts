@@ -10,7 +10,7 @@ import type { Schema, Value } from "../schema/types.js";
 import { noCounts, type Operator, type OperatorContext } from "./operator.js";
 import { RowView, wantsWholeRows } from "./rowView.js";
 
-/** The operator of a `map` (`many`: a `flatMap`); a `map` runs in a generated loop, unless the plan is interpreted. */
+/** The operator of a `map` (`many`: a `flatMap`), in a generated loop, unless the plan is interpreted. */
 export async function createMapOperator(
   ref: FunctionRef,
   many: boolean,
@@ -18,16 +18,24 @@ export async function createMapOperator(
   output: Schema,
   context: OperatorContext,
 ): Promise<Operator> {
-  if (many || context.interpreted) return new MapRowsOperator(await loadFunction(ref), ref, many, input, output, context);
-  const refuse = (result: unknown): never => {
-    refusePromise(result, ref.name);
-    return refuseRow(result, `function ${ref.name}`);
+  if (context.interpreted) return new MapRowsOperator(await loadFunction(ref), ref, many, input, output, context);
+  const refuse = (row: unknown): never => {
+    if (!many) refusePromise(row, ref.name);
+    return refuseRow(row, `function ${ref.name}`);
   };
+  const rowsOf = many ? (result: unknown) => (Array.isArray(result) ? result : [...iterableOf(result, ref.name)]) : null;
   const view = new RowView(input, wantsWholeRows(ref));
-  return new MapOperator(await compileMap({ fn: ref, input, output, refuse, view }), ref.name, output, context);
+  return new MapOperator(await compileMap({ fn: ref, input, output, rowsOf, refuse, view }), ref.name, output, context);
 }
 
-/** A `map` in a generated loop. */
+/** What a `flatMap` gives for a row. */
+function iterableOf(result: unknown, name: string): Iterable<unknown> {
+  refusePromise(result, name);
+  if (typeof result === "object" && result !== null && Symbol.iterator in result) return result as Iterable<unknown>;
+  throw new ColumnFailure("NOT_ITERABLE", `${name} must give an iterable of rows (an array, or a generator's)`, null);
+}
+
+/** A `map` or `flatMap` in a generated loop. */
 class MapOperator implements Operator {
   readonly counts = noCounts();
   readonly done = false;
@@ -98,8 +106,7 @@ export class MapRowsOperator implements Operator {
       this.#view.moveTo(row);
       try {
         const result = this.#fn(this.#view.row);
-        refusePromise(result, this.#name);
-        if (this.#many) this.#takeMany(result, row);
+        if (this.#many) this.#takeMany(iterableOf(result, this.#name), row);
         else this.#takeOne(result, row);
       } catch (thrown) {
         const failure = failureIn(thrown, this.#name);
@@ -119,16 +126,14 @@ export class MapRowsOperator implements Operator {
   }
 
   #takeOne(result: unknown, row: number): void {
+    refusePromise(result, this.#name);
     this.#collector.append(result);
     this.#mark(row);
   }
 
-  #takeMany(result: unknown, row: number): void {
-    if (typeof result !== "object" || result === null || !(Symbol.iterator in result)) {
-      throw new ColumnFailure("NOT_ITERABLE", `${this.#name} must give an iterable of rows (an array, or a generator's)`, null);
-    }
+  #takeMany(result: Iterable<unknown>, row: number): void {
     const rows: (readonly Value[])[] = [];
-    for (const item of result as Iterable<unknown>) rows.push([...this.#collector.convert(item)]);
+    for (const item of result) rows.push([...this.#collector.convert(item)]);
     for (const values of rows) {
       this.#collector.appendValues(values);
       this.#mark(row);

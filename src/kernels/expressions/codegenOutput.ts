@@ -36,6 +36,19 @@ export class OutputColumn {
     }
   }
 
+  /** Makes room for `rows` physical rows beside those that are there. */
+  extend(rows: number): void {
+    if (rows <= this.#rows) return;
+    const { values, valid, starts, ends, hasNull } = this;
+    const layout = layoutOf(this.type);
+    this.#grow(rows, layout);
+    this.hasNull = hasNull;
+    this.valid.set(valid);
+    this.starts.set(starts);
+    this.ends.set(ends);
+    if (layout === "fixed" || layout === "wide") (this.values as Int8Array).set(values as Int8Array);
+  }
+
   #grow(rows: number, layout: Column["layout"]): void {
     this.#rows = rows;
     this.valid = new Uint8Array(rows);

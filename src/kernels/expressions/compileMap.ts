@@ -20,13 +20,15 @@ export interface RowSource {
   moveTo(row: number): void;
 }
 
-/** What a loop around a `map` function needs to know. */
+/** What a loop around a `map` or `flatMap` function needs to know. */
 export interface MapSpec {
   readonly fn: FunctionRef;
   readonly input: Schema;
   readonly output: Schema;
-  /** Whether a result is no row at all: it throws what is wrong with it. */
-  readonly refuse: (result: unknown) => never;
+  /** Of a `flatMap`: the rows of a result, or it throws what is wrong with it. null: a result is a row. */
+  readonly rowsOf: ((result: unknown) => readonly unknown[]) | null;
+  /** Told of what is no row at all: it throws what is wrong with it. */
+  readonly refuse: (row: unknown) => never;
   readonly view: RowSource;
 }
 
@@ -37,13 +39,13 @@ export interface MapResult {
   readonly rows: Int32Array;
 }
 
-/** A user's function from row to row in a loop made for its schemas. The result is valid until the next call. */
+/** A user's function from a row to a row, or to rows, in a loop made for its schemas. The result is valid until the next call. */
 export interface MapKernel {
   run(batch: Batch, fail: MapFail): MapResult;
 }
 
 /**
- * Compiles a `map`. Where its source shows how it uses the row, the row is an object that holds just that; it is made and read in one
+ * Compiles a `map` or `flatMap`. Where its source shows how it uses the row, the row is an object that holds just that; it is made and read in one
  * function with the user's own, so that it need not exist at all once that is optimised.
  * @throws MillraceError as `loadFunction`
  */
@@ -62,6 +64,33 @@ export async function compileMap(spec: MapSpec): Promise<MapKernel> {
   return new CompiledMap(spec, call, read);
 }
 
+/** Of a batch that gave more rows, the next one makes its room anew. */
+const mostRoom = 2 ** 18;
+
+/** Statements that make a row's one row. */
+const oneRow = (move: string, call: string, refuse: string, take: string): string => `try {
+${move}
+const r = ${call};
+if (typeof r !== "object" || r === null || r instanceof Promise || Array.isArray(r)) ${refuse}(r);
+${take}
+} catch (thrown) { fail(i, thrown); }`;
+
+/** Statements that make a row's rows: all of them, or none. The loop ends before them where there is no room. */
+const manyRows = (move: string, call: string, refuse: string, take: string): string => `const first = n;
+try {
+let made = at.waiting;
+if (made === null) {
+${move}
+made = ${call};
+} else at.waiting = null;
+if (n + made.length > at.room) { at.waiting = made; break; }
+for (let k = 0; k < made.length; k++) {
+const r = made[k];
+if (typeof r !== "object" || r === null || Array.isArray(r)) ${refuse}(r);
+${take}
+}
+} catch (thrown) { n = first; fail(i, thrown); }`;
+
 type Loop = (
   columns: readonly Column[],
   views: readonly unknown[],
@@ -70,7 +99,18 @@ type Loop = (
   live: number,
   rows: Int32Array,
   fail: MapFail,
-) => number;
+  at: Position,
+) => boolean;
+
+/** Where a loop begins, and where it ended: for want of room before row `row` of the live ones, whose rows wait, or behind the last one. */
+interface Position {
+  row: number;
+  /** Rows of the result so far. */
+  length: number;
+  /** Rows that there is room for. */
+  room: number;
+  waiting: readonly unknown[] | null;
+}
 
 class CompiledMap implements MapKernel {
   readonly #spec: MapSpec;
@@ -79,6 +119,8 @@ class CompiledMap implements MapKernel {
   readonly #read: readonly number[] | null;
   readonly #outputs: readonly OutputColumn[];
   readonly #loops = new Map<string, Loop>();
+  /** Rows that the last batch gave. */
+  #room = 0;
 
   constructor(spec: MapSpec, call: UserFunction, read: readonly number[] | null) {
     this.#spec = spec;
@@ -99,17 +141,27 @@ class CompiledMap implements MapKernel {
       this.#loops.set(key, loop);
     }
     if (this.#read === null) this.#spec.view.bind(batch);
-    for (const output of this.#outputs) output.prepare(live);
+    const room = this.#spec.rowsOf === null ? live : Math.max(live, this.#room);
+    for (const output of this.#outputs) output.prepare(room);
     const views: unknown[] = new Array(columns.length).fill(null);
     for (const index of read) views[index] = inputView(required(columns[index], "column"), false);
-    const rows = new Int32Array(live);
-    const length = loop(columns, views, this.#outputs, selection, live, rows, fail);
+    let rows = new Int32Array(room);
+    const at: Position = { row: 0, length: 0, room, waiting: null };
+    while (!loop(columns, views, this.#outputs, selection, live, rows, fail, at)) {
+      at.room = Math.max(at.room * 2, at.length + required(at.waiting, "rows that wait").length);
+      for (const output of this.#outputs) output.extend(at.room);
+      const more = new Int32Array(at.room);
+      more.set(rows);
+      rows = more;
+    }
+    const { length } = at;
+    this.#room = Math.min(length, mostRoom);
     const result = this.#outputs.map((output, i) => output.take(length, this.#spec.output[i]?.nullable !== false));
     return { columns: result, length, rows: rows.subarray(0, length) };
   }
 
   #generate(selected: boolean, nullable: ReadonlySet<number>): Loop {
-    const { input, output, view, refuse } = this.#spec;
+    const { input, output, view, refuse, rowsOf } = this.#spec;
     const scope = new Scope();
     const read = this.#read ?? [];
     const text = inputText(input, read, { selected, nullable, narrow: new Map() });
@@ -122,28 +174,27 @@ class CompiledMap implements MapKernel {
     const writes = output.map((field, slot) =>
       outputText(slot, field.type, { value: `f${slot}`, isNull: nullFlag(field, slot) }),
     );
-    const body = `"use strict";
-${scopeLater}
-return function map(columns, views, outputs, select, live, rows, fail) {
-${text.prologue}
-${output.map((field, slot) => outputPrologue(slot, field.type, field.nullable)).join("\n")}
-let n = 0;
-${row}
-for (let j = 0; j < live; j++) {
-const i = ${selected ? "select[j]" : "j"};
-${text.rowPrologue}
-try {
-${move}
-const r = ${scope.parameter(this.#call)}(row);
-if (typeof r !== "object" || r === null || r instanceof Promise || Array.isArray(r)) ${scope.parameter(refuse)}(r);
-${output.map((field, slot) => this.#field(scope, field, slot)).join("\n")}
+    const call = `${scope.parameter(this.#call)}(row)`;
+    const take = `${output.map((field, slot) => this.#field(scope, field, slot)).join("\n")}
 rows[n] = i;
 { const i = n; ${writes.join("\n")} }
-n++;
-} catch (thrown) { fail(i, thrown); }
+n++;`;
+    const body = `"use strict";
+${scopeLater}
+return function map(columns, views, outputs, select, live, rows, fail, at) {
+${text.prologue}
+${output.map((field, slot) => outputPrologue(slot, field.type, field.nullable)).join("\n")}
+let n = at.length, j = at.row;
+${row}
+for (; j < live; j++) {
+const i = ${selected ? "select[j]" : "j"};
+${text.rowPrologue}
+${rowsOf === null ? oneRow(move, call, scope.parameter(refuse), take) : manyRows(move, `${scope.parameter(rowsOf)}(${call})`, scope.parameter(refuse), take)}
 }
 ${output.map((field, slot) => outputEpilogue(slot, field.nullable)).join("\n")}
-return n;
+at.length = n;
+at.row = j;
+return j === live;
 };`;
     return compileText(scope.names, body.replace(scopeLater, scope.prologue))(...scope.values) as Loop;
   }

@@ -16,7 +16,13 @@ interface Outcome {
   readonly rejects: readonly { readonly row: number; readonly code: string; readonly column: string | null }[];
 }
 
-async function run(text: string, batches: readonly Batch[], output: Schema, interpreted: boolean): Promise<Outcome[]> {
+async function run(
+  text: string,
+  batches: readonly Batch[],
+  output: Schema,
+  interpreted: boolean,
+  many = false,
+): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   let rejects: Outcome["rejects"][number][] = [];
   const context = {
@@ -26,7 +32,7 @@ async function run(text: string, batches: readonly Batch[], output: Schema, inte
       rejects.push({ row, code, column });
     },
   };
-  const operator = await createMapOperator(source(text), false, batches[0]?.schema ?? [], output, context);
+  const operator = await createMapOperator(source(text), many, batches[0]?.schema ?? [], output, context);
   for (const batch of batches) {
     rejects = [];
     const out = await operator.push(batch);
@@ -72,6 +78,40 @@ describe("a map in a generated loop", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyBatch, { minLength: 1, maxLength: 3 }), async (batches) => {
         expect(await run(fn, batches, output, false)).toEqual(await run(fn, batches, output, true));
+      }),
+      { numRuns: Number(process.env.MILLRACE_PROPERTY_RUNS ?? 300) / 10 },
+    );
+  });
+});
+
+const wide: Schema = [
+  { name: "n", type: types.int32, nullable: false },
+  { name: "t", type: types.utf8, nullable: true },
+  { name: "b", type: types.int64, nullable: true },
+];
+
+const manyFunctions: readonly (readonly [source: string, output: Schema])[] = [
+  ["(row) => [row, { ...row }]", schema],
+  [`(row) => row.${number} === null ? [] : [{ ...row }, { ...row, ${text}: "!" }, { ...row, ${number}: null }]`, schema],
+  [
+    `(row) => Array.from({ length: Math.abs(row.${number} ?? 0) % 3000 }, (_, n) => ({ n, t: n % 7 ? String(row.${text}) : null, b: BigInt(n) }))`,
+    wide,
+  ],
+  [
+    `function* (row) { yield { n: 1, t: row.${text} }; yield { n: row.${number} }; if (row.${number} % 2) throw new Error("odd"); }`,
+    wide,
+  ],
+  [`(row) => new Set([{ n: 1 }, row.${number} > 0 ? { n: 2.5 } : { n: 3, b: 4n }])`, wide],
+  [`(row) => row.${number} > 0 ? [{ n: 1 }, [2]] : row.${number} < 0 ? "rows" : [{ n: 1 }, , { n: 2 }]`, wide],
+  [`(row) => row.${number} > 9 ? undefined : row.${number} < 0 ? 7 : [{ n: 1, t: row.${text}, b: null }, null]`, wide],
+  ["(row) => []", wide],
+];
+
+describe("a flatMap in a generated loop", () => {
+  it.each(manyFunctions)("%s gives what it gives row by row", async (fn, output) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyBatch, { minLength: 1, maxLength: 3 }), async (batches) => {
+        expect(await run(fn, batches, output, false, true)).toEqual(await run(fn, batches, output, true, true));
       }),
       { numRuns: Number(process.env.MILLRACE_PROPERTY_RUNS ?? 300) / 10 },
     );
