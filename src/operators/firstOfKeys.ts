@@ -3,7 +3,7 @@ import { everyRow } from "../batch/gather.js";
 import type { KeyType } from "../kernels/groups/groupKeys.js";
 import { WordGroupTable } from "../kernels/groups/groupTable.js";
 import type { OrderKey } from "../kernels/sortBuffer.js";
-import { isExact, keyNumbers } from "./keyNumbers.js";
+import { isExact, keyNumbers } from "../kernels/keyNumbers.js";
 
 /** Rows that are looked at first, and the share of them that new keys may have for more to be worth a look. */
 const trial = { rows: 2 ** 13, most: 7 / 8 };

@@ -2,7 +2,7 @@ import type { Column } from "../batch/column.js";
 import { everyRow } from "../batch/gather.js";
 import { required } from "../common/assert.js";
 import type { OrderKey } from "../kernels/sortBuffer.js";
-import { isExact, keyNumbers } from "./keyNumbers.js";
+import { isExact, keyNumbers } from "../kernels/keyNumbers.js";
 
 /** A key of the row that others are compared with. */
 interface Bound {

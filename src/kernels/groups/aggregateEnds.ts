@@ -1,7 +1,7 @@
 import type { Column } from "../../batch/column.js";
 import { internalError } from "../../common/errors.js";
-import { type DataType, types } from "../../schema/types.js";
-import { type Accumulator, Doubles, writeWhole } from "./aggregateState.js";
+import type { DataType } from "../../schema/types.js";
+import { type Accumulator, Doubles, positionColumn } from "./aggregateState.js";
 import { type KeptRows, keptRows } from "./keptRows.js";
 
 /** The argument of the first or last row of a group, with that row's position in the partition. */
@@ -67,18 +67,6 @@ export class EndState implements Accumulator {
   }
 
   finish(count: number): Column[] {
-    this.#positions.reserve(count);
-    const positions = this.#positions.values;
-    const values = new BigInt64Array(count);
-    const words = new Int32Array(values.buffer);
-    const valid = new Uint8Array(count);
-    for (let g = 0; g < count; g++) {
-      const position = positions[g] as number;
-      if (position === 0) continue;
-      valid[g] = 1;
-      writeWhole(words, g, position - 1);
-    }
-    const state: Column = { layout: "fixed", type: types.int64, length: count, values, valid: valid.includes(0) ? valid : null };
-    return [this.#kept.column(count), state];
+    return [this.#kept.column(count), positionColumn(this.#positions, count)];
   }
 }

@@ -1,9 +1,6 @@
-import { builderFor } from "../../batch/builder.js";
 import type { Column, FixedColumn } from "../../batch/column.js";
-import { columnReader } from "../../batch/reader.js";
-import { required } from "../../common/assert.js";
 import { internalError } from "../../common/errors.js";
-import { type DataType, types, type Value } from "../../schema/types.js";
+import { types } from "../../schema/types.js";
 import { KernelStates } from "./aggregateKernels.js";
 import { type Accumulator, Doubles, Seen } from "./aggregateState.js";
 
@@ -106,76 +103,5 @@ export class FloatSumState implements Accumulator {
     this.#sums.reserve(count);
     this.#lost.reserve(count);
     this.#seen.reserve(count);
-  }
-}
-
-/** A value that does not lie in a batch's memory. */
-const kept = (value: Value): Value => (value instanceof Uint8Array ? value.slice() : value);
-
-function columnOf(type: DataType, values: readonly Value[], count: number): Column {
-  const builder = builderFor(type, count);
-  for (let g = 0; g < count; g++) builder.append(values[g] ?? null);
-  return builder.finish();
-}
-
-const positionsOf = (positions: readonly number[], count: number): Column =>
-  columnOf(
-    types.int64,
-    Array.from({ length: count }, (_, g) => {
-      const position = positions[g];
-      return position === undefined ? null : BigInt(position);
-    }),
-    count,
-  );
-
-/** The first argument where the second is least or greatest, that second one, and the position of its row. */
-export class ArgExtremeState implements Accumulator {
-  readonly #types: readonly DataType[];
-  readonly #better: (a: Value, b: Value) => boolean;
-  readonly #values: Value[] = [];
-  readonly #by: Value[] = [];
-  readonly #positions: number[] = [];
-  #rows = 0;
-
-  constructor(states: readonly DataType[], better: (a: Value, b: Value) => boolean) {
-    this.#types = states;
-    this.#better = better;
-  }
-
-  add(args: readonly Column[], groups: Int32Array, selection: Int32Array | null): void {
-    const [value, by] = args;
-    if (value === undefined || by === undefined) throw internalError("argMin and argMax have two arguments");
-    const [readValue, readBy] = [columnReader(value), columnReader(by)];
-    for (let j = 0; j < groups.length; j++) {
-      const row = selection === null ? j : (selection[j] as number);
-      const order = readBy(row);
-      if (order === null || (value.valid !== null && value.valid[row] === 0)) continue;
-      const group = groups[j] as number;
-      const old = this.#by[group];
-      if (old !== undefined && !this.#better(order, old)) continue;
-      const found = readValue(row);
-      if (found === null) continue;
-      this.#values[group] = kept(found);
-      this.#by[group] = kept(order);
-      this.#positions[group] = this.#rows + j;
-    }
-    this.#rows += groups.length;
-  }
-
-  finish(count: number): Column[] {
-    return [this.result(count), columnOf(this.#type(1), this.#by, count), positionsOf(this.#positions, count)];
-  }
-
-  /** Partial rows come in input order, so that of equal ones the earliest is kept, as among rows. */
-  merge(states: readonly Column[], groups: Int32Array): void {
-    this.add(states, groups, null);
-  }
-
-  result(count: number): Column {
-    return columnOf(this.#type(0), this.#values, count);
-  }
-
-  #type(state: number): DataType {
-    return required(this.#types[state], "state type");
   }
 }

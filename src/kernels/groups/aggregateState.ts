@@ -62,6 +62,21 @@ export class Doubles {
   }
 }
 
+/** Positions of rows, each one more than it is and 0 for none, as a column with nulls for those. */
+export function positionColumn(positions: Doubles, count: number): Column {
+  positions.reserve(count);
+  const values = new BigInt64Array(count);
+  const words = new Int32Array(values.buffer);
+  const valid = new Uint8Array(count);
+  for (let g = 0; g < count; g++) {
+    const position = positions.values[g] as number;
+    if (position === 0) continue;
+    valid[g] = 1;
+    writeWhole(words, g, position - 1);
+  }
+  return { layout: "fixed", type: types.int64, length: count, values, valid: valid.includes(0) ? valid : null };
+}
+
 /** One byte by group: whether it has seen a value. */
 export class Seen {
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(512);

@@ -1,10 +1,10 @@
 import { internalError } from "../../common/errors.js";
-import { compareValues } from "../../functions/compare.js";
 import type { CallTypes } from "../../functions/definition.js";
 import { type DataType, isFloat } from "../../schema/types.js";
 import { EndState } from "./aggregateEnds.js";
 import { extremeState } from "./aggregateExtreme.js";
-import { ArgExtremeState, FloatSumState } from "./aggregateFloat.js";
+import { ArgExtremeState } from "./aggregateArg.js";
+import { FloatSumState } from "./aggregateFloat.js";
 import { MeanState } from "./aggregateMean.js";
 import { MomentsState } from "./aggregateMoments.js";
 import type { Accumulator } from "./aggregateState.js";
@@ -32,9 +32,9 @@ export function accumulatorFor(fn: string, call: CallTypes, states: readonly Dat
     case "boolOr":
       return extremeState(state(0), 1);
     case "argMin":
-      return new ArgExtremeState(states, (a, b) => compareValues(a, b) < 0);
+      return new ArgExtremeState(states, false);
     case "argMax":
-      return new ArgExtremeState(states, (a, b) => compareValues(a, b) > 0);
+      return new ArgExtremeState(states, true);
     case "first":
     case "last":
       return new EndState(state(0), fn === "last");

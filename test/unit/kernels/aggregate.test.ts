@@ -344,6 +344,54 @@ describe("partial states", () => {
     ]);
   });
 
+  it("find the row of the least and the greatest value, whatever its type, the earliest of equal ones", async () => {
+    const ordered = everyType.filter(({ kind }) => kind !== "list" && kind !== "struct");
+    const cases = fc.tuple(fc.constantFrom(...ordered), fc.constantFrom(...everyType)).chain(([by, value]) =>
+      fc.tuple(
+        fc.constant([types.int32, value, by]),
+        // Few different values beside many, of which some differ behind what a number tells.
+        fc.array(fc.option(arbitraryOf(by), { freq: 9 }), { minLength: 1, maxLength: 12 }).chain((pool) =>
+          fc.array(fc.tuple(fc.nat(3), fc.option(arbitraryOf(value), { freq: 9 }), fc.constantFrom(...pool)), {
+            minLength: 1,
+            maxLength: 40,
+          }),
+        ),
+        fc.integer({ min: 1, max: 40 }),
+      ),
+    );
+    await fc.assert(
+      fc.asyncProperty(cases, async ([all, rows, size]) => {
+        const schema = schemaOf(all);
+        const batches: Batch[] = [];
+        for (let from = 0; from < rows.length; from += size) {
+          const some = rows.slice(from, from + size);
+          batches.push(
+            batchOf(
+              schema,
+              [0, 1, 2].map((i) => some.map((row) => row[i] ?? null)),
+            ),
+          );
+        }
+        const [key, value, by] = [column(schema, 0), column(schema, 1), column(schema, 2)];
+        const given = await aggregated([key], [aggregate("argMin", [value, by]), aggregate("argMax", [value, by])], batches);
+        for (const [group, ...states] of given) {
+          const own = rows.map(([, ...args], place) => ({ args, place })).filter(({ place }) => rows[place]?.[0] === group);
+          const expected = ["argMin", "argMax"].flatMap((fn) => {
+            let best: (typeof own)[number] | null = null;
+            for (const row of own) {
+              if (row.args.includes(null)) continue;
+              const order = best === null ? 0 : compareValues(row.args[1] ?? null, best.args[1] ?? null);
+              if (best === null || (fn === "argMin" ? order < 0 : order > 0)) best = row;
+            }
+            return best === null ? [null, null, null] : [...best.args, BigInt(best.place)];
+          });
+          expect(states).toEqual(expected);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it("give the groups that DuckDB gives", async () => {
     const instance = await DuckDBInstance.create();
     const connection = await instance.connect();

@@ -1,6 +1,6 @@
 import type { BytesColumn, Column, WideColumn } from "../batch/column.js";
 import { internalError } from "../common/errors.js";
-import type { OrderKey } from "../kernels/sortBuffer.js";
+import type { OrderKey } from "./sortBuffer.js";
 
 type Numbers = Exclude<Extract<Column, { layout: "fixed" }>["values"], BigInt64Array | BigUint64Array>;
 type Words = BigInt64Array | BigUint64Array;
