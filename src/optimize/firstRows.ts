@@ -1,5 +1,7 @@
 import type { Bound } from "../expr/nodes.js";
+import { isFallible } from "../functions/bind.js";
 import type { BoundNode, WindowCall } from "../plan/bound.js";
+import { isFloat, types } from "../schema/types.js";
 import { topological } from "./rewrite.js";
 import { conjuncts } from "./rules/pushFilters.js";
 
@@ -13,13 +15,14 @@ export interface WantedRows {
 
 /**
  * What a filter over a window wants of it, as far as one term of the filter says so: `r <= 3`, `r < 4`, `r = 1` for a column that numbers or ranks the
- * rows. null where no term does, or where a function of the window looks at rows behind a row.
+ * rows. null where no term does, where a function of the window looks at rows behind a row, and where rows that are not wanted could fail.
  */
 export function wantedRows(filter: Node<"filter">): WantedRows | null {
-  const { input: window } = filter;
-  if (window.kind !== "window" || window.calls.some((call) => looksAhead(window, call))) return null;
+  const { input: window, predicate } = filter;
+  if (window.kind !== "window" || isFallible(predicate)) return null;
+  if (window.calls.some((call) => looksAhead(window, call) || mayOverflow(call))) return null;
   const own = window.schema.length - window.calls.length;
-  const found = conjuncts(filter.predicate).flatMap((term): WantedRows[] => {
+  const found = conjuncts(predicate).flatMap((term): WantedRows[] => {
     const bound = boundOf(term);
     const fn = bound === null ? undefined : window.calls[bound.column - own]?.fn;
     return bound !== null && (fn === "rowNumber" || fn === "rank") && bound.most >= 1 ? [{ count: bound.most, by: fn }] : [];
@@ -55,6 +58,10 @@ function looksAhead({ frame, order }: Node<"window">, { fn }: WindowCall): boole
       return frame === null ? order.length === 0 : frame.to === null || frame.to > 0;
   }
 }
+
+/** Sums of whole numbers fail the run. */
+const mayOverflow = ({ fn, args }: WindowCall): boolean =>
+  (fn === "sum" || fn === "avg") && !isFloat(args[0]?.type ?? types.null);
 
 const flipped: Readonly<Record<string, string>> = { eq: "eq", gt: "lt", gte: "lte" };
 

@@ -1,7 +1,7 @@
 import { required } from "../common/assert.js";
 import { fitsBlocks } from "../exchange/codec.js";
 import { topological } from "../optimize/rewrite.js";
-import type { BoundNode, ResolvedSource } from "../plan/bound.js";
+import { type BoundNode, boundInputs, type ResolvedSource } from "../plan/bound.js";
 import type { Schema } from "../schema/types.js";
 import type { BroadcastHow } from "../task/protocol.js";
 import { boundBytes, type SizeBound, sizeBound } from "./size.js";
@@ -83,9 +83,9 @@ export class BroadcastRule {
       this.wait(node, this.passesBelow(node.input, placed));
       return;
     }
-    if (node.kind === "join" && placed.get(node)?.buckets === true) {
+    if (node.kind === "union" || (node.kind === "join" && placed.get(node)?.buckets === true)) {
       this.passes.set(node, node);
-      this.wait(node, new Set([node.left, node.right].flatMap((side) => [...this.passesBelow(side, placed)])));
+      this.wait(node, new Set(boundInputs(node).flatMap((side) => [...this.passesBelow(side, placed)])));
       return;
     }
     const input = node.kind === "join" ? node.left : "input" in node ? node.input : null;

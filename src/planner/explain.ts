@@ -5,7 +5,7 @@ import { type BoundCheck, type BoundNode, boundInputs } from "../plan/bound.js";
 import type { SinkSpec, SourceSpec } from "../plan/nodes.js";
 import { type Schema, typeName } from "../schema/types.js";
 import type { FirstOfKey, RowOp, Step } from "../task/protocol.js";
-import type { PhysicalPlan, PlannedStep, Stage } from "./stages.js";
+import { exchangesRead, type PhysicalPlan, type PlannedStep, type Stage } from "./stages.js";
 
 /** An explained plan: what will run, where, and why. */
 export interface Explanation {
@@ -176,7 +176,8 @@ function bodyLines(stage: Stage): string[] {
       ];
     }
     case "worker": {
-      const from = stage.input.kind === "source" ? "source" : `exchange ${stage.input.exchange}`;
+      const exchanges = exchangesRead(stage);
+      const from = exchanges.length === 0 ? "source" : exchanges.map((one) => `exchange ${one}`).join(", then ");
       return [`     read ${from} [${names(stage.input.schema)}]`, ...stage.steps.map((one, i) => `     ${i}: ${stepText(one)}`)];
     }
     default:

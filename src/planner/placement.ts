@@ -28,10 +28,14 @@ export function placeNodes(
   const judges = failures === "rejectRows" ? mayRejectRows : () => false;
   const placed = new Map<BoundNode, Placement>();
   const leaving = sortsForOutput(order);
+  const unions = unionsForFiles(order, leaving);
   const broadcasts = new BroadcastRule(broadcastBytes);
-  const wanted = scansNeededByWorkers(order, judges, leaving, broadcasts);
+  const wanted = scansNeededByWorkers(order, judges, (node) => scansOfRows(node, { leaving, unions, broadcasts }));
   for (const node of order) {
-    placed.set(node, node.kind === "join" ? broadcasts.place(node, placed) : place(node, placed, wanted, judges, leaving));
+    placed.set(
+      node,
+      node.kind === "join" ? broadcasts.place(node, placed) : place(node, placed, wanted, judges, leaving, unions),
+    );
     broadcasts.note(node, placed);
   }
   for (const [limit, { sort, count }] of topSorts(order, consumerCounts(outputs))) {
@@ -104,6 +108,21 @@ function sortsForOutput(order: readonly BoundNode[]): ReadonlySet<BoundNode> {
   return new Set(order.filter((node) => node.kind === "sort" && leaves(node)));
 }
 
+/**
+ * The unions whose rows go to files, after row-wise steps and sorts at most: workers put their inputs behind each other. An input that stands there twice
+ * is DuckDB's.
+ */
+function unionsForFiles(order: readonly BoundNode[], leaving: ReadonlySet<BoundNode>): ReadonlySet<BoundNode> {
+  const readers = readersOf(order);
+  const leaves = (node: BoundNode): boolean =>
+    readers(node).every((reader) => {
+      if (reader.kind === "sink") return reader.sink.format !== "duckdb";
+      return (isRowWise(reader) || leaving.has(reader)) && leaves(reader);
+    });
+  const unions = order.filter((node) => node.kind === "union" && new Set(node.inputs).size === node.inputs.length);
+  return new Set(unions.filter((node) => readers(node).length > 0 && leaves(node)));
+}
+
 /** Who reads each node, among nodes. */
 function readersOf(order: readonly BoundNode[]): (node: BoundNode) => readonly BoundNode[] {
   const readers = new Map<BoundNode, BoundNode[]>();
@@ -115,13 +134,11 @@ function readersOf(order: readonly BoundNode[]): (node: BoundNode) => readonly B
 function scansNeededByWorkers(
   order: readonly BoundNode[],
   judges: (node: BoundNode) => boolean,
-  leaving: ReadonlySet<BoundNode>,
-  broadcasts: BroadcastRule,
+  ofFile: (rows: BoundNode) => readonly BoundNode[] | null,
 ): ReadonlySet<BoundNode> {
   const needed = new Set<BoundNode>();
   for (const node of order) {
-    if (node.kind === "sink" && node.sink.format !== "duckdb")
-      for (const scan of scansOfRows(node.input, leaving, broadcasts) ?? []) needed.add(scan);
+    if (node.kind === "sink" && node.sink.format !== "duckdb") for (const scan of ofFile(node.input) ?? []) needed.add(scan);
     if (!runsUserFunction(node) && !judges(node) && !(node.kind === "aggregate" && foldedPart(node) !== null)) continue;
     let at: BoundNode | undefined = boundInputs(node)[0];
     while (at !== undefined && isRowWise(at)) at = boundInputs(at)[0];
@@ -130,12 +147,20 @@ function scansNeededByWorkers(
   return needed;
 }
 
+/** What decides whether workers take a step on its way to a file. */
+interface FileRules {
+  readonly leaving: ReadonlySet<BoundNode>;
+  readonly unions: ReadonlySet<BoundNode>;
+  readonly broadcasts: BroadcastRule;
+}
+
 /**
  * The scans that workers read so that all of a file's rows come from them; null where some step is DuckDB's. What DuckDB computes goes through one
  * thread on its way to a file.
  */
-function scansOfRows(node: BoundNode, leaving: ReadonlySet<BoundNode>, broadcasts: BroadcastRule): readonly BoundNode[] | null {
-  const below = (input: BoundNode) => scansOfRows(input, leaving, broadcasts);
+function scansOfRows(node: BoundNode, rules: FileRules): readonly BoundNode[] | null {
+  const { leaving, unions, broadcasts } = rules;
+  const below = (input: BoundNode) => scansOfRows(input, rules);
   switch (node.kind) {
     case "scan":
       return [node];
@@ -151,6 +176,10 @@ function scansOfRows(node: BoundNode, leaving: ReadonlySet<BoundNode>, broadcast
       const right = broadcasts.joinsInBuckets(node) ? below(node.right) : null;
       return right === null ? null : [...left, ...right];
     }
+    case "union": {
+      const inputs = unions.has(node) ? node.inputs.map(below) : [null];
+      return inputs.includes(null) ? null : inputs.flatMap((scans) => scans ?? []);
+    }
     default:
       return isRowWise(node) ? below(required(boundInputs(node)[0], "input")) : null;
   }
@@ -162,6 +191,7 @@ function place(
   wanted: ReadonlySet<BoundNode>,
   judges: (node: BoundNode) => boolean,
   leaving: ReadonlySet<BoundNode>,
+  unions: ReadonlySet<BoundNode>,
 ): Placement {
   const input = boundInputs(node)[0];
   const below = input === undefined ? undefined : placed.get(input);
@@ -209,8 +239,11 @@ function place(
       return below?.where === "worker" && windowsInWorkers(node)
         ? { where: "worker", reason: "functions are computed bucket by bucket of the keys" }
         : { where: "duckdb", reason: "window needs more than one row" };
-    case "limit":
     case "union":
+      return unions.has(node) && node.inputs.every((input) => placed.get(input)?.where === "worker")
+        ? { where: "worker", reason: "rows of workers come behind each other" }
+        : { where: "duckdb", reason: "union needs more than one row" };
+    case "limit":
     case "sql":
     case "mergeAggregate":
       return { where: "duckdb", reason: `${node.kind === "mergeAggregate" ? "aggregate" : node.kind} needs more than one row` };

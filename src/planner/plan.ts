@@ -178,6 +178,8 @@ class StagePlanner {
         return distinctInBuckets(this.draft, this.pipe(node.input), node, this.where(node).reason, this.partitionBytes);
       case "join":
         return this.where(node).buckets === true ? this.bucketJoin(node) : this.broadcastJoin(node);
+      case "union":
+        return this.union(node);
       default:
         throw new TypeError(`a ${node.kind} does not run in workers`);
     }
@@ -193,12 +195,17 @@ class StagePlanner {
     return split === null ? add(rows, node, ordered) : add(add(rows, split.inner, false), split.outer, ordered);
   }
 
+  private union(node: Extract<BoundNode, { kind: "union" }>): Pipe {
+    const [exchange = 0, ...more] = node.inputs.map((input) => this.storedOf(input));
+    return this.draft.newStage("union", this.where(node).reason, { kind: "exchange", exchange, more, schema: node.schema });
+  }
+
   private window(node: Extract<BoundNode, { kind: "window" }>): Pipe {
     const wanted = this.wanted.get(node) ?? null;
     return windowInWorkers(this.draft, this.pipe(node.input), node, this.where(node).reason, this.partitionBytes, wanted);
   }
 
-  /** The exchange with the rows that come before the passes over a check of many rows. */
+  /** The exchange with the rows of a node. */
   private storedOf(node: BoundNode): number {
     if (node.kind === "scan" && isTakenIn(node.source)) return this.ingest(node);
     return this.exchangeOfAny(node);

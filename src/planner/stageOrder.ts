@@ -1,5 +1,5 @@
 import { assertNever, required } from "../common/assert.js";
-import type { Stage } from "./stages.js";
+import { exchangesRead, type Stage } from "./stages.js";
 
 /** Exchanges a stage writes and reads. */
 export function stageExchanges(stage: Stage): { readonly reads: readonly number[]; readonly writes: readonly number[] } {
@@ -7,7 +7,7 @@ export function stageExchanges(stage: Stage): { readonly reads: readonly number[
     case "worker":
       return {
         reads: [
-          ...(stage.input.kind === "exchange" ? [stage.input.exchange] : []),
+          ...exchangesRead(stage),
           ...(stage.input.kind === "exchange" && stage.input.beside !== undefined ? [stage.input.beside.exchange] : []),
           ...stage.steps.flatMap(({ build }) => (build?.kind === "exchange" ? [build.exchange] : [])),
           ...verdictsOf(stage),

@@ -47,10 +47,14 @@ export interface WorkerStage {
   readonly reason: string;
   readonly input:
     | { readonly kind: "source"; readonly source: ResolvedSource; readonly schema: Schema }
-    /** `layout`: block files instead of Parquet, and how they are read; see `BlockLayout`. `beside`: other files that belong to those of "keyed" or "placed". */
+    /**
+     * `more`: exchanges whose rows come behind. `layout`: block files instead of Parquet, and how they are read; see `BlockLayout`. `beside`: other files
+     * that belong to those of "keyed" or "placed".
+     */
     | {
         readonly kind: "exchange";
         readonly exchange: number;
+        readonly more?: readonly number[];
         readonly schema: Schema;
         readonly layout?: "buckets" | "runs" | "keyed" | "placed";
         readonly beside?: { readonly exchange: number; readonly how: BesideHow };
@@ -59,6 +63,10 @@ export interface WorkerStage {
   /** The source is read a second time, for a verdict: its records are counted by another stage. */
   readonly again?: true;
 }
+
+/** The exchanges whose rows a stage goes through, in the order of their rows. */
+export const exchangesRead = ({ input }: Pick<WorkerStage, "input">): readonly number[] =>
+  input.kind === "exchange" ? [input.exchange, ...(input.more ?? [])] : [];
 
 /** One query over exchanges and native sources. */
 export interface DuckDbStage {

@@ -248,12 +248,18 @@ const window: Step = (input, random, _other, fresh) => {
   });
 };
 
-const union: Step = (input) =>
-  after(input, "union with itself", {
-    rows: input.rows.union(input.rows),
-    sql: `SELECT * FROM (${input.sql}) UNION ALL SELECT * FROM (${input.sql})`,
+const union: Step = (input, random) => {
+  const { name } = one(random, input.columns);
+  const some = random.chance(0.6);
+  const [rows, where] = some
+    ? [input.rows.filter(() => col(name).isNotNull()), ` WHERE ${quoted(name)} IS NOT NULL`]
+    : [input.rows, ""];
+  return after(input, some ? `union with its rows that have ${name}` : "union with itself", {
+    rows: input.rows.union(rows),
+    sql: `SELECT * FROM (${input.sql}) UNION ALL SELECT * FROM (${input.sql})${where}`,
     keyed: false,
   });
+};
 
 const kinds = ["inner", "left", "right", "full", "semi", "anti"] as const;
 

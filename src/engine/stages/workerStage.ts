@@ -4,7 +4,7 @@ import { internalError, MillraceError } from "../../common/errors.js";
 import { blockSource, planParts } from "../../exchange/openPart.js";
 import { resolveSource } from "../../io/sources.js";
 import type { ResolvedSource } from "../../plan/bound.js";
-import type { WorkerStage } from "../../planner/stages.js";
+import { exchangesRead, type WorkerStage } from "../../planner/stages.js";
 import type { StageMetrics } from "../../report/model.js";
 import type { FileWritten, PartitionSpec, TaskResult } from "../../task/protocol.js";
 import { ofScratch } from "../../worker/scratchError.js";
@@ -162,14 +162,14 @@ class StageRun {
   private identitiesOf(source: ResolvedSource, builds: JoinBuilds): StageIdentities {
     const { stage, run } = this;
     const filesOf = (exchange: number) => run.exchangeFiles(exchange);
-    const exchange = stage.input.kind === "exchange" ? filesOf(stage.input.exchange) : null;
+    const exchange = this.fromSource ? null : exchangesRead(stage).flatMap(filesOf);
     return new StageIdentities(stage, { source, exchange, builds, filesOf });
   }
 
   private async resolve(): Promise<ResolvedSource> {
     const { input } = this.stage;
     if (input.kind === "source") return input.source;
-    const files = this.run.exchangeFiles(input.exchange).map((file) => file.path);
+    const files = exchangesRead(this.stage).flatMap((one) => this.run.exchangeFiles(one).map((file) => file.path));
     if (input.layout !== undefined) return blockSource(files, input.schema);
     const { onReject } = this.run;
     try {
