@@ -204,11 +204,27 @@ function distinctRel(builder: QueryBuilder, node: Node<"distinct">): Rel {
     const sql = `SELECT ${input.columns.join(", ")}, min(${first.column}) AS ${first.column}\nFROM ${input.from}\nGROUP BY ${keys.join(", ")}`;
     return { from: builder.define(sql, [input]), columns: input.columns, order: input.order };
   }
-  const partition = keys.length === 0 ? "" : `PARTITION BY ${keys.join(", ")} `;
   const terms = keptFirst(node, input);
+  const [term] = terms;
+  if (terms.length === 1 && term?.position && isCheap(node.input)) {
+    // Two readings, of which the first keeps one number a key, where a window would keep whole rows.
+    shareCheap(builder, node.input);
+    const group = keys.length === 0 ? "" : `\nGROUP BY ${keys.join(", ")}`;
+    const place = `${term.descending ? "max" : "min"}(${term.column}) AS ${term.column}`;
+    const places = builder.define(`SELECT ${place}\nFROM ${input.from}${group}`, [input]);
+    const sql = `SELECT *\nFROM ${input.from}\nSEMI JOIN ${places} USING (${term.column})`;
+    return { ...input, from: builder.define(sql, [input, { ...input, from: places }]) };
+  }
+  const partition = keys.length === 0 ? "" : `PARTITION BY ${keys.join(", ")} `;
   const order = terms.length === 0 ? "" : `ORDER BY ${orderSql(terms)}`;
   const sql = `SELECT *\nFROM ${input.from}\nQUALIFY row_number() OVER (${partition}${order}) = 1`;
   return { ...input, from: builder.define(sql, [input]) };
+}
+
+/** Has DuckDB read a cheap relation again for each that reads it, and all below it. */
+function shareCheap(builder: QueryBuilder, node: BoundNode): void {
+  builder.share(builder.relation(node), "NOT MATERIALIZED ");
+  for (const input of boundInputs(node)) shareCheap(builder, input);
 }
 
 /** The order in which the row that is kept comes first. */

@@ -5,12 +5,13 @@ import type { AggregateSql, CallTypes } from "../functions/definition.js";
 import { aggregateFunction } from "../functions/registry.js";
 import type { BoundNode } from "../plan/bound.js";
 import { isFloat } from "../schema/types.js";
+import { boundsOf } from "./bounds.js";
 import { type QueryBuilder, type Rel, type Selected, selectList } from "./builder.js";
 import { expressionSql, valueSql } from "./expression.js";
 import { sqlNames } from "./names.js";
 import { ascending, isCheap } from "./order.js";
 import { type FloatSum, floatSumToken, rangesSql } from "./query.js";
-import { boundsOf, quickSumSql } from "./quickSum.js";
+import { quickSumSql } from "./quickSum.js";
 import { breaksTies } from "./relationWindow.js";
 import { typeToSql } from "./types.js";
 
@@ -31,7 +32,7 @@ export function looksAtOrder(node: BoundNode): boolean {
   aggregateTexts(
     node,
     node.input.schema.map((_, i) => `c${i}`),
-    probe,
+    () => probe,
   );
   return looked;
 }
@@ -46,17 +47,15 @@ export function aggregateRel(builder: QueryBuilder, node: AggregateNode): Rel {
     input = placed.rel;
     order = placed.column;
   }
-  const context: AggregateSql = {
+  const contextOf = (aggregate: BoundAggregate): AggregateSql => ({
     floatSum: (argument) =>
-      builder.onQuick !== null
-        ? quickSum(builder, node.input, input.columns, argument)
-        : floatSumToken(sumOf(builder, sums, argument)),
+      builder.onQuick !== null ? quickSum(builder, node, aggregate, argument) : floatSumToken(sumOf(builder, sums, argument)),
     get order() {
       if (order === null) throw internalError("an aggregate looked at the order of rows only the second time");
       return order;
     },
-  };
-  const texts = aggregateTexts(node, input.columns, context, builder.onQuick);
+  });
+  const texts = aggregateTexts(node, input.columns, contextOf, builder.onQuick);
   if (sums.length > 0) {
     if (!isCheap(node.input)) input = builder.materialise(input);
     builder.steps.push({ kind: "ranges", sums, sql: builder.withDefinitions(rangesSql(sums, input.from), [input]) });
@@ -70,11 +69,9 @@ export function aggregateRel(builder: QueryBuilder, node: AggregateNode): Rel {
   return { from, columns: names, order: builder.wantsOrder(node) ? keyNames.map(ascending) : [] };
 }
 
-function quickSum(builder: QueryBuilder, input: BoundNode, columns: readonly string[], argument: string): string {
+function quickSum(builder: QueryBuilder, node: AggregateNode, { args: [arg] }: BoundAggregate, argument: string): string {
   builder.onQuick?.();
-  const column = /^CAST\((.*) AS DOUBLE\)$/.exec(argument)?.[1] ?? argument;
-  const index = columns.indexOf(column);
-  return quickSumSql(argument, index < 0 ? null : boundsOf(input, index));
+  return quickSumSql(argument, node.kind === "aggregate" && arg !== undefined ? boundsOf(node.input, arg) : null);
 }
 
 function sumOf(builder: QueryBuilder, sums: FloatSum[], argument: string): number {
@@ -99,7 +96,7 @@ const oneFloat = (sql: string): string => `CASE WHEN ${sql} = 0 THEN 0 WHEN isna
 function aggregateTexts(
   node: AggregateNode,
   columns: readonly string[],
-  context: AggregateSql,
+  contextOf: (aggregate: BoundAggregate) => AggregateSql,
   onQuick: (() => void) | null = null,
 ): string[] {
   let state = node.kind === "mergeAggregate" ? node.keyCount : 0;
@@ -109,6 +106,7 @@ function aggregateTexts(
       returns: aggregate.type,
       options: aggregate.options,
     };
+    const context = contextOf(aggregate);
     const sql =
       node.kind === "aggregate"
         ? rowsSql(aggregate, columns, call, context, onQuick)

@@ -25,7 +25,7 @@ export interface ResolvedSource {
   readonly ranges?: readonly ColumnRange[];
 }
 
-/** Bounds of a float64 column's values; NaN may stand beside them. */
+/** Bounds of the values of a column of integers or floats; NaN may stand beside them. */
 export interface ColumnRange {
   readonly name: string;
   readonly min: number;

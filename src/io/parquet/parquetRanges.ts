@@ -1,49 +1,91 @@
 import type { ColumnRange } from "../../plan/bound.js";
-import type { FileColumn } from "./parquetReadSchema.js";
-import { physical } from "./parquetSchema.js";
-import { binaryField, numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
 import type { Footer } from "./parquetFooter.js";
+import { leafType } from "./parquetLeafType.js";
+import type { FileColumn } from "./parquetReadSchema.js";
+import { binaryField, numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
+
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Of a chunk without values. */
+const nothing: Range = { min: Infinity, max: -Infinity };
 
 /**
- * Smallest and largest value of the float64 columns by the statistics of every row group; a column is left out where one group does not
- * tell, or tells of no finite numbers. NaN stands outside of statistics: a column with a range may hold some.
+ * Smallest and largest value of the columns of integers and floats by the statistics of every row group; a column is left out where one group
+ * does not tell, or tells of no finite numbers. NaN stands outside of statistics: a column with a range may hold some. Bounds of 64-bit integers
+ * that are no doubles are rounded away from the values.
  */
 export function columnRanges(
   footers: readonly { readonly footer: Footer; readonly columns: readonly FileColumn[] }[],
 ): ColumnRange[] {
-  const [first] = footers;
-  return (first?.columns ?? []).flatMap(({ name }): ColumnRange[] => {
-    let [min, max] = [Infinity, -Infinity];
-    for (const { footer, columns } of footers) {
-      const column = columns.find((candidate) => candidate.name === name);
-      if (column === undefined || !isDouble(column)) return [];
-      for (const group of footer.rowGroups) {
-        const range = chunkRange(group, column.firstLeaf);
-        if (range === null) return [];
-        min = Math.min(min, range.min);
-        max = Math.max(max, range.max);
-      }
+  const ranges = new Map<string, Range | null>();
+  for (const { footer, columns } of footers) {
+    const groups = footer.rowGroups.map((group) => structsField(group, 1));
+    for (const column of columns) {
+      const known = ranges.get(column.name);
+      ranges.set(column.name, known === null ? null : columnRange(column, groups, known ?? nothing));
     }
-    return Number.isFinite(min) && Number.isFinite(max) ? [{ name, min, max }] : [];
-  });
+  }
+  return [...ranges].flatMap(([name, range]) =>
+    range !== null && Number.isFinite(range.min) && Number.isFinite(range.max) ? [{ name, ...range }] : [],
+  );
 }
 
-const isDouble = ({ elements }: FileColumn): boolean => {
-  const [element] = elements;
-  return elements.length === 1 && element !== undefined && numberField(element, 1) === physical.double;
+/** The range of a column's chunks and of `known`. */
+function columnRange(column: FileColumn, groups: readonly (readonly ThriftStruct[])[], known: Range): Range | null {
+  const [element, ...others] = column.elements;
+  const type = element === undefined || others.length > 0 || column.conversion !== "none" ? null : leafType(element);
+  const number = type === null ? undefined : numbers[type.kind];
+  if (number === undefined) return null;
+  let range = known;
+  for (const chunks of groups) {
+    const own = chunkRange(chunks[column.firstLeaf], number);
+    if (own === null) return null;
+    range = { min: Math.min(range.min, own.min), max: Math.max(range.max, own.max) };
+  }
+  return range;
+}
+
+interface StoredNumber {
+  readonly bytes: number;
+  read(bytes: DataView): number | bigint;
+}
+
+const signed: StoredNumber = { bytes: 4, read: (bytes) => bytes.getInt32(0, true) };
+const unsigned: StoredNumber = { bytes: 4, read: (bytes) => bytes.getUint32(0, true) };
+
+/** How statistics hold the numbers of a type. */
+const numbers: { readonly [kind: string]: StoredNumber } = {
+  int8: signed,
+  int16: signed,
+  int32: signed,
+  uint8: unsigned,
+  uint16: unsigned,
+  uint32: unsigned,
+  int64: { bytes: 8, read: (bytes) => bytes.getBigInt64(0, true) },
+  uint64: { bytes: 8, read: (bytes) => bytes.getBigUint64(0, true) },
+  float32: { bytes: 4, read: (bytes) => bytes.getFloat32(0, true) },
+  float64: { bytes: 8, read: (bytes) => bytes.getFloat64(0, true) },
 };
 
-/** An empty range for a chunk without values; null where the chunk does not tell. */
-function chunkRange(group: ThriftStruct, leaf: number): { readonly min: number; readonly max: number } | null {
-  const chunk = structsField(group, 1)[leaf];
+/** Null where the chunk does not tell. */
+function chunkRange(chunk: ThriftStruct | undefined, number: StoredNumber): Range | null {
   const meta = chunk === undefined ? undefined : structField(chunk, 3);
   const statistics = meta === undefined ? undefined : structField(meta, 12);
   if (meta === undefined || statistics === undefined) return null;
-  if (numberField(statistics, 3) === numberField(meta, 5)) return { min: Infinity, max: -Infinity };
-  const max = doubleOf(binaryField(statistics, 5));
-  const min = doubleOf(binaryField(statistics, 6));
-  return min === null || max === null || !(min <= max) ? null : { min, max };
+  if (numberField(statistics, 3) === numberField(meta, 5)) return nothing;
+  const max = boundOf(binaryField(statistics, 5), number);
+  const min = boundOf(binaryField(statistics, 6), number);
+  return min === null || max === null || !(min <= max) ? null : { min: atMost(min), max: -atMost(-max) };
 }
 
-const doubleOf = (bytes: Uint8Array | undefined): number | null =>
-  bytes?.length === 8 ? new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0, true) : null;
+const boundOf = (bytes: Uint8Array | undefined, { bytes: length, read }: StoredNumber): number | bigint | null =>
+  bytes?.length === length ? read(new DataView(bytes.buffer, bytes.byteOffset)) : null;
+
+/** A double that is not greater: of a large integer its upper 53 bits. */
+function atMost(value: number | bigint): number {
+  const near = Number(value);
+  return typeof value === "number" || Number.isSafeInteger(near) ? near : Number((value >> 11n) << 11n);
+}

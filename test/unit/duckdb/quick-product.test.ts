@@ -1,14 +1,11 @@
-import { statSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DuckDbSession } from "../../../src/duckdb/session.js";
-import { runDuckDbStage } from "../../../src/duckdb/stage.js";
 import type { Bound } from "../../../src/expr/nodes.js";
-import { resolveParquet } from "../../../src/io/parquet/parquetResolve.js";
 import type { BoundNode } from "../../../src/plan/bound.js";
 import { type Schema, types } from "../../../src/schema/types.js";
-import { openSession, rowsOf, temporaryFolder } from "./helpers.js";
+import { openSession, scanOf, stageRows, temporaryFolder } from "./helpers.js";
 
 const folder = temporaryFolder();
 let session: DuckDbSession;
@@ -48,32 +45,17 @@ type Row = readonly [bigint | null, bigint | null];
 let files = 0;
 
 /** A file of the rows, as the engine sees it. */
-async function scanOf(rows: readonly Row[]): Promise<BoundNode> {
+async function fileOf(rows: readonly Row[]): Promise<BoundNode> {
   const path = join(folder.path, `${files++}.parquet`);
   const values = rows.map(([a, b]) => `(${decimal(a, 2)}::DECIMAL(15,2), ${decimal(b, 3)}::DECIMAL(16,3))`);
   await session.run(`COPY (SELECT * FROM (VALUES ${values.join(", ")}) t(a, b)) TO '${path}' (FORMAT parquet)`);
-  const spec = { format: "parquet", paths: [path], options: {}, onReject: "fail" } as const;
-  const given = [{ path, bytes: statSync(path).size, modifiedMs: 0, partitionValues: [] }];
-  const source = { spec, files: given, partitionColumns: [], ...(await resolveParquet(spec, given)) };
-  return { kind: "scan", source, schema: columns };
+  return scanOf(path, columns);
 }
 
-const rowsAre = async (node: BoundNode): Promise<{ rows: unknown[][]; sql: string }> => {
-  const rows: unknown[][] = [];
-  const { sql } = await runDuckDbStage(session, node, new Map(), {
-    kind: "batches",
-    onBatch: async (batch) => {
-      const one = (async function* () {
-        yield batch;
-      })();
-      rows.push(...(await rowsOf(one)));
-    },
-  });
-  return { rows, sql };
-};
+const rowsAre = (node: BoundNode) => stageRows(session, node);
 
 async function check(rows: readonly Row[], quick: boolean): Promise<void> {
-  const input = await scanOf(rows);
+  const input = await fileOf(rows);
   const products = rows.map(([a, b]) => (a === null || b === null ? null : a * b));
   const known = products.filter((one) => one !== null);
   const field = { name: "p", expr: product };
@@ -128,7 +110,7 @@ describe("products of decimals", () => {
     const expr = times(product, a, 38, 7);
     const schema = [{ name: "p", type: expr.type, nullable: true }];
     const cube = async (rows: readonly Row[]) => {
-      const node: BoundNode = { kind: "project", input: await scanOf(rows), columns: [{ name: "p", expr }], schema };
+      const node: BoundNode = { kind: "project", input: await fileOf(rows), columns: [{ name: "p", expr }], schema };
       return rowsAre(node);
     };
     const small = await cube([

@@ -1,17 +1,15 @@
-import { statSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { quickSumSql, type SumBounds } from "../../../src/duckdb/quickSum.js";
+import { quickSumSql } from "../../../src/duckdb/quickSum.js";
 import { isRefusal } from "../../../src/duckdb/refusal.js";
+import type { SumBounds } from "../../../src/duckdb/bounds.js";
 import type { DuckDbSession } from "../../../src/duckdb/session.js";
-import { runDuckDbStage } from "../../../src/duckdb/stage.js";
-import { resolveParquet } from "../../../src/io/parquet/parquetResolve.js";
 import type { BoundAggregate } from "../../../src/expr/nodes.js";
 import type { BoundNode } from "../../../src/plan/bound.js";
 import { type Schema, types } from "../../../src/schema/types.js";
 import { exactSum } from "./doubles.js";
-import { openSession, rowsOf, temporaryFolder } from "./helpers.js";
+import { openSession, rowsOf, scanOf, stageRows, temporaryFolder } from "./helpers.js";
 
 const folder = temporaryFolder();
 let session: DuckDbSession;
@@ -40,11 +38,9 @@ async function sumOf(values: readonly (number | null)[], bounds: SumBounds | nul
   }
 }
 
-const boundsOf = (values: readonly number[], rows = values.length): SumBounds => ({
-  min: Math.min(...values),
-  max: Math.max(...values),
-  rows,
-});
+const bounded = (min: number, max: number, rows: number): SumBounds => ({ min, max, rows, computed: false });
+const boundsOf = (values: readonly number[], rows = values.length): SumBounds =>
+  bounded(Math.min(...values), Math.max(...values), rows);
 
 describe("sums in one pass", () => {
   test.each([
@@ -104,7 +100,7 @@ describe("sums in one pass", () => {
   });
 
   test("whole numbers: ties, the largest numbers, and what is no number", async () => {
-    const bounds = { min: 1, max: 1023, rows: 10 };
+    const bounds = bounded(1, 1023, 10);
     expect(await sumOf([null], bounds)).toBe(null);
     // The sum lies between two doubles that are 2^-42 apart.
     const [even, odd] = [1023 + 2 ** -42, 1023 + 2 ** -43];
@@ -147,24 +143,48 @@ describe("sums in one pass", () => {
     const lists = fc.array(fc.oneof(cents, measures, fc.constant(-0)), { minLength: 1, maxLength: 40 });
     await fc.assert(
       fc.asyncProperty(lists, fc.constantFrom(1e6, 1e8, 2 ** 29), async (list, most) => {
-        for (const bounds of [
-          { min: -1000, max: most, rows: 2 ** 24 },
-          { min: -most, max: 1e6, rows: 40 },
-        ]) {
+        for (const bounds of [bounded(-1000, most, 2 ** 24), bounded(-most, 1e6, 40)]) {
           expect(quickSumSql("x", bounds)).toContain("CASE WHEN ((x * ");
           expect(await sumOf(list, bounds)).toBe(exactSum(list) + 0);
         }
       }),
       { numRuns: 100 },
     );
-    expect(await sumOf([null], { min: 0, max: 5, rows: 1 })).toBe(null);
-    expect(await sumOf([0, -0], { min: -0, max: 5, rows: 2 })).toBe(0);
-    expect(await sumOf([-0, -0], { min: -0, max: 0, rows: 2 })).toBe(0);
-    expect(await sumOf([0.37, -0.37, 0.01, -0.01], { min: -1e5, max: 1e5, rows: 2 ** 20 })).toBe(0);
+    expect(await sumOf([null], bounded(0, 5, 1))).toBe(null);
+    expect(await sumOf([0, -0], bounded(-0, 5, 2))).toBe(0);
+    expect(await sumOf([-0, -0], bounded(-0, 0, 2))).toBe(0);
+    expect(await sumOf([0.37, -0.37, 0.01, -0.01], bounded(-1e5, 1e5, 2 ** 20))).toBe(0);
+  });
+
+  test("rests: positive doubles whose last places fit are summed without a check of each", async () => {
+    const values = fc.tuple(fc.integer({ min: -800, max: 800 }), fc.constantFrom(20, 45, 70)).chain(([exponent, room]) =>
+      fc.array(
+        fc
+          .tuple(fc.double({ noNaN: true, min: 1, max: 2 }), fc.integer({ min: 0, max: room }))
+          .map(([x, e]) => x * 2 ** (e + exponent)),
+        { minLength: 1, maxLength: 20 },
+      ),
+    );
+    let unchecked = 0;
+    await fc.assert(
+      fc.asyncProperty(values, fc.constantFrom(20, 2 ** 24, 2 ** 32), async (list, rows) => {
+        const bounds = { ...boundsOf(list, rows), computed: true };
+        const sql = quickSumSql("x", bounds);
+        const sum = await sumOf([...list, null], bounds);
+        if (sql.includes("trunc") && !sql.includes("CASE")) unchecked++;
+        else expect([exactSum(list), "unsure"]).toContain(sum);
+        if (!sql.includes("CASE")) expect(sum).toBe(exactSum(list));
+      }),
+      { numRuns: 100 },
+    );
+    expect(unchecked).toBeGreaterThan(10);
+    const bounds = bounded(1, 2 ** 20, 2);
+    expect(quickSumSql("x", bounds)).not.toContain("CASE");
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) expect(await sumOf([1, value], bounds)).toBe("unsure");
   });
 
   test("rests: ties are rounded to even, and what is no number refused", async () => {
-    const bounds = { min: 0, max: 2 ** 10, rows: 4 };
+    const bounds = bounded(0, 2 ** 10, 4);
     for (const rest of [0, 2 ** -40, 2 ** -46, 2 ** -52, 2 ** -53, 2 ** -60, 2 ** -96]) {
       for (const list of [
         [2 ** 10, 2 ** -43 + rest, 1],
@@ -177,12 +197,12 @@ describe("sums in one pass", () => {
     }
     expect(await sumOf([1, 2 ** -120], bounds)).toBe("unsure");
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
-      expect(await sumOf([1, value], { min: 0, max: 1, rows: 2 })).toBe("unsure");
+      expect(await sumOf([1, value], bounded(0, 1, 2))).toBe("unsure");
     }
   });
 
   test("rests: many values add up as exactly as few", async () => {
-    const bounds = { min: 0, max: 2 ** 20, rows: 100000 };
+    const bounds = bounded(0, 2 ** 20, 100000);
     await session.run(
       "CREATE OR REPLACE TEMP TABLE many AS SELECT (hash(i) % 1000003 + 1000) / 1e6::DOUBLE AS x FROM range(100000) t(i)",
     );
@@ -198,10 +218,7 @@ const columns: Schema = [
 
 /** The sum and the average of x by k, over a file as the engine sees it. */
 async function byKey(path: string): Promise<BoundNode> {
-  const spec = { format: "parquet", paths: [path], options: {}, onReject: "fail" } as const;
-  const files = [{ path, bytes: statSync(path).size, modifiedMs: 0, partitionValues: [] }];
-  const source = { spec, files, partitionColumns: [], ...(await resolveParquet(spec, files)) };
-  const input: BoundNode = { kind: "scan", source, schema: columns };
+  const input = await scanOf(path, columns);
   const x = { kind: "column", index: 1, name: "x", type: types.float64, nullable: true } as const;
   const call = (fn: string): BoundAggregate => ({ name: fn, fn, args: [x], options: {}, type: types.float64, nullable: true });
   return {
@@ -219,21 +236,8 @@ async function byKey(path: string): Promise<BoundNode> {
 
 async function grouped(node: BoundNode, threads: number): Promise<{ rows: unknown[][]; sql: string }> {
   const own = await openSession(folder.path, threads);
-  const batches: unknown[][] = [];
   try {
-    const { sql } = await runDuckDbStage(own, node, new Map(), {
-      kind: "batches",
-      onBatch: async (batch) => {
-        batches.push(
-          ...(await rowsOf(
-            (async function* () {
-              yield batch;
-            })(),
-          )),
-        );
-      },
-    });
-    return { rows: batches, sql };
+    return await stageRows(own, node);
   } finally {
     own.close();
   }
