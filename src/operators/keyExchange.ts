@@ -143,10 +143,18 @@ function bytesOfRows(columns: readonly Column[], selection: Int32Array | null, l
 }
 
 function textBytes({ starts, ends, valid }: BytesColumn, selection: Int32Array | null, live: number): number {
+  if (selection === null && valid === null) return lengths(starts, ends, live);
   let bytes = 0;
   for (let i = 0; i < live; i++) {
     const row = selection === null ? i : (selection[i] as number);
     if (valid === null || valid[row] !== 0) bytes += (ends[row] as number) - (starts[row] as number);
   }
+  return bytes;
+}
+
+/** By far the most batches: a loop without a question. */
+function lengths(starts: Int32Array, ends: Int32Array, rows: number): number {
+  let bytes = 0;
+  for (let i = 0; i < rows; i++) bytes += (ends[i] as number) - (starts[i] as number);
   return bytes;
 }

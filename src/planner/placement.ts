@@ -2,6 +2,7 @@ import { assertNever, required } from "../common/assert.js";
 import type { Bound } from "../expr/nodes.js";
 import { usesUserFunction } from "../expr/walk.js";
 import { isFallible } from "../functions/bind.js";
+import { wantedOfWindows } from "../optimize/firstRows.js";
 import { consumerCounts, topological } from "../optimize/rewrite.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { BroadcastRule } from "./broadcast.js";
@@ -30,7 +31,10 @@ export function placeNodes(
   const leaving = sortsForOutput(order);
   const unions = unionsForFiles(order, leaving);
   const broadcasts = new BroadcastRule(broadcastBytes);
-  const wanted = scansNeededByWorkers(order, judges, (node) => scansOfRows(node, { leaving, unions, broadcasts }));
+  const consumers = consumerCounts(outputs);
+  const firstRows = wantedOfWindows(outputs, consumers);
+  const scansOf = (node: BoundNode) => scansOfRows(node, { leaving, unions, broadcasts });
+  const wanted = scansNeededByWorkers(order, judges, firstRows, scansOf);
   for (const node of order) {
     placed.set(
       node,
@@ -38,7 +42,7 @@ export function placeNodes(
     );
     broadcasts.note(node, placed);
   }
-  for (const [limit, { sort, count }] of topSorts(order, consumerCounts(outputs))) {
+  for (const [limit, { sort, count }] of topSorts(order, consumers)) {
     if (placed.get(sort.input)?.where !== "worker") continue;
     placed.set(sort, { ...required(placed.get(sort), "placement"), top: count });
     const reason = `limit needs more than one row; workers find the first ${count} of each partition`;
@@ -130,15 +134,20 @@ function readersOf(order: readonly BoundNode[]): (node: BoundNode) => readonly B
   return (node) => readers.get(node) ?? [];
 }
 
-/** Scans whose row-wise chain ends in a user's function, or whose rows go to files: workers read them whatever the format. */
+/**
+ * Scans whose row-wise chain ends in a user's function, whose rows go to files, or of which a window's first rows are wanted: workers read them
+ * whatever the format.
+ */
 function scansNeededByWorkers(
   order: readonly BoundNode[],
   judges: (node: BoundNode) => boolean,
-  ofFile: (rows: BoundNode) => readonly BoundNode[] | null,
+  firstRows: ReadonlyMap<BoundNode, unknown>,
+  scansOf: (rows: BoundNode) => readonly BoundNode[] | null,
 ): ReadonlySet<BoundNode> {
   const needed = new Set<BoundNode>();
   for (const node of order) {
-    if (node.kind === "sink" && node.sink.format !== "duckdb") for (const scan of ofFile(node.input) ?? []) needed.add(scan);
+    const rows = node.kind === "sink" && node.sink.format !== "duckdb" ? node.input : firstRows.has(node) ? node : null;
+    for (const scan of (rows === null ? null : scansOf(rows)) ?? []) needed.add(scan);
     if (!runsUserFunction(node) && !judges(node) && !(node.kind === "aggregate" && foldedPart(node) !== null)) continue;
     let at: BoundNode | undefined = boundInputs(node)[0];
     while (at !== undefined && isRowWise(at)) at = boundInputs(at)[0];
@@ -267,7 +276,11 @@ function placeScan(node: Extract<BoundNode, { kind: "scan" }>, wantedByWorkers: 
     case "rows":
     case "sql":
       return wantedByWorkers
-        ? { where: "worker", reason: "its rows go to a user's function, to files or into a fold over values" }
+        ? {
+            where: "worker",
+            reason:
+              "its rows go to a user's function, to files, into a fold over values, or to a window of which the first are wanted",
+          }
         : {
             where: "duckdb",
             reason: `every step over ${format === "parquet" ? "this Parquet" : "its rows"} can be spelled in SQL`,
