@@ -49,9 +49,8 @@ function columnRange(node: BoundNode, index: number): Range | null {
   if (node.kind !== "project") return keepsValues(node) ? columnRange(node.input, index) : null;
   const known = projected.get(node) ?? new Map<number, Range | null>();
   projected.set(node, known);
-  const range = known.get(index) ?? rangeOf(node.input, required(node.columns[index], "column").expr);
-  known.set(index, range);
-  return range;
+  if (!known.has(index)) known.set(index, rangeOf(node.input, required(node.columns[index], "column").expr));
+  return known.get(index) ?? null;
 }
 
 function rangeOf(node: BoundNode, expr: Bound): Range | null {

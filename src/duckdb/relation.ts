@@ -1,6 +1,6 @@
 import { assertNever, required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
-import { isWholeRow } from "../optimize/rowOrder.js";
+import { isWholeRow, reversed } from "../optimize/rowOrder.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import type { Schema } from "../schema/types.js";
 import { carryOrder, QueryBuilder, type QueryContext, type Rel, type Selected, selectList } from "./builder.js";
@@ -21,7 +21,7 @@ import type { SqlQuery } from "./query.js";
 import { quoteIdent, quoteText, quoteTextList } from "./quote.js";
 import { aggregateRel, looksAtOrder } from "./relationAggregate.js";
 import { joinRel } from "./relationJoin.js";
-import { reversed, sortTerms, windowRel } from "./relationWindow.js";
+import { sortTerms, windowRel } from "./relationWindow.js";
 import { typeToSql } from "./types.js";
 import { outerOrder, trimStatement, withTotalOrder } from "./userSql.js";
 
@@ -231,7 +231,7 @@ function shareCheap(builder: QueryBuilder, node: BoundNode): void {
 function keptFirst({ keep }: Node<"distinct">, input: Rel): readonly OrderTerm[] {
   if (keep === undefined) return input.order;
   const terms = [...sortTerms(keep.order, (index) => required(input.columns[index], "column")), ...input.order];
-  return keep.which === "first" ? terms : reversed(terms);
+  return keep.which === "first" ? terms : terms.map(reversed);
 }
 
 /** A sort only says what the order is; whoever looks at the order (a limit, a join's output, the root) sorts. */

@@ -70,7 +70,3 @@ function frameSql({ frame }: WindowNode): string {
 
 export const sortTerms = (keys: readonly BoundSortKey[], at: (index: number) => string): OrderTerm[] =>
   keys.map(({ expr, descending, nulls }) => ({ column: expressionSql(expr, at), descending, nulls, position: false }));
-
-/** The same rows from the last to the first. */
-export const reversed = (terms: readonly OrderTerm[]): OrderTerm[] =>
-  terms.map((term) => ({ ...term, descending: !term.descending, nulls: term.nulls === "first" ? "last" : "first" }));

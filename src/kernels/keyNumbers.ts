@@ -9,11 +9,14 @@ type Words = BigInt64Array | BigUint64Array;
 const headBytes = 5;
 const word = 2 ** 32;
 
+/** How a key orders its values. */
+export type KeyOrder = Pick<OrderKey, "descending" | "nulls">;
+
 /**
  * A number for each of these rows into `out`: where one row comes before another in the order of the key, its number is smaller, or the same.
  * Integers of more bits than a number has are rounded or infinite, and of texts it is the first bytes.
  */
-export function keyNumbers(column: Column, { descending, nulls }: OrderKey, rows: Int32Array, out: Float64Array): void {
+export function keyNumbers(column: Column, { descending, nulls }: KeyOrder, rows: Int32Array, out: Float64Array): void {
   if (column.layout === "bytes") ofTexts(column, rows, out);
   else if (column.layout === "wide") ofWide(column, rows, out);
   else if (column.layout === "object") throw internalError("nested values are not compared");

@@ -2,8 +2,8 @@ import type { Column } from "../batch/column.js";
 import { everyRow } from "../batch/gather.js";
 import type { KeyType } from "../kernels/groups/groupKeys.js";
 import { WordGroupTable } from "../kernels/groups/groupTable.js";
-import type { OrderKey } from "../kernels/sortBuffer.js";
-import { isExact, keyNumbers } from "../kernels/keyNumbers.js";
+import { isExact, type KeyOrder, keyNumbers } from "../kernels/keyNumbers.js";
+import type { FirstOfKey } from "../task/protocol.js";
 
 /** Rows that are looked at first, and the share of them that new keys may have for more to be worth a look. */
 const trial = { rows: 2 ** 13, most: 7 / 8 };
@@ -15,14 +15,7 @@ const mostWanted = 2 ** 20;
 const mostBytes = 2 ** 25;
 
 /** Which rows of each key are wanted. */
-export interface FirstRows {
-  /** So many, in the order of the key, or of their places where there is none. */
-  readonly count: number;
-  /** The first of the keys that order the rows; null where their places do. */
-  readonly order: OrderKey | null;
-  /** Whether rows that the order puts in the same place come in the order of their places, so that later ones need not be kept. */
-  readonly inPlace: boolean;
-}
+export type FirstRows = Pick<FirstOfKey, "count" | "order" | "inPlace">;
 
 /**
  * Leaves out rows that `count` rows of the same key come before, for as long as those are many: who reads what is left takes the first rows of each
@@ -138,7 +131,7 @@ class FirstNumbers {
   take(
     groups: Int32Array,
     column: Column,
-    order: OrderKey,
+    order: KeyOrder,
     rows: Int32Array,
     inPlace: boolean,
     kept: Int32Array,

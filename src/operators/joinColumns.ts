@@ -2,6 +2,7 @@ import { type Coded, codedColumn, codesOf, textColumn } from "../batch/coded.js"
 import { concatColumn } from "../batch/concat.js";
 import { copyBatch } from "../batch/gather.js";
 import type { Batch, BytesColumn, Column } from "../batch/column.js";
+import { bytesOfTexts } from "../batch/text.js";
 import { assertNever, required } from "../common/assert.js";
 import { resourceError } from "../common/errors.js";
 import type { DataType } from "../schema/types.js";
@@ -28,7 +29,7 @@ export function keptBatch(batch: Batch): Batch {
 
 /** Whether the block that byte strings lie in is not much larger than they are. */
 function fillsBlock({ bytes, starts, ends, length }: BytesColumn): boolean {
-  return bytes.length <= 4096 + totalOf(starts, ends, length) * 2;
+  return bytes.length <= 4096 + bytesOfTexts({ starts, ends, valid: null }, null, 0, length) * 2;
 }
 
 /** null where a copy of the block would be mostly of other rows. */
@@ -104,12 +105,6 @@ function concatCodes(parts: readonly Column[], length: number): BytesColumn | nu
 }
 
 // Loops over many rows are functions of their own: what is compiled for a long loop is the whole function around it.
-
-function totalOf(starts: Int32Array, ends: Int32Array, length: number): number {
-  let total = 0;
-  for (let i = 0; i < length; i++) total += (ends[i] as number) - (starts[i] as number);
-  return total;
-}
 
 function translated(codes: Coded["codes"], rows: number, table: Uint16Array, out: Coded["codes"], at: number): void {
   for (let i = 0; i < rows; i++) out[at + i] = table[codes[i] as number] as number;

@@ -1,5 +1,5 @@
-import { type Batch, type BytesColumn, type Column, rowCount } from "../batch/column.js";
-import { gatherColumn } from "../batch/gather.js";
+import { type Batch, type Column, rowCount } from "../batch/column.js";
+import { bytesOfTexts } from "../batch/text.js";
 import { required } from "../common/assert.js";
 import { BlockFileWriter } from "../exchange/blockFile.js";
 import { placeColumn } from "../exchange/placedReader.js";
@@ -9,7 +9,8 @@ import { KernelViews } from "../kernels/kernelViews.js";
 import { forceSpill } from "../runtime/forceSpill.js";
 import type { Schema } from "../schema/types.js";
 import type { FileWritten, FirstOfKey, Step } from "../task/protocol.js";
-import { type FirstRows, FirstOfKeys } from "./firstOfKeys.js";
+import { takenOut } from "./fewRows.js";
+import { FirstOfKeys } from "./firstOfKeys.js";
 import { noCounts, type Operator } from "./operator.js";
 
 export type KeyExchangeStep = Extract<Step, { op: "keyExchange" }>;
@@ -17,8 +18,6 @@ export type KeyExchangeStep = Extract<Step, { op: "keyExchange" }>;
 /** A block is written once it holds this much: a constant, because blocks decide how the rows are cut into tasks later. */
 const blockRows = 2 ** 18;
 const blockBytes = 2 ** 25;
-/** Rows are few where a batch has more than this many times as many. */
-const fewOf = 4;
 
 /** Writes the rows of a partition in buckets of their keys' hash, and where each of them stood. */
 export class KeyExchangeOperator implements Operator {
@@ -46,7 +45,7 @@ export class KeyExchangeOperator implements Operator {
       schema.map(({ type }) => type),
       Math.log2(buckets),
     );
-    this.#first = step.first === undefined ? null : new FirstOfKeys(types, sharing, firstRows(step.first, schema));
+    this.#first = step.first === undefined ? null : new FirstOfKeys(types, sharing, step.first);
   }
 
   get files(): readonly FileWritten[] {
@@ -70,7 +69,8 @@ export class KeyExchangeOperator implements Operator {
     return this.#step.keys.map((index) => required(columns[index], "key column"));
   }
 
-  #appendFirst(rows: KeyedRows, first: FirstOfKeys, wanted: FirstOfKey, { columns: given, selection, length }: Batch): void {
+  #appendFirst(rows: KeyedRows, first: FirstOfKeys, wanted: FirstOfKey, batch: Batch): void {
+    const { columns: given, selection, length } = batch;
     const live = selection?.length ?? length;
     const bytes = bytesOfRows(given, selection, live);
     const views = new KernelViews(given);
@@ -78,7 +78,8 @@ export class KeyExchangeOperator implements Operator {
     const order = () => (wanted.order === null ? null : required(columns()[wanted.order.column], "order column"));
     const chosen = first.select(() => this.#keysOf(columns()), selection, length, order);
     const before = rows.bytes;
-    this.#appendChosen(rows, columns(), chosen, length);
+    const taken = takenOut({ ...batch, columns: columns(), selection: chosen });
+    if (rowCount(taken) > 0) rows.append(this.#keysOf(taken.columns), taken.columns, taken.selection, taken.length);
     const appended = rows.bytes - before;
     first.noteBytes(appended);
     const others = live - (chosen?.length ?? length);
@@ -86,16 +87,6 @@ export class KeyExchangeOperator implements Operator {
     if (wanted.others === "filtered") this.counts.filtered += others;
     else this.counts.repeated = (this.counts.repeated ?? 0) + others;
     this.#out.bytes += bytes - appended;
-  }
-
-  #appendChosen(rows: KeyedRows, columns: readonly Column[], chosen: Int32Array | null, length: number): void {
-    // The buffer brings the texts of a whole batch into its memory: a few rows are first taken out of it.
-    const few = chosen !== null && chosen.length * fewOf < length;
-    if (!few) rows.append(this.#keysOf(columns), columns, chosen, length);
-    else if (chosen.length > 0) {
-      const taken = columns.map((column) => gatherColumn(column, chosen));
-      rows.append(this.#keysOf(taken), taken, null, chosen.length);
-    }
   }
 
   flush(): null {
@@ -127,34 +118,11 @@ export class KeyExchangeOperator implements Operator {
   }
 }
 
-function firstRows({ count, order, inPlace }: FirstOfKey, schema: Schema): FirstRows {
-  if (order === null) return { count, order, inPlace };
-  const { column, descending, nulls } = order;
-  const { type, nullable } = required(schema[column], "order column");
-  return { count, order: { type, nullable, descending, nulls }, inPlace };
-}
-
 /** Bytes that live rows of columns take in `KeyedRows`. */
 function bytesOfRows(columns: readonly Column[], selection: Int32Array | null, live: number): number {
   return columns.reduce(
-    (sum, column) => sum + (column.layout === "bytes" ? textBytes(column, selection, live) : live * widthOfType(column.type)),
+    (sum, column) =>
+      sum + (column.layout === "bytes" ? bytesOfTexts(column, selection, 0, live) : live * widthOfType(column.type)),
     live * 4,
   );
-}
-
-function textBytes({ starts, ends, valid }: BytesColumn, selection: Int32Array | null, live: number): number {
-  if (selection === null && valid === null) return lengths(starts, ends, live);
-  let bytes = 0;
-  for (let i = 0; i < live; i++) {
-    const row = selection === null ? i : (selection[i] as number);
-    if (valid === null || valid[row] !== 0) bytes += (ends[row] as number) - (starts[row] as number);
-  }
-  return bytes;
-}
-
-/** By far the most batches: a loop without a question. */
-function lengths(starts: Int32Array, ends: Int32Array, rows: number): number {
-  let bytes = 0;
-  for (let i = 0; i < rows; i++) bytes += (ends[i] as number) - (starts[i] as number);
-  return bytes;
 }

@@ -5,6 +5,7 @@ import { internalError } from "../common/errors.js";
 import { partsColumn } from "../kernels/partsColumn.js";
 import { SortBuffer } from "../kernels/sortBuffer.js";
 import type { Step } from "../task/protocol.js";
+import { takenOut } from "./fewRows.js";
 import { KeyCut } from "./keyCut.js";
 import { noCounts, type Operator } from "./operator.js";
 
@@ -12,8 +13,6 @@ import { noCounts, type Operator } from "./operator.js";
 const leastWaiting = 512;
 /** What waits is given on once it holds this much: rows can be large. */
 const mostBytes = 2 ** 25;
-/** Rows are few where a batch has more than this many times as many. */
-const fewOf = 4;
 
 /**
  * The first rows of the partition in the order of the keys, ties in input order; more than are wanted where they are too large to wait. Rows that come
@@ -50,9 +49,7 @@ export class TopRowsOperator implements Operator {
     const taken = rows === null ? live : rows.length;
     this.counts.filtered += live - taken;
     if (taken === 0) return null;
-    // The buffer brings the texts of a whole batch into its memory: a few rows are first taken out of it.
-    const few = rows !== null && taken * fewOf < batch.length;
-    const { columns, selection, length } = few ? copyBatch({ ...batch, selection: rows }) : { ...batch, selection: rows };
+    const { columns, selection, length } = takenOut({ ...batch, selection: rows });
     buffer.append(this.#keysOf(columns), columns, selection, length);
     const isLarge = buffer.bytes >= mostBytes;
     if (!isLarge && buffer.rows < this.#step.count + Math.max(this.#step.count, leastWaiting)) return null;

@@ -1,5 +1,13 @@
+import type { BoundSortKey } from "../expr/nodes.js";
 import { aggregateFunction } from "../functions/registry.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
+
+/** The key that puts the same rows the other way round. */
+export const reversed = <K extends Pick<BoundSortKey, "descending" | "nulls">>(key: K): K => ({
+  ...key,
+  descending: !key.descending,
+  nulls: key.nulls === "first" ? "last" : "first",
+});
 
 /** The nodes whose order of rows somebody above them, or an output, may see. The last digit of a sum of floats is nothing to see it by. */
 export const seenInOrder = (outputs: readonly BoundNode[]): ReadonlySet<BoundNode> => wantedNodes(outputs, true, asksForOrder);

@@ -14,7 +14,7 @@ export const broadcastHow = (node: JoinNode): BroadcastHow | null =>
   node.how === "right" || node.how === "full" ? null : node.how;
 
 /** Whether workers can join these rows bucket by bucket: they need not see all left rows for a right one, and no column is nested. */
-const joinsInBuckets = ({ left, right, on, how }: JoinNode): boolean =>
+const fitsBuckets = ({ left, right, on, how }: JoinNode): boolean =>
   how !== "right" && how !== "full" && on.length > 0 && fitsBlocks(left.schema) && fitsBlocks(right.schema);
 
 /**
@@ -38,14 +38,15 @@ export class BroadcastRule {
     return bound !== null && boundBytes(bound) <= this.limitBytes;
   }
 
+  /** Whether workers that have the rows of both sides can join them. */
   joinsInBuckets(node: JoinNode): boolean {
-    return node.groups !== true && this.limitBytes > 0 && joinsInBuckets(node);
+    return node.groups !== true && this.limitBytes > 0 && fitsBuckets(node);
   }
 
   place(node: JoinNode, placed: ReadonlyMap<BoundNode, Placement>): Placement {
     if (node.groups === true) return { where: "duckdb", reason: "groups of both sides are put beside each other" };
     const bothThere = [node.left, node.right].every((side) => placed.get(side)?.where === "worker");
-    const inBuckets = this.limitBytes > 0 && bothThere && joinsInBuckets(node);
+    const inBuckets = bothThere && this.joinsInBuckets(node);
     const inDuckDb = (reason: string): Placement =>
       inBuckets ? { where: "worker", reason: `in buckets of the keys; ${reason}`, buckets: true } : { where: "duckdb", reason };
     if (broadcastHow(node) === null || this.limitBytes === 0 || placed.get(node.left)?.where !== "worker") {

@@ -3,6 +3,7 @@ import type { Bound, BoundSortKey } from "../expr/nodes.js";
 import { remapColumns } from "../expr/walk.js";
 import { topological } from "../optimize/rewrite.js";
 import type { WantedRows } from "../optimize/firstRows.js";
+import { reversed } from "../optimize/rowOrder.js";
 import type { BoundNode, WindowCall } from "../plan/bound.js";
 import { isFloat, isInteger, type Schema, types } from "../schema/types.js";
 import type { BesideHow, FirstOfKey, Step } from "../task/protocol.js";
@@ -92,12 +93,6 @@ function firstBy([key]: readonly BoundSortKey[], first: Omit<FirstOfKey, "order"
   const { expr, descending, nulls } = key;
   return expr.kind === "column" ? { ...first, order: { column: expr.index, descending, nulls } } : null;
 }
-
-const reversed = (key: BoundSortKey): BoundSortKey => ({
-  ...key,
-  descending: !key.descending,
-  nulls: key.nulls === "first" ? "last" : "first",
-});
 
 /** As `windowInWorkers`: of the rows with equal columns one is marked, and the others are left out when rows are put back. */
 export function distinctInBuckets(

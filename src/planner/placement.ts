@@ -2,7 +2,7 @@ import { assertNever, required } from "../common/assert.js";
 import type { Bound } from "../expr/nodes.js";
 import { usesUserFunction } from "../expr/walk.js";
 import { isFallible } from "../functions/bind.js";
-import { wantedOfWindows } from "../optimize/firstRows.js";
+import { type WantedRows, wantedOfWindows } from "../optimize/firstRows.js";
 import { consumerCounts, topological } from "../optimize/rewrite.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { BroadcastRule } from "./broadcast.js";
@@ -17,8 +17,8 @@ import { separateVerdicts } from "./verdicts.js";
 
 /**
  * Decides for every node whether workers or DuckDB compute it. Text input and anything with a user's function runs in workers,
- * and so do joins of their rows with a small right side; Parquet whose row-wise steps can all be spelled in SQL stays in DuckDB, as does
- * everything else that needs more than one row.
+ * and so do joins of their rows with a small right side; Parquet whose row-wise steps can all be spelled in SQL stays in DuckDB, unless its rows go to
+ * files, as does everything else that needs more than one row.
  */
 export function placeNodes(
   outputs: readonly BoundNode[],
@@ -27,19 +27,16 @@ export function placeNodes(
 ): ReadonlyMap<BoundNode, Placement> {
   const order = topological(outputs);
   const judges = failures === "rejectRows" ? mayRejectRows : () => false;
-  const placed = new Map<BoundNode, Placement>();
-  const leaving = sortsForOutput(order);
-  const unions = unionsForFiles(order, leaving);
+  const readers = readersOf(order);
+  const sorts = sortsForOutput(order, readers);
+  const unions = unionsForOutput(order, readers, sorts);
   const broadcasts = new BroadcastRule(broadcastBytes);
   const consumers = consumerCounts(outputs);
-  const firstRows = wantedOfWindows(outputs, consumers);
-  const scansOf = (node: BoundNode) => scansOfRows(node, { leaving, unions, broadcasts });
-  const wanted = scansNeededByWorkers(order, judges, firstRows, scansOf);
+  const rules = { judges, sorts, unions, broadcasts, firstRows: wantedOfWindows(outputs, consumers) };
+  const wanted = scansNeededByWorkers(order, rules);
+  const placed = new Map<BoundNode, Placement>();
   for (const node of order) {
-    placed.set(
-      node,
-      node.kind === "join" ? broadcasts.place(node, placed) : place(node, placed, wanted, judges, leaving, unions),
-    );
+    placed.set(node, node.kind === "join" ? broadcasts.place(node, placed) : place(node, placed, wanted, rules));
     broadcasts.note(node, placed);
   }
   for (const [limit, { sort, count }] of topSorts(order, consumers)) {
@@ -98,37 +95,39 @@ function expressionsOf(node: BoundNode): readonly Bound[] {
   }
 }
 
-/**
- * The sorts whose rows go to files or to the program, after row-wise steps at most. What DuckDB goes on with it sorts itself: a limit keeps only the
- * first rows, and others do not look at the order.
- */
-function sortsForOutput(order: readonly BoundNode[]): ReadonlySet<BoundNode> {
-  const readers = readersOf(order);
+/** Says of a node whether all its rows go to files or to the program, after steps that `passes` at most. */
+function leavesThrough(readers: Readers, passes: (step: BoundNode) => boolean): (node: BoundNode) => boolean {
   const leaves = (node: BoundNode): boolean =>
     readers(node).every((reader) => {
       if (reader.kind === "sink") return reader.sink.format !== "duckdb";
-      return isRowWise(reader) && leaves(reader);
+      return passes(reader) && leaves(reader);
     });
+  return leaves;
+}
+
+/**
+ * The sorts whose rows leave after row-wise steps at most. What DuckDB goes on with it sorts itself: a limit keeps only the first rows, and others do
+ * not look at the order.
+ */
+function sortsForOutput(order: readonly BoundNode[], readers: Readers): ReadonlySet<BoundNode> {
+  const leaves = leavesThrough(readers, isRowWise);
   return new Set(order.filter((node) => node.kind === "sort" && leaves(node)));
 }
 
 /**
- * The unions whose rows go to files, after row-wise steps and sorts at most: workers put their inputs behind each other. An input that stands there twice
- * is DuckDB's.
+ * The unions whose rows leave after row-wise steps and sorts: workers put their inputs behind each other. DuckDB's are those that the program reads as
+ * they are, and those in which an input stands twice.
  */
-function unionsForFiles(order: readonly BoundNode[], leaving: ReadonlySet<BoundNode>): ReadonlySet<BoundNode> {
-  const readers = readersOf(order);
-  const leaves = (node: BoundNode): boolean =>
-    readers(node).every((reader) => {
-      if (reader.kind === "sink") return reader.sink.format !== "duckdb";
-      return (isRowWise(reader) || leaving.has(reader)) && leaves(reader);
-    });
+function unionsForOutput(order: readonly BoundNode[], readers: Readers, sorts: ReadonlySet<BoundNode>): ReadonlySet<BoundNode> {
+  const leaves = leavesThrough(readers, (step) => isRowWise(step) || sorts.has(step));
   const unions = order.filter((node) => node.kind === "union" && new Set(node.inputs).size === node.inputs.length);
   return new Set(unions.filter((node) => readers(node).length > 0 && leaves(node)));
 }
 
+type Readers = (node: BoundNode) => readonly BoundNode[];
+
 /** Who reads each node, among nodes. */
-function readersOf(order: readonly BoundNode[]): (node: BoundNode) => readonly BoundNode[] {
+function readersOf(order: readonly BoundNode[]): Readers {
   const readers = new Map<BoundNode, BoundNode[]>();
   for (const node of order) for (const input of boundInputs(node)) readers.set(input, [...(readers.get(input) ?? []), node]);
   return (node) => readers.get(node) ?? [];
@@ -138,17 +137,13 @@ function readersOf(order: readonly BoundNode[]): (node: BoundNode) => readonly B
  * Scans whose row-wise chain ends in a user's function, whose rows go to files, or of which a window's first rows are wanted: workers read them
  * whatever the format.
  */
-function scansNeededByWorkers(
-  order: readonly BoundNode[],
-  judges: (node: BoundNode) => boolean,
-  firstRows: ReadonlyMap<BoundNode, unknown>,
-  scansOf: (rows: BoundNode) => readonly BoundNode[] | null,
-): ReadonlySet<BoundNode> {
+function scansNeededByWorkers(order: readonly BoundNode[], rules: PlacementRules): ReadonlySet<BoundNode> {
   const needed = new Set<BoundNode>();
   for (const node of order) {
-    const rows = node.kind === "sink" && node.sink.format !== "duckdb" ? node.input : firstRows.has(node) ? node : null;
-    for (const scan of (rows === null ? null : scansOf(rows)) ?? []) needed.add(scan);
-    if (!runsUserFunction(node) && !judges(node) && !(node.kind === "aggregate" && foldedPart(node) !== null)) continue;
+    const toFile = node.kind === "sink" && node.sink.format !== "duckdb";
+    const rows = toFile ? node.input : rules.firstRows.has(node) ? node : null;
+    for (const scan of (rows === null ? null : scansOfRows(rows, rules)) ?? []) needed.add(scan);
+    if (!runsUserFunction(node) && !rules.judges(node) && !(node.kind === "aggregate" && foldedPart(node) !== null)) continue;
     let at: BoundNode | undefined = boundInputs(node)[0];
     while (at !== undefined && isRowWise(at)) at = boundInputs(at)[0];
     if (at?.kind === "scan") needed.add(at);
@@ -156,25 +151,29 @@ function scansNeededByWorkers(
   return needed;
 }
 
-/** What decides whether workers take a step on its way to a file. */
-interface FileRules {
-  readonly leaving: ReadonlySet<BoundNode>;
+/** What is known of a whole plan when its nodes are placed one by one. */
+interface PlacementRules {
+  /** Whether workers compute a node, so that a row of which they cannot is rejected. */
+  readonly judges: (node: BoundNode) => boolean;
+  /** Sorts and unions of which workers may give the rows out. */
+  readonly sorts: ReadonlySet<BoundNode>;
   readonly unions: ReadonlySet<BoundNode>;
   readonly broadcasts: BroadcastRule;
+  readonly firstRows: ReadonlyMap<BoundNode, WantedRows>;
 }
 
 /**
  * The scans that workers read so that all of a file's rows come from them; null where some step is DuckDB's. What DuckDB computes goes through one
  * thread on its way to a file.
  */
-function scansOfRows(node: BoundNode, rules: FileRules): readonly BoundNode[] | null {
-  const { leaving, unions, broadcasts } = rules;
+function scansOfRows(node: BoundNode, rules: PlacementRules): readonly BoundNode[] | null {
+  const { sorts, unions, broadcasts } = rules;
   const below = (input: BoundNode) => scansOfRows(input, rules);
   switch (node.kind) {
     case "scan":
       return [node];
     case "sort":
-      return leaving.has(node) && sortsInWorkers(node) ? below(node.input) : null;
+      return sorts.has(node) && sortsInWorkers(node) ? below(node.input) : null;
     case "window":
       return windowsInWorkers(node) ? below(node.input) : null;
     case "distinct":
@@ -198,9 +197,7 @@ function place(
   node: Exclude<BoundNode, { kind: "join" }>,
   placed: ReadonlyMap<BoundNode, Placement>,
   wanted: ReadonlySet<BoundNode>,
-  judges: (node: BoundNode) => boolean,
-  leaving: ReadonlySet<BoundNode>,
-  unions: ReadonlySet<BoundNode>,
+  { judges, sorts, unions, firstRows }: PlacementRules,
 ): Placement {
   const input = boundInputs(node)[0];
   const below = input === undefined ? undefined : placed.get(input);
@@ -237,7 +234,7 @@ function place(
       }
       return { where: "duckdb", reason: "aggregate needs more than one row" };
     case "sort":
-      return below?.where === "worker" && leaving.has(node) && sortsInWorkers(node)
+      return below?.where === "worker" && sorts.has(node) && sortsInWorkers(node)
         ? { where: "worker", reason: "runs of worker rows are sorted and merged range by range" }
         : { where: "duckdb", reason: "sort needs more than one row" };
     case "distinct":
@@ -245,9 +242,13 @@ function place(
         ? { where: "worker", reason: "one row of each key is chosen bucket by bucket" }
         : { where: "duckdb", reason: "distinct needs more than one row" };
     case "window":
-      return below?.where === "worker" && windowsInWorkers(node)
-        ? { where: "worker", reason: "functions are computed bucket by bucket of the keys" }
-        : { where: "duckdb", reason: "window needs more than one row" };
+      if (below?.where !== "worker" || !windowsInWorkers(node))
+        return { where: "duckdb", reason: "window needs more than one row" };
+      return {
+        where: "worker",
+        reason: "functions are computed bucket by bucket of the keys",
+        first: firstRows.get(node) ?? null,
+      };
     case "union":
       return unions.has(node) && node.inputs.every((input) => placed.get(input)?.where === "worker")
         ? { where: "worker", reason: "rows of workers come behind each other" }

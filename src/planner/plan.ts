@@ -4,7 +4,6 @@ import type { Bound } from "../expr/nodes.js";
 import { usesUserFunction } from "../expr/walk.js";
 import { isFallible } from "../functions/bind.js";
 import { consumerCounts, topological, withInputs } from "../optimize/rewrite.js";
-import { type WantedRows, wantedOfWindows } from "../optimize/firstRows.js";
 import { seenInOrder } from "../optimize/rowOrder.js";
 import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { sourceKey } from "../plan/walk.js";
@@ -47,7 +46,6 @@ class StagePlanner {
   private readonly placed: ReadonlyMap<BoundNode, Placement>;
   private readonly consumers: ReadonlyMap<BoundNode, number>;
   private readonly seenInOrder: ReadonlySet<BoundNode>;
-  private readonly wanted: ReadonlyMap<BoundNode, WantedRows>;
   private readonly draft = new StageDraft();
   private readonly pipes = new Map<BoundNode, Pipe>();
   private readonly materialised = new Map<BoundNode, number>();
@@ -68,7 +66,6 @@ class StagePlanner {
     this.placed = placeNodes(outputs, failures, broadcastBytes);
     this.consumers = consumerCounts(outputs);
     this.seenInOrder = seenInOrder(outputs);
-    this.wanted = wantedOfWindows(outputs, this.consumers);
   }
 
   plan(): PhysicalPlan {
@@ -201,8 +198,8 @@ class StagePlanner {
   }
 
   private window(node: Extract<BoundNode, { kind: "window" }>): Pipe {
-    const wanted = this.wanted.get(node) ?? null;
-    return windowInWorkers(this.draft, this.pipe(node.input), node, this.where(node).reason, this.partitionBytes, wanted);
+    const { reason, first = null } = this.where(node);
+    return windowInWorkers(this.draft, this.pipe(node.input), node, reason, this.partitionBytes, first);
   }
 
   /** The exchange with the rows of a node. */

@@ -1,3 +1,4 @@
+import type { WantedRows } from "../optimize/firstRows.js";
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
 import type { SinkSpec } from "../plan/nodes.js";
 import type { Schema } from "../schema/types.js";
@@ -11,6 +12,8 @@ export interface Placement {
   readonly buckets?: true;
   /** For sorts in DuckDB over rows of workers: nobody reads more than this many rows. */
   readonly top?: number;
+  /** For windows in workers: which rows of each partition a filter wants; null for all. */
+  readonly first?: WantedRows | null;
 }
 
 /** The rows that a stage leaves for later ones: Parquet files in the run's scratch folder, in partition order. */

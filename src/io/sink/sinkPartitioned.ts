@@ -1,6 +1,7 @@
 import { type Batch, type Column, rowCount } from "../../batch/column.js";
 import { concatColumn } from "../../batch/concat.js";
 import { gatherColumn, sliceColumn } from "../../batch/gather.js";
+import { bytesOfTexts } from "../../batch/text.js";
 import { required } from "../../common/assert.js";
 import { internalError } from "../../common/errors.js";
 import { GroupTable } from "../../kernels/groups/hashTable.js";
@@ -222,23 +223,7 @@ export class PartitionedWriter implements BatchWriter {
 function bytesOf(columns: readonly Column[], selection: Int32Array | null, from: number, to: number): number {
   let bytes = (to - from) * columns.length * 8;
   for (const column of columns) {
-    if (column.layout === "bytes") bytes += textBytes(column.starts, column.ends, column.valid, selection, from, to);
-  }
-  return bytes;
-}
-
-function textBytes(
-  starts: Int32Array,
-  ends: Int32Array,
-  valid: Uint8Array | null,
-  selection: Int32Array | null,
-  from: number,
-  to: number,
-): number {
-  let bytes = 0;
-  for (let i = from; i < to; i++) {
-    const row = selection === null ? i : (selection[i] as number);
-    if (valid === null || valid[row] !== 0) bytes += (ends[row] as number) - (starts[row] as number);
+    if (column.layout === "bytes") bytes += bytesOfTexts(column, selection, from, to);
   }
   return bytes;
 }

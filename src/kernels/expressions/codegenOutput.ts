@@ -39,10 +39,9 @@ export class OutputColumn {
   /** Makes room for `rows` physical rows beside those that are there. */
   extend(rows: number): void {
     if (rows <= this.#rows) return;
-    const { values, valid, starts, ends, hasNull } = this;
+    const { values, valid, starts, ends } = this;
     const layout = layoutOf(this.type);
     this.#grow(rows, layout);
-    this.hasNull = hasNull;
     this.valid.set(valid);
     this.starts.set(starts);
     this.ends.set(ends);

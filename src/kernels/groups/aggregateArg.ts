@@ -5,8 +5,7 @@ import { required } from "../../common/assert.js";
 import { internalError } from "../../common/errors.js";
 import { compareValues } from "../../functions/compare.js";
 import type { DataType, Value } from "../../schema/types.js";
-import { isExact, keyNumbers } from "../keyNumbers.js";
-import type { OrderKey } from "../sortBuffer.js";
+import { isExact, type KeyOrder, keyNumbers } from "../keyNumbers.js";
 import { type Accumulator, Doubles, positionColumn } from "./aggregateState.js";
 import { type KeptRows, keptRows } from "./keptRows.js";
 
@@ -15,7 +14,7 @@ import { type KeptRows, keptRows } from "./keptRows.js";
  * argument, and by the argument itself only where other values may have the same number.
  */
 export class ArgExtremeState implements Accumulator {
-  readonly #order: OrderKey;
+  readonly #order: KeyOrder;
   readonly #values: KeptRows;
   readonly #by: KeptRows;
   /** The number of each group's second argument; the smaller one is kept. */
@@ -29,7 +28,7 @@ export class ArgExtremeState implements Accumulator {
 
   constructor(states: readonly DataType[], greatest: boolean) {
     const [value, by] = [required(states[0], "state type"), required(states[1], "state type")];
-    this.#order = { type: by, nullable: true, descending: greatest, nulls: "last" };
+    this.#order = { descending: greatest, nulls: "last" };
     this.#values = keptRows(value);
     this.#by = keptRows(by);
   }
