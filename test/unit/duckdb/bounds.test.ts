@@ -1,22 +1,18 @@
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { boundsOf, type SumBounds } from "../../../src/duckdb/bounds.js";
 import type { DuckDbSession } from "../../../src/duckdb/session.js";
 import type { Bound } from "../../../src/expr/nodes.js";
 import type { BoundNode } from "../../../src/plan/bound.js";
 import { type DataType, isInteger, type Schema, types } from "../../../src/schema/types.js";
 import { exactSum } from "./doubles.js";
-import { openSession, scanOf, stageRows, temporaryFolder } from "./helpers.js";
+import { openForTests, openSession, scanOf, stageRows, temporaryFolder } from "./helpers.js";
 
 const folder = temporaryFolder();
 let session: DuckDbSession;
-beforeAll(async () => {
-  session = await openSession(folder.path);
-});
-afterAll(() => {
-  session.close();
-  folder.remove();
+openForTests(folder, (opened) => {
+  session = opened;
 });
 
 const kinds = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"] as const;

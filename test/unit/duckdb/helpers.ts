@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll, beforeAll } from "vitest";
 import type { Batch } from "../../../src/batch/column.js";
 import { columnReader } from "../../../src/batch/reader.js";
 import { DuckDbSession } from "../../../src/duckdb/session.js";
@@ -16,6 +17,19 @@ export function temporaryFolder(): { readonly path: string; remove(): void } {
 
 export const openSession = (folder: string, threads = 2, memoryBytes = 500e6): Promise<DuckDbSession> =>
   DuckDbSession.open({ threads, memoryBytes, tempDirectory: join(folder, `spill-${threads}-${memoryBytes}`) });
+
+/** Opens a session before the tests of a file, and takes it and its folder away behind them. */
+export function openForTests(folder: ReturnType<typeof temporaryFolder>, take: (session: DuckDbSession) => void): void {
+  let session: DuckDbSession;
+  beforeAll(async () => {
+    session = await openSession(folder.path);
+    take(session);
+  });
+  afterAll(() => {
+    session.close();
+    folder.remove();
+  });
+}
 
 /** All rows as arrays of values in their value form. */
 export async function rowsOf(batches: AsyncIterable<Batch>): Promise<unknown[][]> {

@@ -1,20 +1,16 @@
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { DuckDbSession } from "../../../src/duckdb/session.js";
 import type { Bound } from "../../../src/expr/nodes.js";
 import type { BoundNode } from "../../../src/plan/bound.js";
 import { type Schema, types } from "../../../src/schema/types.js";
-import { openSession, scanOf, stageRows, temporaryFolder } from "./helpers.js";
+import { openForTests, scanOf, stageRows, temporaryFolder } from "./helpers.js";
 
 const folder = temporaryFolder();
 let session: DuckDbSession;
-beforeAll(async () => {
-  session = await openSession(folder.path);
-});
-afterAll(() => {
-  session.close();
-  folder.remove();
+openForTests(folder, (opened) => {
+  session = opened;
 });
 
 const columns: Schema = [

@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { MillraceError } from "../../../src/common/errors.js";
 import type { DuckDbSession } from "../../../src/duckdb/session.js";
 import { types } from "../../../src/schema/types.js";
-import { openSession, rowsOf, temporaryFolder } from "./helpers.js";
+import { openForTests, openSession, rowsOf, temporaryFolder } from "./helpers.js";
 
 const folder = temporaryFolder();
 let session: DuckDbSession;
-beforeAll(async () => {
-  session = await openSession(folder.path);
-});
-afterAll(() => {
-  session.close();
-  folder.remove();
+openForTests(folder, (opened) => {
+  session = opened;
 });
 
 async function failure(work: () => Promise<unknown>): Promise<MillraceError> {

@@ -1,22 +1,18 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Batch } from "../../../src/batch/column.js";
 import { DuckDbSession } from "../../../src/duckdb/session.js";
 import { writeDuckDbTable } from "../../../src/duckdb/table.js";
 import type { WriteMode } from "../../../src/plan/nodes.js";
-import { openSession, rowsOf, temporaryFolder } from "./helpers.js";
+import { openForTests, rowsOf, temporaryFolder } from "./helpers.js";
 
 const folder = temporaryFolder();
 const path = join(folder.path, "out", "target.duckdb");
 const options = { memoryBytes: 200e6, tempDirectory: join(folder.path, "spill") };
 let session: DuckDbSession;
-beforeAll(async () => {
-  session = await openSession(folder.path);
-});
-afterAll(() => {
-  session.close();
-  folder.remove();
+openForTests(folder, (opened) => {
+  session = opened;
 });
 
 const everyType = `SELECT i::INTEGER AS id, i % 2 = 0 AS b, i::TINYINT AS t, i::UBIGINT AS u, i::BIGINT * 1000000007 AS big, i / 7.0::FLOAT AS f,
