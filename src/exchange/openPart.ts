@@ -1,7 +1,7 @@
 import type { Batch } from "../batch/column.js";
 import { assertNever, required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
-import type { BatchReader } from "../io/contracts.js";
+import type { BatchReader, SchemaFilter } from "../io/contracts.js";
 import { openReader, planPartitions, type ReaderOptions } from "../io/sources.js";
 import { forgetLargeGroups } from "../kernels/groups/groupMemory.js";
 import { forgetReaderKernels } from "../kernels/taskKernels.js";
@@ -33,16 +33,17 @@ export function blockSource(paths: readonly string[], schema: Schema): ResolvedS
   };
 }
 
-/** Partitions of a source, or of the block files of an exchange. `beside`: files of another exchange in the same buckets. */
+/** Partitions of a source (see `planPartitions`), or of the block files of an exchange. `beside`: files of another exchange in the same buckets. */
 export async function planParts(
   source: ResolvedSource,
   layout: BlockLayout | null,
   targetBytes: number,
   beside: readonly string[] = [],
+  where: SchemaFilter | null = null,
 ): Promise<PartitionSpec[]> {
   switch (layout) {
     case null:
-      return planPartitions(source, targetBytes);
+      return planPartitions(source, targetBytes, where);
     case "buckets":
       return planBuckets(pathsOf(source));
     case "runs":

@@ -50,6 +50,7 @@ export class FilesReader implements BatchReader {
   #reader: BatchReader | null = null;
   /** The reader has nothing more. */
   #isIdle = true;
+  #filtered = 0;
   #done: ScanResult = { rows: 0, rejected: 0, bytes: 0, start: null, end: null, lines: 0 };
 
   constructor({ file, count }: FilesPart, open: OpenFile) {
@@ -72,8 +73,13 @@ export class FilesReader implements BatchReader {
 
   #afterFile(): Batch | null | Promise<Batch | null> {
     this.#done = this.result();
+    this.#filtered = this.filtered;
     this.#isIdle = true;
     return this.next();
+  }
+
+  get filtered(): number {
+    return this.#filtered + (this.#reader === null || this.#isIdle ? 0 : (this.#reader.filtered ?? 0));
   }
 
   result(): ScanResult {

@@ -3,7 +3,7 @@ import { internalError } from "../common/errors.js";
 import type { ResolvedSource } from "../plan/bound.js";
 import type { SourceSpec } from "../plan/nodes.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
-import type { BatchReader } from "./contracts.js";
+import type { BatchReader, SchemaFilter } from "./contracts.js";
 import { checkRequired } from "./csv/csvFields.js";
 import { openCsv, planCsv, type ReaderOptions, resolveCsv } from "./csv/csvSource.js";
 import { findFiles } from "./files.js";
@@ -48,8 +48,15 @@ export async function resolveSource(spec: SourceSpec): Promise<ResolvedSource> {
   }
 }
 
-/** Partitions of about `targetBytes` (text) or their format's own units; they depend on the files alone. */
-export async function planPartitions(source: ResolvedSource, targetBytes: number): Promise<PartitionSpec[]> {
+/**
+ * Partitions of about `targetBytes` (text) or their format's own units; they depend on the files and the condition alone, of which rows need no
+ * reading that do not meet it.
+ */
+export async function planPartitions(
+  source: ResolvedSource,
+  targetBytes: number,
+  where: SchemaFilter | null = null,
+): Promise<PartitionSpec[]> {
   const { format } = source.spec;
   switch (format) {
     case "csv":
@@ -57,7 +64,7 @@ export async function planPartitions(source: ResolvedSource, targetBytes: number
     case "jsonl":
       return (await jsonl()).planJsonl(source, targetBytes);
     case "parquet":
-      return planParquet(source, targetBytes);
+      return planParquet(source, targetBytes, where);
     case "arrow":
       return (await arrow()).planArrow(source, targetBytes);
     case "rows":
@@ -84,14 +91,15 @@ export async function openReader(
   if (format === "jsonl") return (await jsonl()).openJsonl(scan, part, options, before);
   // The reader before makes room for the next one.
   await before?.close();
+  const { where = null } = options;
   switch (format) {
     case "parquet": {
       const { openParquet } = await parquet();
-      return withFolderColumns(scan, part.file, (own) => openParquet(own, part, options));
+      return withFolderColumns(scan, part.file, where, (own, left) => openParquet(own, part, { ...options, where: left }));
     }
     case "arrow": {
       const { openArrow } = await arrow();
-      return withFolderColumns(scan, part.file, (own) => openArrow(own, part, options));
+      return withFolderColumns(scan, part.file, null, (own) => openArrow(own, part, options));
     }
     case "rows":
     case "sql":

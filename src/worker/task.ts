@@ -15,6 +15,7 @@ import { threadReservations } from "../runtime/reservations.js";
 import type { Schema } from "../schema/types.js";
 import { TaskControl } from "../task/control.js";
 import { writesExchange } from "../task/fileSteps.js";
+import { leadingFilter } from "../task/leadingFilter.js";
 import type { FileWritten, Step, StepResult, TaskResult, TaskSpec } from "../task/protocol.js";
 import { HeapLimit } from "./heapLimit.js";
 import { poisonedIn, probeSlices, withoutRows } from "./poison.js";
@@ -95,9 +96,12 @@ class TaskRun {
     for (const [path, file] of spec.options.held ?? []) holdFile(path, file);
     for (const step of spec.steps) await this.addNode(step);
     const readBy = { stage: spec.stageName, attempt: spec.attempt };
+    // What lacks a required value is rejected, not filtered.
+    const condition = this.required === null ? leadingFilter(spec.steps) : null;
     const reader = await openPart(this.required?.scan ?? spec.scan, spec.part, {
       batchRows: spec.options.batchRows,
       partition: spec.partition,
+      where: condition === null ? null : { condition, interpreted: spec.options.interpreted },
       fewBatches: spec.steps.some(({ op }) => op === "join"),
       reject: (reject, raw) => {
         if (!this.rejects.passesOver(spec.again?.scan))
@@ -218,6 +222,7 @@ class TaskRun {
     const { probe, poisoned = [] } = this.spec.options;
     const first = this.rowsRead;
     this.rowsRead += batch.length;
+    if (rowCount(batch) === 0) return;
     const gone = poisonedIn(batch, first, poisoned);
     const rest = gone.length === 0 ? batch : withoutRows(batch, first, gone);
     if (probe === undefined) {
@@ -326,11 +331,12 @@ class TaskRun {
       if (counts === undefined) {
         return { step, rowsIn: node.rowsWritten, rowsOut: node.rowsWritten, filtered: 0, rejected: 0, files: node.files };
       }
+      const before = node.step.input < 0 ? (reader.filtered ?? 0) : 0;
       return {
         step,
-        rowsIn: counts.rowsIn,
+        rowsIn: counts.rowsIn + before,
         rowsOut: counts.rowsOut,
-        filtered: counts.filtered,
+        filtered: counts.filtered + before,
         ...(counts.repeated === undefined ? {} : { repeated: counts.repeated }),
         rejected: counts.rejected,
         files: node.operator?.files ?? [],

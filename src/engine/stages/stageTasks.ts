@@ -2,8 +2,10 @@ import { join } from "node:path";
 import { required } from "../../common/assert.js";
 import type { ResolvedSource } from "../../plan/bound.js";
 import type { PlannedStep, WorkerStage } from "../../planner/stages.js";
+import type { SchemaFilter } from "../../io/contracts.js";
 import { splitMemory } from "../../runtime/memory.js";
 import { writesExchange } from "../../task/fileSteps.js";
+import { leadingFilter } from "../../task/leadingFilter.js";
 import { filesOf } from "../../task/partFiles.js";
 import type { PartitionSpec, RowsBuild, ScanSpec, Step, TaskSpec } from "../../task/protocol.js";
 import type { AttemptOptions } from "../attempts/attemptParts.js";
@@ -17,6 +19,13 @@ export function besideOf({ input }: WorkerStage, run: RunContext): Pick<ScanSpec
   if (input.kind !== "exchange" || input.beside === undefined) return {};
   const { exchange, how } = input.beside;
   return { beside: { paths: run.exchangeFiles(exchange).map(({ path }) => path), how } };
+}
+
+/** What rows must meet so that they need be read. Those that lack a required value are rejected, whatever else they hold. */
+export function filterOf({ input, steps }: WorkerStage, { spec }: ResolvedSource): SchemaFilter | null {
+  const isStrict = "required" in spec && (spec.required ?? []).length > 0;
+  const condition = isStrict ? null : leadingFilter(steps.map(({ step }) => step));
+  return condition === null ? null : { condition, schema: input.schema };
 }
 
 /** Says what each task of a stage has to do. */

@@ -4,7 +4,7 @@ import type { ResolvedSource, SourceFile } from "../../plan/bound.js";
 import type { SourceSpec } from "../../plan/nodes.js";
 import type { PartitionSpec, ScanSpec } from "../../task/protocol.js";
 import type { Field, Schema } from "../../schema/types.js";
-import type { BatchReader, RejectSink, RejectsSink } from "../contracts.js";
+import type { BatchReader, RejectSink, RejectsSink, ScanFilter } from "../contracts.js";
 import { checkedHead, checkRequired, declaredFields, foundNames, placesOf } from "./csvFields.js";
 import { formatParser } from "./csvFormats.js";
 import { guessOptions } from "./csvGuess.js";
@@ -29,6 +29,8 @@ export interface ReaderOptions {
   /** Whether a batch passes so many steps that fewer and larger ones are quicker. */
   readonly fewBatches?: boolean;
   readonly maxRecordBytes?: number;
+  /** For readers that can do without rows; others deliver all. */
+  readonly where?: ScanFilter | null;
   /** Gives a file's bytes from an offset on; they are read from the disk unless that is said. */
   readonly open?: (start: number) => ByteSource;
 }

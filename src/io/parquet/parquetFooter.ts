@@ -17,6 +17,7 @@ import {
   struct,
   structField,
   structsField,
+  textField,
   type ThriftStruct,
   type ThriftValue,
   text,
@@ -26,6 +27,9 @@ import type { FileSystem } from "../fileSystem.js";
 export const magic = new TextEncoder().encode("PAR1");
 const encryptedMagic = "PARE";
 const createdBy = "millrace version 1";
+
+/** Whether a file was written here. Its statistics are left out where there is a NaN among the values. */
+export const isOurs = ({ metadata }: Footer): boolean => textField(metadata, 6) === createdBy;
 /** Row group ordinals are 16 bits wide; files with more groups go without. */
 const mostOrdinals = 32_767;
 const columnOrderType = struct({ 1: struct({}) });

@@ -1,19 +1,20 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import type { Batch, Column } from "../../batch/column.js";
+import { type Batch, type Column, rowCount } from "../../batch/column.js";
 import { sliceBatch } from "../../batch/gather.js";
 import { required } from "../../common/assert.js";
 import { dataError, externalError, internalError, MillraceError } from "../../common/errors.js";
 import type { SourceFile } from "../../plan/bound.js";
 import type { Schema } from "../../schema/types.js";
 import type { PartitionSpec, ScanResult, ScanSpec } from "../../task/protocol.js";
-import type { BatchReader, RejectSink } from "../contracts.js";
+import type { BatchReader, RejectSink, ScanFilter } from "../contracts.js";
 import { checkPages } from "./parquetChecksum.js";
 import { chunkRoom } from "./parquetChunkRoom.js";
 import { convertColumn } from "./parquetConvert.js";
 import { type Footer, readFooter } from "./parquetFooter.js";
 import { type FileColumn, fileColumns, inFile, reasonOf } from "./parquetReadSchema.js";
 import { mismatch } from "./parquetResolve.js";
-import { chunkRange, type ColumnChunks, decodeRowGroup } from "./parquetRowGroup.js";
+import { type ColumnChunks, type DecodedRows, decodeRowGroup, pagesOf } from "./parquetRowGroup.js";
+import { passedOver, RowGroupFilter } from "./parquetRowGroupFilter.js";
 import { numberField, structsField, type ThriftStruct } from "./parquetThrift.js";
 import { reading } from "../fileErrors.js";
 import { nodeFileSystem } from "../fileSystem.js";
@@ -22,6 +23,7 @@ export interface ReaderOptions {
   readonly batchRows: number;
   readonly reject: RejectSink;
   readonly partition: number;
+  readonly where?: ScanFilter | null;
 }
 
 /** Delivers row groups of one file, or all of it. Files must still be what they were when the source was resolved. */
@@ -29,7 +31,9 @@ export async function openParquet(scan: ScanSpec, part: PartitionSpec, options: 
   if (part.kind !== "rowGroups" && part.kind !== "wholeFile")
     throw internalError(`a Parquet file was asked for a partition of ${part.kind}`);
   const file = required(scan.source.files[part.file], "file of the partition");
-  return new ParquetReader(scan, file, part.kind === "wholeFile" ? null : part.groups, options.batchRows);
+  const reader = new ParquetReader(scan, file, part.kind === "wholeFile" ? null : part.groups, options.batchRows);
+  if (options.where != null) await reader.passOver(options.where);
+  return reader;
 }
 
 class ParquetReader implements BatchReader {
@@ -44,8 +48,10 @@ class ParquetReader implements BatchReader {
   #next = 0;
   #ready: Batch[] = [];
   #rows = 0;
+  #filtered = 0;
   #bytes = 0;
   #open = true;
+  #filter: RowGroupFilter | null = null;
 
   /** `groups`: null for all. */
   constructor(scan: ScanSpec, file: SourceFile, groups: readonly number[] | null, batchRows: number) {
@@ -71,6 +77,15 @@ class ParquetReader implements BatchReader {
     }
   }
 
+  /** From now on rows are left out that do not meet a condition. */
+  async passOver(where: ScanFilter): Promise<void> {
+    this.#filter = await RowGroupFilter.of(where, this.#schema, this.#columns, this.#footer);
+  }
+
+  get filtered(): number {
+    return this.#filtered;
+  }
+
   #requireSame(file: SourceFile): void {
     const size = reading(file.path, () => fstatSync(this.#fd).size);
     if (size !== file.bytes) {
@@ -86,6 +101,7 @@ class ParquetReader implements BatchReader {
       const batch = this.#ready.shift();
       if (batch !== undefined) {
         this.#rows += batch.length;
+        this.#filtered += batch.length - rowCount(batch);
         return batch;
       }
       const group = this.#groups[this.#next++];
@@ -97,21 +113,50 @@ class ParquetReader implements BatchReader {
   #readGroup(index: number): Batch[] {
     const group = required(this.#footer.rowGroups[index], "row group");
     const rows = inFile(this.#file, () => numberField(group, 3) ?? 0);
-    if (this.#columns.length === 0)
-      return this.#cut({ schema: [], length: rows, columns: [], selection: null, origin: this.#origin });
-    let decoded: readonly Batch[];
+    const whole: Batch = { schema: this.#schema, length: rows, columns: [], selection: null, origin: this.#origin };
+    if (rows > 0 && this.#filter !== null && inFile(this.#file, () => this.#filter?.isOut(group))) return [passedOver(whole)];
+    if (this.#columns.length === 0) return this.#cut(whole);
     try {
-      decoded = this.#decode(group, index, this.#columns).map((batch) => this.#deliver(batch));
+      return this.#filter?.triesFirst ? this.#tryFirst(this.#filter, group, index, rows) : this.#readWhole(group, index, rows);
     } catch (thrown) {
       throw this.#corrupt(index, group, thrown);
     }
-    const total = decoded.reduce((sum, batch) => sum + batch.length, 0);
-    if (total !== rows) throw this.#corruptError(index, `it holds ${total} rows where the metadata says ${rows}`);
-    return decoded.flatMap((batch) => this.#cut(batch));
+  }
+
+  #readWhole(group: ThriftStruct, index: number, rows: number): Batch[] {
+    const parts = this.#decode(group, index, this.#columns, rows);
+    return parts.flatMap((part) => this.#cut(this.#batch(part, this.#schema)));
+  }
+
+  /** Decodes the columns of the condition, and the others only if there is a row that meets it. */
+  #tryFirst(filter: RowGroupFilter, group: ThriftStruct, index: number, rows: number): Batch[] {
+    const of = (places: readonly number[]) => places.map((place) => required(this.#columns[place], "column"));
+    const [tested, ...moreTested] = this.#decode(group, index, of(filter.first), rows);
+    if (tested === undefined || moreTested.length > 0) {
+      filter.giveUp();
+      return this.#readWhole(group, index, rows);
+    }
+    const live = this.#cut(this.#batch(tested, filter.schema)).map((batch) => filter.live(batch));
+    const isAny = live.some((selection) => selection === null || selection.length > 0);
+    filter.note(isAny);
+    if (!isAny) return [passedOver(this.#batch(tested, this.#schema))];
+    const rest = this.#columns.flatMap((_, place) => (filter.first.includes(place) ? [] : [place]));
+    const [others, ...moreOthers] = this.#decode(group, index, of(rest), rows);
+    if (others === undefined || moreOthers.length > 0) {
+      filter.giveUp();
+      return this.#readWhole(group, index, rows);
+    }
+    const columns: Column[] = [];
+    for (const [i, place] of filter.first.entries()) columns[place] = required(tested.columns[i], "column");
+    for (const [i, place] of rest.entries()) columns[place] = required(others.columns[i], "column");
+    return this.#cut(this.#batch({ columns, length: rows }, this.#schema)).map((batch, i) => {
+      const selection = live[i] ?? null;
+      return selection?.length === 0 ? passedOver(batch) : { ...batch, selection };
+    });
   }
 
   /** Decodes columns of a row group; nothing else of the file is read. */
-  #decode(group: ThriftStruct, index: number, columns: readonly FileColumn[]): readonly Batch[] {
+  #decode(group: ThriftStruct, index: number, columns: readonly FileColumn[], rows: number): readonly DecodedRows[] {
     const chunks = structsField(group, 1);
     const wanted = columns.map((column) => ({
       column,
@@ -127,13 +172,18 @@ class ParquetReader implements BatchReader {
       });
       return { ...one, bytes };
     });
-    const parts = decodeRowGroup(read, numberField(group, 3) ?? 0, this.#batchRows, this.#file);
-    return parts.map((part) => ({ schema: this.#schema, ...part, selection: null, origin: null }));
+    const parts = decodeRowGroup(read, rows, this.#batchRows, this.#file);
+    const total = parts.reduce((sum, part) => sum + part.length, 0);
+    if (total !== rows) throw this.#corruptError(index, `it holds ${total} rows where the metadata says ${rows}`);
+    return parts.map(({ columns: own, length }) => ({
+      columns: own.map((column, i) => convertColumn(column, required(columns[i], "column").conversion)),
+      length,
+    }));
   }
 
   /** Bytes of a chunk; 0 where they are not all in the file. */
   #sizeOf(chunk: ThriftStruct): number {
-    const { from, to } = chunkRange(chunk);
+    const { from, to } = pagesOf(chunk);
     return to <= this.#footer.dataEnd ? Math.max(0, to - from) : 0;
   }
 
@@ -149,7 +199,7 @@ class ParquetReader implements BatchReader {
   }
 
   #read(chunk: ThriftStruct, bytes: Uint8Array, group: number, column: string): void {
-    const { from } = chunkRange(chunk);
+    const { from } = pagesOf(chunk);
     let at = 0;
     while (at < bytes.length) {
       const got = reading(this.#file, () => readSync(this.#fd, bytes, at, bytes.length - at, from + at));
@@ -160,11 +210,8 @@ class ParquetReader implements BatchReader {
     this.#bytes += at;
   }
 
-  #deliver(batch: Batch): Batch {
-    const columns = batch.columns.map(
-      (column, i): Column => convertColumn(column, required(this.#columns[i], "column").conversion),
-    );
-    return { schema: this.#schema, length: batch.length, columns, selection: null, origin: this.#origin };
+  #batch({ columns, length }: DecodedRows, schema: Schema): Batch {
+    return { schema, length, columns, selection: null, origin: this.#origin };
   }
 
   #cut(batch: Batch): Batch[] {
@@ -185,7 +232,7 @@ class ParquetReader implements BatchReader {
     if (thrown instanceof MillraceError && thrown.code === "PARQUET_CORRUPT" && thrown.place.file !== undefined) return thrown;
     const guilty = this.#columns.find((column) => {
       try {
-        this.#decode(group, index, [column]);
+        this.#decode(group, index, [column], numberField(group, 3) ?? 0);
         return false;
       } catch {
         return true;

@@ -1,10 +1,13 @@
+import { required } from "../../common/assert.js";
 import { dataError, internalError, type MillraceError } from "../../common/errors.js";
 import { didYouMean } from "../../common/nearest.js";
 import type { ColumnRange, ResolvedSource, SourceFile } from "../../plan/bound.js";
 import type { FileSource, SourceSpec } from "../../plan/nodes.js";
 import { type Field, type Schema, sameType, typeName } from "../../schema/types.js";
 import type { PartitionSpec } from "../../task/protocol.js";
+import type { SchemaFilter } from "../contracts.js";
 import { nodeFileSystem } from "../fileSystem.js";
+import { ownColumns, ownCondition } from "../folderColumns.js";
 import { together } from "../smallFiles.js";
 import { type Footer, readFooter } from "./parquetFooter.js";
 import { columnRanges } from "./parquetRanges.js";
@@ -86,40 +89,70 @@ export function mismatch(file: string, column: string, what: string, hint?: stri
 
 /** A byte of Parquet holds about as much as so many of text. */
 const textBytes = 3;
+/** A file becomes so many partitions, if they have so many bytes each: few large ones would leave some workers idle at the end. */
+const fewParts = 8;
+const leastBytes = 2 ** 20;
 
 /**
- * Cuts the files into partitions of neighbouring row groups that hold about as much as `targetBytes` of text; none for files without rows. See
- * `together` for small files.
+ * Cuts the files into even partitions of neighbouring row groups that hold at most about as much as `targetBytes` of text; none for files without rows.
+ * Row groups that need not be read, by `where`, count as nothing. See `together` for small files.
  */
-export async function planParquet({ files }: ResolvedSource, targetTextBytes: number): Promise<PartitionSpec[]> {
+export async function planParquet(
+  source: ResolvedSource,
+  targetTextBytes: number,
+  where: SchemaFilter | null = null,
+): Promise<PartitionSpec[]> {
+  const { files } = source;
   const targetBytes = targetTextBytes / textBytes;
+  // Few plans have a condition: what looks at statistics is loaded for those.
+  const tests = where === null ? null : await import("./parquetRowGroupTest.js");
   const parts = files.map((file, index) =>
-    inFile(file.path, () => planFile(readFooter(nodeFileSystem, file.path), index, targetBytes)),
+    inFile(file.path, () => {
+      const footer = readFooter(nodeFileSystem, file.path);
+      const test = where === null ? null : ownTest(footer, source, index, where);
+      const isOut = test === null ? undefined : tests?.rowGroupTest(test.condition, test.columns, footer);
+      return planFile(footer, index, targetBytes, isOut);
+    }),
   );
   return together(files, parts, targetBytes);
 }
 
-function planFile(footer: Footer, file: number, targetBytes: number): PartitionSpec[] {
+/** The condition over a file's own columns, and those; null where that is not known. */
+function ownTest(footer: Footer, source: ResolvedSource, file: number, { condition, schema }: SchemaFilter) {
+  const own = ownColumns(source, schema);
+  const path = required(source.files[file], "file").path;
+  const found = fileColumns(footer, path, new Set(own.map(({ name }) => name)));
+  const test = ownCondition(condition, schema, source, file);
+  const columns = own.map(({ name }) => found.find((column) => column.name === name));
+  return test === null ? null : { condition: test, columns };
+}
+
+function planFile(
+  footer: Footer,
+  file: number,
+  targetBytes: number,
+  isOut: (group: ThriftStruct) => boolean = () => false,
+): PartitionSpec[] {
+  const sizes = footer.rowGroups.map((group) => (isOut(group) ? 0 : groupBytes(group)));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const count = Math.max(1, Math.round(total / Math.max(1, Math.min(targetBytes, Math.max(leastBytes, total / fewParts)))));
   const parts: PartitionSpec[] = [];
   let groups: number[] = [];
   let bytes = 0;
   let firstRow = 0;
   let row = 0;
-  const close = () => {
-    if (groups.length > 0) parts.push({ kind: "rowGroups", file, groups, firstRow });
-    groups = [];
-    bytes = 0;
-    firstRow = row;
-  };
-  footer.rowGroups.forEach((group, i) => {
-    const size = groupBytes(group);
-    if (groups.length > 0 && bytes + size > targetBytes * 1.25) close();
+  let closed = 0;
+  for (const [i, group] of footer.rowGroups.entries()) {
     groups.push(i);
-    bytes += size;
+    bytes += sizes[i] as number;
     row += numberField(group, 3) ?? 0;
-    if (bytes >= targetBytes) close();
-  });
-  close();
+    const full = total === 0 ? 0 : Math.floor((bytes / total) * count);
+    if (i < sizes.length - 1 && (full <= closed || full >= count)) continue;
+    parts.push({ kind: "rowGroups", file, groups, firstRow });
+    groups = [];
+    firstRow = row;
+    closed = full;
+  }
   return parts;
 }
 

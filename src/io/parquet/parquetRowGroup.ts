@@ -43,7 +43,7 @@ function decodeOthers(columns: readonly ColumnChunks[], rows: number, batchRows:
   let at = magic.length;
   for (const { chunks, bytes } of columns) {
     for (const [i, chunk] of chunks.entries()) {
-      moved.push(shiftChunk(chunk, at - chunkRange(chunk).from));
+      moved.push(shiftChunk(chunk, at - pagesOf(chunk).from));
       at += required(bytes[i], "bytes of a chunk").length;
     }
   }
@@ -73,7 +73,7 @@ function joinedColumns(own: readonly (Column | null)[], others: readonly Column[
 }
 
 /** The bytes of a column chunk: from its dictionary, or its first page. */
-export function chunkRange(chunk: ThriftStruct): { readonly from: number; readonly to: number } {
+export function pagesOf(chunk: ThriftStruct): { readonly from: number; readonly to: number } {
   const meta = structField(chunk, 3) ?? new Map();
   const data = numberField(meta, 9) ?? 0;
   const dictionary = numberField(meta, 11) ?? 0;
