@@ -1,7 +1,7 @@
 import type { Batch } from "../batch/column.js";
 import { assertNever, required } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
-import type { BatchReader, SchemaFilter } from "../io/contracts.js";
+import type { BatchReader, ColumnsRead } from "../io/contracts.js";
 import { openReader, planPartitions, type ReaderOptions } from "../io/sources.js";
 import { forgetLargeGroups } from "../kernels/groups/groupMemory.js";
 import { forgetReaderKernels } from "../kernels/taskKernels.js";
@@ -39,11 +39,11 @@ export async function planParts(
   layout: BlockLayout | null,
   targetBytes: number,
   beside: readonly string[] = [],
-  where: SchemaFilter | null = null,
+  read: ColumnsRead | null = null,
 ): Promise<PartitionSpec[]> {
   switch (layout) {
     case null:
-      return planPartitions(source, targetBytes, where);
+      return planPartitions(source, targetBytes, read);
     case "buckets":
       return planBuckets(pathsOf(source));
     case "runs":

@@ -10,10 +10,11 @@ export type RejectSink = (reject: RejectRecord, raw: Uint8Array | null) => void;
 /** Takes many at once, in the order in which they occur. */
 export type RejectsSink = (records: RejectedRecords) => void;
 
-/** A condition over columns of this schema. */
-export interface SchemaFilter {
-  readonly condition: Bound;
+/** What is read of a source. */
+export interface ColumnsRead {
   readonly schema: Schema;
+  /** Over these columns; rows need not be read that do not meet it. null: all are. */
+  readonly condition: Bound | null;
 }
 
 /** Rows that do not meet the condition need not be delivered; see `BatchReader.filtered`. */

@@ -3,7 +3,7 @@ import { internalError } from "../common/errors.js";
 import type { ResolvedSource } from "../plan/bound.js";
 import type { SourceSpec } from "../plan/nodes.js";
 import type { PartitionSpec, ScanSpec } from "../task/protocol.js";
-import type { BatchReader, SchemaFilter } from "./contracts.js";
+import type { BatchReader, ColumnsRead } from "./contracts.js";
 import { checkRequired } from "./csv/csvFields.js";
 import { openCsv, planCsv, type ReaderOptions, resolveCsv } from "./csv/csvSource.js";
 import { findFiles } from "./files.js";
@@ -48,14 +48,11 @@ export async function resolveSource(spec: SourceSpec): Promise<ResolvedSource> {
   }
 }
 
-/**
- * Partitions of about `targetBytes` (text) or their format's own units; they depend on the files and the condition alone, of which rows need no
- * reading that do not meet it.
- */
+/** Partitions of about `targetBytes` (text) or their format's own units; they depend on the files, and on what is read of them, alone. null: all. */
 export async function planPartitions(
   source: ResolvedSource,
   targetBytes: number,
-  where: SchemaFilter | null = null,
+  read: ColumnsRead | null = null,
 ): Promise<PartitionSpec[]> {
   const { format } = source.spec;
   switch (format) {
@@ -64,7 +61,7 @@ export async function planPartitions(
     case "jsonl":
       return (await jsonl()).planJsonl(source, targetBytes);
     case "parquet":
-      return planParquet(source, targetBytes, where);
+      return planParquet(source, targetBytes, read);
     case "arrow":
       return (await arrow()).planArrow(source, targetBytes);
     case "rows":

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { required } from "../../common/assert.js";
 import type { ResolvedSource } from "../../plan/bound.js";
 import type { PlannedStep, WorkerStage } from "../../planner/stages.js";
-import type { SchemaFilter } from "../../io/contracts.js";
+import type { ColumnsRead } from "../../io/contracts.js";
 import { splitMemory } from "../../runtime/memory.js";
 import { writesExchange } from "../../task/fileSteps.js";
 import { leadingFilter } from "../../task/leadingFilter.js";
@@ -21,11 +21,10 @@ export function besideOf({ input }: WorkerStage, run: RunContext): Pick<ScanSpec
   return { beside: { paths: run.exchangeFiles(exchange).map(({ path }) => path), how } };
 }
 
-/** What rows must meet so that they need be read. Those that lack a required value are rejected, whatever else they hold. */
-export function filterOf({ input, steps }: WorkerStage, { spec }: ResolvedSource): SchemaFilter | null {
+/** What a stage reads of its source. Rows that lack a required value are rejected, whatever else they hold. */
+export function columnsRead({ input, steps }: WorkerStage, { spec }: ResolvedSource): ColumnsRead {
   const isStrict = "required" in spec && (spec.required ?? []).length > 0;
-  const condition = isStrict ? null : leadingFilter(steps.map(({ step }) => step));
-  return condition === null ? null : { condition, schema: input.schema };
+  return { schema: input.schema, condition: isStrict ? null : leadingFilter(steps.map(({ step }) => step)) };
 }
 
 /** Says what each task of a stage has to do. */

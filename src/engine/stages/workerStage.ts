@@ -16,7 +16,7 @@ import { StageIdentities, type TaskIdentity } from "../journal/taskIdentity.js";
 import { checkAccounts } from "../rejects/rejectAccounts.js";
 import { addLines, errorWithLines } from "../rejects/rejectLines.js";
 import { joinBuilds } from "./joinBuilds.js";
-import { besideOf, filterOf, readsSource, StageTasks } from "./stageTasks.js";
+import { besideOf, columnsRead, readsSource, StageTasks } from "./stageTasks.js";
 import { type AttemptedTask, hasEnough, workerStageMetrics } from "./workerMetrics.js";
 
 /** What a worker stage leaves: files of its exchanges and fragments of its outputs, both in partition order. */
@@ -107,7 +107,7 @@ class StageRun {
     const layout = stage.input.kind === "exchange" ? (stage.input.layout ?? null) : null;
     const build = besideOf(stage, run).beside;
     const besides = build?.how.kind === "build" ? build.paths : [];
-    this.parts = await planParts(source, layout, run.settings.partitionBytes, besides, filterOf(stage, source));
+    this.parts = await planParts(source, layout, run.settings.partitionBytes, besides, columnsRead(stage, source));
     this.tasks = new StageTasks(stage, run, this.cancel, source, builds, this.parts.length);
     for (const { output } of stage.steps) if (output !== null) run.earlyFile(output)?.begin(this.parts.length);
     run.pool.warm(this.parts.length);

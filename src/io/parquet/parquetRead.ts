@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { type Batch, type Column, rowCount } from "../../batch/column.js";
 import { sliceBatch } from "../../batch/gather.js";
 import { required } from "../../common/assert.js";
@@ -36,6 +36,18 @@ export async function openParquet(scan: ScanSpec, part: PartitionSpec, options: 
   return reader;
 }
 
+/** The file that this thread has read last: its tasks read neighbouring parts of one, and a footer can be as long as what they read. */
+let last: { readonly path: string; readonly stats: Stats; readonly footer: Footer } | null = null;
+
+function footerOf(path: string): Footer {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  const isSame = (known: Stats) => stats?.size === known.size && stats.mtimeMs === known.mtimeMs && stats.ino === known.ino;
+  if (last?.path === path && isSame(last.stats)) return last.footer;
+  const footer = readFooter(nodeFileSystem, path);
+  last = stats === undefined ? null : { path, stats, footer };
+  return footer;
+}
+
 class ParquetReader implements BatchReader {
   readonly keeps = true;
   readonly #file: string;
@@ -58,7 +70,7 @@ class ParquetReader implements BatchReader {
     this.#file = file.path;
     this.#schema = scan.schema;
     this.#batchRows = batchRows;
-    this.#footer = readFooter(nodeFileSystem, file.path);
+    this.#footer = footerOf(file.path);
     this.#groups = groups ?? this.#footer.rowGroups.map((_, i) => i);
     const names = new Set(scan.schema.map((field) => field.name));
     const found = inFile(file.path, () => fileColumns(this.#footer, file.path, names));

@@ -1,11 +1,10 @@
-import { required } from "../../common/assert.js";
 import { dataError, internalError, type MillraceError } from "../../common/errors.js";
 import { didYouMean } from "../../common/nearest.js";
 import type { ColumnRange, ResolvedSource, SourceFile } from "../../plan/bound.js";
 import type { FileSource, SourceSpec } from "../../plan/nodes.js";
 import { type Field, type Schema, sameType, typeName } from "../../schema/types.js";
 import type { PartitionSpec } from "../../task/protocol.js";
-import type { SchemaFilter } from "../contracts.js";
+import type { ColumnsRead } from "../contracts.js";
 import { nodeFileSystem } from "../fileSystem.js";
 import { ownColumns, ownCondition } from "../folderColumns.js";
 import { together } from "../smallFiles.js";
@@ -94,46 +93,34 @@ const fewParts = 8;
 const leastBytes = 2 ** 20;
 
 /**
- * Cuts the files into even partitions of neighbouring row groups that hold at most about as much as `targetBytes` of text; none for files without rows.
- * Row groups that need not be read, by `where`, count as nothing. See `together` for small files.
+ * Cuts the files into even partitions of neighbouring row groups, of which as much is read as of about `targetBytes` of text at most; none for files
+ * without rows. See `together` for small files.
  */
 export async function planParquet(
   source: ResolvedSource,
   targetTextBytes: number,
-  where: SchemaFilter | null = null,
+  read: ColumnsRead | null = null,
 ): Promise<PartitionSpec[]> {
   const { files } = source;
   const targetBytes = targetTextBytes / textBytes;
   // Few plans have a condition: what looks at statistics is loaded for those.
-  const tests = where === null ? null : await import("./parquetRowGroupTest.js");
+  const tests = read === null || read.condition === null ? null : await import("./parquetRowGroupTest.js");
   const parts = files.map((file, index) =>
     inFile(file.path, () => {
       const footer = readFooter(nodeFileSystem, file.path);
-      const test = where === null ? null : ownTest(footer, source, index, where);
-      const isOut = test === null ? undefined : tests?.rowGroupTest(test.condition, test.columns, footer);
-      return planFile(footer, index, targetBytes, isOut);
+      const own = read === null ? null : ownColumns(source, read.schema).map(({ name }) => name);
+      const columns = fileColumns(footer, file.path, own === null ? null : new Set(own));
+      const condition = read?.condition == null ? null : ownCondition(read.condition, read.schema, source, index);
+      const inOrder = own?.map((name) => columns.find((column) => column.name === name)) ?? [];
+      const isOut = condition === null ? undefined : tests?.rowGroupTest(condition, inOrder, footer);
+      return planFile(footer, index, targetBytes, (group) => (isOut?.(group) ? 0 : groupSize(group, columns)));
     }),
   );
   return together(files, parts, targetBytes);
 }
 
-/** The condition over a file's own columns, and those; null where that is not known. */
-function ownTest(footer: Footer, source: ResolvedSource, file: number, { condition, schema }: SchemaFilter) {
-  const own = ownColumns(source, schema);
-  const path = required(source.files[file], "file").path;
-  const found = fileColumns(footer, path, new Set(own.map(({ name }) => name)));
-  const test = ownCondition(condition, schema, source, file);
-  const columns = own.map(({ name }) => found.find((column) => column.name === name));
-  return test === null ? null : { condition: test, columns };
-}
-
-function planFile(
-  footer: Footer,
-  file: number,
-  targetBytes: number,
-  isOut: (group: ThriftStruct) => boolean = () => false,
-): PartitionSpec[] {
-  const sizes = footer.rowGroups.map((group) => (isOut(group) ? 0 : groupBytes(group)));
+function planFile(footer: Footer, file: number, targetBytes: number, sizeOf: (group: ThriftStruct) => number): PartitionSpec[] {
+  const sizes = footer.rowGroups.map(sizeOf);
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const count = Math.max(1, Math.round(total / Math.max(1, Math.min(targetBytes, Math.max(leastBytes, total / fewParts)))));
   const parts: PartitionSpec[] = [];
@@ -156,5 +143,14 @@ function planFile(
   return parts;
 }
 
-const groupBytes = (group: ThriftStruct): number =>
-  structsField(group, 1).reduce((sum, chunk) => sum + (numberField(structField(chunk, 3) ?? new Map(), 7) ?? 0), 0);
+/** About the bytes that are read of a row group: of a value one at least, however few its column takes. */
+function groupSize(group: ThriftStruct, columns: readonly FileColumn[]): number {
+  const chunks = structsField(group, 1);
+  const rows = numberField(group, 3) ?? 0;
+  let bytes = 0;
+  for (const { firstLeaf, leaves } of columns) {
+    for (const chunk of chunks.slice(firstLeaf, firstLeaf + leaves))
+      bytes += Math.max(rows, numberField(structField(chunk, 3) ?? new Map(), 7) ?? 0);
+  }
+  return Math.max(rows, bytes);
+}

@@ -18,6 +18,7 @@ import { compileRows } from "../../../src/kernels/expressions/compile.js";
 import type { ResolvedSource } from "../../../src/plan/bound.js";
 import type { FileSource, SourceSpec } from "../../../src/plan/nodes.js";
 import type { Schema, Value } from "../../../src/schema/types.js";
+import type { PartitionSpec } from "../../../src/task/protocol.js";
 import { duckRows } from "./readers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "row-groups-"));
@@ -63,7 +64,7 @@ async function sourceOf(path: string): Promise<ResolvedSource> {
 
 /** Reads with a condition, which rows may be left out by, and then filters what is left, as a plan does. */
 async function readWhere(source: ResolvedSource, schema: Schema, condition: Bound, isTold: boolean): Promise<Read> {
-  const parts = await planParquet(source, 1 << 18, isTold ? { condition, schema } : null);
+  const parts = await planParquet(source, 1 << 18, { schema, condition: isTold ? condition : null });
   const kernel = await compileRows([{ kind: "filter", predicate: condition }], schema, schema, { interpreted: true });
   const batches: Batch[] = [];
   const values: Value[][] = [];
@@ -229,5 +230,23 @@ it("partitions count what is read", async () => {
   expect(parts).toEqual([
     { kind: "rowGroups", file: 0, groups: Array.from({ length: rows / groupRows }, (_, i) => i), firstRow: 0 },
   ]);
-  expect((await planParquet(source, 1 << 18)).length).toBeGreaterThan(1);
+  const whole = await planParquet(source, 1 << 18);
+  const narrow = await planParquet(source, 1 << 18, { schema: schema.slice(0, 3), condition: null });
+  expect(whole.length).toBeGreaterThan(narrow.length);
+  expect(narrow.length).toBeGreaterThan(1);
+  const groupsOf = (part: PartitionSpec) => (part.kind === "rowGroups" ? part.groups : []);
+  for (const cut of [whole, narrow]) expect(cut.flatMap(groupsOf)).toEqual(Array.from({ length: rows / groupRows }, (_, i) => i));
+});
+
+it("a file that was written anew is read anew", async () => {
+  const path = join(folder, "again.parquet");
+  const everyRow = async () => {
+    const again = await sourceOf(path);
+    const all = bindExpr(literal(true), again.schema, "test");
+    return (await readWhere(again, again.schema, all, false)).values.map(([value]) => value);
+  };
+  await duckRows(`COPY (SELECT i FROM range(10) t(i)) TO '${path}' (FORMAT parquet)`);
+  expect((await everyRow()).length).toBe(10);
+  await duckRows(`COPY (SELECT i FROM range(20) t(i)) TO '${path}' (FORMAT parquet)`);
+  expect((await everyRow()).length).toBe(20);
 });
