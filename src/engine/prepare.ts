@@ -5,6 +5,7 @@ import { planChecks } from "../plan/checkQueries.js";
 import type { Plan, SourceSpec } from "../plan/nodes.js";
 import { sourceKey, sourcesOf } from "../plan/walk.js";
 import { optimize, rules } from "../optimize/optimize.js";
+import { narrowSources } from "./narrowSources.js";
 import { type Explanation, explain } from "../planner/explain.js";
 import { queriesMayFail } from "../planner/placement.js";
 import { planStages } from "../planner/plan.js";
@@ -60,7 +61,8 @@ export async function preparePlan(
   const all = await bindPlan([...outputs, ...side], find, describeSql);
   const bound = all.slice(0, outputs.length + queries.length);
   const seen = shapes.map(({ check }, i) => ({ check, schema: required(all[bound.length + i], "columns").schema }));
-  const optimised = optimize(bound, settings.optimizer ? rules : []);
+  const whole = { outputs: optimize(bound, settings.optimizer ? rules : []), sources: [...sources.values()] };
+  const { outputs: optimised, sources: read } = settings.optimizer ? narrowSources(whole.outputs, whole.sources) : whole;
   const { broadcastBytes } = settings;
   const mayFail = queriesMayFail(optimised, broadcastBytes);
   return {
@@ -69,7 +71,7 @@ export async function preparePlan(
     physical: planStages(optimised, "failQuery", broadcastBytes, settings.partitionBytes),
     broadcastBytes,
     partitionBytes: settings.partitionBytes,
-    sources: [...sources.values()],
+    sources: read,
     feeds,
     checks: { checks, queries, firstOutput: outputs.length, shapes: seen },
   };

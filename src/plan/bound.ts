@@ -9,12 +9,16 @@ export interface SourceFile {
   readonly modifiedMs: number;
   /** Values of `key=value` folders, as text in the order of `ResolvedSource.partitionColumns`; null for the Hive null name. */
   readonly partitionValues: readonly (string | null)[];
+  /** Where its format knows them. */
+  readonly rows?: number;
 }
 
 /** A source whose files were found and whose schema is known. */
 export interface ResolvedSource {
   readonly spec: SourceSpec;
   readonly files: readonly SourceFile[];
+  /** How many files were found, where by the values of their folders some need no reading and are not among `files`. */
+  readonly found?: number;
   /** Every column the source can deliver: the file's own, then the folder's. */
   readonly schema: Schema;
   /** Names at the end of `schema` whose values come from `key=value` folders. */

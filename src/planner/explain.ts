@@ -57,8 +57,9 @@ function logicalText(outputs: readonly BoundNode[]): string {
 function nodeText(node: BoundNode): string {
   switch (node.kind) {
     case "scan": {
-      const { spec } = node.source;
-      return `scan ${spec.format} ${placeText(spec)} [${fields(node.schema)}]`;
+      const { spec, files, found } = node.source;
+      const some = found === undefined ? "" : `, ${files.length} of ${found} files`;
+      return `scan ${spec.format} ${placeText(spec)}${some} [${fields(node.schema)}]`;
     }
     case "filter":
       return `filter ${boundText(node.predicate)}`;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { check, Engine, type Plan, read, udf } from "millrace";
+import { check, date, Engine, type Plan, read, udf } from "millrace";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 let folder = "";
@@ -78,24 +78,46 @@ it("rows of groups that no condition lets through are counted as filtered", asyn
   expect(few.bytes).toBeLessThan(all.bytes / 10);
 });
 
-it("files are passed over by the values of their folders", async () => {
-  const from = () => read.parquet(join(folder, "many"));
-  const all = await ran((out) => from().write.parquet(out));
-  const one = await ran((out) =>
-    from()
-      .filter((c) => c.part.eq(2))
-      .write.parquet(out),
-  );
-  const wanted = `SELECT id, name, digit, part FROM read_parquet('${folder}/many/**/*.parquet', hive_partitioning = true)`;
-  expect(one.found).toEqual(await duck(`${wanted} WHERE part = 2 ORDER BY id`));
-  expect([one.read, one.filtered]).toEqual([rows, rows - one.found.length]);
-  expect(one.bytes).toBeLessThan(all.bytes / 3);
-  const none = await ran((out) =>
-    from()
-      .filter((c) => c.part.eq(7))
-      .write.parquet(out),
-  );
-  expect([none.found.length, none.filtered, none.bytes]).toEqual([0, rows, 0]);
+it("files whose folders exclude the filter are not read, whoever reads", async () => {
+  const select = `SELECT i AS id, i % 10 AS digit, 'm' || (i % 12) AS month, DATE '2026-01-30' + (i % 5)::INTEGER AS day FROM range(5000) t(i)`;
+  for (const format of ["parquet", "csv"]) {
+    await duck(`COPY (${select}) TO '${folder}/${format}-days' (FORMAT ${format}, PARTITION_BY (month, day))`);
+  }
+  const wanted = (where: string) => duck(`SELECT id, digit FROM (${select}) WHERE ${where} ORDER BY id`);
+  const sources = { parquet: () => read.parquet(join(folder, "parquet-days")), csv: () => read.csv(join(folder, "csv-days")) };
+  for (const [format, source] of Object.entries(sources)) {
+    const cases = [
+      [source().filter((c) => c.month.eq("m7")), "month = 'm7'", 5],
+      [source().filter((c) => c.day.lt(new Date("2026-02-01"))), "day < '2026-02-01'", 24],
+      [source().filter((c) => c.month.startsWith("m1").and(c.digit.gt(3))), "month LIKE 'm1%' AND digit > 3", 15],
+      [source().filter((c) => c.month.eq("m1").or(c.digit.gt(3))), "month = 'm1' OR digit > 3", 60],
+      [source().filter((c) => c.month.eq("none")), "month = 'none'", 0],
+    ] as const;
+    for (const [plan, where, files] of cases) {
+      expect(await engine.explain(plan)).toContain(files === 60 ? `${format}-days [` : `, ${files} of 60 files`);
+      const rows = (await engine.collect(plan)).toArray() as { id: bigint; digit: bigint }[];
+      const found = rows.map(({ id, digit }) => [String(id), String(digit)]).sort(([a], [b]) => Number(a) - Number(b));
+      expect(found).toEqual(await wanted(where));
+      const out = join(folder, `out-${made++}`);
+      const { report } = await engine.run(plan.write.parquet(out)).result;
+      const { recordsRead, recordsWritten, recordsFiltered, inputs } = report.toJSON().execution;
+      expect([recordsRead - recordsFiltered, recordsWritten, inputs.length]).toEqual([found.length, found.length, files]);
+    }
+  }
+});
+
+it("a file stays while one scan of its source wants it", async () => {
+  const days = () => read.parquet(join(folder, "many"));
+  const [one, two] = [days().filter((c) => c.part.eq(1)), days().filter((c) => c.part.eq(2))];
+  const both = await ran((out) => one.union(two).write.parquet(out));
+  const select = `SELECT id, name, digit, part FROM read_parquet('${folder}/many/**/*.parquet', hive_partitioning = true)`;
+  expect(both.found).toEqual(await duck(`${select} WHERE part IN (1, 2) ORDER BY id`));
+  expect(both.read).toBe(both.found.length);
+  const all = await ran((out) => one.union(days()).write.parquet(out));
+  expect([all.read, all.found.length]).toEqual([
+    rows,
+    rows + both.found.filter(([, , , part]) => part === "1" || part === 1).length,
+  ]);
 });
 
 it("rows that lack a required value, and those that a check judges first, are not passed over", async () => {

@@ -17,6 +17,7 @@ export interface ResolvedFiles {
   /** The files' own columns. */
   readonly schema: Schema;
   readonly rows: number | null;
+  readonly fileRows?: readonly number[];
   readonly ranges?: readonly ColumnRange[];
 }
 
@@ -42,7 +43,8 @@ export async function resolveParquet(spec: SourceSpec & FileSource, files: reado
     );
     schema = i === 0 ? own : agreeing(schema, own, first.path, file.path);
   }
-  return { schema, rows, ranges: inFile(first.path, () => columnRanges(footers)) };
+  const fileRows = footers.map(({ footer }) => footer.rows);
+  return { schema, rows, fileRows, ranges: inFile(first.path, () => columnRanges(footers)) };
 }
 
 /** The declared columns, which a file must have with the declared types. `names`: all columns of the file. */

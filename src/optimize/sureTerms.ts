@@ -1,0 +1,23 @@
+import type { Bound } from "../expr/nodes.js";
+import { isFallible } from "../functions/bind.js";
+import { types } from "../schema/types.js";
+import { conjuncts } from "./rules/pushFilters.js";
+
+/**
+ * What a row must meet, of conditions that follow each other, as far as none of their terms could fail or calls a user's function: behind such a term a
+ * row may have become a reject. null for nothing.
+ */
+export function sureTerms(predicates: readonly Bound[]): Bound | null {
+  const all = predicates.flatMap(conjuncts);
+  const failing = all.findIndex(isFallible);
+  const terms = failing < 0 ? all : all.slice(0, failing);
+  if (terms.length < 2) return terms[0] ?? null;
+  return {
+    kind: "call",
+    fn: "and",
+    args: terms,
+    options: {},
+    type: types.bool,
+    nullable: terms.some(({ nullable }) => nullable),
+  };
+}
