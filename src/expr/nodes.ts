@@ -23,6 +23,8 @@ export type FunctionRef =
       readonly hash: string;
       /** Its source shows that its result depends on its arguments alone: it need not be called again for equal ones. */
       readonly pure?: boolean;
+      /** Parameters, by place, of which its source takes nothing but `Number(parameter)`: for a bigint it may be given that number. */
+      readonly numbers?: readonly number[];
     }
   | { readonly kind: "module"; readonly name: string; readonly url: string; readonly exportName: string; readonly hash: string };
 

@@ -29,7 +29,7 @@ export function shipFunction(fn: unknown, name: string, use: FunctionUse, captur
 function ship(fn: unknown, name: string, use: FunctionUse, captures: Captures, above: readonly unknown[]): FunctionRef {
   const ready = shippedRef(fn);
   if (ready !== undefined) return ready;
-  const { source, free, pure } = readFunction(fn, name, use);
+  const { source, free, pure, numbers } = readFunction(fn, name, use);
   const captured: { [name: string]: CapturedValue } = {};
   let recursive: string | null = null;
   for (const variable of free) {
@@ -45,7 +45,8 @@ function ship(fn: unknown, name: string, use: FunctionUse, captures: Captures, a
   // A function that calls itself by the name of the constant that holds it gets that constant back.
   const text = recursive === null ? source : `(() => { const ${recursive} = ${source}; return ${recursive}; })()`;
   const hash = sha256(canonicalJson({ source: text, captured }));
-  return { kind: "source", name, source: text, captured, hash, ...(pure ? { pure } : {}) };
+  const known = { ...(pure ? { pure } : {}), ...(numbers.length > 0 ? { numbers } : {}) };
+  return { kind: "source", name, source: text, captured, hash, ...known };
 }
 
 function freeVariable(name: string, variable: FreeName, given: readonly string[]): Error {

@@ -3,6 +3,7 @@ import type { Node } from "acorn";
 import { planError } from "../common/errors.js";
 import { requireLibrary } from "../common/library.js";
 import { type Analysis, analyseFunction, type FreeVariable, type Obstacle } from "./freeVariables.js";
+import { numberParameters } from "./numberUse.js";
 import { isPure } from "./purity.js";
 
 /** What a function is used for decides which forms it may have. */
@@ -15,6 +16,8 @@ export interface FunctionSource {
   readonly free: readonly FreeName[];
   /** See `isPure`. */
   readonly pure: boolean;
+  /** See `numberParameters`; of an expression's function alone, as no other is called with values of columns. */
+  readonly numbers: readonly number[];
 }
 
 export interface FreeName {
@@ -53,7 +56,8 @@ export function readFunction(fn: unknown, name: string, use: FunctionUse): Funct
     refuseAssignment(variable, name, lineAt(variable.start));
     if (!free.has(variable.name)) free.set(variable.name, { name: variable.name, line: lineAt(variable.start) });
   }
-  return { source, free: [...free.values()], pure: isPure(node, analysis.free) };
+  const numbers = use === "udf" ? numberParameters(node) : [];
+  return { source, free: [...free.values()], pure: isPure(node, analysis.free), numbers };
 }
 
 type FunctionNode = Node & { readonly async?: boolean; readonly generator?: boolean };

@@ -101,6 +101,55 @@ describe.each(ways)("Parquet that DuckDB writes, read by %s, is what plain DuckD
   });
 });
 
+describe("64-bit integers of Parquet that a function uses as Number(value) alone", () => {
+  const half = udf((n: bigint | null) => (n === null ? null : Number(n) / 2), { returns: "float64" });
+  const schema = { id: "int64", a: "float64", b: "float64" } as const;
+  const input = { schema: { id: "int64", s: "int64", u: "uint64" } } as const;
+  const functions: readonly (readonly [string, (path: string, out: string) => Plan])[] = [
+    [
+      "an expression",
+      (path, out) =>
+        read
+          .parquet(path, input)
+          .select((c) => ({ id: c.id, a: half(c.s), b: half(c.u) }))
+          .write.parquet(out),
+    ],
+    [
+      "a map",
+      (path, out) =>
+        read
+          .parquet(path, input)
+          .map((row) => ({ id: row.id, a: Number(row.s) / 2, b: row.u === null ? null : Number(row.u) / 2 }), { schema })
+          .write.parquet(out),
+    ],
+    [
+      "a map with a pattern",
+      (path, out) =>
+        read
+          .parquet(path, input)
+          .map(({ id, s, u }) => ({ id, a: Number(s) / 2, b: u === null ? null : Number(u) / 2 }), { schema })
+          .write.parquet(out),
+    ],
+  ];
+
+  it.each(functions)("are the nearest doubles in %s", async (_, plan) => {
+    const path = join(folder, `integers-${made++}.parquet`);
+    const signed =
+      "CASE i % 3 WHEN 0 THEN i WHEN 1 THEN -9007199254740993 - i * 1025 ELSE hash(i)::HUGEINT - 2::HUGEINT ** 63 END";
+    const unsigned = "CASE i % 3 WHEN 0 THEN NULL WHEN 1 THEN 18446744073709551615 - i * 1024 ELSE hash(i) END";
+    await duck(
+      `COPY (SELECT i AS id, (${signed})::BIGINT AS s, (${unsigned})::UBIGINT AS u FROM range(3000) t(i)) TO '${path}' (FORMAT parquet, ROW_GROUP_SIZE 1000)`,
+    );
+    const out = target();
+    await engine.run(plan(path, out)).result;
+    const wrong = "a IS DISTINCT FROM s::DOUBLE / 2 OR b IS DISTINCT FROM u::DOUBLE / 2";
+    const [[count, differ] = []] = await duck(
+      `SELECT count(*), count(*) FILTER (${wrong}) FROM read_parquet('${out}/**/*.parquet') JOIN read_parquet('${path}') USING (id)`,
+    );
+    expect([Number(count), Number(differ)]).toEqual([3000, 0]);
+  });
+});
+
 describe("a damaged Parquet file", () => {
   const select = "i::BIGINT AS id, 'text ' || (i % 50) AS few, 'longer text ' || hash(i) AS text, i / 3 AS x, [i, i + 1] AS list";
   const native = (path: string) =>

@@ -2,8 +2,8 @@ import type { Coded } from "../../batch/coded.js";
 import type { Column } from "../../batch/column.js";
 import { TextView } from "../../batch/text.js";
 import { internalError } from "../../common/errors.js";
-import { type Schema, valueForm } from "../../schema/types.js";
-import type { InputText, Narrow } from "./codegenPiece.js";
+import { type DataType, type Schema, valueForm } from "../../schema/types.js";
+import type { InputText, Narrow, Piece } from "./codegenPiece.js";
 
 /** What the generated loop knows of a batch before it runs. */
 export interface InputShape {
@@ -53,7 +53,7 @@ export function inputText(schema: Schema, used: readonly number[], shape: InputS
       // Objects and arrays are made row by row, when they are read: what asks only for nulls does without.
       prologue.push(`const c${index} = columns[${index}], r${index} = c${index}.at ?? ((i) => c${index}.values[i]);`);
     } else prologue.push(`const c${index} = columns[${index}].values;`);
-    if (shape.narrow.has(index) && form !== "number") prologue.push(`const h${index} = views[${index}];`);
+    if (form === "bigint" || (shape.narrow.has(index) && form === "wide")) prologue.push(`const h${index} = views[${index}];`);
   }
   const at = (index: number): string => (shape.coded?.has(index) === true ? `k_${index}[i]` : "i");
   return {
@@ -62,12 +62,28 @@ export function inputText(schema: Schema, used: readonly number[], shape: InputS
     value: (index) => valueText(index, forms.get(index) ?? "number", at(index)),
     isNull: (index) => (shape.nullable.has(index) ? `(u${index}[${at(index)}] === 0)` : null),
     narrow: (index) => narrowText(index, forms.get(index) ?? "number", shape.narrow.get(index)),
+    nearest: (index) => nearestText(index, schema[index]?.type),
     bytes: (index) => {
       if (forms.get(index) !== "string") return null;
       const row = at(index);
       const few = row === "i" ? {} : { few: { code: row, texts: `views[${index}].texts` } };
       return { bytes: `b${index}`, start: `s${index}[${row}]`, end: `e${index}[${row}]`, ...few };
     },
+  };
+}
+
+/** An input column as the first expressions find it. */
+export function inputPiece(input: InputText, index: number): Piece {
+  const narrow = input.narrow(index);
+  const nearest = input.nearest(index);
+  const bytes = input.bytes(index);
+  return {
+    value: input.value(index),
+    isNull: input.isNull(index),
+    column: index,
+    ...(narrow === null ? {} : { narrow }),
+    ...(nearest === null ? {} : { nearest }),
+    ...(bytes === null ? {} : { text: bytes }),
   };
 }
 
@@ -100,11 +116,19 @@ function narrowText(index: number, form: string, bits: number | undefined): Narr
   return { text: `(h${index}[${at} + 1] * 4294967296 + (h${index}[${at}] >>> 0))`, ...range };
 }
 
-/** What `views` holds for a column: its decoder, or its 32-bit words; null where the loop needs neither. */
-export function inputView(column: Column, narrow: boolean): TextView | Int32Array | null {
+/** The upper word times 2^32 is exact, and so is the lower one: their sum is rounded once, as `Number` rounds. */
+function nearestText(index: number, type: DataType | undefined): string | null {
+  if (type?.kind !== "int64" && type?.kind !== "uint64" && type?.kind !== "timestamp") return null;
+  const upper = `h${index}[2 * i + 1]${type.kind === "uint64" ? " >>> 0" : ""}`;
+  return `((${upper}) * 4294967296 + (h${index}[2 * i] >>> 0))`;
+}
+
+/** What `views` holds for a column: its decoder, or its 32-bit words; null where there is neither. */
+export function inputView(column: Column): TextView | Int32Array | null {
   if (column.layout === "bytes") return column.type.kind === "utf8" ? new TextView(column) : null;
-  if (!narrow || (column.layout !== "fixed" && column.layout !== "wide") || column.values.BYTES_PER_ELEMENT !== 8) return null;
-  return wordsOf(column.values);
+  if (column.layout !== "fixed" && column.layout !== "wide") return null;
+  const { values } = column;
+  return values instanceof BigInt64Array || values instanceof BigUint64Array ? wordsOf(values) : null;
 }
 
 const wordsOf = (values: ArrayBufferView): Int32Array => new Int32Array(values.buffer, values.byteOffset, values.byteLength / 4);

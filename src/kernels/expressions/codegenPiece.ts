@@ -17,6 +17,8 @@ export interface Piece {
   readonly narrow?: Narrow;
   /** The same whole number as a double where that may lie beyond 2^53 (it is exact there, but what is computed from it is not): good to be written. */
   readonly whole?: Narrow;
+  /** The double that `Number` makes of the same 64-bit integer or timestamp. */
+  readonly nearest?: string;
   /** The same text as UTF-8 bytes. */
   readonly text?: TextPiece;
   /** The input column that this is, unchanged. */
@@ -104,6 +106,8 @@ export interface InputText {
   isNull(index: number): string | null;
   /** A whole number as an exact double, where the batch allows it. */
   narrow(index: number): Narrow | null;
+  /** The double that `Number` makes of a 64-bit integer or timestamp, without a bigint; null for the others. */
+  nearest(index: number): string | null;
   /** The row's bytes in a text column; null for the others. */
   bytes(index: number): TextPiece | null;
 }

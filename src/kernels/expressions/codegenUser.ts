@@ -1,7 +1,7 @@
 import { required } from "../../common/assert.js";
 import type { Bound } from "../../expr/nodes.js";
 import { emitFastResultTest, fromUser, passesUnchanged, toUser } from "../../functions/border.js";
-import { type DataType, isInteger, typeName, type Value } from "../../schema/types.js";
+import { type DataType, isInteger, typeName, type Value, valueForm } from "../../schema/types.js";
 import type { Piece, RowStatements } from "./codegenPiece.js";
 
 /**
@@ -9,7 +9,8 @@ import type { Piece, RowStatements } from "./codegenPiece.js";
  * against the declared type, in the loop itself where the check is a `typeof`.
  */
 export function userCall(row: RowStatements, bound: Extract<Bound, { kind: "udf" }>): Piece {
-  const args = bound.args.map((arg) => argumentText(row, row.emit(arg), arg.type));
+  const numbers = bound.fn.kind === "source" ? (bound.fn.numbers ?? []) : [];
+  const args = bound.args.map((arg, i) => argumentText(row, row.emit(arg), arg.type, numbers.includes(i)));
   const call = required(row.functions.get(bound.fn), `function ${bound.fn.name}`);
   const name = row.scope.constant(`user ${bound.fn.hash} ${bound.fn.name}`, call);
   const target = row.declare(bound.type, true);
@@ -33,10 +34,15 @@ export function userCall(row: RowStatements, bound: Extract<Bound, { kind: "udf"
   return target.piece;
 }
 
-function argumentText(row: RowStatements, piece: Piece, type: DataType): string {
+/** @param asNumber the function cannot tell a bigint from the number that `Number` makes of it, which is had without one. */
+function argumentText(row: RowStatements, piece: Piece, type: DataType, asNumber: boolean): string {
   if (piece.isNull === "true") return "null";
+  const number = asNumber && arrivesAsBigint(type) ? ((piece.narrow ?? piece.whole)?.text ?? piece.nearest) : undefined;
+  if (number !== undefined) return row.nullable({ ...piece, value: number });
   const value = passesUnchanged(type)
     ? piece.value
     : `${row.scope.constant(`to user ${typeName(type)}`, (inner: Value): unknown => toUser(inner, type))}(${piece.value})`;
   return row.nullable({ ...piece, value });
 }
+
+const arrivesAsBigint = (type: DataType): boolean => valueForm(type) === "bigint" && passesUnchanged(type);

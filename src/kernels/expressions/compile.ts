@@ -11,9 +11,8 @@ import type { RowsKernel, RowsResult } from "./compileKernel.js";
 import { FieldRows, openFields } from "./compileFields.js";
 import { interpretedRows } from "./compileInterpreted.js";
 import { RowText } from "./codegen.js";
-import { codedView, type InputShape, inputText, inputView, narrowBits, widest } from "./codegenInput.js";
+import { codedView, inputPiece, type InputShape, inputText, inputView, narrowBits, widest } from "./codegenInput.js";
 import { OutputColumn, outputEpilogue, outputPrologue, outputText } from "./codegenOutput.js";
-import type { Piece } from "./codegenPiece.js";
 import { type Compiler, compileText, Scope } from "./codegenScope.js";
 import { loadFunction, type UserFunction } from "./userFunction.js";
 
@@ -269,7 +268,7 @@ class CompiledRows implements RowsKernel {
     for (const index of this.#used) {
       const column = required(columns[index], "column");
       const coded = shape.coded?.has(index) === true ? codesOf(column) : null;
-      views[index] = coded === null ? inputView(column, shape.narrow.has(index)) : codedView(coded);
+      views[index] = coded === null ? inputView(column) : codedView(coded);
     }
     return views;
   }
@@ -321,18 +320,6 @@ class CompiledRows implements RowsKernel {
     const loop = this.#compiler(scope.names, body)(...scope.values) as Loop;
     return { loop, sites: row.sites, sinks: scope.sinks, results };
   }
-}
-
-function inputPiece(input: ReturnType<typeof inputText>, index: number): Piece {
-  const narrow = input.narrow(index);
-  const bytes = input.bytes(index);
-  return {
-    value: input.value(index),
-    isNull: input.isNull(index),
-    column: index,
-    ...(narrow === null ? {} : { narrow }),
-    ...(bytes === null ? {} : { text: bytes }),
-  };
 }
 
 function emitOp(row: RowText, op: RowOp): void {

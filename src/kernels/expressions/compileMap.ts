@@ -5,6 +5,7 @@ import { emitFastResultTest, passesUnchanged, toUser } from "../../functions/bor
 import type { DataType, Field, Schema, Value } from "../../schema/types.js";
 import { inputText, inputView } from "./codegenInput.js";
 import { OutputColumn, outputEpilogue, outputPrologue, outputText } from "./codegenOutput.js";
+import type { InputText } from "./codegenPiece.js";
 import { compileText, Scope } from "./codegenScope.js";
 import { fieldValue } from "../rows.js";
 import { rowUse } from "./rowUse.js";
@@ -53,7 +54,7 @@ export async function compileMap(spec: MapSpec): Promise<MapKernel> {
   const { fn, input } = spec;
   const names = input.map((field) => propertyName(field.name));
   const use = fn.kind === "source" ? rowUse(fn.source, names) : null;
-  if (use === null || fn.kind !== "source") return new CompiledMap(spec, await loadFunction(fn), null);
+  if (use === null || fn.kind !== "source") return new CompiledMap(spec, await loadFunction(fn), null, new Set());
   const captured = Object.fromEntries([
     ...Object.entries(fn.captured),
     ...use.parameters.map((name, i) => [name, { kind: "json", value: names[i] ?? "" }] as const),
@@ -61,7 +62,9 @@ export async function compileMap(spec: MapSpec): Promise<MapKernel> {
   const call = await loadFunction({ ...fn, source: use.source, captured });
   const { columns } = use;
   const read = input.flatMap((field, i) => (columns === "all" || columns.has(field.name) ? [i] : []));
-  return new CompiledMap(spec, call, read);
+  // What a function captured by that name is called in place of the standard one.
+  const numbers = Object.hasOwn(fn.captured, "Number") ? new Set<string>() : use.numbers;
+  return new CompiledMap(spec, call, read, numbers);
 }
 
 /** Of a batch that gave more rows, the next one makes its room anew. */
@@ -117,15 +120,18 @@ class CompiledMap implements MapKernel {
   readonly #call: UserFunction;
   /** The columns that the row object holds; null: the caller's row is used. */
   readonly #read: readonly number[] | null;
+  /** Columns whose bigints the function may be given as numbers. */
+  readonly #numbers: ReadonlySet<string>;
   readonly #outputs: readonly OutputColumn[];
   readonly #loops = new Map<string, Loop>();
   /** Rows that the last batch gave. */
   #room = 0;
 
-  constructor(spec: MapSpec, call: UserFunction, read: readonly number[] | null) {
+  constructor(spec: MapSpec, call: UserFunction, read: readonly number[] | null, numbers: ReadonlySet<string>) {
     this.#spec = spec;
     this.#call = call;
     this.#read = read;
+    this.#numbers = numbers;
     this.#outputs = spec.output.map((field) => new OutputColumn(field.type));
   }
 
@@ -144,7 +150,7 @@ class CompiledMap implements MapKernel {
     const room = this.#spec.rowsOf === null ? live : Math.max(live, this.#room);
     for (const output of this.#outputs) output.prepare(room);
     const views: unknown[] = new Array(columns.length).fill(null);
-    for (const index of read) views[index] = inputView(required(columns[index], "column"), false);
+    for (const index of read) views[index] = inputView(required(columns[index], "column"));
     let rows = new Int32Array(room);
     const at: Position = { row: 0, length: 0, room, waiting: null };
     while (!loop(columns, views, this.#outputs, selection, live, rows, fail, at)) {
@@ -166,9 +172,10 @@ class CompiledMap implements MapKernel {
     const read = this.#read ?? [];
     const text = inputText(input, read, { selected, nullable, narrow: new Map() });
     const names = read.map((index) => scope.parameter(propertyName(required(input[index], "field").name)));
-    const fill = read.map(
-      (index, at) => `row[${names[at]}] = ${argument(scope, text, index, required(input[index], "field").type)};`,
-    );
+    const fill = read.map((index, at) => {
+      const { name, type } = required(input[index], "field");
+      return `row[${names[at]}] = ${argument(scope, text, index, type, this.#numbers.has(name))};`;
+    });
     const row = this.#read === null ? `const row = ${scope.parameter(view.row)};` : blankRow(names);
     const move = this.#read === null ? `${scope.parameter((i: number) => view.moveTo(i))}(i);` : fill.join("\n");
     const writes = output.map((field, slot) =>
@@ -225,11 +232,12 @@ const nullFlag = (field: Field, slot: number): string | null => (field.nullable 
 /** One object with every property from the start, so that it keeps one hidden class. */
 const blankRow = (names: readonly string[]): string => `const row = { ${names.map((name) => `[${name}]: null`).join(", ")} };`;
 
-/** A column's value as the user gets it. */
-function argument(scope: Scope, text: ReturnType<typeof inputText>, index: number, type: DataType): string {
+/** A column's value as the user gets it; `asNumber`: a bigint as the number that `Number` makes of it. */
+function argument(scope: Scope, text: InputText, index: number, type: DataType, asNumber: boolean): string {
+  const unchanged = (asNumber ? text.nearest(index) : null) ?? text.value(index);
   const value = passesUnchanged(type)
-    ? text.value(index)
-    : `${scope.parameter((inner: Value): unknown => toUser(inner, type))}(${text.value(index)})`;
+    ? unchanged
+    : `${scope.parameter((inner: Value): unknown => toUser(inner, type))}(${unchanged})`;
   const isNull = text.isNull(index);
   return isNull === null ? value : `(${isNull} ? null : ${value})`;
 }

@@ -52,6 +52,7 @@ const functions: readonly (readonly [source: string, output: Schema])[] = [
   [`function (row) { const more = { ...row }; more.${number} = 3; return more; }`, schema],
   [`({ ${text}, ...rest }) => ({ ${text}: null, ...rest })`, schema],
   [`(row) => ({ out: row["${number}"] })`, [{ name: "out", type: types.int32, nullable: true }]],
+  [`({ ${number}: n, ${text}: t }) => ({ ${number}: n, ${text}: t + "!" })`, schema],
   [`(row) => ({ out: row.${number} })`, [{ name: "out", type: types.int32, nullable: false }]],
   [`(row) => ({ out: row.${number} * 2 })`, [{ name: "out", type: types.int32, nullable: true }]],
   [`(row) => ({ out: row.${text} })`, [{ name: "out", type: types.float64, nullable: true }]],
@@ -126,12 +127,31 @@ describe("how a function uses its row", () => {
     ["(r) => ({ r: 1, x: { r: 2 }.r + r?.a })", ["a"]],
   ])("%s reads %s", async (fn, read) => {
     const use = rowUse(fn, columns);
-    expect(use).toEqual({ columns: new Set(read), source: fn, parameters: [] });
+    expect(use).toEqual({ columns: new Set(read), numbers: new Set(), source: fn, parameters: [] });
+  });
+
+  it.each([
+    ["({ a, c }) => ({ x: a + c })", ["a", "c"], []],
+    ["({ a, 'c d': e }) => ({ x: Number(a), a: e })", ["a", "c d"], ["a"]],
+    ["({}) => ({ x: 1 })", [], []],
+    ["({ a, a: b }) => ({ x: Number(a) + Number(b) })", ["a"], ["a"]],
+    ["({ a, a: b }) => ({ x: Number(a), b })", ["a"], []],
+    ["({ a: Number, b }) => ({ x: Number(b) })", ["a", "b"], []],
+    ["(r) => ({ x: Number(r.a) / Number(r['b']) })", ["a", "b"], ["a", "b"]],
+    ["(r) => ({ x: Number(r.a) + Number(r.b), b: r.b })", ["a", "b"], ["a"]],
+    ["({ a, b }) => ({ x: a === null ? null : Number(a), b: b === null })", ["a", "b"], ["a"]],
+    ["(r) => ({ x: r.a == null ? null : Number(r.a), b: r.b === null ? r.b : Number(r.b) })", ["a", "b"], ["a"]],
+    ["(r) => ({ x: Number(r?.a) + Number(r.b, 1) })", ["a", "b"], []],
+    ["(r) => { const Number = String; return { x: Number(r.a) }; }", ["a"], []],
+  ])("%s reads %s, and as numbers %s", async (fn, read, numbers) => {
+    const use = rowUse(fn, columns);
+    expect(use).toEqual({ columns: new Set(read), numbers: new Set(numbers), source: fn, parameters: [] });
   });
 
   it("writes a spread out", async () => {
     const use = rowUse("(r) => ({ x: 1, ...r, y: 2 })", columns);
     expect(use?.columns).toBe("all");
+    expect(rowUse("(r) => ({ ...r, x: Number(r.a) })", columns)?.numbers).toEqual(new Set());
     expect(use?.parameters).toEqual(["column$0", "column$1"]);
     expect(use?.source).toBe("(r) => ({ x: 1, [column$0]: r[column$0], [column$1]: r[column$1], y: 2 })");
   });
@@ -147,6 +167,12 @@ describe("how a function uses its row", () => {
     "(r) => ({ x: r.toString() })",
     "(r, i) => ({ x: r.a })",
     "({ a, ...rest }) => ({ ...rest })",
+    "({ a = 1 }) => ({ a })",
+    "({ a: { b } }) => ({ b })",
+    "({ [a]: b }) => ({ b })",
+    "({ a } = {}) => ({ a })",
+    "([a]) => ({ a })",
+    "function ({ a }) { return { x: a, y: arguments[0].b }; }",
     "function (r) { return { x: r.a, y: arguments[0].b }; }",
     "(r) => ({ r })",
     "(r) => { r.a++; return { ...r }; }",
