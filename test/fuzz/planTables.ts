@@ -81,7 +81,8 @@ const formats = {
   gzip: `${csv}, COMPRESSION gzip`,
   semicolons: "FORMAT csv, HEADER, NULLSTR '\\N', DELIMITER ';', FORCE_QUOTE *",
   jsonl: "FORMAT json",
-  parquet: "FORMAT parquet, ROW_GROUP_SIZE 8192",
+  parquet: "FORMAT parquet, ROW_GROUP_SIZE 2048",
+  folders: "FORMAT parquet, ROW_GROUP_SIZE 2048, PARTITION_BY (part)",
   files: csv,
   rows: null,
 } as const;
@@ -110,6 +111,7 @@ async function sourceOf(
   await write(`FROM ${name}`, path);
   if (format === "jsonl") return read.jsonl(path, { schema });
   if (format === "parquet") return read.parquet(path);
+  if (format === "folders") return read.parquet(path, { schema });
   return format === "semicolons"
     ? read.csv(path, { schema, nullValues: ["\\N"], delimiter: ";" })
     : read.csv(path, { schema, nullValues: ["NA"] });
@@ -148,9 +150,14 @@ export async function randomTable(
     return { column: { name: `${random.pick(names)}${i}`, type }, sql };
   });
   const columns: TestColumn[] = [{ name: "id", type: "int64" }, ...made.map(({ column }) => column)];
+  const format = random.pick(sourceFormats);
+  if (format === "folders") {
+    const part: TestColumn = { name: "part", type: random.pick(["int32", "utf8"]) };
+    made.push({ column: part, sql: `i % ${1 + random.below(5)}` });
+    columns.push(part);
+  }
   const select = made.map(({ column, sql }) => `(${sql})::${sqlTypes[column.type]} AS ${quoted(column.name)}`);
   await duckdb.run(`CREATE OR REPLACE TABLE ${name} AS SELECT i::BIGINT AS id, ${select.join(", ")} FROM range(${rows}) t(i)`);
-  const format = random.pick(sourceFormats);
   const source = await sourceOf(duckdb, folder, name, format, columns);
   const log = [`${name} (${format}): ${columns.map((column) => `${column.name} ${column.type}`).join(", ")}`];
   return { rows: source as unknown as Dataset, sql: `SELECT * FROM ${name}`, columns, keyed: true, order: null, log };
