@@ -1,26 +1,27 @@
 import { dataError, internalError, type MillraceError } from "../../common/errors.js";
 import { didYouMean } from "../../common/nearest.js";
-import type { ColumnRange, ResolvedSource, SourceFile } from "../../plan/bound.js";
+import type { ResolvedSource, SourceFile } from "../../plan/bound.js";
 import type { FileSource, SourceSpec } from "../../plan/nodes.js";
+import { noteStatistics } from "../../plan/statistics.js";
 import { type Field, type Schema, sameType, typeName } from "../../schema/types.js";
 import type { PartitionSpec } from "../../task/protocol.js";
 import { nodeFileSystem } from "../fileSystem.js";
 import { together } from "../smallFiles.js";
 import { type Footer, readFooter } from "./parquetFooter.js";
-import { columnRanges } from "./parquetRanges.js";
-import { columnNames, type FileColumn, fileColumns, inFile, schemaOfColumns } from "./parquetReadSchema.js";
+import { FooterStatistics } from "./parquetFileStatistics.js";
+import { columnNames, fileColumns, inFile, schemaOfColumns } from "./parquetReadSchema.js";
 import { numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
 
 export interface ResolvedFiles {
   /** The files' own columns. */
   readonly schema: Schema;
   readonly rows: number | null;
-  readonly ranges?: readonly ColumnRange[];
 }
 
 /**
- * Reads the metadata of every file and gives their common schema. Times of day are delivered as int64 microseconds since midnight, UUIDs
- * (outside of lists and structs), JSON and enums as utf8, timestamps of every unit and zone as timestamp, maps as lists of key and value.
+ * Reads the metadata of every file and gives their common schema; what it says of their columns is noted for `rangeOfColumn` and
+ * `distinctOfColumn`. Times of day are delivered as int64 microseconds since midnight, UUIDs (outside of lists and structs), JSON and enums as utf8,
+ * timestamps of every unit and zone as timestamp, maps as lists of key and value.
  * @throws MillraceError Data/PARQUET_NOT_PARQUET, PARQUET_TRUNCATED, PARQUET_CORRUPT, UNSUPPORTED_PARQUET_TYPE, SCHEMA_MISMATCH
  */
 export async function resolveParquet(spec: SourceSpec & FileSource, files: readonly SourceFile[]): Promise<ResolvedFiles> {
@@ -29,18 +30,19 @@ export async function resolveParquet(spec: SourceSpec & FileSource, files: reado
   const names = spec.schema === undefined ? null : new Set(spec.schema.map((field) => field.name));
   let schema: Schema = [];
   let rows = 0;
-  const footers: { readonly footer: Footer; readonly columns: readonly FileColumn[] }[] = [];
+  const statistics = new FooterStatistics();
   for (const [i, file] of files.entries()) {
     const footer = readFooter(nodeFileSystem, file.path);
     const columns = inFile(file.path, () => fileColumns(footer, file.path, names));
-    footers.push({ footer, columns });
+    statistics.add(file, footer, columns);
     rows += footer.rows;
     const own = inFile(file.path, () =>
       declaredPart(schemaOfColumns(columns, file.path), spec.schema, file.path, columnNames(footer)),
     );
     schema = i === 0 ? own : agreeing(schema, own, first.path, file.path);
   }
-  return { schema, rows, ranges: inFile(first.path, () => columnRanges(footers)) };
+  noteStatistics(files, statistics);
+  return { schema, rows };
 }
 
 /** The declared columns, which a file must have with the declared types. `names`: all columns of the file. */
