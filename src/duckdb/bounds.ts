@@ -1,6 +1,7 @@
 import { required } from "../common/assert.js";
 import type { Bound } from "../expr/nodes.js";
 import type { BoundNode } from "../plan/bound.js";
+import { rangeOfColumn } from "../plan/statistics.js";
 import { type DataType, isInteger } from "../schema/types.js";
 
 /** Every value is null, NaN, or lies between the two. An integer beyond 2^53 does so as it is, not only as the nearest double. */
@@ -43,8 +44,8 @@ const projected = new WeakMap<BoundNode, Map<number, Range | null>>();
 function columnRange(node: BoundNode, index: number): Range | null {
   if (node.kind === "scan") {
     const name = node.schema[index]?.name;
-    const range = node.source.ranges?.find((one) => one.name === name);
-    return range === undefined ? null : { min: range.min, max: range.max, computed: false };
+    const range = name === undefined ? null : rangeOfColumn(node.source, name);
+    return range === null ? null : { ...range, computed: false };
   }
   if (node.kind !== "project") return keepsValues(node) ? columnRange(node.input, index) : null;
   const known = projected.get(node) ?? new Map<number, Range | null>();

@@ -10,6 +10,7 @@ import { ownCondition } from "../io/folderColumns.js";
 import { rewrite, topological } from "../optimize/rewrite.js";
 import { sureTerms } from "../optimize/sureTerms.js";
 import { type BoundNode, boundInputs, type ResolvedSource } from "../plan/bound.js";
+import { noteAmong } from "../plan/statistics.js";
 
 type Scan = Extract<BoundNode, { kind: "scan" }>;
 
@@ -83,6 +84,7 @@ const noFunction = () => {
 
 function withFiles(source: ResolvedSource, files: ResolvedSource["files"]): ResolvedSource {
   const known = files.every(({ rows }) => rows !== undefined);
+  noteAmong(source.files, files);
   const rows = known ? files.reduce((sum, file) => sum + required(file.rows, "rows of a file"), 0) : null;
   return { ...source, files, found: source.files.length, rows };
 }

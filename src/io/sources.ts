@@ -37,13 +37,11 @@ export async function resolveSource(spec: SourceSpec): Promise<ResolvedSource> {
       // Declared columns may be those of the folders, which no file has.
       const inFiles =
         spec.schema === undefined ? spec : { ...spec, schema: spec.schema.filter((field) => !folder.has(field.name)) };
-      const { schema, rows, fileRows, ranges = [] } = await resolve(inFiles, found.files);
-      const files =
-        fileRows === undefined ? found.files : found.files.map((file, i) => ({ ...file, rows: fileRows[i] as number }));
+      const { schema, rows, files = found.files } = await resolve(inFiles, found.files);
       const own = schema.filter((field) => !folder.has(field.name));
       const columns = { schema: [...own, ...found.partitionSchema], partitionColumns: [...folder] };
       checkRequired(spec.required ?? [], columns.schema);
-      return { spec, files, ...columns, rows, ranges: ranges.filter((range) => !folder.has(range.name)) };
+      return { spec, files, ...columns, rows };
     }
     default:
       return assertNever(spec, "source");

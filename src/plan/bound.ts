@@ -25,15 +25,6 @@ export interface ResolvedSource {
   readonly partitionColumns: readonly string[];
   /** Rows in all files where the format knows it (Parquet, Arrow). */
   readonly rows: number | null;
-  /** What the files' own statistics say of their columns. */
-  readonly ranges?: readonly ColumnRange[];
-}
-
-/** Bounds of the values of a column of integers or floats; NaN may stand beside them. */
-export interface ColumnRange {
-  readonly name: string;
-  readonly min: number;
-  readonly max: number;
 }
 
 /**

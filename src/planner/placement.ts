@@ -8,6 +8,7 @@ import { type BoundNode, boundInputs } from "../plan/bound.js";
 import { BroadcastRule } from "./broadcast.js";
 import { splitDistinct } from "./distinctCounts.js";
 import { aggregateReason, groupsInWorkers } from "./groupStages.js";
+import { hasManyGroups } from "./manyGroups.js";
 import { distinctInWorkers, windowsInWorkers } from "./keyedStages.js";
 import { foldedPart } from "./mixedAggregates.js";
 import { sortsInWorkers, topSorts } from "./sortStages.js";
@@ -18,7 +19,7 @@ import { separateVerdicts } from "./verdicts.js";
 /**
  * Decides for every node whether workers or DuckDB compute it. Text input and anything with a user's function runs in workers,
  * and so do joins of their rows with a small right side; Parquet whose row-wise steps can all be spelled in SQL stays in DuckDB, unless its rows go to
- * files, as does everything else that needs more than one row.
+ * files (many groups of them count as rows), as does everything else that needs more than one row.
  */
 export function placeNodes(
   outputs: readonly BoundNode[],
@@ -30,9 +31,10 @@ export function placeNodes(
   const readers = readersOf(order);
   const sorts = sortsForOutput(order, readers);
   const unions = unionsForOutput(order, readers, sorts);
+  const groups = groupsForOutput(order, readers, sorts);
   const broadcasts = new BroadcastRule(broadcastBytes);
   const consumers = consumerCounts(outputs);
-  const rules = { judges, sorts, unions, broadcasts, firstRows: wantedOfWindows(outputs, consumers) };
+  const rules = { judges, sorts, unions, groups, broadcasts, firstRows: wantedOfWindows(outputs, consumers) };
   const wanted = scansNeededByWorkers(order, rules);
   const placed = new Map<BoundNode, Placement>();
   for (const node of order) {
@@ -124,6 +126,13 @@ function unionsForOutput(order: readonly BoundNode[], readers: Readers, sorts: R
   return new Set(unions.filter((node) => readers(node).length > 0 && leaves(node)));
 }
 
+/** The aggregations whose groups leave after steps that keep them all: behind a filter few may be left, which DuckDB has found by then. */
+function groupsForOutput(order: readonly BoundNode[], readers: Readers, sorts: ReadonlySet<BoundNode>): ReadonlySet<BoundNode> {
+  const keeps = (step: BoundNode) => (isRowWise(step) && step.kind !== "filter" && step.kind !== "sample") || sorts.has(step);
+  const leaves = leavesThrough(readers, keeps);
+  return new Set(order.filter((node) => node.kind === "aggregate" && leaves(node)));
+}
+
 type Readers = (node: BoundNode) => readonly BoundNode[];
 
 /** Who reads each node, among nodes. */
@@ -134,7 +143,7 @@ function readersOf(order: readonly BoundNode[]): Readers {
 }
 
 /**
- * Scans whose row-wise chain ends in a user's function, whose rows go to files, or of which a window's first rows are wanted: workers read them
+ * Scans whose row-wise chain ends in a user's function, whose rows or many groups go to files, or of which a window's first rows are wanted: workers read them
  * whatever the format.
  */
 function scansNeededByWorkers(order: readonly BoundNode[], rules: PlacementRules): ReadonlySet<BoundNode> {
@@ -155,9 +164,10 @@ function scansNeededByWorkers(order: readonly BoundNode[], rules: PlacementRules
 interface PlacementRules {
   /** Whether workers compute a node, so that a row of which they cannot is rejected. */
   readonly judges: (node: BoundNode) => boolean;
-  /** Sorts and unions of which workers may give the rows out. */
+  /** Sorts, unions and aggregations of which workers may give the rows out. */
   readonly sorts: ReadonlySet<BoundNode>;
   readonly unions: ReadonlySet<BoundNode>;
+  readonly groups: ReadonlySet<BoundNode>;
   readonly broadcasts: BroadcastRule;
   readonly firstRows: ReadonlyMap<BoundNode, WantedRows>;
 }
@@ -167,7 +177,7 @@ interface PlacementRules {
  * thread on its way to a file.
  */
 function scansOfRows(node: BoundNode, rules: PlacementRules): readonly BoundNode[] | null {
-  const { sorts, unions, broadcasts } = rules;
+  const { sorts, unions, groups, broadcasts } = rules;
   const below = (input: BoundNode) => scansOfRows(input, rules);
   switch (node.kind) {
     case "scan":
@@ -178,6 +188,8 @@ function scansOfRows(node: BoundNode, rules: PlacementRules): readonly BoundNode
       return windowsInWorkers(node) ? below(node.input) : null;
     case "distinct":
       return distinctInWorkers(node) ? below(node.input) : null;
+    case "aggregate":
+      return groups.has(node) && groupsInWorkers(node) && hasManyGroups(node) ? below(node.input) : null;
     case "join": {
       const left = below(node.left);
       if (left === null || broadcasts.fits(node)) return left;
@@ -280,7 +292,7 @@ function placeScan(node: Extract<BoundNode, { kind: "scan" }>, wantedByWorkers: 
         ? {
             where: "worker",
             reason:
-              "its rows go to a user's function, to files, into a fold over values, or to a window of which the first are wanted",
+              "its rows go to a user's function, to files, into many groups or a fold over values, or to a window of which the first are wanted",
           }
         : {
             where: "duckdb",

@@ -1,51 +1,30 @@
-import type { ColumnRange } from "../../plan/bound.js";
-import type { Footer } from "./parquetFooter.js";
+import type { ColumnRange } from "../../plan/statistics.js";
+import type { ColumnChunks } from "./parquetFileStatistics.js";
 import { leafType } from "./parquetLeafType.js";
-import type { FileColumn } from "./parquetReadSchema.js";
-import { binaryField, numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
-
-interface Range {
-  readonly min: number;
-  readonly max: number;
-}
+import { binaryField, numberField, structField, type ThriftStruct } from "./parquetThrift.js";
 
 /** Of a chunk without values. */
-const nothing: Range = { min: Infinity, max: -Infinity };
+const nothing: ColumnRange = { min: Infinity, max: -Infinity };
 
 /**
- * Smallest and largest value of the columns of integers and floats by the statistics of every row group; a column is left out where one group
- * does not tell, or tells of no finite numbers. NaN stands outside of statistics: a column with a range may hold some. Bounds of 64-bit integers
- * that are no doubles are rounded away from the values.
+ * Smallest and largest value of a column of integers or floats by the statistics of every row group; null where one group does not tell, or tells of
+ * no finite numbers. NaN stands outside of statistics: a column with a range may hold some. Bounds of 64-bit integers that are no doubles are rounded
+ * away from the values.
  */
-export function columnRanges(
-  footers: readonly { readonly footer: Footer; readonly columns: readonly FileColumn[] }[],
-): ColumnRange[] {
-  const ranges = new Map<string, Range | null>();
-  for (const { footer, columns } of footers) {
-    const groups = footer.rowGroups.map((group) => structsField(group, 1));
-    for (const column of columns) {
-      const known = ranges.get(column.name);
-      ranges.set(column.name, known === null ? null : columnRange(column, groups, known ?? nothing));
+export function columnRange(files: readonly ColumnChunks[]): ColumnRange | null {
+  let range = nothing;
+  for (const { column, chunks } of files) {
+    const [element, ...others] = column.elements;
+    const type = element === undefined || others.length > 0 || column.conversion !== "none" ? null : leafType(element);
+    const number = type === null ? undefined : numbers[type.kind];
+    if (number === undefined) return null;
+    for (const chunk of chunks) {
+      const own = chunkRange(chunk, number);
+      if (own === null) return null;
+      range = { min: Math.min(range.min, own.min), max: Math.max(range.max, own.max) };
     }
   }
-  return [...ranges].flatMap(([name, range]) =>
-    range !== null && Number.isFinite(range.min) && Number.isFinite(range.max) ? [{ name, ...range }] : [],
-  );
-}
-
-/** The range of a column's chunks and of `known`. */
-function columnRange(column: FileColumn, groups: readonly (readonly ThriftStruct[])[], known: Range): Range | null {
-  const [element, ...others] = column.elements;
-  const type = element === undefined || others.length > 0 || column.conversion !== "none" ? null : leafType(element);
-  const number = type === null ? undefined : numbers[type.kind];
-  if (number === undefined) return null;
-  let range = known;
-  for (const chunks of groups) {
-    const own = chunkRange(chunks[column.firstLeaf], number);
-    if (own === null) return null;
-    range = { min: Math.min(range.min, own.min), max: Math.max(range.max, own.max) };
-  }
-  return range;
+  return Number.isFinite(range.min) && Number.isFinite(range.max) ? range : null;
 }
 
 interface StoredNumber {
@@ -71,8 +50,7 @@ const numbers: { readonly [kind: string]: StoredNumber } = {
 };
 
 /** Null where the chunk does not tell. */
-function chunkRange(chunk: ThriftStruct | undefined, number: StoredNumber): Range | null {
-  const meta = chunk === undefined ? undefined : structField(chunk, 3);
+function chunkRange(meta: ThriftStruct | undefined, number: StoredNumber): ColumnRange | null {
   const statistics = meta === undefined ? undefined : structField(meta, 12);
   if (meta === undefined || statistics === undefined) return null;
   if (numberField(statistics, 3) === numberField(meta, 5)) return nothing;

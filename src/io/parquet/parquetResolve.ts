@@ -1,7 +1,8 @@
 import { dataError, internalError, type MillraceError } from "../../common/errors.js";
 import { didYouMean } from "../../common/nearest.js";
-import type { ColumnRange, ResolvedSource, SourceFile } from "../../plan/bound.js";
+import type { ResolvedSource, SourceFile } from "../../plan/bound.js";
 import type { FileSource, SourceSpec } from "../../plan/nodes.js";
+import { noteStatistics } from "../../plan/statistics.js";
 import { type Field, type Schema, sameType, typeName } from "../../schema/types.js";
 import type { PartitionSpec } from "../../task/protocol.js";
 import type { ColumnsRead } from "../contracts.js";
@@ -9,7 +10,7 @@ import { nodeFileSystem } from "../fileSystem.js";
 import { ownColumns, ownCondition } from "../folderColumns.js";
 import { together } from "../smallFiles.js";
 import { type Footer, readFooter } from "./parquetFooter.js";
-import { columnRanges } from "./parquetRanges.js";
+import { FooterStatistics } from "./parquetFileStatistics.js";
 import { columnNames, type FileColumn, fileColumns, inFile, schemaOfColumns } from "./parquetReadSchema.js";
 import { numberField, structField, structsField, type ThriftStruct } from "./parquetThrift.js";
 
@@ -17,13 +18,14 @@ export interface ResolvedFiles {
   /** The files' own columns. */
   readonly schema: Schema;
   readonly rows: number | null;
-  readonly fileRows?: readonly number[];
-  readonly ranges?: readonly ColumnRange[];
+  /** The files, with what was found out about each, if anything was. */
+  readonly files?: readonly SourceFile[];
 }
 
 /**
- * Reads the metadata of every file and gives their common schema. Times of day are delivered as int64 microseconds since midnight, UUIDs
- * (outside of lists and structs), JSON and enums as utf8, timestamps of every unit and zone as timestamp, maps as lists of key and value.
+ * Reads the metadata of every file and gives their common schema; what it says of their columns is noted for `rangeOfColumn` and
+ * `distinctOfColumn`. Times of day are delivered as int64 microseconds since midnight, UUIDs (outside of lists and structs), JSON and enums as utf8,
+ * timestamps of every unit and zone as timestamp, maps as lists of key and value.
  * @throws MillraceError Data/PARQUET_NOT_PARQUET, PARQUET_TRUNCATED, PARQUET_CORRUPT, UNSUPPORTED_PARQUET_TYPE, SCHEMA_MISMATCH
  */
 export async function resolveParquet(spec: SourceSpec & FileSource, files: readonly SourceFile[]): Promise<ResolvedFiles> {
@@ -32,19 +34,22 @@ export async function resolveParquet(spec: SourceSpec & FileSource, files: reado
   const names = spec.schema === undefined ? null : new Set(spec.schema.map((field) => field.name));
   let schema: Schema = [];
   let rows = 0;
-  const footers: { readonly footer: Footer; readonly columns: readonly FileColumn[] }[] = [];
-  for (const [i, file] of files.entries()) {
-    const footer = readFooter(nodeFileSystem, file.path);
+  const statistics = new FooterStatistics();
+  const known: SourceFile[] = [];
+  for (const [i, found] of files.entries()) {
+    const footer = readFooter(nodeFileSystem, found.path);
+    const file = { ...found, rows: footer.rows };
+    known.push(file);
     const columns = inFile(file.path, () => fileColumns(footer, file.path, names));
-    footers.push({ footer, columns });
+    statistics.add(file, footer, columns);
     rows += footer.rows;
     const own = inFile(file.path, () =>
       declaredPart(schemaOfColumns(columns, file.path), spec.schema, file.path, columnNames(footer)),
     );
     schema = i === 0 ? own : agreeing(schema, own, first.path, file.path);
   }
-  const fileRows = footers.map(({ footer }) => footer.rows);
-  return { schema, rows, fileRows, ranges: inFile(first.path, () => columnRanges(footers)) };
+  noteStatistics(known, statistics);
+  return { schema, rows, files: known };
 }
 
 /** The declared columns, which a file must have with the declared types. `names`: all columns of the file. */

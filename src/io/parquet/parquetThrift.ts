@@ -377,6 +377,13 @@ export function structsField(fields: ThriftStruct, id: number): readonly ThriftS
   });
 }
 
+/** One of the structs of a list field; those beside it are not read. */
+export function structAt(fields: ThriftStruct, id: number, index: number): ThriftStruct | undefined {
+  const value = fields.get(id);
+  const item = value?.kind === "list" ? value.values[index] : undefined;
+  return item?.kind === "struct" ? item.fields : undefined;
+}
+
 export function boolField(fields: ThriftStruct, id: number): boolean | undefined {
   const value = fields.get(id);
   return value?.kind === "bool" ? value.value : undefined;
