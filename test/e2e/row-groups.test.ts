@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { check, date, Engine, type Plan, read, udf } from "millrace";
+import { check, count, Engine, type Plan, read, udf } from "millrace";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 let folder = "";
@@ -102,6 +102,23 @@ it("files whose folders exclude the filter are not read, whoever reads", async (
       const { report } = await engine.run(plan.write.parquet(out)).result;
       const { recordsRead, recordsWritten, recordsFiltered, inputs } = report.toJSON().execution;
       expect([recordsRead - recordsFiltered, recordsWritten, inputs.length]).toEqual([found.length, found.length, files]);
+    }
+  }
+});
+
+it("sorted rows of a union of which no file is left, or that has none in its only file, are no rows", async () => {
+  const none = read.parquet(join(folder, "many")).filter((c) => c.part.eq(99));
+  await duck(`COPY (SELECT * FROM '${folder}/one.parquet' WHERE false) TO '${folder}/none.parquet' (FORMAT parquet)`);
+  const empty = read.parquet(join(folder, "none.parquet"));
+  for (const plan of [none.union(none), empty.union(empty), empty.union(none), none.sort("name").union(none)]) {
+    for (const written of [
+      plan,
+      plan.sort("id"),
+      plan.groupBy("id", "name").agg(() => ({ n: count() })),
+      plan.dedupe({ by: ["id"] }),
+    ]) {
+      const { found, read: recordsRead } = await ran((out) => written.write.parquet(out));
+      expect([found, recordsRead]).toEqual([[], 0]);
     }
   }
 });

@@ -171,9 +171,16 @@ class StageRun {
     if (input.kind === "source") return input.source;
     const files = exchangesRead(this.stage).flatMap((one) => this.run.exchangeFiles(one).map((file) => file.path));
     if (input.layout !== undefined) return blockSource(files, input.schema);
-    const { onReject } = this.run;
+    const spec = {
+      format: "parquet" as const,
+      paths: files,
+      schema: input.schema,
+      onReject: this.run.onReject,
+      rejectLimits: {},
+    };
+    if (files.length === 0) return { spec, files: [], schema: input.schema, partitionColumns: [], rows: 0 };
     try {
-      return await resolveSource({ format: "parquet", paths: files, schema: input.schema, onReject, rejectLimits: {} });
+      return await resolveSource(spec);
     } catch (error) {
       throw ofScratch(error);
     }

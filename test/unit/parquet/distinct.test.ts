@@ -11,7 +11,7 @@ import { resolveParquet } from "../../../src/io/parquet/parquetResolve.js";
 import { ParquetFileWriter, parquetDefaults } from "../../../src/io/parquet/parquetWrite.js";
 import { OutputFile } from "../../../src/io/sink/sinkOutput.js";
 import type { ResolvedSource } from "../../../src/plan/bound.js";
-import { distinctOfColumn, rangeOfColumn } from "../../../src/plan/statistics.js";
+import { distinctOfColumn, noteAmong, rangeOfColumn } from "../../../src/plan/statistics.js";
 import { type Schema, types, type Value } from "../../../src/schema/types.js";
 import { writeByHand } from "./handFile.js";
 import { duckRows } from "./readers.js";
@@ -140,6 +140,18 @@ it("different values without statistics are those of the dictionary page, or row
   expect(await leastOf([file], "coded")).toBeGreaterThan(50);
   expect(await leastOf([file], "coded")).toBeLessThan(70);
   expect(await leastOf([file], "plain")).toBe(600);
+});
+
+it("some of the files are asked alone", async () => {
+  const source = await sourceOf([
+    await duckFile("SELECT i % 70 AS k FROM range(9000) t(i)"),
+    await duckFile("SELECT 500 + i % 80 AS k FROM range(9000) t(i)"),
+  ]);
+  expect([distinctOfColumn(source, "k")?.least, rangeOfColumn(source, "k")]).toEqual([150, { min: 0, max: 579 }]);
+  const first = { ...source, files: source.files.slice(0, 1) };
+  expect([distinctOfColumn(first, "k"), rangeOfColumn(first, "k")]).toEqual([null, null]);
+  noteAmong(source.files, first.files);
+  expect([distinctOfColumn(first, "k")?.least, rangeOfColumn(first, "k")]).toEqual([70, { min: 0, max: 69 }]);
 });
 
 it("metadata that is not held is read again", async () => {
