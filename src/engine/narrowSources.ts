@@ -5,10 +5,10 @@ import { boundChildren, mapBound } from "../expr/walk.js";
 import { RowFailure } from "../functions/definition.js";
 import { valueToLiteral } from "../functions/literal.js";
 import { anyRange, mayHold } from "../functions/mayHold.js";
-import { interpret } from "../kernels/expressions/interpret.js";
+import { sureTerms } from "../functions/sureTerms.js";
 import { ownCondition } from "../io/folderColumns.js";
+import { interpret } from "../kernels/expressions/interpret.js";
 import { rewrite, topological } from "../optimize/rewrite.js";
-import { sureTerms } from "../optimize/sureTerms.js";
 import { type BoundNode, boundInputs, type ResolvedSource } from "../plan/bound.js";
 import { noteAmong } from "../plan/statistics.js";
 

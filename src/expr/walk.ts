@@ -122,3 +122,9 @@ export function remapColumns(bound: Bound, newIndex: (index: number) => number):
 
 /** Whether a user's function stands anywhere in the expression. */
 export const usesUserFunction = (bound: Bound): boolean => someBound(bound, (node) => node.kind === "udf");
+
+/** The terms of which all must hold. */
+export function conjuncts(predicate: Bound): Bound[] {
+  if (predicate.kind === "call" && predicate.fn === "and") return predicate.args.flatMap(conjuncts);
+  return [predicate];
+}

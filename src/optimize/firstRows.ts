@@ -1,9 +1,9 @@
 import type { Bound } from "../expr/nodes.js";
+import { conjuncts } from "../expr/walk.js";
 import { isFallible } from "../functions/bind.js";
 import type { BoundNode, WindowCall } from "../plan/bound.js";
 import { isFloat, types } from "../schema/types.js";
 import { topological } from "./rewrite.js";
-import { conjuncts } from "./rules/pushFilters.js";
 
 type Node<K extends BoundNode["kind"]> = Extract<BoundNode, { readonly kind: K }>;
 

@@ -1,4 +1,4 @@
-import { conjuncts } from "../optimize/rules/pushFilters.js";
+import { conjuncts } from "../expr/walk.js";
 import type { BoundNode, ResolvedSource } from "../plan/bound.js";
 import { distinctOfColumn } from "../plan/statistics.js";
 import type { AggregateNode } from "./groupStages.js";

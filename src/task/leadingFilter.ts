@@ -1,5 +1,5 @@
 import type { Bound } from "../expr/nodes.js";
-import { sureTerms } from "../optimize/sureTerms.js";
+import { sureTerms } from "../functions/sureTerms.js";
 import type { Step } from "./protocol.js";
 
 /**

@@ -1,5 +1,5 @@
 import type { Bound } from "../../expr/nodes.js";
-import { columnsUsed, remapColumns } from "../../expr/walk.js";
+import { columnsUsed, conjuncts, remapColumns } from "../../expr/walk.js";
 import type { BoundNode, JoinOutput } from "../../plan/bound.js";
 import { types } from "../../schema/types.js";
 import { consumerCounts, rewrite, withInputs } from "../rewrite.js";
@@ -79,11 +79,6 @@ function pushIntoJoin(node: Filter, join: Extract<BoundNode, { kind: "join" }>):
 
 function filter(input: BoundNode, predicate: Bound): BoundNode {
   return { kind: "filter", input, predicate, schema: input.schema };
-}
-
-export function conjuncts(predicate: Bound): Bound[] {
-  if (predicate.kind === "call" && predicate.fn === "and") return predicate.args.flatMap(conjuncts);
-  return [predicate];
 }
 
 function and(terms: readonly Bound[]): Bound {

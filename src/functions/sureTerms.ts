@@ -1,7 +1,7 @@
 import type { Bound } from "../expr/nodes.js";
-import { isFallible } from "../functions/bind.js";
+import { conjuncts } from "../expr/walk.js";
 import { types } from "../schema/types.js";
-import { conjuncts } from "./rules/pushFilters.js";
+import { isFallible } from "./bind.js";
 
 /**
  * What a row must meet, of conditions that follow each other, as far as none of their terms could fail or calls a user's function: behind such a term a
