@@ -1,3 +1,4 @@
+import { required } from "../common/assert.js";
 import { createKernels, type Kernels, threadKernels } from "./wasm.js";
 
 /** What kernels may read behind their input, or write behind their output. */
@@ -22,6 +23,16 @@ export class KernelRoom {
   put(values: ArrayBufferView): number {
     const at = this.take(values.byteLength);
     this.kernels.memory.u8().set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), at);
+    return at;
+  }
+
+  /** As `put`, for values that may lie in this memory (see `keptView`); 0 for none. */
+  putKept(values: () => ArrayBufferView | null): number {
+    const bytes = values()?.byteLength;
+    if (bytes === undefined) return 0;
+    const at = this.take(bytes);
+    const { buffer, byteOffset } = required(values(), "values that were there");
+    this.kernels.memory.u8().set(new Uint8Array(buffer, byteOffset, bytes), at);
     return at;
   }
 

@@ -37,8 +37,16 @@ function decodeValues(tree: Tree, chunk: Chunk | undefined, rows: number): Decod
   if (chunk === undefined || count === undefined || count < 0 || count > 0x7fff_ffff) return null;
   const leaf = decodeLeaf(chunk.bytes, chunk.meta, tree, count);
   if (leaf === null) return null;
-  const { column, levels, repeats } = leaf;
-  return { column, levels: tree.level > 1 ? levels : column.valid, repeats };
+  if (tree.level > 1) return leaf;
+  const { column, repeats } = leaf;
+  // Only a struct or a list around it asks, and a column of codes works it out then.
+  return {
+    column,
+    get levels() {
+      return column.valid;
+    },
+    repeats,
+  };
 }
 
 function decodeStruct(tree: Tree, next: () => Chunk | undefined, rows: number): Decoded | null {

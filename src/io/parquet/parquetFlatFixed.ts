@@ -2,6 +2,7 @@ import { layoutOf, newFixed } from "../../batch/builder.js";
 import type { FixedValues } from "../../batch/column.js";
 import { bytesOf } from "../../kernels/groups/groupMemory.js";
 import { type KernelRoom, withRoom } from "../../kernels/kernelRoom.js";
+import { isWide, magnitudeAt, noteMagnitude } from "../../kernels/magnitude.js";
 import { lookUpRows, pageKernels, spreadRows } from "../../kernels/parquetPages.js";
 import type { DataType } from "../../schema/types.js";
 import { type FlatChunk, type FlatColumn, type FlatPage, openPage, wordAt } from "./parquetFlatPages.js";
@@ -37,6 +38,7 @@ export function fixedOf(type: DataType, read: PlainValues, { heads, form, kernel
   }, kernels);
   if (!isRead) return null;
   const { all } = values;
+  values.note();
   const { valid, levels, repeats } = there;
   if (all instanceof BigInt64Array && layoutOf(type) === "wide")
     return { column: { layout: "wide", type, length: rows, values: all, valid }, levels, repeats };
@@ -54,6 +56,8 @@ class FixedRows {
   readonly #read: PlainValues;
   /** Bytes of a row. */
   readonly #width: number;
+  /** Of the largest number so far; null where that is not known. */
+  #bits: number | null = 0;
 
   constructor(type: DataType, read: PlainValues, rows: number) {
     this.#type = type;
@@ -82,7 +86,13 @@ class FixedRows {
     if (live === null) return false;
     if (page.valid !== 0) this.#put(spreadRows(room, page, live, this.#width), page.rows, row, room);
     else if (live !== 0) this.#put(live, page.rows, row, room);
+    else if (page.rows > 0) this.#bits = null;
     return true;
+  }
+
+  /** Notes how large the numbers are, for the loops that are made for some sizes. */
+  note(): void {
+    if (this.#bits !== null && isWide(this.all) && layoutOf(this.#type) === "fixed") noteMagnitude(this.all, this.#bits);
   }
 
   /** The address of the plain values of a page. 0 where they are where they belong already, null where they are not there. */
@@ -94,6 +104,7 @@ class FixedRows {
   }
 
   #put(at: number, rows: number, row: number, room: KernelRoom): void {
+    if (this.#bits !== null && isWide(this.all)) this.#bits = Math.max(this.#bits, magnitudeAt(room.kernels, at, this.all, rows));
     this.#bytes.set(room.view(at, rows * this.#width), row * this.#width);
   }
 }

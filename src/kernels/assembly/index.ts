@@ -43,9 +43,11 @@ export { orderedKeys, placedKeys } from "./groups/orderedKeys";
 export { sortKeys } from "./sorts/sortRuns";
 export * from "./groups/groupSort";
 export * from "./groups/groupFront";
+export * from "./groups/codedGroups";
 export * from "./groups/aggregate";
 export * from "./groups/moments";
 export * from "./masks";
+export * from "./magnitude";
 export * from "./groups/tally";
 
 /** First byte after the module's own static data and tables. */

@@ -1,8 +1,9 @@
 import type { Coded } from "../../batch/coded.js";
-import type { Column } from "../../batch/column.js";
+import type { Column, FixedValues } from "../../batch/column.js";
 import { TextView } from "../../batch/text.js";
 import { internalError } from "../../common/errors.js";
 import { type DataType, type Schema, valueForm } from "../../schema/types.js";
+import { isWide, magnitudeOf } from "../magnitude.js";
 import type { InputText, Narrow, Piece } from "./codegenPiece.js";
 
 /** What the generated loop knows of a batch before it runs. */
@@ -146,10 +147,12 @@ export function narrowBits(column: Column): number | null {
   return bits === null ? null : (widths.find((width) => bits <= width) ?? null);
 }
 
-function fixedBits(values: ArrayBufferView): number | null {
+function fixedBits(values: FixedValues): number | null {
+  if (!isWide(values)) return null;
+  const known = magnitudeOf(values);
+  if (known !== null) return known;
   if (values instanceof BigInt64Array) return signedBits(wordsOf(values));
   if (values instanceof BigUint64Array) return unsignedBits(wordsOf(values));
-  if (!(values instanceof Int32Array)) return null;
   let low = 0;
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;

@@ -1,5 +1,5 @@
 /**
- * The grouping kernels as JavaScript calls them; see `assembly/groups/group.ts`, `assembly/groups/groupOrder.ts`,
+ * The grouping kernels as JavaScript calls them; see `assembly/groups/group.ts`, `assembly/groups/codedGroups.ts`, `assembly/groups/groupOrder.ts`,
  * `assembly/sorts/sortRuns.ts` and `assembly/groups/groupSort.ts`. Addresses and lengths are bytes in the
  * kernels' memory, packed keys are counted in 8-byte words.
  */
@@ -44,6 +44,8 @@ export interface GroupKernels {
     count: number,
     groups: number,
   ): void;
+  codedGroups8(codes: number, chosen: number, count: number, groupOf: number, groups: number): number;
+  codedGroups16(codes: number, chosen: number, count: number, groupOf: number, groups: number): number;
   fillSlots(slots: number, mask: number, hashes: number, count: number): void;
   unpackKeys(columns: number, count: number, flags: number, words: number, offsets: number, order: number, rows: number): void;
   keySpan(starts: number, ends: number, valid: number, selection: number, rows: number, answer: number): number;

@@ -10,7 +10,8 @@ import { KeyLayout, type KeyType, PackedRows, tooManyKeys, widthOfType } from ".
 import { giveGroupKernels, Region, takeGroupKernels } from "./groupMemory.js";
 import { endSharing, shareReaderKernels } from "../taskKernels.js";
 import { TextFront } from "./groupFront.js";
-import { keptView } from "../kernelViews.js";
+import { withRoom } from "../kernelRoom.js";
+import { keptView, keptViewOrNull } from "../kernelViews.js";
 import type { Kernels } from "../wasm.js";
 
 const leastSlots = 1024;
@@ -95,24 +96,39 @@ export class WordGroupTable {
 
   /** Texts by their codes: the group of each text is found once. */
   #assignCodes({ codes, texts }: Coded, selection: Int32Array | null, length: number): Int32Array {
-    const [keptCodes, keptRows] = [keptView(codes), selection === null ? null : keptView(selection)];
-    if (this.#codedTexts !== texts) {
+    const [keptCodes, keptRows] = [keptView(codes), keptViewOrNull(selection)];
+    const live = selection === null ? length : selection.length;
+    const isNew = this.#codedTexts !== texts;
+    if (isNew) {
       this.#codedTexts = texts;
       this.#codedGroups = new Int32Array(texts.length).fill(-1);
     }
-    const groupOf = this.#codedGroups;
-    // In the order in which they come, as groups are numbered.
-    const missing = newCodes(codes, selection, length, groupOf);
-    if (missing.length > 0) {
-      const found = this.assign([gatherColumn(texts, missing)], null, missing.length);
-      for (let i = 0; i < missing.length; i++) groupOf[missing[i] as number] = found[i] as number;
+    if (isNew || !this.#groupCodes(keptCodes, keptRows, live)) {
+      this.#findCodes(texts, newCodes(keptCodes(), keptRows(), live, this.#codedGroups));
+      this.#groupCodes(keptCodes, keptRows, live);
     }
-    const live = selection === null ? length : selection.length;
     this.#chosen = null;
-    this.#groups.reserve(Math.max(1, live) * 4);
-    const groups = this.#assigned(live);
-    groupsOfCodes(keptCodes(), keptRows?.() ?? null, groupOf, groups);
-    return groups;
+    return this.#assigned(live);
+  }
+
+  /** Finds the groups of codes that have none, in the order in which they come, as groups are numbered. */
+  #findCodes(texts: BytesColumn, codes: Int32Array): void {
+    if (codes.length === 0) return;
+    const found = this.assign([gatherColumn(texts, codes)], null, codes.length);
+    for (let i = 0; i < codes.length; i++) this.#codedGroups[codes[i] as number] = found[i] as number;
+  }
+
+  /** Puts the groups of rows by their codes into their place; false where a code has none yet. */
+  #groupCodes(codes: () => Coded["codes"], selection: () => Int32Array | null, live: number): boolean {
+    const { functions } = this.#layout;
+    const groups = this.#groups.reserve(Math.max(1, live) * 4);
+    return withRoom((room) => {
+      const groupOf = room.put(this.#codedGroups);
+      const rows = room.putKept(selection);
+      const at = room.putKept(codes);
+      const group = codes() instanceof Uint8Array ? functions.codedGroups8 : functions.codedGroups16;
+      return group(at, rows, live, groupOf, groups) === 0;
+    }, this.#kernels);
   }
 
   /** The live rows that the last `assign` was given, as a view on kernel memory that is good until that grows; any others as they are. */
@@ -305,22 +321,18 @@ const mostCodedTexts = 2 ** 16;
 
 // Loops over many rows are functions of their own: what is compiled for a long loop is the whole function around it.
 
-/** Codes without a group, each once, in the order in which rows have them. They are marked with -2. */
-function newCodes(codes: Coded["codes"], selection: Int32Array | null, length: number, groupOf: Int32Array): Int32Array {
+/** Codes of the first `live` of the rows without a group, each once, in the order in which rows have them. They are marked with -2. */
+function newCodes(codes: Coded["codes"], selection: Int32Array | null, live: number, groupOf: Int32Array): Int32Array {
   const found: number[] = [];
-  const live = selection === null ? length : selection.length;
-  for (let j = 0; j < live; j++) {
+  let missing = 0;
+  for (const group of groupOf) if (group === -1) missing++;
+  for (let j = 0; j < live && found.length < missing; j++) {
     const code = codes[selection === null ? j : (selection[j] as number)] as number;
     if (groupOf[code] !== -1) continue;
     groupOf[code] = -2;
     found.push(code);
   }
   return Int32Array.from(found);
-}
-
-function groupsOfCodes(codes: Coded["codes"], selection: Int32Array | null, groupOf: Int32Array, groups: Int32Array): void {
-  if (selection === null) for (let j = 0; j < groups.length; j++) groups[j] = groupOf[codes[j] as number] as number;
-  else for (let j = 0; j < groups.length; j++) groups[j] = groupOf[codes[selection[j] as number] as number] as number;
 }
 
 const isOneText = (keys: readonly KeyType[]): boolean => keys.length === 1 && keys[0]?.type.kind === "utf8";
