@@ -27,7 +27,7 @@ export interface ScanFilter {
 /** Delivers one partition of a source as batches. A batch is valid until the next call. */
 export interface BatchReader {
   /** Batches stay what they are after the next one and the end. */
-  readonly keeps?: true;
+  readonly keeps?: boolean;
   /** The next batch, or null at the end. Synchronous where the format allows it. */
   next(): Batch | null | Promise<Batch | null>;
   /** Rows of the batches so far that are not live, because they do not meet the condition of `ScanFilter`; a batch without live ones has no columns. */

@@ -7,7 +7,7 @@ import type { RowsBuild } from "../task/protocol.js";
 const batchRows = 2 ** 20;
 
 /**
- * Reads rows that every task of a stage needs as a whole. A batch is good until `take` returns, unless its reader `keeps` it.
+ * Reads rows that every task of a stage needs as a whole. A batch is good until `take` returns, unless its reader keeps it.
  * @param what they are, for an error that does not happen: earlier stages leave no record that cannot be read
  */
 export async function eachBatch(
@@ -19,7 +19,7 @@ export async function eachBatch(
     throw internalError(`${what} had a record that cannot be read`);
   };
   for (const part of parts) {
-    const reader = await openReader(scan, part, { batchRows, partition: 0, reject });
+    const reader = await openReader(scan, part, { batchRows, partition: 0, reject, keeps: true });
     try {
       for (let batch = await reader.next(); batch !== null; batch = await reader.next()) take(batch, reader.keeps === true);
     } finally {

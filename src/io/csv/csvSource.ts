@@ -31,6 +31,8 @@ export interface ReaderOptions {
   readonly maxRecordBytes?: number;
   /** For readers that can do without rows; others deliver all. */
   readonly where?: ScanFilter | null;
+  /** Whether batches should stay what they are after the next one and the end, where the reader can do that. */
+  readonly keeps?: boolean;
   /** Gives a file's bytes from an offset on; they are read from the disk unless that is said. */
   readonly open?: (start: number) => ByteSource;
 }

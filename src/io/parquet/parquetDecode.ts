@@ -1,6 +1,7 @@
 import type { Column } from "../../batch/column.js";
 import { listColumn } from "../../batch/lists.js";
 import { structColumn } from "../../batch/structs.js";
+import type { ColumnRoom } from "./parquetColumnRoom.js";
 import { decodeLeaf } from "./parquetFlat.js";
 import { agree, listRows, type RowLevels, validOf } from "./parquetListRows.js";
 import type { FileColumn } from "./parquetReadSchema.js";
@@ -13,12 +14,22 @@ export interface Chunk {
   readonly meta: ThriftStruct;
 }
 
-/** Decodes a column from the chunks of its leaves: a flat one, or structs and lists of such. null where parquet-wasm must; see `decodeLeaf`. */
-export function decodeColumn(chunks: readonly Chunk[], { elements, leaves }: FileColumn, rows: number): Column | null {
+/**
+ * Decodes a column from the chunks of its leaves: a flat one, or structs and lists of such. null where parquet-wasm must; see `decodeLeaf`.
+ * @param memory room for the column; null for memory of its own, which structs, lists and binary columns always have: what is made of their values
+ * may be a view on it
+ */
+export function decodeColumn(
+  chunks: readonly Chunk[],
+  { elements, leaves }: FileColumn,
+  rows: number,
+  memory: ColumnRoom | null = null,
+): Column | null {
   const tree = chunks.length === leaves ? treeOf(elements) : null;
   if (tree === null) return null;
   let next = 0;
-  const column = decodeTree(tree, () => chunks[next++], rows)?.column;
+  const isFlat = tree.item === null && tree.fields.length === 0 && tree.type.kind !== "binary";
+  const column = decodeTree(tree, () => chunks[next++], rows, isFlat ? memory : null)?.column;
   return column?.length === rows ? column : null;
 }
 
@@ -27,15 +38,15 @@ interface Decoded extends RowLevels {
 }
 
 /** `rows`: of the row group. In lists there are others; see `FlatColumn`. */
-function decodeTree(tree: Tree, next: () => Chunk | undefined, rows: number): Decoded | null {
+function decodeTree(tree: Tree, next: () => Chunk | undefined, rows: number, memory: ColumnRoom | null): Decoded | null {
   if (tree.item !== null) return decodeList(tree, tree.item, next, rows);
-  return tree.fields.length > 0 ? decodeStruct(tree, next, rows) : decodeValues(tree, next(), rows);
+  return tree.fields.length > 0 ? decodeStruct(tree, next, rows) : decodeValues(tree, next(), rows, memory);
 }
 
-function decodeValues(tree: Tree, chunk: Chunk | undefined, rows: number): Decoded | null {
+function decodeValues(tree: Tree, chunk: Chunk | undefined, rows: number, memory: ColumnRoom | null): Decoded | null {
   const count = chunk === undefined || tree.depth === 0 ? rows : numberField(chunk.meta, 5);
   if (chunk === undefined || count === undefined || count < 0 || count > 0x7fff_ffff) return null;
-  const leaf = decodeLeaf(chunk.bytes, chunk.meta, tree, count);
+  const leaf = decodeLeaf(chunk.bytes, chunk.meta, tree, count, memory);
   if (leaf === null) return null;
   if (tree.level > 1) return leaf;
   const { column, repeats } = leaf;
@@ -53,7 +64,7 @@ function decodeStruct(tree: Tree, next: () => Chunk | undefined, rows: number): 
   const fields: Column[] = [];
   let first: Decoded | null = null;
   for (const field of tree.fields) {
-    const decoded = decodeTree(field, next, rows);
+    const decoded = decodeTree(field, next, rows, null);
     if (decoded === null) return null;
     first ??= decoded;
     // Leaves that differ in where their struct is null, or where lists begin: whoever is asked next says so.
@@ -66,7 +77,7 @@ function decodeStruct(tree: Tree, next: () => Chunk | undefined, rows: number): 
 }
 
 function decodeList(tree: Tree, item: Tree, next: () => Chunk | undefined, rows: number): Decoded | null {
-  const items = decodeTree(item, next, rows);
+  const items = decodeTree(item, next, rows, null);
   if (items === null || items.repeats === null) return null;
   const own = listRows(items.repeats, items.levels, tree.level, tree.depth);
   if (own === null) return null;

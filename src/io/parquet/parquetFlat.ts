@@ -1,4 +1,5 @@
 import { withKernels } from "../../kernels/kernelRoom.js";
+import type { ColumnRoom } from "./parquetColumnRoom.js";
 import { fixedOf } from "./parquetFlatFixed.js";
 import type { FlatColumn } from "./parquetFlatPages.js";
 import { textsColumn } from "./parquetFlatTexts.js";
@@ -14,12 +15,14 @@ import type { Tree } from "./parquetTree.js";
  * @param chunk the bytes of the chunk, from its first page on
  * @param meta its metadata
  * @param rows as many as its pages have; see `FlatColumn`
+ * @param memory room for the column; null for memory of its own
  */
 export function decodeLeaf(
   chunk: Uint8Array,
   meta: ThriftStruct,
   { element, type, level, depth }: Tree,
   rows: number,
+  memory: ColumnRoom | null = null,
 ): FlatColumn | null {
   const isText = type.kind === "utf8" || type.kind === "binary";
   const read = isText ? null : plainValues(element, type);
@@ -31,7 +34,7 @@ export function decodeLeaf(
   const heads = pageHeads(chunk, form, rows);
   if (heads === null) return null;
   return withKernels(Math.max(0, ...heads.map(roomOf)), "a large page of Parquet", (kernels) => {
-    const pages = { heads, form, kernels };
+    const pages = { heads, form, kernels, memory };
     return read === null ? textsColumn(type, size, pages, rows) : fixedOf(type, read, pages, rows);
   });
 }

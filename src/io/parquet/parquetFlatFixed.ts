@@ -1,10 +1,12 @@
-import { layoutOf, newFixed } from "../../batch/builder.js";
+import { fixedArrayOf, layoutOf } from "../../batch/builder.js";
 import type { FixedValues } from "../../batch/column.js";
+import { required } from "../../common/assert.js";
 import { bytesOf } from "../../kernels/groups/groupMemory.js";
 import { type KernelRoom, withRoom } from "../../kernels/kernelRoom.js";
 import { isWide, magnitudeAt, noteMagnitude } from "../../kernels/magnitude.js";
 import { lookUpRows, pageKernels, spreadRows } from "../../kernels/parquetPages.js";
 import type { DataType } from "../../schema/types.js";
+import { type ColumnRoom, columnArray } from "./parquetColumnRoom.js";
 import { type FlatChunk, type FlatColumn, type FlatPage, openPage, wordAt } from "./parquetFlatPages.js";
 import { placesOf, RowsThere } from "./parquetFlatRows.js";
 import { asStored, type PlainValues } from "./parquetFlatValues.js";
@@ -16,9 +18,14 @@ interface Dictionary {
 }
 
 /** A column of numbers; null where its pages do not hold what they say. */
-export function fixedOf(type: DataType, read: PlainValues, { heads, form, kernels }: FlatChunk, rows: number): FlatColumn | null {
-  const values = new FixedRows(type, read, rows);
-  const there = new RowsThere(rows, form);
+export function fixedOf(
+  type: DataType,
+  read: PlainValues,
+  { heads, form, kernels, memory }: FlatChunk,
+  rows: number,
+): FlatColumn | null {
+  const values = new FixedRows(type, read, valuesOf(type, rows, memory));
+  const there = new RowsThere(rows, form, memory);
   const isRead = withRoom((kept) => {
     let dictionary: Dictionary = { at: 0, size: 0 };
     let at = 0;
@@ -45,8 +52,11 @@ export function fixedOf(type: DataType, read: PlainValues, { heads, form, kernel
   return { column: { layout: "fixed", type, length: rows, values: all, valid }, levels, repeats };
 }
 
-const valuesOf = (type: DataType, rows: number): FixedValues =>
-  layoutOf(type) === "wide" ? new BigInt64Array(rows * 2) : newFixed(type, rows);
+function valuesOf(type: DataType, rows: number, memory: ColumnRoom | null): FixedValues {
+  if (layoutOf(type) === "wide") return columnArray(memory, BigInt64Array, rows * 2);
+  const make = required(fixedArrayOf(type), "array of a fixed type") as typeof Float64Array;
+  return columnArray<FixedValues>(memory, make, rows);
+}
 
 /** The values of a column, page by page. */
 class FixedRows {
@@ -59,10 +69,10 @@ class FixedRows {
   /** Of the largest number so far; null where that is not known. */
   #bits: number | null = 0;
 
-  constructor(type: DataType, read: PlainValues, rows: number) {
+  constructor(type: DataType, read: PlainValues, all: FixedValues) {
     this.#type = type;
     this.#read = read;
-    this.all = valuesOf(type, rows);
+    this.all = all;
     this.#bytes = bytesOf(this.all);
     this.#width = this.all.BYTES_PER_ELEMENT * (layoutOf(type) === "wide" ? 2 : 1);
   }
@@ -70,7 +80,7 @@ class FixedRows {
   dictionary({ rows: size, at, length }: FlatPage, room: KernelRoom, kept: KernelRoom): Dictionary | null {
     // A value takes a bit at least.
     if (size > length * 8) return null;
-    const values = valuesOf(this.#type, size);
+    const values = valuesOf(this.#type, size, null);
     return this.#read(room.view(at, length), 0, size, values, 0) ? { at: kept.put(values), size } : null;
   }
 

@@ -4,6 +4,7 @@ import type { KernelRoom } from "../../kernels/kernelRoom.js";
 import { pageKernels, type PageRows } from "../../kernels/parquetPages.js";
 import type { Kernels } from "../../kernels/wasm.js";
 import { plainOf } from "./parquetEncodings.js";
+import type { ColumnRoom } from "./parquetColumnRoom.js";
 import type { ChunkForm, PageHead } from "./parquetPageHeads.js";
 import { codecs, encodings, physical } from "./parquetSchema.js";
 import { snappyDecode } from "./snappyDecode.js";
@@ -11,8 +12,9 @@ import { snappyDecode } from "./snappyDecode.js";
 /** Values of a page are plain, places in the chunk's dictionary, or booleans in runs. Other encodings are undone into plain values. */
 export type PageForm = "plain" | "dictionary" | "runs";
 
-/** The pages of a leaf, and the kernels that decode them. */
+/** The pages of a leaf, the kernels that decode them, and the room for what they hold; null for memory of its own. */
 export interface FlatChunk {
+  readonly memory: ColumnRoom | null;
   readonly heads: readonly PageHead[];
   readonly form: ChunkForm;
   readonly kernels: Kernels;

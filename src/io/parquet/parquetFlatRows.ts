@@ -1,5 +1,6 @@
 import type { KernelRoom } from "../../kernels/kernelRoom.js";
 import { pageKernels } from "../../kernels/parquetPages.js";
+import { type ColumnRoom, columnArray } from "./parquetColumnRoom.js";
 import type { FlatPage } from "./parquetFlatPages.js";
 import type { ChunkForm } from "./parquetPageHeads.js";
 
@@ -24,8 +25,10 @@ export class RowsThere {
   readonly repeats: Uint8Array | null;
   readonly #rows: number;
   readonly #level: number;
+  readonly #memory: ColumnRoom | null;
 
-  constructor(rows: number, { level, depth }: ChunkForm) {
+  constructor(rows: number, { level, depth }: ChunkForm, memory: ColumnRoom | null) {
+    this.#memory = memory;
     this.#rows = rows;
     this.#level = level;
     this.repeats = depth === 0 ? null : new Uint8Array(rows);
@@ -35,7 +38,7 @@ export class RowsThere {
   add({ valid, levels, repeats, rows }: FlatPage, at: number, room: KernelRoom): void {
     this.repeats?.set(room.view(repeats, rows), at);
     if (valid === 0) return;
-    this.valid ??= new Uint8Array(this.#rows).fill(1);
+    this.valid ??= columnArray(this.#memory, Uint8Array, this.#rows).fill(1);
     this.valid.set(room.view(valid, rows), at);
     if (this.#level < 2) return;
     this.levels ??= new Uint8Array(this.#rows).fill(this.#level);

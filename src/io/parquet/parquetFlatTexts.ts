@@ -4,6 +4,7 @@ import { bytesOf } from "../../kernels/groups/groupMemory.js";
 import { type KernelRoom, withRoom } from "../../kernels/kernelRoom.js";
 import { lookUpRows, pageKernels, spreadRows } from "../../kernels/parquetPages.js";
 import type { DataType } from "../../schema/types.js";
+import { type ColumnRoom, columnArray } from "./parquetColumnRoom.js";
 import { type FlatChunk, type FlatColumn, type FlatPage, formOf, openPage } from "./parquetFlatPages.js";
 import { placesOf, RowsThere } from "./parquetFlatRows.js";
 
@@ -19,21 +20,22 @@ export function textsColumn(type: DataType, size: number, chunk: FlatChunk, rows
 }
 
 /** Rows that all have a value of one dictionary; behind its texts stands null, for rows that are. */
-function codedTexts(type: DataType, fixed: number, { heads, form, kernels }: FlatChunk, rows: number): FlatColumn | null {
+function codedTexts(type: DataType, fixed: number, { heads, form, kernels, memory }: FlatChunk, rows: number): FlatColumn | null {
   const [head, ...others] = heads;
   if (head === undefined) return null;
   const size = head.rows;
   const found = withRoom((room) => {
     const page = openPage(head, form, room);
-    const texts = page === null ? null : textsOf(page, room, fixed, 0, type.kind === "utf8");
+    const texts = page === null ? null : textsOf(page, room, fixed, 0, type.kind === "utf8", null);
     return texts === null
       ? null
       : { bytes: texts.bytes, starts: wordsAt(texts.starts, size, room), ends: wordsAt(texts.ends, size, room) };
   }, kernels);
   if (found === null) return null;
   const { bytes } = found;
-  const codes = size + (form.level > 0 ? 1 : 0) <= 256 ? new Uint8Array(rows) : new Uint16Array(rows);
-  const there = new RowsThere(rows, form);
+  const make = size + (form.level > 0 ? 1 : 0) <= 256 ? Uint8Array : Uint16Array;
+  const codes = columnArray<Uint8Array | Uint16Array>(memory, make, rows);
+  const there = new RowsThere(rows, form, memory);
   let at = 0;
   for (const other of others) {
     const isRead = withRoom((room) => {
@@ -77,9 +79,9 @@ function putCodes(
   bytesOf(codes).set(room.view(to, rows * width), row * width);
 }
 
-function spanTexts(type: DataType, fixed: number, { heads, form, kernels }: FlatChunk, rows: number): FlatColumn | null {
-  const spans = new TextSpans(rows, fixed, type.kind === "utf8");
-  const there = new RowsThere(rows, form);
+function spanTexts(type: DataType, fixed: number, { heads, form, kernels, memory }: FlatChunk, rows: number): FlatColumn | null {
+  const spans = new TextSpans(rows, fixed, type.kind === "utf8", memory);
+  const there = new RowsThere(rows, form, memory);
   const isRead = withRoom((kept) => {
     let at = 0;
     return heads.every((head) =>
@@ -107,15 +109,17 @@ class TextSpans {
   readonly ends: Int32Array;
   readonly #fixed: number;
   readonly #isText: boolean;
+  readonly #memory: ColumnRoom | null;
   readonly #parts: Uint8Array[] = [];
   /** Bytes of the parts together. */
   #base = 0;
   /** The dictionary: addresses of where its texts begin and end. */
   #words = { starts: 0, ends: 0, size: 0 };
 
-  constructor(rows: number, fixed: number, isText: boolean) {
-    this.starts = new Int32Array(rows);
-    this.ends = new Int32Array(rows);
+  constructor(rows: number, fixed: number, isText: boolean, memory: ColumnRoom | null) {
+    this.#memory = memory;
+    this.starts = columnArray(memory, Int32Array, rows);
+    this.ends = columnArray(memory, Int32Array, rows);
     this.#fixed = fixed;
     this.#isText = isText;
   }
@@ -148,7 +152,7 @@ class TextSpans {
 
   #plain(page: FlatPage, room: KernelRoom): Texts | null {
     if (this.#base + page.length > 0x7fff_ffff) return null;
-    const found = textsOf(page, room, this.#fixed, this.#base, this.#isText);
+    const found = textsOf(page, room, this.#fixed, this.#base, this.#isText, this.#memory);
     if (found === null) return null;
     this.#parts.push(found.bytes);
     this.#base += found.bytes.length;
@@ -159,7 +163,7 @@ class TextSpans {
   bytes(): Uint8Array {
     const [only] = this.#parts;
     if (this.#parts.length === 1 && only !== undefined) return only;
-    const bytes = new Uint8Array(this.#base);
+    const bytes = columnArray(this.#memory, Uint8Array, this.#base);
     let at = 0;
     for (const part of this.#parts) {
       bytes.set(part, at);
@@ -187,17 +191,30 @@ interface Texts {
  * The plain byte strings of a page, and where they stand, counted from `base` before its first byte; null where they do not fit, or are no text where
  * that is wanted.
  */
-function textsOf({ at, length, live }: FlatPage, room: KernelRoom, fixed: number, base: number, isText: boolean): Texts | null {
+function textsOf(
+  { at, length, live }: FlatPage,
+  room: KernelRoom,
+  fixed: number,
+  base: number,
+  isText: boolean,
+  memory: ColumnRoom | null,
+): Texts | null {
   // A length takes four bytes.
   if (live * (fixed || 4) > length) return null;
   if (fixed > 0) {
     const places = everyPlace(base, fixed, live + 1);
-    return { bytes: room.view(at, length).slice(), starts: room.put(places), ends: room.put(places.subarray(1)) };
+    return { bytes: bytesAt(at, length, room, memory), starts: room.put(places), ends: room.put(places.subarray(1)) };
   }
   const [starts, ends] = [room.take(live * 4), room.take(live * 4)];
   const used = pageKernels(room).textSpans(at, length, live, base, starts, ends);
   if (used < 0 || (isText && !isUtf8(room.view(at, used)))) return null;
-  return { bytes: room.view(at, length).slice(), starts, ends };
+  return { bytes: bytesAt(at, length, room, memory), starts, ends };
+}
+
+function bytesAt(at: number, length: number, room: KernelRoom, memory: ColumnRoom | null): Uint8Array {
+  const bytes = columnArray(memory, Uint8Array, length);
+  bytes.set(room.view(at, length));
+  return bytes;
 }
 
 /** Where byte strings of one size begin. */

@@ -9,6 +9,7 @@ import type { PartitionSpec, ScanResult, ScanSpec } from "../../task/protocol.js
 import type { BatchReader, RejectSink, ScanFilter } from "../contracts.js";
 import { checkPages } from "./parquetChecksum.js";
 import { chunkRoom } from "./parquetChunkRoom.js";
+import { ColumnRoom } from "./parquetColumnRoom.js";
 import { convertColumn } from "./parquetConvert.js";
 import { type Footer, readFooter } from "./parquetFooter.js";
 import { type FileColumn, fileColumns, inFile, reasonOf } from "./parquetReadSchema.js";
@@ -24,6 +25,8 @@ export interface ReaderOptions {
   readonly reject: RejectSink;
   readonly partition: number;
   readonly where?: ScanFilter | null;
+  /** Whether batches must stay what they are after the next one and the end. */
+  readonly keeps?: boolean;
 }
 
 /** Delivers row groups of one file, or all of it. Files must still be what they were when the source was resolved. */
@@ -31,7 +34,7 @@ export async function openParquet(scan: ScanSpec, part: PartitionSpec, options: 
   if (part.kind !== "rowGroups" && part.kind !== "wholeFile")
     throw internalError(`a Parquet file was asked for a partition of ${part.kind}`);
   const file = required(scan.source.files[part.file], "file of the partition");
-  const reader = new ParquetReader(scan, file, part.kind === "wholeFile" ? null : part.groups, options.batchRows);
+  const reader = new ParquetReader(scan, file, part.kind === "wholeFile" ? null : part.groups, options);
   if (options.where != null) await reader.passOver(options.where);
   return reader;
 }
@@ -49,7 +52,9 @@ function footerOf(path: string): Footer {
 }
 
 class ParquetReader implements BatchReader {
-  readonly keeps = true;
+  readonly keeps: boolean;
+  /** null where batches stay what they are. */
+  readonly #memory: ColumnRoom | null;
   readonly #file: string;
   readonly #schema: Schema;
   readonly #columns: readonly FileColumn[];
@@ -66,7 +71,8 @@ class ParquetReader implements BatchReader {
   #filter: RowGroupFilter | null = null;
 
   /** `groups`: null for all. */
-  constructor(scan: ScanSpec, file: SourceFile, groups: readonly number[] | null, batchRows: number) {
+  constructor(scan: ScanSpec, file: SourceFile, groups: readonly number[] | null, { batchRows, keeps = false }: ReaderOptions) {
+    this.keeps = keeps;
     this.#file = file.path;
     this.#schema = scan.schema;
     this.#batchRows = batchRows;
@@ -81,6 +87,7 @@ class ParquetReader implements BatchReader {
       return column;
     });
     this.#fd = reading(file.path, () => openSync(file.path, "r"));
+    this.#memory = keeps ? null : new ColumnRoom();
     try {
       this.#requireSame(file);
     } catch (error) {
@@ -123,6 +130,7 @@ class ParquetReader implements BatchReader {
   }
 
   #readGroup(index: number): Batch[] {
+    this.#memory?.reuse();
     const group = required(this.#footer.rowGroups[index], "row group");
     const rows = inFile(this.#file, () => numberField(group, 3) ?? 0);
     const whole: Batch = { schema: this.#schema, length: rows, columns: [], selection: null, origin: this.#origin };
@@ -184,7 +192,7 @@ class ParquetReader implements BatchReader {
       });
       return { ...one, bytes };
     });
-    const parts = decodeRowGroup(read, rows, this.#batchRows, this.#file);
+    const parts = decodeRowGroup(read, rows, this.#batchRows, this.#file, this.#memory);
     const total = parts.reduce((sum, part) => sum + part.length, 0);
     if (total !== rows) throw this.#corruptError(index, `it holds ${total} rows where the metadata says ${rows}`);
     return parts.map(({ columns: own, length }) => ({
@@ -269,7 +277,9 @@ class ParquetReader implements BatchReader {
   }
 
   close(): void {
-    if (this.#open) closeSync(this.#fd);
+    if (!this.#open) return;
     this.#open = false;
+    this.#memory?.close();
+    closeSync(this.#fd);
   }
 }

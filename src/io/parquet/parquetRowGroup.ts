@@ -2,6 +2,7 @@ import type { Column } from "../../batch/column.js";
 import { sliceColumn } from "../../batch/gather.js";
 import { decodeIpc } from "../../batch/ipc.js";
 import { required } from "../../common/assert.js";
+import type { ColumnRoom } from "./parquetColumnRoom.js";
 import { type Chunk, decodeColumn } from "./parquetDecode.js";
 import { magic, type RowGroup, shiftRowGroup } from "./parquetFooter.js";
 import { type FileColumn, footerOf } from "./parquetReadSchema.js";
@@ -23,10 +24,17 @@ export interface DecodedRows {
 
 /**
  * The columns of a row group of `rows` rows, in parts of any lengths. What our own decoder leaves goes through parquet-wasm.
+ * @param memory room for columns; null for memory of their own
  * @throws whatever parquet-wasm throws
  */
-export function decodeRowGroup(columns: readonly ColumnChunks[], rows: number, batchRows: number, file: string): DecodedRows[] {
-  const own = columns.map((column) => decodedColumn(column, rows));
+export function decodeRowGroup(
+  columns: readonly ColumnChunks[],
+  rows: number,
+  batchRows: number,
+  file: string,
+  memory: ColumnRoom | null,
+): DecodedRows[] {
+  const own = columns.map((column) => decodedColumn(column, rows, memory));
   const left = columns.filter((_, i) => own[i] === null);
   const parts = left.length === 0 ? [{ columns: [], length: rows }] : decodeOthers(left, rows, batchRows, file);
   let from = 0;
@@ -54,10 +62,10 @@ function decodeOthers(columns: readonly ColumnChunks[], rows: number, batchRows:
 }
 
 /** The column, if it is of the common kinds. */
-function decodedColumn({ column, chunks, bytes }: ColumnChunks, rows: number): Column | null {
+function decodedColumn({ column, chunks, bytes }: ColumnChunks, rows: number, memory: ColumnRoom | null): Column | null {
   try {
     const own = chunks.map((chunk, i): Chunk => ({ bytes: bytes[i] as Uint8Array, meta: structField(chunk, 3) ?? new Map() }));
-    return decodeColumn(own, column, rows);
+    return decodeColumn(own, column, rows, memory);
   } catch {
     // A page whose head cannot be read: the decoder that comes next says so in its own words.
     return null;
