@@ -2,7 +2,7 @@ import { assertNever } from "../common/assert.js";
 import { internalError } from "../common/errors.js";
 import type { Schema } from "../schema/types.js";
 import { newFixed } from "./builder.js";
-import { codedColumn, codesOf } from "./coded.js";
+import { type Coded, codedColumn, codesOf } from "./coded.js";
 import { type Batch, type BytesColumn, type Column, type FixedValues, type RowOrigin, rowCount } from "./column.js";
 import { itemRange, listColumn, type ListItems, listItems, takenItems } from "./lists.js";
 import { fieldColumns, structColumn } from "./structs.js";
@@ -10,6 +10,9 @@ import { copyBytes } from "./text.js";
 
 /** The rows of a column that `rows` lists, in that order, in memory of their own. A row may be listed more than once. */
 export function gatherColumn(column: Column, rows: Int32Array): Column {
+  const coded = codesOf(column);
+  // Where texts begin and end is not worked out for the rows that are left behind.
+  if (coded !== null) return gatherColumn(coded.texts, gatherCodes(coded.codes, rows));
   const length = rows.length;
   const valid = gatherValid(column.valid, rows);
   const fields = fieldColumns(column)?.map((field) => gatherColumn(field, rows));
@@ -95,6 +98,13 @@ function gatherValid(valid: Uint8Array | null, rows: Int32Array): Uint8Array | n
     nulls |= bit ^ 1;
   }
   return nulls === 0 ? null : out;
+}
+
+function gatherCodes(codes: Coded["codes"], rows: Int32Array): Int32Array {
+  const places = new Int32Array(rows.length);
+  if (codes instanceof Uint8Array) for (let i = 0; i < rows.length; i++) places[i] = codes[rows[i] as number] as number;
+  else for (let i = 0; i < rows.length; i++) places[i] = codes[rows[i] as number] as number;
+  return places;
 }
 
 function gatherBytes(column: BytesColumn, rows: Int32Array): BytesColumn {
