@@ -14,7 +14,16 @@ export { pastRun } from "./comparison.js";
 
 /** A run's report: the data by `toJSON` (and so by `JSON.stringify`), and its renderings. */
 export class RunReport {
-  constructor(readonly data: RunReportData) {}
+  // Node shows an error that nobody caught with all its properties, and the errors of failed runs hold their report, which is long.
+  readonly #data: RunReportData;
+
+  constructor(data: RunReportData) {
+    this.#data = data;
+  }
+
+  get data(): RunReportData {
+    return this.#data;
+  }
 
   get status(): RunStatus {
     return this.data.status;
@@ -30,7 +39,7 @@ export class RunReport {
     return findingsOf(this.data);
   }
 
-  /** One line for the console: the errors of failed runs hold their report, and it is long. */
+  /** One line for the console. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return `RunReport { ${this.data.status} ${this.data.job} ${this.data.runId} }`;
   }

@@ -46,9 +46,11 @@ export class ColumnRoom {
 
   /** As `reuse`, for the next reader of the thread. */
   close(): void {
-    let bytes = 0;
-    const all = [...this.#taken, ...this.#free];
-    spare = all.filter((buffer) => (bytes += buffer.byteLength) <= mostSpare);
+    let left = mostSpare;
+    spare = [...this.#taken, ...this.#free].filter(({ byteLength }) => {
+      left -= byteLength;
+      return left >= 0;
+    });
     this.#free = [];
     this.#taken = [];
   }

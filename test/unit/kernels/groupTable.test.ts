@@ -33,6 +33,46 @@ const rowsCase = fc
     ),
   );
 
+const codesCase = fc.record({
+  texts: fc.uniqueArray(fc.option(fc.string({ maxLength: 12 }), { freq: 5 }), { minLength: 1, maxLength: 300 }),
+  batches: fc.array(fc.array(fc.tuple(fc.nat(), fc.boolean()), { maxLength: 40 }), { minLength: 1, maxLength: 6 }),
+  selects: fc.boolean(),
+});
+
+describe("groups of codes", () => {
+  it("are numbered in the order in which rows have their texts, batch by batch, dictionary by dictionary", () => {
+    const bytesOf = (text: string | null) => (text === null ? null : new TextEncoder().encode(text));
+    fc.assert(
+      fc.property(fc.array(codesCase, { minLength: 1, maxLength: 3 }), (dictionaries) => {
+        const table = new WordGroupTable(keys([types.utf8]));
+        const groups = new Map<string | null, number>();
+        try {
+          for (const { texts, batches, selects } of dictionaries) {
+            const dictionary = textColumn(types.utf8, texts.map(bytesOf));
+            const codeOf = (row: number) => row % texts.length;
+            for (const rows of batches) {
+              const make = texts.length <= 256 ? Uint8Array : Uint16Array;
+              const codes = make.from(rows, ([row]) => codeOf(row));
+              const live = rows.flatMap(([, isLive], i) => (isLive || !selects ? [i] : []));
+              const expected = live.map((i) => {
+                const text = texts[codeOf(rows[i]?.[0] ?? 0)] ?? null;
+                if (!groups.has(text)) groups.set(text, groups.size);
+                return groups.get(text);
+              });
+              const column = codedColumn({ codes, texts: dictionary }, rows.length);
+              const found = table.assign([column], selects ? Int32Array.from(live) : null, rows.length);
+              expect([...found]).toEqual(expected);
+            }
+          }
+        } finally {
+          table.free();
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
 describe("groups of packed keys", () => {
   it("are the same for texts and for codes that stand for them", () => {
     const short = ["", "a", "seven77", "eight888", "\u0000", null, "a"];
