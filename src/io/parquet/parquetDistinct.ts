@@ -1,5 +1,5 @@
 import type { DistinctValues } from "../../plan/statistics.js";
-import type { ColumnChunks } from "./parquetFileStatistics.js";
+import type { ColumnMetadata } from "./parquetReadSchema.js";
 import { leafType } from "./parquetLeafType.js";
 import { physical } from "./parquetSchema.js";
 import { binaryField, numberField, structField, type ThriftStruct } from "./parquetThrift.js";
@@ -22,7 +22,7 @@ const longText = 64;
  * where its writer gave up a dictionary. Row groups whose values lie beside each other have different ones, and those that lie over each other are
  * taken to have the same.
  */
-export function distinctValues(files: readonly ColumnChunks[]): DistinctValues | null {
+export function distinctValues(files: readonly ColumnMetadata[]): DistinctValues | null {
   const parts: Part[] = [];
   for (const { column, chunks } of files) {
     const [element, ...others] = column.elements;

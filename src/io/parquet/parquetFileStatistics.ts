@@ -4,14 +4,8 @@ import { nodeFileSystem } from "../fileSystem.js";
 import { distinctValues } from "./parquetDistinct.js";
 import { type Footer, readFooter } from "./parquetFooter.js";
 import { columnRange } from "./parquetRanges.js";
-import { type FileColumn, inFile } from "./parquetReadSchema.js";
+import { type ColumnMetadata, type FileColumn, inFile } from "./parquetReadSchema.js";
 import { structAt, structField, type ThriftStruct } from "./parquetThrift.js";
-
-/** A column in one file. `chunks`: the metadata of each row group's part; undefined where it is not in the footer. */
-export interface ColumnChunks {
-  readonly column: FileColumn;
-  readonly chunks: readonly (ThriftStruct | undefined)[];
-}
 
 interface KnownFile {
   readonly file: SourceFile;
@@ -51,7 +45,7 @@ export class FooterStatistics implements FileStatistics {
     return some;
   }
 
-  private found<T>(known: Map<string, T | null>, name: string, find: (files: readonly ColumnChunks[]) => T | null): T | null {
+  private found<T>(known: Map<string, T | null>, name: string, find: (files: readonly ColumnMetadata[]) => T | null): T | null {
     const before = known.get(name);
     if (before !== undefined) return before;
     const files = this.chunksOf(name);
@@ -61,8 +55,8 @@ export class FooterStatistics implements FileStatistics {
   }
 
   /** Null where not every file has the column. */
-  private chunksOf(name: string): readonly ColumnChunks[] | null {
-    const files: ColumnChunks[] = [];
+  private chunksOf(name: string): readonly ColumnMetadata[] | null {
+    const files: ColumnMetadata[] = [];
     for (const { file, footer, columns } of this.known) {
       const column = columns.find((one) => one.name === name);
       if (column === undefined) return null;

@@ -1,5 +1,5 @@
 import type { ColumnRange } from "../../plan/statistics.js";
-import type { ColumnChunks } from "./parquetFileStatistics.js";
+import type { ColumnMetadata } from "./parquetReadSchema.js";
 import { leafType } from "./parquetLeafType.js";
 import { binaryField, numberField, structField, type ThriftStruct } from "./parquetThrift.js";
 
@@ -11,7 +11,7 @@ const nothing: ColumnRange = { min: Infinity, max: -Infinity };
  * no finite numbers. NaN stands outside of statistics: a column with a range may hold some. Bounds of 64-bit integers that are no doubles are rounded
  * away from the values.
  */
-export function columnRange(files: readonly ColumnChunks[]): ColumnRange | null {
+export function columnRange(files: readonly ColumnMetadata[]): ColumnRange | null {
   let range = nothing;
   for (const { column, chunks } of files) {
     const [element, ...others] = column.elements;

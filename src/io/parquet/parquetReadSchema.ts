@@ -28,6 +28,12 @@ export interface FileColumn {
   readonly conversion: Conversion;
 }
 
+/** A column in one file. `chunks`: the metadata of each row group's part; undefined where it is not in the footer. */
+export interface ColumnMetadata {
+  readonly column: FileColumn;
+  readonly chunks: readonly (ThriftStruct | undefined)[];
+}
+
 const logicalIds = { map: 2, enum: 4, time: 7, json: 12, bson: 13, uuid: 14, float16: 15 } as const;
 const convertedIds = { map: 1, mapKeyValue: 2, enum: 4, timeMillis: 7, timeMicros: 8, json: 19, bson: 20, interval: 21 } as const;
 const stringLogical = struct({ 1: struct({}) });

@@ -111,7 +111,7 @@ export async function planParquet(
   const { files } = source;
   const targetBytes = targetTextBytes / textBytes;
   // Few plans have a condition: what looks at statistics is loaded for those.
-  const tests = read === null || read.condition === null ? null : await import("./parquetRowGroupTest.js");
+  const tests = read === null || read.condition === null ? null : await import("./parquetRowGroupBounds.js");
   const parts = files.map((file, index) =>
     inFile(file.path, () => {
       const footer = readFooter(nodeFileSystem, file.path);

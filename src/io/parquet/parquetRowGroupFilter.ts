@@ -7,7 +7,7 @@ import type { Schema } from "../../schema/types.js";
 import type { ScanFilter } from "../contracts.js";
 import type { Footer } from "./parquetFooter.js";
 import type { FileColumn } from "./parquetReadSchema.js";
-import { rowGroupTest } from "./parquetRowGroupTest.js";
+import { rowGroupTest } from "./parquetRowGroupBounds.js";
 import type { ThriftStruct } from "./parquetThrift.js";
 
 /** How many row groups are looked at in vain before it is given up, at first and for each that was not. */
