@@ -1,5 +1,5 @@
 import { assertNever } from "../common/assert.js";
-import type { Field } from "../schema/types.js";
+import { type Field, types } from "../schema/types.js";
 import type { Bound, Expr } from "./nodes.js";
 
 /** A column of a node's rows as an expression over them. */
@@ -127,4 +127,20 @@ export const usesUserFunction = (bound: Bound): boolean => someBound(bound, (nod
 export function conjuncts(predicate: Bound): Bound[] {
   if (predicate.kind === "call" && predicate.fn === "and") return predicate.args.flatMap(conjuncts);
   return [predicate];
+}
+
+/** The condition that all of these hold, of which there is one at least. */
+export function allOf(terms: readonly Bound[]): Bound {
+  const [first, ...rest] = terms as [Bound, ...Bound[]];
+  return rest.reduce<Bound>(
+    (left, right) => ({
+      kind: "call",
+      fn: "and",
+      args: [left, right],
+      options: {},
+      type: types.bool,
+      nullable: left.nullable || right.nullable,
+    }),
+    first,
+  );
 }

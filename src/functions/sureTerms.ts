@@ -1,6 +1,5 @@
 import type { Bound } from "../expr/nodes.js";
-import { conjuncts } from "../expr/walk.js";
-import { types } from "../schema/types.js";
+import { allOf, conjuncts } from "../expr/walk.js";
 import { isFallible } from "./bind.js";
 
 /**
@@ -11,13 +10,5 @@ export function sureTerms(predicates: readonly Bound[]): Bound | null {
   const all = predicates.flatMap(conjuncts);
   const failing = all.findIndex(isFallible);
   const terms = failing < 0 ? all : all.slice(0, failing);
-  if (terms.length < 2) return terms[0] ?? null;
-  return {
-    kind: "call",
-    fn: "and",
-    args: terms,
-    options: {},
-    type: types.bool,
-    nullable: terms.some(({ nullable }) => nullable),
-  };
+  return terms.length === 0 ? null : allOf(terms);
 }

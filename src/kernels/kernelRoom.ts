@@ -21,9 +21,7 @@ export class KernelRoom {
 
   /** The address of a copy of values that do not lie in this memory. */
   put(values: ArrayBufferView): number {
-    const at = this.take(values.byteLength);
-    this.kernels.memory.u8().set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), at);
-    return at;
+    return this.putKept(() => values);
   }
 
   /** As `put`, for values that may lie in this memory (see `keptView`); 0 for none. */

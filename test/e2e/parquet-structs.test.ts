@@ -1,9 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DuckDBInstance } from "@duckdb/node-api";
 import { count, Engine, type Plan, read, udf } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { duckJson as duck } from "../support/duckJson.js";
 
 let folder = "";
 let made = 0;
@@ -29,17 +29,6 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const target = (): string => join(folder, `out-${made++}`);
-
-async function duck(sql: string): Promise<unknown[][]> {
-  const instance = await DuckDBInstance.create(":memory:");
-  const connection = await instance.connect();
-  try {
-    return (await connection.runAndReadAll(sql)).getRowsJson();
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
-}
 
 async function withEngine<T>(workers: number, partitionBytes: number, action: (engine: Engine) => Promise<T>): Promise<T> {
   const engine = await Engine.create({ workers, memory: "512MB", stateDir: join(folder, "state"), partitionBytes });

@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DuckDBInstance } from "@duckdb/node-api";
 import { count, Engine, MillraceError, max, type Plan, read, sum, udf } from "millrace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { failureOf } from "../support/failure.js";
+import { duckJson as duck } from "../support/duckJson.js";
 
 let folder = "";
 let engine: Engine;
@@ -19,18 +19,6 @@ afterAll(async () => {
   await engine.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** Plain DuckDB: the rows as it shows them. */
-async function duck(sql: string): Promise<unknown[][]> {
-  const instance = await DuckDBInstance.create(":memory:");
-  const connection = await instance.connect();
-  try {
-    return (await connection.runAndReadAll(sql)).getRowsJson();
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
-}
 
 const target = (): string => join(folder, `out-${made++}`);
 const identity = udf((id: number) => id, { returns: "int64" });

@@ -1,26 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DuckDBInstance } from "@duckdb/node-api";
 import { check, count, Engine, type Plan, read, udf } from "millrace";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { duckJson as duck } from "../support/duckJson.js";
 
 let folder = "";
 let engine: Engine;
 let made = 0;
 const rows = 50_000;
-
-/** Plain DuckDB: the rows as it shows them. */
-async function duck(sql: string): Promise<unknown[][]> {
-  const instance = await DuckDBInstance.create(":memory:");
-  const connection = await instance.connect();
-  try {
-    return (await connection.runAndReadAll(sql)).getRowsJson();
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
-}
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "millrace-row-groups-"));

@@ -1,7 +1,7 @@
 import type { DistinctValues } from "../../plan/statistics.js";
 import type { ColumnMetadata } from "./parquetReadSchema.js";
 import { leafType } from "./parquetLeafType.js";
-import { physical } from "./parquetSchema.js";
+import { bytesOfValue, physical } from "./parquetSchema.js";
 import { binaryField, numberField, structField, type ThriftStruct } from "./parquetThrift.js";
 
 /** What one row group says of a column. */
@@ -57,20 +57,11 @@ function partOf(chunk: ThriftStruct, element: ThriftStruct): Part | null {
 
 /** Bytes of a value in a dictionary. */
 function entryBytes(element: ThriftStruct, min: Uint8Array | undefined, max: Uint8Array | undefined): number {
-  switch (numberField(element, 1)) {
-    case physical.int32:
-    case physical.float:
-      return 4;
-    case physical.int64:
-    case physical.double:
-      return 8;
-    case physical.int96:
-      return 12;
-    case physical.fixedLenByteArray:
-      return Math.max(1, numberField(element, 2) ?? 1);
-    default:
-      return lengthBytes + (min === undefined || max === undefined ? longText : (min.length + max.length) / 2);
-  }
+  const type = numberField(element, 1) ?? -1;
+  if (type === physical.int96) return 12;
+  const bytes = bytesOfValue({ physical: type, size: Math.max(1, numberField(element, 2) ?? 1) });
+  if (bytes > 0) return bytes;
+  return lengthBytes + (min === undefined || max === undefined ? longText : (min.length + max.length) / 2);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { undoDeltas, undoStreams, undoTexts } from "../../kernels/parquetDelta.js";
-import { encodings, physical } from "./parquetSchema.js";
+import { bytesOfValue, encodings, physical } from "./parquetSchema.js";
 
 /** How the values of a chunk are stored. */
 export interface StoredValues {
@@ -27,21 +27,5 @@ export function plainOf(encoding: number, bytes: Uint8Array, count: number, stor
       return size === 0 ? null : undoStreams(bytes, count, size);
     default:
       return null;
-  }
-}
-
-/** 0 where values differ in their sizes. */
-function bytesOfValue({ physical: type, size }: StoredValues): number {
-  switch (type) {
-    case physical.int32:
-    case physical.float:
-      return 4;
-    case physical.int64:
-    case physical.double:
-      return 8;
-    case physical.fixedLenByteArray:
-      return size;
-    default:
-      return 0;
   }
 }

@@ -3,7 +3,7 @@ import type { FixedValues } from "../../batch/column.js";
 import { required } from "../../common/assert.js";
 import { bytesOf } from "../../kernels/groups/groupMemory.js";
 import { type KernelRoom, withRoom } from "../../kernels/kernelRoom.js";
-import { isWide, magnitudeAt, noteMagnitude } from "../../kernels/magnitude.js";
+import { magnitudeAt, noteMagnitude } from "../../kernels/magnitude.js";
 import { lookUpRows, pageKernels, spreadRows } from "../../kernels/parquetPages.js";
 import type { DataType } from "../../schema/types.js";
 import { type ColumnRoom, columnArray } from "./parquetColumnRoom.js";
@@ -66,6 +66,8 @@ class FixedRows {
   readonly #read: PlainValues;
   /** Bytes of a row. */
   readonly #width: number;
+  /** The values, where their size matters to loops: bigints are slow. */
+  readonly #numbers: BigInt64Array | BigUint64Array | null;
   /** Of the largest number so far; null where that is not known. */
   #bits: number | null = 0;
 
@@ -74,6 +76,8 @@ class FixedRows {
     this.#read = read;
     this.all = all;
     this.#bytes = bytesOf(this.all);
+    const are64 = layoutOf(type) === "fixed" && (all instanceof BigInt64Array || all instanceof BigUint64Array);
+    this.#numbers = are64 ? all : null;
     this.#width = this.all.BYTES_PER_ELEMENT * (layoutOf(type) === "wide" ? 2 : 1);
   }
 
@@ -102,7 +106,7 @@ class FixedRows {
 
   /** Notes how large the numbers are, for the loops that are made for some sizes. */
   note(): void {
-    if (this.#bits !== null && isWide(this.all) && layoutOf(this.#type) === "fixed") noteMagnitude(this.all, this.#bits);
+    if (this.#numbers !== null && this.#bits !== null) noteMagnitude(this.#numbers, this.#bits);
   }
 
   /** The address of the plain values of a page. 0 where they are where they belong already, null where they are not there. */
@@ -114,7 +118,8 @@ class FixedRows {
   }
 
   #put(at: number, rows: number, row: number, room: KernelRoom): void {
-    if (this.#bits !== null && isWide(this.all)) this.#bits = Math.max(this.#bits, magnitudeAt(room.kernels, at, this.all, rows));
+    if (this.#numbers !== null && this.#bits !== null)
+      this.#bits = Math.max(this.#bits, magnitudeAt(room.kernels, at, this.#numbers, rows));
     this.#bytes.set(room.view(at, rows * this.#width), row * this.#width);
   }
 }

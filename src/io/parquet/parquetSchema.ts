@@ -30,6 +30,22 @@ export const physical = {
   fixedLenByteArray: 7,
 } as const;
 
+/** Bytes of a stored value; `size`: of one of fixed length. 0 where values differ in their sizes. */
+export function bytesOfValue({ physical: type, size }: { readonly physical: number; readonly size: number }): number {
+  switch (type) {
+    case physical.int32:
+    case physical.float:
+      return 4;
+    case physical.int64:
+    case physical.double:
+      return 8;
+    case physical.fixedLenByteArray:
+      return size;
+    default:
+      return 0;
+  }
+}
+
 export const repetition = { required: 0, optional: 1, repeated: 2 } as const;
 
 /** How a flat column of ours is stored. */

@@ -1,7 +1,6 @@
 import type { Bound } from "../../expr/nodes.js";
-import { columnsUsed, conjuncts, remapColumns } from "../../expr/walk.js";
+import { allOf, columnsUsed, conjuncts, remapColumns } from "../../expr/walk.js";
 import type { BoundNode, JoinOutput } from "../../plan/bound.js";
-import { types } from "../../schema/types.js";
 import { consumerCounts, rewrite, withInputs } from "../rewrite.js";
 
 /**
@@ -32,7 +31,7 @@ function push(node: Filter): BoundNode {
   const { input } = node;
   switch (input.kind) {
     case "filter":
-      return { ...node, input: input.input, predicate: and([input.predicate, node.predicate]) };
+      return { ...node, input: input.input, predicate: allOf([input.predicate, node.predicate]) };
     case "project": {
       const plain = (index: number) => input.columns[index]?.expr.kind === "column";
       if (![...columnsUsed(node.predicate)].every(plain)) return node;
@@ -71,27 +70,12 @@ function pushIntoJoin(node: Filter, join: Extract<BoundNode, { kind: "join" }>):
     } else stays.push(term);
   }
   if (sides.left.length + sides.right.length === 0) return node;
-  const left = sides.left.length > 0 ? filter(join.left, and(sides.left)) : join.left;
-  const right = sides.right.length > 0 ? filter(join.right, and(sides.right)) : join.right;
+  const left = sides.left.length > 0 ? filter(join.left, allOf(sides.left)) : join.left;
+  const right = sides.right.length > 0 ? filter(join.right, allOf(sides.right)) : join.right;
   const below: BoundNode = { ...join, left, right };
-  return stays.length > 0 ? filter(below, and(stays)) : below;
+  return stays.length > 0 ? filter(below, allOf(stays)) : below;
 }
 
 function filter(input: BoundNode, predicate: Bound): BoundNode {
   return { kind: "filter", input, predicate, schema: input.schema };
-}
-
-function and(terms: readonly Bound[]): Bound {
-  const [first, ...rest] = terms as [Bound, ...Bound[]];
-  return rest.reduce<Bound>(
-    (left, right) => ({
-      kind: "call",
-      fn: "and",
-      args: [left, right],
-      options: {},
-      type: types.bool,
-      nullable: left.nullable || right.nullable,
-    }),
-    first,
-  );
 }
