@@ -124,6 +124,7 @@ export const slot = {
   scratch: 17,
   limit: 18,
   stride: 19,
+  json: 20,
 } as const;
 
 /** Bytes of a context. */

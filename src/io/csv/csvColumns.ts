@@ -138,6 +138,7 @@ export class CsvColumns {
     u32[c + slot.scratch] = this.#scratch;
     u32[c + slot.limit] = this.#limit;
     u32[c + slot.stride] = fields;
+    u32[c + slot.json] = 0;
     const { type } = column.field;
     if (type.kind === "decimal" && type.precision <= 18) {
       u32[c + slot.param] = type.scale;

@@ -17,7 +17,9 @@ import type { JsonPlace } from "./jsonlPlaces.js";
 import { type JsonItems, JsonPlan, type JsonTable, type PlannedJson } from "./jsonlPlanned.js";
 import { isBase64, needsDigits } from "./jsonlValues.js";
 import type { JsonlWalk } from "./jsonlWalk.js";
-import { readValue } from "./jsonlWays.js";
+import { readPlain, readValue } from "./jsonlWays.js";
+
+const doubleQuote = 0x22;
 
 /** The columns of one reader, filled anew for every batch. */
 export class JsonlColumns {
@@ -146,6 +148,7 @@ export class JsonlColumns {
     u32[c + slot.origin] = base;
     u32[c + slot.scratch] = this.#scratch;
     u32[c + slot.stride] = pairs.stride;
+    u32[c + slot.json] = 1;
     const { type } = column.field;
     if (type.kind === "decimal" && type.precision <= 18) {
       u32[c + slot.param] = type.scale;
@@ -164,7 +167,7 @@ export class JsonlColumns {
       case "fixed":
         this.#fillContext(table, column, count);
         kernelOf(this.#kernels, column.field.type)(this.#context);
-        this.#took(column, slow);
+        this.#took(column, slow, table);
         return count;
       case "null":
         this.#memory.u8().fill(0, column.valid, column.valid + count);
@@ -186,11 +189,28 @@ export class JsonlColumns {
     }
   }
 
-  /** Takes what a kernel says of a column: its nulls and the rows that it leaves alone. */
-  #took(column: PlannedJson, slow: Set<number>): void {
+  /**
+   * Takes what a kernel says of a column: its nulls and the rows that it leaves alone. `table`: of a column of single values, which are converted here
+   * if their text alone says what they are, before a whole line is read again.
+   */
+  #took(column: PlannedJson, slow: Set<number>, table: JsonTable | null): void {
     column.nulls = this.#out(slot.nulls);
     const first = this.#plan.slow >>> 2;
-    for (const row of this.#memory.u32().subarray(first, first + this.#out(slot.slows))) slow.add(row);
+    for (const row of this.#memory.u32().subarray(first, first + this.#out(slot.slows))) {
+      if (slow.has(row)) continue;
+      const value = table === null ? undefined : this.#oneValue(table, column, row);
+      if (value === undefined) slow.add(row);
+      else this.#store(column, row, value);
+    }
+  }
+
+  #oneValue({ pairs }: JsonTable, column: PlannedJson, row: number): Value | undefined {
+    const u32 = this.#memory.u32();
+    const { base, length } = this.#at();
+    const at = (pairs.spans >>> 2) + row * pairs.stride + column.index * 2;
+    const start = ((u32[at] as number) + 1) >>> 0;
+    const bytes = Buffer.from(this.#memory.memory.buffer, base, length);
+    return readPlain(bytes.toString("latin1", start, u32[at + 1]), bytes[start - 1] === doubleQuote, column.field.type);
   }
 
   /** Finds and converts the items of a list column; an item that the kernels leave alone makes its row slow. */
@@ -200,7 +220,7 @@ export class JsonlColumns {
       this.#fillContext(table, column, count);
       this.#kernels.jsonListColumn(this.#context, pairs.context);
     } while (pairs.get(jsonSlot.from) < count && this.#plan.growItems(items));
-    this.#took(column, slow);
+    this.#took(column, slow, null);
     items.exact.length = 0;
     const slowItems = new Set<number>();
     const found = pairs.get(jsonSlot.rows);

@@ -1,6 +1,7 @@
 import { parseText } from "../../functions/cast.js";
 import { RowFailure } from "../../functions/definition.js";
 import type { DataType, Value } from "../../schema/types.js";
+import { JsonNumber } from "./jsonText.js";
 import { riskyNumber } from "./jsonlExact.js";
 import { jsonValue, NeedsExactNumbers } from "./jsonlValues.js";
 
@@ -33,6 +34,16 @@ export function readValue(text: string, type: DataType, way: Way, risky: boolean
     return jsonValue(JSON.parse(text), type, false);
   } catch (error) {
     if (error instanceof RowFailure || error instanceof NeedsExactNumbers) return undefined;
+    throw error;
+  }
+}
+
+/** The value of a number's text, or of a string's, which has no escapes; undefined where it is none of the type. */
+export function readPlain(text: string, isString: boolean, type: DataType): Value | undefined {
+  try {
+    return jsonValue(isString ? text : new JsonNumber(text), type, true);
+  } catch (error) {
+    if (error instanceof RowFailure) return undefined;
     throw error;
   }
 }

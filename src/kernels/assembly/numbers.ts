@@ -308,7 +308,7 @@ function manyDigits(s: usize, e: usize, exponent: i32): f64 {
   return size;
 }
 
-/** `true` or `false` in any case. */
+/** `true`, `false`, `t` or `f` in any case, `1` or `0`. */
 @inline
 export function bool01(s: usize, e: usize): u8 {
   const n = e - s;
@@ -316,19 +316,33 @@ export function bool01(s: usize, e: usize): u8 {
   if (n == 4 && word == 0x65757274) {
     return 1;
   }
+  if (n == 1) {
+    const c = word & 255;
+    failed = failed || (c != 49 && c != 116 && c != 48 && c != 102);
+    return <u8>(c == 49 || c == 116);
+  }
   if (!(n == 5 && word == 0x736c6166 && (load<u8>(s, 4) | 32) == 101)) failed = true;
   return 0;
 }
 
+/** Digits beyond the scale are rounded half away from zero. */
 @inline
 export function decimal(s: usize, e: usize, scale: u32, limit: u64): i64 {
   const value = scaled(s, e);
-  if (failed || fraction > scale || value >= limit) {
+  if (failed || fraction > scale) return rounded(value, scale, limit);
+  // The scale is at most 18 and the value below 10^18: a product past 2^64 shows in the float product.
+  const size = value * unchecked(integerPowers[scale - fraction]);
+  if (value >= limit || size >= limit || <f64>value * unchecked(powers[scale - fraction]) > 1e18) failed = true;
+  return negative ? -(<i64>size) : <i64>size;
+}
+
+function rounded(value: u64, scale: u32, limit: u64): i64 {
+  if (failed || fraction - scale > 18) {
     failed = true;
     return 0;
   }
-  const size = value * unchecked(integerPowers[scale - fraction]);
-  // The scale is at most 18 and the value below 10^18: a product past 2^64 shows in the float product.
-  if (size >= limit || <f64>value * unchecked(powers[scale - fraction]) > 1e18) failed = true;
+  const unit = unchecked(integerPowers[fraction - scale]);
+  const size = value / unit + <u64>((value % unit) * 2 >= unit);
+  if (size >= limit) failed = true;
   return negative ? -(<i64>size) : <i64>size;
 }

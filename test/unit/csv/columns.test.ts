@@ -74,6 +74,12 @@ const texts = fc.oneof(
   fc.stringMatching(/^-?[0-9]{1,24}(\.[0-9]{1,24})?$/),
 );
 
+const blank = fc.constantFrom("", "", " ", "  ", "\t", "\v\f", " +", "+", "+ ");
+const padded = fc.oneof(
+  { weight: 2, arbitrary: texts },
+  { weight: 1, arbitrary: fc.tuple(blank, texts, blank).map((parts) => parts.join("")) },
+);
+
 test.each(typesToTry.split(" "))("the kernel of %s says what the definition of the type says", async (name) => {
   const type = parseType(name);
   const meaning = (text: string): unknown => {
@@ -86,7 +92,7 @@ test.each(typesToTry.split(" "))("the kernel of %s says what the definition of t
     }
   };
   await fc.assert(
-    fc.asyncProperty(fc.array(texts, { minLength: 1, maxLength: 60 }), fc.boolean(), async (values, quoted) => {
+    fc.asyncProperty(fc.array(padded, { minLength: 1, maxLength: 60 }), fc.boolean(), async (values, quoted) => {
       const lines = values.map((text) => (quoted ? `"${text}"` : text));
       const path = writeText(folder.path, `x,y\n${lines.map((text) => `${text},${text}`).join("\r\n")}\r\n`, "kernel.csv");
       const schema = ["x", "y"].map((column) => ({ name: column, type, nullable: true }));

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
+import { parseTimestamp } from "../../../src/functions/parse.js";
 import { parseType } from "../../../src/schema/types.js";
 import { readAll, resolveOne, tempFolder, writeText } from "./support.js";
 
@@ -98,6 +99,76 @@ test("times of even records are those of the calendar, and others are rejected",
         expect(rejects.map(({ line: at }) => at)).toEqual(expected.flatMap((at, i) => (at === null ? [i + 2] : [])));
       },
     ),
+    { numRuns: Number(process.env.MILLRACE_PROPERTY_RUNS ?? 60) },
+  );
+});
+
+/** Texts after the seconds of a time, and the microseconds that they add; one shape for most of a file, as programs write it. */
+const behind = (digits: number, zone: string) =>
+  fc.oneof(
+    { weight: 20, arbitrary: fc.tuple(fc.nat(10 ** digits - 1), fc.constant(digits), fc.constant(zone)) },
+    { weight: 1, arbitrary: fc.tuple(fc.nat(9), fc.constant(1), fc.constantFrom("", "Z", "-11:30")) },
+    {
+      weight: 1,
+      arbitrary: fc.tuple(fc.constant(0), fc.constant(0), fc.constantFrom("", "Z", " Z", "+24", "+01:60", "Y", "+1", "+01:5")),
+    },
+  );
+
+const zones = ["", "Z", " Z", "+00", "+05:30", "-0800", " +02", "-23:59"] as const;
+
+/** Minutes that a clock of a zone is ahead; null where the text names none. */
+function minutesAhead(zone: string): number | null {
+  if (/^ ?Z?$/.test(zone)) return zone === " " ? null : 0;
+  const [, sign, hours, minutes] = /^ ?([+-])([0-9]{2})(?::?([0-9]{2}))?$/.exec(zone) ?? [];
+  if (hours === undefined || Number(hours) > 23 || Number(minutes ?? 0) > 59) return null;
+  return (Number(hours) * 60 + Number(minutes ?? 0)) * (sign === "-" ? -1 : 1);
+}
+
+const shaped = fc.record({ digits: fc.nat(9), zone: fc.constantFrom(...zones), gap: fc.constantFrom(" ", "T") }).chain((shape) =>
+  fc.record({
+    gap: fc.constant(shape.gap),
+    times: fc.array(fc.tuple(moment, behind(shape.digits, shape.zone)), { minLength: 1, maxLength: 200 }),
+  }),
+);
+
+test("fractions of a second and zones count, whether rows have the same or not", async () => {
+  await fc.assert(
+    fc.asyncProperty(shaped, async ({ gap, times }) => {
+      const lines = times.map(([[y, mo, d, h, mi, s], [fraction, digits, zone]]) => {
+        const day = `${String(y).padStart(4, "0")}-${twice(mo)}-${twice(d)}`;
+        const point = digits === 0 ? "" : `.${String(fraction).padStart(digits, "0")}`;
+        return `${day}${gap}${twice(h)}:${twice(mi)}:${twice(s)}${point}${zone},x`;
+      });
+      const expected = times.map(([parts, [fraction, digits, zone]]) => {
+        const at = microsOf(parts);
+        const ahead = minutesAhead(zone);
+        // Digits past microseconds are cut.
+        return at === null || ahead === null ? null : at + BigInt(Math.trunc(fraction * 10 ** (6 - digits)) - ahead * 6e7);
+      });
+      const path = writeText(folder.path, `at,text\n${lines.join("\n")}\n`);
+      const { rows, rejects } = await readAll(resolveOne(path, {}, clock), { blockBytes: 8192 });
+      expect(rows.map(([at]) => at)).toEqual(expected.filter((at) => at !== null));
+      expect(rejects.map(({ line: at }) => at)).toEqual(expected.flatMap((at, i) => (at === null ? [i + 2] : [])));
+    }),
+    { numRuns: Number(process.env.MILLRACE_PROPERTY_RUNS ?? 60) },
+  );
+});
+
+test("times with a wrong character are what the one definition makes of them", async () => {
+  const text = fc.constantFrom(
+    "2024-02-29 13:05",
+    "2024-02-29T13:05:59.123456789+05:30",
+    "2024-02-29 13:05:59.5 -0800",
+    "2024-02-29T13:05:59Z",
+  );
+  const change = fc.tuple(fc.nat(40), fc.constantFrom(..."0123456789:.+-TZ z/", ""));
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(text, fc.option(change)), { minLength: 1, maxLength: 100 }), async (drawn) => {
+      const texts = drawn.map(([time, at]) => (at === null ? time : time.slice(0, at[0]) + at[1] + time.slice(at[0] + 1)));
+      const path = writeText(folder.path, `at,text\n${texts.map((time) => `${time},x\n`).join("")}`);
+      const { rows } = await readAll(resolveOne(path, {}, clock), { blockBytes: 8192 });
+      expect(rows.map(([at]) => at)).toEqual(texts.map(parseTimestamp).filter((at) => at !== null));
+    }),
     { numRuns: Number(process.env.MILLRACE_PROPERTY_RUNS ?? 60) },
   );
 });

@@ -8,7 +8,7 @@ import { batchRows, tempFolder, writeText } from "../csv/support.js";
 const folder = tempFolder();
 afterAll(folder.remove);
 
-const kinds = ["int32", "uint32", "int64", "uint64", "float32", "float64"];
+const kinds = ["int8", "int32", "uint32", "int64", "uint64", "float32", "float64", "decimal(9,2)"];
 const plain = ["7", "0", "12345678", "1", "99"];
 /** What stands among plain numbers now and then. */
 const traps = [
@@ -34,6 +34,20 @@ const traps = [
     "1.5e10",
   ],
   ...["12345678901234.", "123456789012345.", "1234567890123456.", "00", "-01", "-00.5", "0.5.5", "1-2", "123456789012345e1"],
+  ...[
+    "0.0",
+    "-0.00",
+    "-128.0",
+    "128.0",
+    "123456789012345.00",
+    "9007199254740993.0",
+    "10.10",
+    "7.000000000000000000000",
+    "0.005",
+    "-0.005",
+    "1.00499",
+  ],
+  ...['"1.0"', '" 7"', '"7\\t"', '"+7"', '"+ 7"', '" "', '"-0.015"', '"1.0 "'],
   ...[
     "01",
     "-",

@@ -2,7 +2,7 @@
 //
 // Every kernel takes the address of a context (u32 each). A field it does not recognise is not an error: its row number goes to the
 // slow list, and the host decides. Kernels only accept what they convert exactly.
-import { BASE, COUNT, FIELD, LIMIT, MARKED, NULLS, PARAM, QUOTE, ROWS, SEPS, SLOW, SLOWS, STRIDE, STRIP, VALID, VALUES } from "./context";
+import { BASE, COUNT, FIELD, JSON, LIMIT, MARKED, NULLS, PARAM, QUOTE, ROWS, SEPS, SLOW, SLOWS, STRIDE, STRIP, VALID, VALUES } from "./context";
 import { date, evenTimestamps, noTime, timestamp } from "../dates";
 import { evenEnd, evenFloats, evenIntegers } from "../evenNumbers";
 import { bool01, decimal, failed, float, forgetFailure, integer, quickFloats, quickIntegers } from "../numbers";
@@ -13,6 +13,30 @@ const BOOL: i32 = 2;
 const DATE: i32 = 3;
 const TIMESTAMP: i32 = 4;
 const DECIMAL: i32 = 5;
+
+/** Where the text ends whose begin `withoutBlanks` gave last. */
+let bareEnd: usize = 0;
+
+@inline
+function isBlank(c: u32): bool {
+  return c == 32 || c - 9 < 5;
+}
+
+/** The begin of a text behind its blanks, and where `signed`, behind a plus before a digit. */
+function withoutBlanks(s: usize, e: usize, signed: bool): usize {
+  while (s < e && isBlank(load<u8>(s))) s++;
+  while (s < e && isBlank(load<u8>(e - 1))) e--;
+  bareEnd = e;
+  return s + <usize>(signed && e - s > 1 && load<u8>(s) == 43 && <u32>load<u8>(s, 1) - 48 <= 9);
+}
+
+/** Where a number ends before a point behind which there are only zeros, if a double holds it exactly. */
+function wholeEnd(s: usize, e: usize): usize {
+  let p = e;
+  while (p > s && load<u8>(p - 1) == 48) p--;
+  const isWhole = p < e && p - s > 1 && p - s <= 16 && load<u8>(p - 1) == 46;
+  return isWhole ? p - 1 : e;
+}
 
 @inline
 function column<T>(context: usize, kind: i32): void {
@@ -31,6 +55,7 @@ function column<T>(context: usize, kind: i32): void {
   let slow = slowList;
   let nulls: u32 = 0;
   if (!marked) memory.fill(valid, 1, count);
+  const json = load<u32>(context, JSON) != 0;
   const stride = load<u32>(context, STRIDE);
   const step = <usize>stride << 2;
   let end: u32 = 0; // of the run of even rows
@@ -71,16 +96,27 @@ function column<T>(context: usize, kind: i32): void {
       continue;
     }
     store<u8>(valid + i, 1);
-    if (kind == INT) store<T>(out, integer<T>(s, e));
-    else if (kind == FLOAT) store<T>(out, <T>float(s, e));
-    else if (kind == BOOL) store<T>(out, <T>bool01(s, e));
-    else if (kind == DATE) store<T>(out, <T>date(s, e));
-    else if (kind == TIMESTAMP) store<T>(out, <T>timestamp(s, e));
-    else store<T>(out, <T>decimal(s, e, scale, limit));
-    if (kind == DATE || kind == TIMESTAMP ? noTime : failed) {
-      store<u32>(slow, i);
-      slow += 4;
+    for (let isBare = false; ; isBare = true) {
+      if (kind == INT) store<T>(out, integer<T>(s, e));
+      else if (kind == FLOAT) store<T>(out, <T>float(s, e));
+      else if (kind == BOOL) store<T>(out, <T>bool01(s, e));
+      else if (kind == DATE) store<T>(out, <T>date(s, e));
+      else if (kind == TIMESTAMP) store<T>(out, <T>timestamp(s, e));
+      else store<T>(out, <T>decimal(s, e, scale, limit));
+      if (kind == DATE || kind == TIMESTAMP ? !noTime : !failed) break;
       if (kind != DATE && kind != TIMESTAMP) forgetFailure();
+      // Blanks around a value do not count, nor does a plus.
+      const length = e - s;
+      if (!isBare) {
+        s = withoutBlanks(s, e, kind == INT || kind == DECIMAL);
+        e = bareEnd;
+        if (kind == INT && json && load<u8>(s - 1) != 34) e = wholeEnd(s, e);
+      }
+      if (isBare || s == e || e - s == length) {
+        store<u32>(slow, i);
+        slow += 4;
+        break;
+      }
     }
   }
   store<u32>(context, nulls, NULLS);

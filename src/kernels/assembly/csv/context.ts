@@ -18,4 +18,5 @@ export const ENDS: usize = 60; // utf8: ends (starts are VALUES)
 export const ORIGIN: usize = 64; // utf8: address that starts and ends count from
 export const SCRATCH: usize = 68; // utf8: where unescaped text goes; moved on by the kernel
 export const STRIDE: usize = 76; // separators from a row to the next where no other record stands between them; 0: not known
+export const JSON: usize = 80; // 1: values of JSON, where a whole number may have zeros behind a point unless it stands in quotes
 export const LIMIT: usize = 72; // decimal: address of the first unscaled value (u64) that is too large
