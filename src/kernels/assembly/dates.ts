@@ -148,28 +148,47 @@ const monthDays: StaticArray<i32> = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 
 
 /**
  * Timestamps [i, count) of even records for as long as they are `YYYY-MM-DD`, a space or `T`, and `HH:MM:SS`, followed by as many digits of a second and
- * the same zone as in the first of them: without a branch that depends on the day, which differs from row to row, but for whether it is that of the row
- * before, which rows in the order of their time mostly have. `at`, `step` as in `evenIntegers`. Answers the first row that is not done.
+ * the same zone as in the first of them. `at`, `step` as in `evenIntegers`. Answers the first row that is not done.
  */
 @inline
 export function evenTimestamps(base: usize, at: usize, step: usize, values: usize, i: u32, count: u32): u32 {
   if (i == count) return i;
   const first = base + <usize>load<u32>(at - 4) + 1;
   const size = base + <usize>load<u32>(at) - first;
-  if (size < 19) return i;
-  let digits: u32 = 0;
-  let zoneMask: u64 = 0;
-  let zone: u64 = 0;
-  let ahead: i64 = 0;
-  if (size != 19) {
-    noTime = false;
-    behindSeconds(first + 19, first + size);
-    if (noTime) return i;
-    digits = fractionDigits;
-    zoneMask = unchecked(upperBytes[zoneBytes]);
-    zone = load<u64>(first + size - 8) & zoneMask;
-    ahead = zoneMicros;
+  if (size == 19) return evenClocks(base, at, step, values, i, count, 19, 0);
+  return size < 19 ? i : evenMoments(base, at, step, values, i, count, first, size);
+}
+
+/** With a fraction of a second, a zone, or both. */
+function evenMoments(base: usize, at: usize, step: usize, values: usize, i: u32, count: u32, first: usize, size: usize): u32 {
+  noTime = false;
+  behindSeconds(first + 19, first + size);
+  if (noTime) return i;
+  const digits = fractionDigits;
+  const zoneMask = unchecked(upperBytes[zoneBytes]);
+  const zone = load<u64>(first + size - 8) & zoneMask;
+  let end = i;
+  for (let field = at; end < count; end++, field += step) {
+    const s = base + <usize>load<u32>(field - 4) + 1;
+    if (base + <usize>load<u32>(field) - s != size || (load<u64>(s + size - 8) & zoneMask) != zone) break;
+    if (digits != 0 && !isFraction(s + 19, digits)) break;
   }
+  end = evenClocks(base, at, step, values, i, end, size, zoneMicros);
+  if (digits == 0) return end;
+  const kept = min<u32>(digits, 6);
+  for (let field = at; i < end; i++, field += step) {
+    const value = values + (<usize>i << 3);
+    store<i64>(value, load<i64>(value) + fractionAt(base + <usize>load<u32>(field - 4) + 21, kept));
+  }
+  return end;
+}
+
+/**
+ * The whole seconds of texts of `size` bytes, less `ahead` microseconds: without a branch that depends on the day, which differs from row to row, but for
+ * whether it is that of the row before, which rows in the order of their time mostly have.
+ */
+@inline
+function evenClocks(base: usize, at: usize, step: usize, values: usize, i: u32, count: u32, size: usize, ahead: i64): u32 {
   let lastText: u64 = 0;
   let lastTail: u64 = 0;
   let midnight: i64 = 0; // of the day, in microseconds
@@ -201,13 +220,8 @@ export function evenTimestamps(base: usize, at: usize, step: usize, values: usiz
     const parts = (t * 10 + (t >> 8)) & 0x00ff0000ff0000ff;
     const odd = notDigits(t) | (t & 0x0000ff0000ff0000) | ((parts + 0x0044000044000068) & 0x0080000080000080);
     if (odd != 0) break;
-    let micros: i64 = 0;
-    if (size != 19) {
-      if ((load<u64>(s + size - 8) & zoneMask) != zone || (digits != 0 && !isFraction(s + 19, digits))) break;
-      if (digits != 0) micros = fractionAt(s + 20, min<u32>(digits, 6));
-    }
     const seconds = (parts & 255) * 3600 + ((parts >> 24) & 255) * 60 + (parts >> 48);
-    store<i64>(values + (<usize>i << 3), midnight + <i64>seconds * 1000000 + micros);
+    store<i64>(values + (<usize>i << 3), midnight + <i64>seconds * 1000000);
     at += step;
   }
   return i;

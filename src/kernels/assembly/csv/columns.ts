@@ -14,20 +14,32 @@ const DATE: i32 = 3;
 const TIMESTAMP: i32 = 4;
 const DECIMAL: i32 = 5;
 
-/** Where the text ends whose begin `withoutBlanks` gave last. */
-let bareEnd: usize = 0;
-
 @inline
 function isBlank(c: u32): bool {
   return c == 32 || c - 9 < 5;
 }
 
-/** The begin of a text behind its blanks, and where `signed`, behind a plus before a digit. */
-function withoutBlanks(s: usize, e: usize, signed: bool): usize {
+/**
+ * Converts a value without what does not count: blanks around it, a plus, and in JSON zeros behind a whole number's point. False where it is none then.
+ * A function of its own: what is compiled for every row stays small.
+ */
+function bare<T>(context: usize, kind: i32, s: usize, e: usize, out: usize): bool {
+  const length = e - s;
+  if (kind == INT && load<u32>(context, JSON) != 0 && load<u8>(s - 1) != 34) e = wholeEnd(s, e);
   while (s < e && isBlank(load<u8>(s))) s++;
   while (s < e && isBlank(load<u8>(e - 1))) e--;
-  bareEnd = e;
-  return s + <usize>(signed && e - s > 1 && load<u8>(s) == 43 && <u32>load<u8>(s, 1) - 48 <= 9);
+  if ((kind == INT || kind == DECIMAL) && e - s > 1 && load<u8>(s) == 43 && <u32>load<u8>(s, 1) - 48 <= 9) s++;
+  forgetFailure();
+  if (s == e || e - s == length) return false;
+  if (isFloat<T>()) store<T>(out, <T>float(s, e));
+  else if (kind == INT) store<T>(out, integer<T>(s, e));
+  else if (sizeof<T>() == 1) store<T>(out, <T>bool01(s, e));
+  else if (sizeof<T>() == 4) store<T>(out, <T>date(s, e));
+  else if (kind == TIMESTAMP) store<T>(out, <T>timestamp(s, e));
+  else store<T>(out, <T>decimal(s, e, load<u32>(context, PARAM), load<u64>(<usize>load<u32>(context, LIMIT))));
+  const isNone = kind == DATE || kind == TIMESTAMP ? noTime : failed;
+  forgetFailure();
+  return !isNone;
 }
 
 /** Where a number ends before a point behind which there are only zeros, if a double holds it exactly. */
@@ -55,7 +67,6 @@ function column<T>(context: usize, kind: i32): void {
   let slow = slowList;
   let nulls: u32 = 0;
   if (!marked) memory.fill(valid, 1, count);
-  const json = load<u32>(context, JSON) != 0;
   const stride = load<u32>(context, STRIDE);
   const step = <usize>stride << 2;
   let end: u32 = 0; // of the run of even rows
@@ -96,27 +107,15 @@ function column<T>(context: usize, kind: i32): void {
       continue;
     }
     store<u8>(valid + i, 1);
-    for (let isBare = false; ; isBare = true) {
-      if (kind == INT) store<T>(out, integer<T>(s, e));
-      else if (kind == FLOAT) store<T>(out, <T>float(s, e));
-      else if (kind == BOOL) store<T>(out, <T>bool01(s, e));
-      else if (kind == DATE) store<T>(out, <T>date(s, e));
-      else if (kind == TIMESTAMP) store<T>(out, <T>timestamp(s, e));
-      else store<T>(out, <T>decimal(s, e, scale, limit));
-      if (kind == DATE || kind == TIMESTAMP ? !noTime : !failed) break;
-      if (kind != DATE && kind != TIMESTAMP) forgetFailure();
-      // Blanks around a value do not count, nor does a plus.
-      const length = e - s;
-      if (!isBare) {
-        s = withoutBlanks(s, e, kind == INT || kind == DECIMAL);
-        e = bareEnd;
-        if (kind == INT && json && load<u8>(s - 1) != 34) e = wholeEnd(s, e);
-      }
-      if (isBare || s == e || e - s == length) {
-        store<u32>(slow, i);
-        slow += 4;
-        break;
-      }
+    if (kind == INT) store<T>(out, integer<T>(s, e));
+    else if (kind == FLOAT) store<T>(out, <T>float(s, e));
+    else if (kind == BOOL) store<T>(out, <T>bool01(s, e));
+    else if (kind == DATE) store<T>(out, <T>date(s, e));
+    else if (kind == TIMESTAMP) store<T>(out, <T>timestamp(s, e));
+    else store<T>(out, <T>decimal(s, e, scale, limit));
+    if ((kind == DATE || kind == TIMESTAMP ? noTime : failed) && !bare<T>(context, kind, s, e, out)) {
+      store<u32>(slow, i);
+      slow += 4;
     }
   }
   store<u32>(context, nulls, NULLS);
