@@ -2,7 +2,7 @@ import { Buffer, isAscii } from "node:buffer";
 import { resourceError } from "../common/errors.js";
 import type { BytesColumn } from "./column.js";
 
-/** Past this many bytes of block for each byte of text, decoding the whole block costs more than it saves. */
+/** Past this many bytes of block for each byte of text, decoding all of them costs more than it saves. */
 const sparseBlock = 16;
 const maxBytes = 0x7fff_ffff;
 
@@ -24,17 +24,26 @@ interface KeptTexts {
   readonly texts: string[];
 }
 
+/** Bytes that are decoded at once: a string of the size is made and forgotten without a system call, and stays in the cache. */
+const windowBytes = 32 * 1024;
+
 /**
- * Strings of a utf8 column, decoded when asked for. A block that is all ASCII is decoded once and rows are substrings of it,
- * which is several times cheaper than a decode a row. Of other blocks the last short texts are kept, for as long as they repeat.
+ * Strings of a utf8 column, decoded when asked for. Bytes are decoded many at a time as if they were ASCII, and texts that are, or all where the bytes
+ * are, are substrings of that, which is several times cheaper than a decode a row. Of others the last short texts are kept, for as long as they repeat.
  */
 export class TextView {
   readonly #bytes: Uint8Array;
   readonly #starts: Int32Array;
   readonly #ends: Int32Array;
   #buffer: Buffer | null = null;
-  #block: string | null = null;
-  #base = 0;
+  /** The bytes [low, high) as characters of their own. */
+  #window = "";
+  #low = 0;
+  #high = -1;
+  #isAscii = true;
+  /** Bytes of the window that were asked for, and whether windows are worth their making. */
+  #asked = windowBytes;
+  #isDense = true;
   #kept: KeptTexts | null = null;
   /** Texts that were kept already, less those that were not. */
   #luck = keptTexts;
@@ -49,13 +58,21 @@ export class TextView {
   at(row: number): string {
     const start = this.#starts[row] as number;
     const end = this.#ends[row] as number;
-    if (this.#buffer === null) this.#open();
-    if (this.#block !== null) return this.#block.substring(start - this.#base, end - this.#base);
-    return end - start > mostKept || this.#kept === null ? this.#decoded(start, end) : this.#fromKept(this.#kept, start, end);
+    if (start >= this.#low && end <= this.#high) return this.#fromWindow(start, end);
+    return this.#isDense && this.#moved(start, end) ? this.#fromWindow(start, end) : this.#alone(start, end);
   }
 
-  #decoded(start: number, end: number): string {
-    return (this.#buffer as Buffer).toString("utf8", start, end);
+  #fromWindow(start: number, end: number): string {
+    this.#asked += end - start;
+    if (!this.#isAscii && !isPlain(this.#bytes, start, end)) return this.#alone(start, end);
+    return this.#window.substring(start - this.#low, end - this.#low);
+  }
+
+  #alone(start: number, end: number): string {
+    this.#buffer ??= bufferOver(this.#bytes);
+    if (end - start > mostKept || this.#luck < 0) return this.#buffer.toString("utf8", start, end);
+    this.#kept ??= { starts: new Int32Array(keptTexts), sizes: new Int32Array(keptTexts), texts: [] };
+    return this.#fromKept(this.#kept, start, end);
   }
 
   #fromKept({ starts, sizes, texts }: KeptTexts, start: number, end: number): string {
@@ -71,43 +88,39 @@ export class TextView {
       if (this.#luck < keptTexts) this.#luck++;
       return texts[slot] as string;
     }
-    if (--this.#luck < 0) this.#kept = null;
-    const text = this.#decoded(start, end);
+    this.#luck--;
+    const text = (this.#buffer as Buffer).toString("utf8", start, end);
     starts[slot] = start;
     sizes[slot] = size;
     texts[slot] = text;
     return text;
   }
 
-  #open(): void {
-    this.#buffer = bufferOver(this.#bytes);
-    const { low, high, total } = spanOf(this.#starts, this.#ends, this.#bytes.length);
-    const span = high - low;
-    const isSparse = span > 4096 && span / sparseBlock > total;
-    if (!isSparse && (span <= 0 || isAscii(this.#bytes.subarray(low, high)))) {
-      this.#base = low;
-      this.#block = this.#buffer.toString("latin1", low, high);
-    } else this.#kept = { starts: new Int32Array(keptTexts), sizes: new Int32Array(keptTexts), texts: [] };
+  /** Moves the window to where a text begins; false where it is longer, or little was asked of the last one. */
+  #moved(start: number, end: number): boolean {
+    if (end - start > windowBytes) return false;
+    this.#isDense = this.#asked * sparseBlock > windowBytes;
+    if (!this.#isDense) return false;
+    this.#asked = 0;
+    this.#buffer ??= bufferOver(this.#bytes);
+    const bytes = this.#bytes;
+    this.#low = start;
+    this.#high = Math.min(start + windowBytes, bytes.length);
+    this.#isAscii = isAscii(bytes.subarray(start, this.#high));
+    this.#window = this.#buffer.toString("latin1", start, this.#high);
+    return true;
   }
 }
 
-/** The part of a block that rows of a column lie in. Rows that are null or not selected may hold anything: the span is cut to the block. */
-function spanOf(starts: Int32Array, ends: Int32Array, size: number): { low: number; high: number; total: number } {
-  let low = maxBytes;
-  let high = 0;
-  let total = 0;
-  for (let i = 0; i < starts.length; i++) {
-    const start = starts[i] as number;
-    const end = ends[i] as number;
-    if (end <= start) continue;
-    if (start < low) low = start;
-    if (end > high) high = end;
-    total += end - start;
-  }
-  low = Math.max(low, 0);
-  high = Math.min(high, size);
-  // Empty rows may stand anywhere: `substring` clamps their bounds to the block.
-  return low > high ? { low: 0, high: 0, total: 0 } : { low, high, total };
+/** Longer texts are decoded about as fast as their bytes are looked at. */
+const mostLooked = 64;
+
+/** Whether a text is short and ASCII. */
+function isPlain(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start > mostLooked) return false;
+  let seen = 0;
+  for (let i = start; i < end; i++) seen |= bytes[i] as number;
+  return seen < 0x80;
 }
 
 /** A byte buffer that grows, into which texts are encoded one after the other. */
