@@ -1,8 +1,7 @@
 import type { BytesColumn, Column } from "../../batch/column.js";
-import { columnReader } from "../../batch/reader.js";
 import type { JsonValue } from "../../expr/nodes.js";
 import type { Schema } from "../../schema/types.js";
-import { jsonText } from "./sinkJsonl.js";
+import { jsonCell } from "./sinkJsonl.js";
 import type { LineFormat } from "./sinkLineFormat.js";
 import { LineFileWriter } from "./sinkLines.js";
 import type { OutputTarget } from "./sinkOutput.js";
@@ -62,15 +61,19 @@ class Quoting {
       this.#out.raw(bytes, start, end);
       return;
     }
-    this.#out.byte(this.#quote);
-    let from = start;
+    const out = this.#out;
+    const quote = this.#quote;
+    out.reserve((end - start) * 2 + 2);
+    const to = out.bytes;
+    let next = out.length;
+    to[next++] = quote;
     for (let at = start; at < end; at++) {
-      if (bytes[at] !== this.#quote) continue;
-      this.#out.raw(bytes, from, at + 1);
-      from = at;
+      const byte = bytes[at] as number;
+      to[next++] = byte;
+      if (byte === quote) to[next++] = quote;
     }
-    this.#out.raw(bytes, from, end);
-    this.#out.byte(this.#quote);
+    to[next++] = quote;
+    out.length = next;
   }
 
   #needsQuotes(bytes: Uint8Array, start: number, end: number): boolean {
@@ -128,13 +131,11 @@ function cellWriter(column: Column, out: TextOut, options: CsvSinkOptions, clash
   }
   const scalar = scalarWriter(column, out);
   if (scalar !== null && !clashing) return scalar;
-  const read = columnReader(column);
   const shadow = new TextOut();
-  const plain = scalarWriter(column, shadow);
+  const plain = scalarWriter(column, shadow) ?? jsonCell(column, shadow);
   return (row) => {
     shadow.clear();
-    if (plain === null) shadow.text(jsonText(read(row), column.type));
-    else plain(row);
+    plain(row);
     quoting.cell(shadow.bytes, 0, shadow.length);
   };
 }

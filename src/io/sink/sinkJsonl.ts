@@ -1,8 +1,10 @@
 import type { Column } from "../../batch/column.js";
+import { listItems } from "../../batch/lists.js";
 import { columnReader } from "../../batch/reader.js";
+import { fieldColumns } from "../../batch/structs.js";
 import { assertNever } from "../../common/assert.js";
 import { formatDate, formatDecimal, formatTimestamp } from "../../functions/format.js";
-import type { DataType, Schema, Value } from "../../schema/types.js";
+import type { DataType, Field, Schema, Value } from "../../schema/types.js";
 import type { LineFormat } from "./sinkLineFormat.js";
 import { LineFileWriter } from "./sinkLines.js";
 import type { OutputTarget } from "./sinkOutput.js";
@@ -36,7 +38,7 @@ export function jsonText(value: Value, type: DataType): string {
     case "utf8":
       return JSON.stringify(value);
     case "binary":
-      return `"${Buffer.from(value as Uint8Array).toString("base64")}"`;
+      return `"${base64(value as Uint8Array)}"`;
     case "float64":
       return jsonNumber(value as number);
     case "float32":
@@ -70,6 +72,8 @@ export function jsonText(value: Value, type: DataType): string {
   }
 }
 
+const base64 = ({ buffer, byteOffset, length }: Uint8Array): string => Buffer.from(buffer, byteOffset, length).toString("base64");
+
 /** Writes one JSON object a line, with every column of the schema in order; see `jsonText` for the values. */
 export class JsonlFileWriter extends LineFileWriter {
   constructor(output: OutputTarget, schema: Schema, sharing = false) {
@@ -83,14 +87,17 @@ export class JsonlFileWriter extends LineFileWriter {
       delimiter: 0,
       quote: 0,
       takes: ({ type }) => type.kind !== "binary",
-      cell: cellWriter,
+      cell: jsonCell,
     };
     super(output, format, sharing);
   }
 }
 
-function cellWriter(column: Column, out: TextOut): CellWriter {
+/** Writes values as `jsonText` gives them; those of lists and structs field by field and item by item where they are columns. */
+export function jsonCell(column: Column, out: TextOut): CellWriter {
   const { type } = column;
+  const inner = type.kind === "struct" ? structWriter(column, type.fields, out) : listWriter(column, out);
+  if (inner !== null) return inner;
   const read = columnReader(column);
   if (column.layout === "bytes" && type.kind === "utf8") {
     const { bytes, starts, ends } = column;
@@ -125,7 +132,50 @@ function cellWriter(column: Column, out: TextOut): CellWriter {
       out.byte(34);
     };
   }
+  if (type.kind === "binary") return (row) => out.ascii(jsonText(read(row), type));
   return (row) => out.text(jsonText(read(row), type));
+}
+
+function structWriter(column: Column, fields: readonly Field[], out: TextOut): CellWriter | null {
+  const columns = fieldColumns(column);
+  if (columns === null || columns.length === 0) return null;
+  const heads = fields.map(({ name }, i) => Buffer.from(`${i === 0 ? "{" : ","}${JSON.stringify(name)}:`));
+  const cells = columns.map((one) => cellOrNull(one, out));
+  return (row) => {
+    for (let i = 0; i < cells.length; i++) {
+      const head = heads[i] as Uint8Array;
+      out.raw(head, 0, head.length);
+      (cells[i] as CellWriter)(row);
+    }
+    out.byte(125);
+  };
+}
+
+function listWriter(column: Column, out: TextOut): CellWriter | null {
+  const own = listItems(column);
+  if (own === null) return null;
+  const { starts, ends } = own;
+  const item = cellOrNull(own.items, out);
+  return (row) => {
+    const start = starts[row] as number;
+    const end = ends[row] as number;
+    out.byte(91);
+    for (let i = start; i < end; i++) {
+      if (i > start) out.byte(44);
+      item(i);
+    }
+    out.byte(93);
+  };
+}
+
+function cellOrNull(column: Column, out: TextOut): CellWriter {
+  const { valid } = column;
+  const cell = jsonCell(column, out);
+  if (valid === null) return cell;
+  return (row) => {
+    if (valid[row] === 0) out.ascii("null");
+    else cell(row);
+  };
 }
 
 /** Control characters, the quote and the backslash. */

@@ -117,8 +117,15 @@ export function scalarWriter(column: Column, out: TextOut): CellWriter | null {
       return fixed(column, (values, row) => out.integer(values[row] as number));
     case "int64":
     case "uint64":
-    case "decimal":
-      return bigWriter(column, type, out);
+      return fixed(column, (values, row) => {
+        const value = Number(values[row]);
+        if (Number.isSafeInteger(value)) out.integer(value);
+        else out.ascii(String(values[row]));
+      });
+    case "decimal": {
+      const read = columnReader(column);
+      return (row) => out.ascii(formatValue(read(row), type));
+    }
     case "timestamp":
       return timestampWriter(column, out, " ");
     case "date":
@@ -142,12 +149,6 @@ function fixed(
   if (column.layout !== "fixed") return null;
   const { values } = column;
   return (row) => write(values, row);
-}
-
-function bigWriter(column: Column, type: DataType, out: TextOut): CellWriter {
-  const read = columnReader(column);
-  if (type.kind === "int64" || type.kind === "uint64") return (row) => out.ascii(String(read(row)));
-  return (row) => out.ascii(formatValue(read(row), type));
 }
 
 const dayMicros = 86_400_000_000;
