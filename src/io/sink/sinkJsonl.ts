@@ -3,7 +3,7 @@ import { listItems } from "../../batch/lists.js";
 import { columnReader } from "../../batch/reader.js";
 import { fieldColumns } from "../../batch/structs.js";
 import { assertNever } from "../../common/assert.js";
-import { formatDate, formatDecimal, formatTimestamp } from "../../functions/format.js";
+import { formatDate, formatDecimal, formatFloat, formatTimestamp } from "../../functions/format.js";
 import type { DataType, Field, Schema, Value } from "../../schema/types.js";
 import type { LineFormat } from "./sinkLineFormat.js";
 import { LineFileWriter } from "./sinkLines.js";
@@ -19,11 +19,7 @@ function jsonNumber(value: number): string {
 /** The shortest decimal text that reads back as the same 32-bit float. */
 function jsonFloat32(value: number): string {
   if (!Number.isFinite(value) || Object.is(value, -0)) return jsonNumber(value);
-  for (let digits = 1; digits < 9; digits++) {
-    const short = Number(value.toPrecision(digits));
-    if (Math.fround(short) === value) return String(short);
-  }
-  return String(value);
+  return String(Number(formatFloat(value)));
 }
 
 /**

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Batch, type Column, type FixedValues, rowCount } from "../../../src/batch/column.js";
+import { opened } from "../../../src/batch/opened.js";
 import { CsvFileWriter } from "../../../src/io/sink/sinkCsv.js";
 import { JsonlFileWriter, jsonText } from "../../../src/io/sink/sinkJsonl.js";
 import type { LineFileWriter } from "../../../src/io/sink/sinkLines.js";
@@ -9,6 +10,7 @@ import { giveReaderKernels, takeReaderKernels } from "../../../src/kernels/taskK
 import type { KernelMemory } from "../../../src/kernels/wasm.js";
 import { type DataType, type Schema, types, type Value } from "../../../src/schema/types.js";
 import { columnOf } from "../../support/columns.js";
+import { arbitraryOf } from "../batch/values.js";
 
 type Open = (output: OutputTarget, schema: Schema, sharing?: boolean) => LineFileWriter;
 const jsonl: Open = (output, schema, sharing) => new JsonlFileWriter(output, schema, sharing);
@@ -222,6 +224,61 @@ describe("lines", () => {
       .flatMap((v) => [v, v * (1 + Number.EPSILON), v * (1 - Number.EPSILON / 2)])
       .filter(Number.isFinite);
     expect(texts(types.float64, near)).toEqual(near.map(String));
+  });
+
+  it("hold 32-bit floats with as few digits as tell them from their neighbours", () => {
+    const bits = new Uint32Array(1);
+    const float = new Float32Array(bits.buffer);
+    const ofBits = (value: number): number => {
+      bits[0] = value;
+      return float[0] ?? 0;
+    };
+    // The first and last of every power of two, those between, and those whose neighbours are a few whole numbers away, where texts lie between two.
+    const ends = Array.from({ length: 255 }, (_, e) => [0, 1, 2, 0x7ffffe, 0x7fffff].map((m) => ofBits((e << 23) | m))).flat();
+    const spread = Array.from({ length: 20_000 }, (_, i) => ofBits(Math.imul(i, 0x9e3779b1) >>> 0)).filter(Number.isFinite);
+    const apart = Array.from({ length: 20_000 }, (_, i) => [2e5 + i / 64, 1e8 + i * 8, 9e9 + i * 1024].map(Math.fround)).flat();
+    const values = [...ends, ...spread, ...apart];
+    const read = texts(types.float32, values).map(Number);
+    expect(read.map(Math.fround)).toEqual(values);
+    const length = (value: number) => value.toExponential().replace(/^-|\.|e.*$/g, "").length;
+    // The shortest by trying; none lies halfway to the next float, and where two are as near there is one digit more.
+    const isHalfway = (near: number, value: number) =>
+      near !== value && Math.fround(value + 2 * (near - value)) === value + 2 * (near - value);
+    const tells = (near: number, value: number) => Math.fround(near) === value && !isHalfway(near, value);
+    const fewest = (value: number) => [1, 2, 3, 4, 5, 6, 7, 8, 9].find((n) => tells(Number(value.toPrecision(n)), value)) ?? 0;
+    const longer = values.filter((value, i) => value !== 0 && length(read[i] ?? 0) > fewest(value) + 1);
+    expect(longer).toEqual([]);
+    const schema = one(types.float32);
+    const batch = batchOf(schema, [columnOf(types.float32, values)]);
+    expect(written(csv, schema, [batch]).equals(written(csv, schema, fewAtATime(batch)))).toBe(true);
+  });
+
+  it("hold lists and structs that are columns of their items and fields as they hold arrays and objects", () => {
+    const field = (name: string, type: DataType) => ({ name, type, nullable: true });
+    const plain = [
+      types.int64,
+      types.uint64,
+      types.float64,
+      types.float32,
+      types.bool,
+      types.date,
+      types.timestamp,
+      types.binary,
+    ];
+    const inner = types.struct([...plain, types.decimal(9, 2), types.list(types.utf8)].map((type, i) => field(`"${i}`, type)));
+    const type = types.struct([field("list", types.list(inner)), field("none", types.struct([])), field("text", types.utf8)]);
+    fc.assert(
+      fc.property(fc.array(fc.option(arbitraryOf(type)), { minLength: 64, maxLength: 80 }), (values) => {
+        const column = columnOf(type, values);
+        const expected = values.map((value) => jsonText(value, type));
+        const schema = one(type);
+        const lines = written(jsonl, schema, [batchOf(schema, [opened(column)])]).toString();
+        expect(lines).toBe(expected.map((value) => `{"v":${value}}\n`).join(""));
+        const cells = written(csv, schema, [batchOf(schema, [opened(column)])]);
+        expect(cells.equals(written(csv, schema, [batchOf(schema, [column])]))).toBe(true);
+      }),
+      { numRuns: 30 },
+    );
   });
 
   it("hold days as dates of the calendar", () => {

@@ -3,7 +3,6 @@
 import { powersOfFive, upperHalf } from "../double";
 import { twoDigits, unsigned } from "./lineNumbers";
 
-const HIDDEN: u64 = 0x10000000000000;
 /** The table of powers ends here; numbers that need a greater one are left to the host. */
 const MOST_POWER: i32 = 308;
 const LEAST_POWER: i32 = -342;
@@ -21,14 +20,20 @@ function roundedToOdd(high: u64, low: u64, factor: u64): u64 {
   return top | <u64>(middle > 1);
 }
 
-/** Finds `digits` and `power` of a finite number above 0; false where the host has to. */
-function findDigits(bits: u64): bool {
-  const fraction = bits & (HIDDEN - 1);
-  const exponent = <i32>(bits >> 52);
-  const c = exponent != 0 ? fraction | HIDDEN : fraction;
-  const q = max(exponent, 1) - 1075;
+/** Finds `digits` and `power` of a finite number above 0 by the bits of a double, or of a 32-bit float; false where the host has to. */
+@inline
+function findDigits<T>(bits: u64): bool {
+  const places: u64 = sizeof<T>() == 8 ? 52 : 23;
+  const hidden = (<u64>1) << places;
+  const fraction = bits & (hidden - 1);
+  const exponent = <i32>(bits >> places);
+  const c = exponent != 0 ? fraction | hidden : fraction;
+  const q = max(exponent, 1) - (sizeof<T>() == 8 ? 1075 : 150);
   // Below a power of two the next number is nearer.
   const uneven = fraction == 0 && exponent > 1;
+  // Of 32-bit floats, texts exactly between two of them do not count, and where two texts are as near one more digit says which it is: the host knows.
+  const strict = sizeof<T>() == 4;
+  if (strict && uneven) return false;
   const k = (q * 1262611 - (uneven ? 524031 : 0)) >> 22;
   if (-k > MOST_POWER) return false;
   const h = <u64>(q + ((-k * 1741647) >> 19) + 1);
@@ -49,6 +54,7 @@ function findDigits(bits: u64): bool {
     const tenth = s / 10;
     const below = lower <= 40 * tenth;
     const above = 40 * tenth + 40 <= upper;
+    if (strict && (lower == 40 * tenth || upper == 40 * tenth + 40)) return false;
     if (below != above) {
       digits = tenth + <u64>above;
       power = k + 1;
@@ -56,6 +62,7 @@ function findDigits(bits: u64): bool {
     }
   }
   power = k;
+  if (strict && (lower == 4 * s || upper == 4 * s + 4 || middle == 4 * s + 2)) return false;
   const below = lower <= 4 * s;
   const above = 4 * s + 4 <= upper;
   if (below != above) digits = s + <u64>above;
@@ -100,6 +107,14 @@ function insertPoint(end: usize, behind: usize): usize {
   return end + 1;
 }
 
+function doubleDigits(bits: u64): bool {
+  return findDigits<f64>(bits);
+}
+
+function floatDigits(bits: u32): bool {
+  return findDigits<f32>(bits);
+}
+
 /**
  * The text of a double; 0 where the host has to write it. As JavaScript writes it, or, where `plain` is set, as a cast to utf8 does: `1.0`, `1e-05`, `1e+16`.
  */
@@ -115,7 +130,11 @@ export function doubleText(out: usize, value: f64, plain: bool): usize {
   // The common case of amounts. Two numbers of up to 15 digits are never the same double, so the digits are the shortest that read back as the value.
   const hundredths = nearest(size * 100);
   if (size < 10_000_000 && hundredths / 100 == size) return amountText(out, <u32>hundredths, plain);
-  if (!findDigits(bits & 0x7fffffffffffffff)) return 0;
+  return doubleDigits(bits & 0x7fffffffffffffff) ? digitsText(out, plain) : 0;
+}
+
+/** The text of `digits * 10^power`. */
+function digitsText(out: usize, plain: bool): usize {
   dropZeros();
   const end = unsigned(out, digits);
   const length = <i32>(end - out);
@@ -138,13 +157,18 @@ export function doubleText(out: usize, value: f64, plain: bool): usize {
   return end + shift;
 }
 
-/** The text of a 32-bit float of up to six digits, of which two are decimals: no other of so few digits is the same float. 0 for any other. */
+/** The text of a 32-bit float, in the same forms; 0 where the host has to write it. */
 export function floatText(out: usize, value: f32, plain: bool): usize {
+  const bits = reinterpret<u32>(value);
+  if (bits >> 31 != 0) store<u8>(out++, 45);
   const size = abs(value);
+  if (!(size < Infinity)) return 0;
+  // Up to six digits, of which two are decimals: no other of so few digits is the same float.
   const hundredths = nearest(<f64>size * 100);
-  if (!(size < 10_000) || <f32>(hundredths / 100) != size) return 0;
-  if (reinterpret<u32>(value) >> 31 != 0) store<u8>(out++, 45);
-  return amountText(out, <u32>hundredths, plain);
+  if (size < 10_000 && <f32>(hundredths / 100) == size && size != 0) return amountText(out, <u32>hundredths, plain);
+  if (size != 0) return floatDigits(bits & 0x7fffffff) ? digitsText(out, plain) : 0;
+  store<u32>(out, 0x302e30);
+  return out + (plain ? 3 : 1);
 }
 
 function scientific(out: usize, end: usize, length: i32, exponent: i32, plain: bool): usize {
