@@ -19,7 +19,7 @@ import { ownerKept, releaseStaging } from "../io/commit/commitOwner.js";
 import type { BatchWriter } from "../io/contracts.js";
 import { killPoint } from "../io/killPoint.js";
 import { nodeFileSystem } from "../io/fileSystem.js";
-import { openWriter } from "../io/sink/sinks.js";
+import { checkSink, openWriter } from "../io/sink/sinks.js";
 import type { SinkSpec } from "../plan/nodes.js";
 import type { PlannedOutput } from "../planner/stages.js";
 import type { OutputMetrics } from "../report/model.js";
@@ -75,6 +75,7 @@ export class OutputSet {
       for (const [index, output] of planned.entries()) {
         if (output.kind !== "sink") continue;
         const { sink, schema } = output;
+        checkSink(sink);
         if (sink.format === "duckdb") {
           outputs.set(index, { kind: "table", sink, schema, folder: join(run.scratch, `table${index}`) });
           continue;

@@ -16,6 +16,7 @@ export function parseSchema(value: unknown, where: string): Schema {
     if (!isType) {
       throw planError("INVALID_OPTION", `${where}: column ${JSON.stringify(name)}: expected a type, found ${describe(type)}`, {
         column: name,
+        hint: 'Types are written as text: "int64", "list(utf8)", "struct(id: int64, name: utf8)".',
       });
     }
     return { name, type: parseType(type as string | DataType), nullable: true };

@@ -1,3 +1,4 @@
+import * as zlib from "node:zlib";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -163,6 +164,11 @@ describe("targets that cannot be written", () => {
     expect((await failureOf(() => engine.run(rows().write.csv(join(folder, "full"))).result)).code).toBe("TARGET_EXISTS");
     expect(readdirSync(dirname(inside))).toEqual(["a.csv"]);
     expect(readdirSync(folder).sort()).toEqual(["full", "kept.csv", "out"]);
+  });
+
+  it.skipIf("zstdCompressSync" in zlib)("a compression that this Node does not have, before anything is read", async () => {
+    const error = await failureOf(() => engine.run(rows().write.parquet(target("a.parquet"), { compression: "zstd" })).result);
+    expect([error.code, exitCodeOfError(error.toData()), error.place]).toEqual(["UNSUPPORTED_COMPRESSION", 2, {}]);
   });
 
   it("a path that leads through a file", async () => {

@@ -38,6 +38,9 @@ function stringEnd(text: string, start: number): number {
   }
 }
 
+/** What objects and arrays of `parseExact` are written as. */
+const written = new WeakMap<object, string>();
+
 /** Parses strict RFC 8259 text. @throws SyntaxError */
 export function parseExact(text: string): ExactJson {
   const parser = new Parser(text);
@@ -46,17 +49,12 @@ export function parseExact(text: string): ExactJson {
   return value;
 }
 
-/** Compact JSON text of an exact value. */
+/** The JSON text of a value of `parseExact`: numbers, objects and arrays as they stood, but for blanks between what these are made of. */
 export function exactText(value: ExactJson): string {
   if (value instanceof JsonNumber) return value.text;
   if (value === null || typeof value !== "object") return JSON.stringify(value);
-  if (isArray(value)) return `[${value.map(exactText).join(",")}]`;
-  return `{${Object.entries(value)
-    .map(([key, inner]) => `${JSON.stringify(key)}:${exactText(inner)}`)
-    .join(",")}}`;
+  return (written.get(value) ?? "").replace(/("(?:[^"\\]|\\.)*")|[ \t\r\n]+/g, "$1");
 }
-
-const isArray = (value: ExactJson): value is readonly ExactJson[] => Array.isArray(value);
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -93,9 +91,9 @@ class Parser {
   }
 
   #object(depth: number): ExactJson {
-    this.#descend(depth);
+    const start = this.#descend(depth);
     const object: { [key: string]: ExactJson } = {};
-    if (this.#take(0x7d)) return object;
+    if (this.#take(0x7d)) return this.#wrote(object, start);
     do {
       if (this.#next() !== quote) this.#fail("a string");
       const key = this.#string();
@@ -106,17 +104,23 @@ class Parser {
       else object[key] = value;
     } while (this.#take(0x2c));
     if (!this.#take(0x7d)) this.#fail('"," or "}"');
-    return object;
+    return this.#wrote(object, start);
   }
 
   #array(depth: number): ExactJson {
-    this.#descend(depth);
+    const start = this.#descend(depth);
     const items: ExactJson[] = [];
-    if (this.#take(0x5d)) return items;
+    if (this.#take(0x5d)) return this.#wrote(items, start);
     do items.push(this.value(depth + 1));
     while (this.#take(0x2c));
     if (!this.#take(0x5d)) this.#fail('"," or "]"');
-    return items;
+    return this.#wrote(items, start);
+  }
+
+  /** Keeps what a value that began at `start` is written as. */
+  #wrote<T extends object>(value: T, start: number): T {
+    written.set(value, this.#text.slice(start, this.#at));
+    return value;
   }
 
   /** Finds where a string ends; `JSON.parse` judges its escapes. */
@@ -161,9 +165,10 @@ class Parser {
     this.#fail("a value");
   }
 
-  #descend(depth: number): void {
+  /** Answers where the value begins. */
+  #descend(depth: number): number {
     if (depth >= maxDepth) throw new SyntaxError(`more than ${maxDepth} levels`);
-    this.#at++;
+    return this.#at++;
   }
 
   /** The character that stands here; NaN at the end. */

@@ -113,7 +113,7 @@ function takenKinds(type: DataType): number {
   const { text, escaped, empty, number, bool, nested } = jsonKind;
   switch (type.kind) {
     case "utf8":
-      return jsonKind.null | text | escaped | empty | number | bool;
+      return jsonKind.null | text | escaped | empty | number | bool | nested;
     case "binary":
       return jsonKind.null | text | escaped | empty;
     case "bool":

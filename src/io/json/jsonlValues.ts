@@ -24,8 +24,8 @@ export function needsDigits(type: DataType): boolean {
 const loneSurrogate = /[\ud800-\udfff]/u;
 
 /**
- * A JSON value as a value of a type. Texts are read as the type's text form; a number or nested value becomes its JSON text in a utf8
- * column. @throws RowFailure CAST_FAILED when it does not fit.
+ * A JSON value as a value of a type. Texts are read as the type's text form; a number or nested value becomes its JSON text in a utf8 column, as it
+ * stands but for blanks between its parts. @throws RowFailure CAST_FAILED when it does not fit.
  */
 export function jsonValue(json: unknown, type: DataType, exact: boolean): Value {
   if (json === null || json === undefined) return null;

@@ -43,12 +43,17 @@ export function fileSchema(sink: SinkSpec, schema: Schema): Schema {
   return left;
 }
 
+/** Whether this process can write what a sink asks for. @throws MillraceError Config/INVALID_OPTION, UNSUPPORTED_COMPRESSION */
+export function checkSink({ format, options }: SinkSpec): void {
+  if (format === "parquet") parquetOptions(options);
+}
+
 /** A writer of one file in the sink's format. */
 export function openFile(sink: SinkSpec, schema: Schema, file: string, options: FileOptions = {}): FileWriter {
   const { format } = sink;
   if (format === "duckdb") throw internalError("a duckdb sink has no files");
   // Before there is a file: options may be wrong.
-  if (format === "parquet") parquetOptions(sink.options);
+  checkSink(sink);
   const output = outputOf(file, options);
   try {
     return writerOf(format, output, schema, sink, options.sharesReader === true);

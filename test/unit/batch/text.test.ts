@@ -52,4 +52,23 @@ describe("texts of a column", () => {
       }),
     );
   });
+
+  it("are theirs whatever was asked for before, however long they are, and where few of many bytes are asked for", () => {
+    const texts = Array.from({ length: 3000 }, (_, i) => {
+      if (i % 500 === 7) return `${"é".repeat(i * 9)}z`;
+      return i % 500 === 8 ? "y".repeat(i * 40) : `text ${i}${i % 3 === 0 ? "ü" : ""}`;
+    });
+    const orders = [
+      texts.map((_, i) => i),
+      texts.map((_, i) => texts.length - 1 - i),
+      texts.map((_, i) => (i * 1009) % texts.length),
+    ];
+    for (const apart of [0, 2000]) {
+      const column = textColumn(texts, apart);
+      for (const order of orders) {
+        const view = new TextView(column);
+        for (const row of order) if (view.at(row) !== texts[row]) expect.fail(`row ${row}`);
+      }
+    }
+  });
 });

@@ -114,6 +114,27 @@ describe("values", () => {
     expect(rejects).toMatchObject([{ code: "INVALID_UTF8", line: 2 }]);
   });
 
+  test("a value that is no text is its JSON text in a utf8 column: as it stands, without blanks between its parts", async () => {
+    const written = [
+      ['{ "b" : [ 1.50 , "x  \\" y" ] , "a":{} }', '{"b":[1.50,"x  \\" y"],"a":{}}'],
+      ['{"2":1,"1":"\\u00e9\\/","2":null}', '{"2":1,"1":"\\u00e9\\/","2":null}'],
+      ["[\t1e2,\t-0.0 ]", "[1e2,-0.0]"],
+      ['"{ \\"a\\" : 1 }"', '{ "a" : 1 }'],
+      ['"[ ]"', "[ ]"],
+      ["[ ]", "[]"],
+      ["12.50", "12.50"],
+      ["true", "true"],
+    ];
+    // A line whose key has an escape is read by the definition.
+    for (const key of ["v", "\\u0076"]) {
+      const lines = written.map(([json]) => `{"${key}":${json},"l":[${json}]}\n`);
+      const path = writeText(folder.path, lines.join("").repeat(40));
+      const { rows } = await read(resolve(path, schemaOf({ v: "utf8", l: "list(utf8)" })));
+      expect(rows.slice(0, written.length)).toEqual(written.map(([, text]) => [text, [text]]));
+      expect(rows.slice(-written.length)).toEqual(rows.slice(0, written.length));
+    }
+  });
+
   test("gzip", async () => {
     const path = writeText(folder.path, gzipSync('{"a":1}\n'.repeat(3000)), "z.jsonl.gz");
     expect((await read(resolve(path))).rows.length).toBe(3000);
